@@ -1,0 +1,68 @@
+# Three words run everything: make run, make test, make lint. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --python-version 3.11 pyproject.toml
+
+.PHONY: help run test test-slow test-without-luigi lint format bench glossary lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+$(VENV)/run: requirements.lock pyproject.toml
+	@echo "Making $(VENV) from requirements.lock …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make run PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run requirements-dev.lock
+	@echo "Adding what tests and linters need, from requirements-dev.lock …"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --force-reinstall --editable .
+	@touch $@
+
+run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then says
+	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh backfill/tour.sh
+
+test: $(VENV)/dev ## all tests but the slow ones
+	@$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=
+
+test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
+	@$(BIN)/python -m pytest -n 2 -m slow
+
+test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi
+	@test -d $(VENV)-without-luigi || $(PYTHON) -m venv $(VENV)-without-luigi
+	@$(VENV)-without-luigi/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-dev.lock
+	@$(VENV)-without-luigi/bin/python -m pip --quiet uninstall --yes luigi
+	@$(VENV)-without-luigi/bin/python -m pip --quiet install --no-deps --no-build-isolation --editable .
+	@$(VENV)-without-luigi/bin/python -m pytest -n 2 -m "not slow" tests/lake tests/etl tests/queries
+
+lint: $(VENV)/dev ## ruff, mypy, import layers, SQL
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config pyproject.toml
+	@$(BIN)/sqlfluff lint --processes 1 queries
+
+format: $(VENV)/dev ## let ruff and sqlfluff rewrite what they can
+	@$(BIN)/ruff check --fix . || true
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 1 queries
+
+bench: $(VENV)/dev ## extraction against gunzip, in one run
+	@$(BIN)/python tests/bench/extraction.py
+
+glossary: $(VENV)/run ## write the generated tables of glossary.md anew
+	@$(BIN)/python -m lake.glossary glossary.md
+
+lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
+	$(COMPILE) --upgrade --group build -o requirements.lock
+	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment, the sample logs and the sample lake
+	@rm -rf $(VENV) $(VENV)-without-luigi var

@@ -1,0 +1,135 @@
+"""Ranges of days that say what they did: Luigi's `RangeDailyBase` and `RangeDaily`, made honest.
+
+Luigi's own look at the last 100 days only, run 50 of them, include today, and call that done. These build
+every settled, missing day of the range, oldest first, and are complete only when all its days are there.
+Luigi takes the most derived class of a name, so these are what `--of` on the command line gets.
+"""
+
+import atexit
+import sys
+from datetime import datetime
+
+import luigi
+import luigi.tools.range
+from luigi.cmdline_parser import CmdlineParser
+
+from backfill.days import Day, DayRange, State, listed
+from backfill.progress import Progress
+from lake.errors import ConfigError, LakeError, RangeIncomplete
+from tasks import clock
+from tasks.daily import DailyTask
+
+
+class RangeDailyBase(luigi.tools.range.RangeDailyBase):
+    """All days `[start, stop)` of a daily task of the lake.
+
+    `stop` defaults to the day after the last settled one on which a source is active; `start` to the first
+    day of any source. `days_back` and `days_forward` are accepted and mean nothing: nothing is cut off.
+    `task_limit` is kept to, and a range that it left incomplete fails.
+    """
+
+    # Luigi's declares a Parameter whose default it then warns of
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def requires(self) -> list[luigi.Task]:
+        """Return the missing days that are settled, oldest first."""
+        return self._plan().tasks
+
+    def complete(self) -> bool:
+        """Tell whether every day on which a source is active is there, by one listing a dataset."""
+        return not self._plan().not_there()
+
+    def run(self) -> None:
+        """Look once more, after all required days are built.
+
+        Raises:
+            RangeIncomplete: Some day is not there.
+        """
+        plan = self._plan()
+        if plan.not_there():
+            raise RangeIncomplete(plan.report())
+
+    def _plan(self) -> "Plan":
+        if not hasattr(self, "_found_plan"):
+            self._found_plan = Plan(self._range(), clock.utc_now(), self.task_limit, newest=self.reverse)
+            if CmdlineParser.get_instance():  # in a library call the caller looks for itself
+                self._found_plan.report_at_exit()
+        return self._found_plan
+
+    def _range(self) -> DayRange:
+        if not issubclass(self.of, DailyTask):
+            raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
+        now = clock.utc_now()
+        day = self.start or self.stop or now.date()
+        example = self.of(**self._task_parameters(day))
+        return DayRange.resolve(example, self.start, self.stop, now)
+
+
+class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):
+    """The same as RangeDailyBase, which needs no second way here: one listing answers for all days."""
+
+
+class Plan:
+    """What a range has to do, found once at its start, and what came of it.
+
+    Attributes:
+        tasks: The missing days to build, in the order wanted.
+    """
+
+    def __init__(self, days: DayRange, now: datetime, limit: int, *, newest: bool) -> None:
+        self.range = days
+        self.now = now
+        self.before = days.survey(now)
+        missing = [day.date for day in self.before if day.state == State.MISSING]
+        chosen = missing[::-1][:limit] if newest else missing[:limit]
+        self.tasks = [days.task(day) for day in chosen]
+
+    def not_there(self) -> list[Day]:
+        """Return the days that are no gap and not there now."""
+        return [d for d in self.range.survey(self.now) if d.state not in {State.THERE, State.INACTIVE}]
+
+    def report_at_exit(self) -> None:
+        """Show the progress on a terminal, and at the end of the process say what came of it."""
+        progress = Progress(self.range.example, len(self.tasks))
+
+        def finish() -> None:
+            progress.close()
+            try:
+                print(self.report(), flush=True)  # noqa: T201 - the command's result
+            except LakeError as error:
+                print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
+
+        atexit.register(finish)
+
+    def report(self) -> str:
+        """Say how many days were asked for, built, already there, failed and waiting, and which."""
+        tried = {task.date for task in self.tasks}
+        there_before = {day.date for day in self.before if day.state == State.THERE}
+        after = self.range.survey_with_input(self.now)
+        built = [d.date for d in after if d.state == State.THERE and d.date not in there_before]
+        failed = [d.date for d in after if d.state == State.MISSING and d.date in tried]
+        left = [d.date for d in after if d.state == State.MISSING and d.date not in tried]
+        waiting = [d for d in after if d.state == State.WAITING]
+        inactive = [d.date for d in after if d.state == State.INACTIVE]
+        counts = (
+            f"{len(built)} built, {len(there_before)} already there, {len(failed)} failed, "
+            f"{len(waiting) + len(left)} waiting"
+        )
+        lines = [f"{self.range} asked for: {counts}."]
+        if inactive:
+            lines.append(f"  no source is active on {len(inactive)}: {listed(inactive)}")
+        if failed:
+            lines.append(f"  failed: {listed(failed)}")
+        lines += [f"  waiting: {day.date} {day.reason}" for day in waiting[:WAITING_SHOWN]]
+        if len(waiting) > WAITING_SHOWN:
+            lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
+        if left:
+            lines.append(f"  waiting for another run (task_limit): {listed(left)}")
+        if failed or waiting or left:
+            lines.append("  The range is incomplete. Mend what is named above and run the same again.")
+        elif not built:
+            lines.append("  Nothing to do, nothing was rebuilt.")
+        return "\n".join(lines)
+
+
+WAITING_SHOWN = 3

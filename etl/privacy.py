@@ -1,0 +1,65 @@
+"""What the lake must never know: masking of paths and of rejected lines.
+
+The lake can't forget, so nothing personal may reach it. Client addresses, user names, user agents, referers
+and query strings are never kept; this module deals with what hides in paths and in lines that don't parse.
+"""
+
+import re
+
+from etl import timestamps
+
+PATH_CHARACTERS = 1000
+LINE_BYTES = 500
+
+# In order; each works on what the one before left. Python's `re` and RE2 read them alike.
+MASKS = (
+    (r"[^/]*(?:@|%40)[^/]*", "{email}"),
+    (
+        r"[^/]*(?:[0-9A-Za-z]{20}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-)[^/]*",
+        "{token}",
+    ),
+    (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}", "{address}"),
+    (r"[0-9](?:[-+]?[0-9]){8,}", "{number}"),
+)
+UNSAFE = r"(?s)[^!-~]|" + "|".join(pattern for pattern, _ in MASKS)
+"""A path in which this finds nothing, and which is not too long, is clean as it is."""
+
+_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
+_UNPRINTABLE = re.compile(rb"[^!-~]")
+_TIMESTAMP = re.compile(rf"\[{timestamps.PATTERN}\]".encode())
+_MASKED_CHARACTERS = bytes(
+    ord("x")
+    if chr(code).isalpha() and code < 128  # noqa: PLR2004 - the end of ASCII
+    else ord("9")
+    if chr(code).isdigit() and code < 128  # noqa: PLR2004
+    else code
+    if 32 <= code < 127  # noqa: PLR2004 - printable ASCII
+    else ord("?")
+    for code in range(256)
+)
+
+
+def clean_path(path: bytes) -> str:
+    """Return a path, its query already cut off, as it may be kept.
+
+    E-mail addresses, long tokens, network addresses and long numbers become `{email}`, `{token}`,
+    `{address}` and `{number}`; bytes other than printable ASCII are percent-encoded; what follows the
+    1,000th character is cut.
+    """
+    text = _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], path).decode("ascii")
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text[:PATH_CHARACTERS]
+
+
+def mask_line(line: bytes) -> str:
+    """Return the shape of a rejected line: letters as x, digits as 9, its first timestamp as it is.
+
+    Only the first 500 bytes; what is not printable ASCII is `?`. The line end is dropped.
+    """
+    kept = line.rstrip(b"\r\n")[:LINE_BYTES]
+    masked = kept.translate(_MASKED_CHARACTERS)
+    found = _TIMESTAMP.search(kept)
+    if found:
+        masked = masked[: found.start()] + found[0] + masked[found.end() :]
+    return masked.decode("ascii")

@@ -1,0 +1,239 @@
+"""Raw files: found by a pattern on disk or on S3, streamed, never changed."""
+
+import fnmatch
+import glob
+import gzip
+import hashlib
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from etl.parse import MAX_LINE_BYTES
+from lake.errors import ConfigError, InputError
+from lake.provenance import Input
+from lake.store import S3_SCHEME
+
+BLOCK_BYTES = 4 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
+HOURS = "[0-2][0-9]"
+GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of raw log lines.
+
+    Attributes:
+        name: As luigi.cfg names it: relative to luigi.cfg's folder if the pattern is.
+        location: Absolute path or s3:// URL.
+        day: The day its pattern gives it, None for an undated file.
+    """
+
+    name: str
+    location: str
+    day: date | None
+
+
+@dataclass(frozen=True)
+class FilePattern:
+    """Where a source's files lie: a path or s3:// URL with globs and `{YYYY}`, `{MM}`, `{DD}`, `{HH}`.
+
+    Without a placeholder the files are undated: any of them may hold lines of any day.
+    """
+
+    text: str
+    folder: Path
+    endpoint_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that can't be meant.
+
+        Raises:
+            ConfigError: A placeholder is unknown or the date is not whole.
+        """
+        found = set(PLACEHOLDER.findall(self.text))
+        unknown = found - {*DATE_PLACEHOLDERS, "HH"}
+        if unknown or "%" in self.text:
+            what = "'%'" if not unknown else "{" + min(unknown) + "}"
+            raise ConfigError(
+                f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{MM}}, {{DD}}, {{HH}}."
+            )
+        if found and not found.issuperset(DATE_PLACEHOLDERS):
+            raise ConfigError(f"files = {self.text}: a dated pattern needs {{YYYY}}, {{MM}} and {{DD}}.")
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether a file's name tells its day."""
+        return bool(PLACEHOLDER.search(self.text))
+
+    def of_day(self, day: date) -> str:
+        """Return the pattern with the day put in, as text for people and as a glob."""
+        return PLACEHOLDER.sub(
+            lambda found: HOURS if found[1] == "HH" else day.strftime(DATE_PLACEHOLDERS[found[1]]),
+            self.text,
+        )
+
+    def find(self, day: date) -> list[RawFile]:
+        """Return the files of a day (all files, if undated), by name; an empty list if there are none.
+
+        Raises:
+            StoreError: S3 doesn't answer.
+        """
+        pattern = self.of_day(day)
+        own_day = day if self.is_dated else None
+        if pattern.startswith(S3_SCHEME):
+            return [RawFile(url, url, own_day) for url in self._find_on_s3(pattern)]
+        within = glob.escape(str(self.folder))
+        found = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
+        return [
+            RawFile(self._name(path), os.path.normpath(path), own_day)
+            for path in found
+            if os.path.isfile(path)  # noqa: PTH113
+        ]
+
+    def _name(self, path: str) -> str:
+        is_relative = not self.text.startswith(("/", "~"))
+        return os.path.relpath(path, self.folder) if is_relative else path
+
+    def _find_on_s3(self, pattern: str) -> list[str]:
+        from lake.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        bucket, key_pattern = split_url(pattern)
+        matches = re.compile(_s3_glob(key_pattern)).fullmatch
+        prefix = GLOB.split(key_pattern)[0]
+        pages = _s3(self.endpoint_url, os.getpid()).get_paginator("list_objects_v2")
+        with translated(pattern):
+            return [
+                f"{S3_SCHEME}{bucket}/{item['Key']}"
+                for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+                for item in page.get("Contents", ())
+                if matches(item["Key"])
+            ]
+
+
+def _s3_glob(pattern: str) -> str:
+    """Return a regular expression for a glob in which `*` stays within a folder and `**/` spans folders."""
+    parts = []
+    for part in re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern):
+        spans = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+        is_set = part.startswith("[") and part.endswith("]")
+        parts.append(spans.get(part) or (fnmatch.translate(part)[4:-3] if is_set else re.escape(part)))
+    return "".join(parts)
+
+
+@lru_cache
+def _s3(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 - sockets don't survive a fork
+    from lake.s3 import client  # noqa: PLC0415 - boto3 takes long to import
+
+    return client(endpoint_url)
+
+
+class _Digesting(io.RawIOBase):
+    """Passes a stream's bytes on and keeps their digest and number."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.digest = hashlib.sha256()
+        self.bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        data = self.stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.digest.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+
+class RawReader:
+    """Reads a raw file, plain or gzip by its first bytes, in blocks of whole lines.
+
+    Attributes:
+        lines: How many lines were read so far.
+    """
+
+    def __init__(self, file: RawFile, endpoint_url: str | None = None) -> None:
+        self.file = file
+        self._endpoint_url = endpoint_url
+        self._source: _Digesting | None = None
+        self.lines = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
+
+        A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size.
+
+        Raises:
+            InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
+        """
+        try:
+            with self._open() as stream:
+                for block in whole_lines(stream):
+                    self.lines += block.count(b"\n") + (not block.endswith(b"\n"))
+                    yield block
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                f"{self.file.name}: the gzip stream is cut off or damaged after line {self.lines:,} ({error}). "
+                "Copy the file again, then run again."
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{self.file.name}: can't be read after line {self.lines:,}: {error.strerror or error}. "
+                "Check that it is there and its permissions, then run again."
+            ) from error
+
+    def input(self) -> Input:
+        """Return the file's name, size and digest, once `blocks` has come to its end."""
+        if self._source is None:
+            raise AssertionError("read first")
+        return Input(self.file.name, self._source.bytes, self._source.digest.hexdigest())
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        with self._open_raw() as raw:
+            self._source = _Digesting(raw)
+            buffered = io.BufferedReader(self._source, BLOCK_BYTES)
+            if buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                yield gzip.GzipFile(fileobj=buffered)  # type: ignore[misc]  # it reads like a BinaryIO
+            else:
+                yield buffered
+
+    @contextmanager
+    def _open_raw(self) -> Iterator[BinaryIO]:
+        if not self.file.location.startswith(S3_SCHEME):
+            with Path(self.file.location).open("rb", buffering=0) as file:
+                yield file
+            return
+        from lake.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        bucket, key = split_url(self.file.location)
+        with translated(self.file.location):
+            body = _s3(self._endpoint_url, os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
+            with body:
+                yield body
+
+
+def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
+    begun = b""  # the beginning of a line whose end is not read yet
+    while data := stream.read(BLOCK_BYTES):
+        head, newline, tail = data.rpartition(b"\n")
+        if newline:
+            yield begun + head + newline
+            begun = tail
+        else:
+            begun = (begun + data)[: MAX_LINE_BYTES + 1]
+    if begun:
+        yield begun

@@ -1,0 +1,177 @@
+"""Sample logs to try the project on: `python -m etl.sample FOLDER`.
+
+Thirty days of three applications in three formats, the same bytes each time: an incident on one day,
+malformed lines, requests that are no HTTP, health checks and a monitor, one log rotated off midnight, one
+undated. All addresses are from the blocks that RFC 5737 and RFC 3849 reserve for documentation.
+"""
+
+import gzip
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+FIRST_DAY = date(2026, 9, 1)
+DAYS = 30
+INCIDENT = (datetime(2026, 9, 17, 14, tzinfo=UTC), datetime(2026, 9, 17, 15, 30, tzinfo=UTC))
+ROTATION = timedelta(hours=6, minutes=25)
+HOURS_PER_FILE = 6
+HOUR_WEIGHTS = [1 + max(0, 9 - abs(hour - 15)) for hour in range(24)]  # busiest at 15:00 UTC
+AGENTS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)",
+    "curl/8.16.0",
+)
+MONITOR = "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)"
+TLS_HELLO = r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+Line = tuple[datetime, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, before a format writes it down."""
+
+    time: datetime
+    client: str
+    request: str
+    status: int
+    size: int
+    agent: str
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is asked of one application, how often, and how its server writes that down.
+
+    Attributes:
+        daily: Requests a day.
+        error_share: Share of them that fail, 0 to 1, on a usual day.
+        incident_share: Share of them that fail during the incident.
+    """
+
+    name: str
+    write: Callable[[Request], str]
+    daily: int
+    paths: tuple[str, ...]
+    error_share: float
+    incident_share: float
+
+
+def requests(application: Application, day: date) -> Iterator[Request]:
+    """Yield one day of an application, in order of time."""
+    random = Random(f"{application.name} {day}")  # noqa: S311 - sample data, the same each time
+    hours = random.choices(range(24), HOUR_WEIGHTS, k=application.daily)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    for time in sorted(midnight + timedelta(hours=h, seconds=random.randrange(3600)) for h in hours):
+        in_incident = INCIDENT[0] <= time < INCIDENT[1]
+        share = application.incident_share if in_incident else application.error_share
+        yield _request(random, time, application.paths, share)
+
+
+def _request(random: Random, time: datetime, paths: tuple[str, ...], error_share: float) -> Request:
+    client = random.choice((f"192.0.2.{random.randrange(1, 255)}", f"2001:db8::{random.randrange(1, 65536):x}"))
+    agent, status = random.choice(AGENTS), 200
+    path = random.choice(paths).format(id=random.randrange(1, 10_000))
+    request = f"{random.choices(('GET', 'POST'), (9, 1))[0]} {path} HTTP/1.1"
+    what = random.random()
+    if what < 0.02:  # noqa: PLR2004 - shares of the day's requests
+        request, agent = "GET /healthz HTTP/1.1", "kube-probe/1.33"
+    elif what < 0.03:  # noqa: PLR2004
+        agent = MONITOR
+    elif what < 0.032:  # noqa: PLR2004
+        request, status = TLS_HELLO, 400
+    elif random.random() < error_share:
+        status = random.choice((500, 502, 503, 504))
+    elif random.random() < 0.06:  # noqa: PLR2004
+        status = random.choice((301, 304, 404, 404, 403, 429, 499))
+    return Request(time, client, request, status, random.randrange(200, 60_000), agent)
+
+
+def common(request: Request) -> str:
+    """Write a line as Apache's `common` does."""
+    time = request.time.strftime("%d/%b/%Y:%H:%M:%S +0000")
+    return f'{request.client} - - [{time}] "{request.request}" {request.status} {request.size}'
+
+
+def combined(request: Request) -> str:
+    """Write a line as `combined`, with the offset of Central European Summer Time."""
+    local = request.time + timedelta(hours=2)
+    line = common(request).replace(
+        request.time.strftime("%d/%b/%Y:%H:%M:%S +0000"), local.strftime("%d/%b/%Y:%H:%M:%S +0200")
+    )
+    return f'{line} "https://example.com/start?from=mail" "{request.agent}"'
+
+
+def vhost_combined(request: Request) -> str:
+    """Write a line as `vhost_combined`."""
+    return f'shop.example.com:443 {common(request)} "-" "{request.agent}"'
+
+
+API = Application("api", common, 1500, ("/v1/orders", "/v1/orders/{id}", "/v1/users/me"), 0.002, 0.002)
+DOCS = Application("docs", combined, 400, ("/", "/guide", "/guide/{id}", "/search?q=parquet"), 0.0005, 0.0005)
+SHOP = Application(
+    "shop", vhost_combined, 3000, ("/", "/cart", "/item/{id}?ref=mail", "/search?q=boots"), 0.004, 0.3
+)
+
+
+def lines(application: Application, day: date) -> Iterator[Line]:
+    """Yield one day's lines with their times; about one in two thousand is malformed."""
+    random = Random(f"{application.name} {day} malformed")  # noqa: S311 - sample data, the same each time
+    for request in requests(application, day):
+        line = application.write(request)
+        kind = random.randrange(6000)
+        if kind == 0:
+            line = line[: len(line) * 2 // 3]
+        elif kind == 1:
+            line = line[: len(line) // 2] + line
+        elif kind == 2:  # noqa: PLR2004 - the third kind
+            line = line.replace(f" {request.status} ", " 99 ")
+        yield request.time, line
+
+
+def write_all(folder: Path) -> None:
+    """Write the sample logs below a folder."""
+    days = [FIRST_DAY + timedelta(days=n) for n in range(-1, DAYS + 1)]
+    _write_shop(folder / "shop", [line for day in days for line in lines(SHOP, day)], days)
+    for day in days[1:-1]:
+        _write_api(folder / "api", day, list(lines(API, day)))
+    docs = [line for day in days[1:-1] for line in lines(DOCS, day)]
+    _write(folder / "docs.log.gz", docs)
+
+
+def _write_api(folder: Path, day: date, found: list[Line]) -> None:
+    for hour in range(0, 24, HOURS_PER_FILE):
+        path = folder / f"{day:%Y/%m/%d}" / f"access-{hour:02}.log"
+        _write(path, [line for line in found if hour <= line[0].hour < hour + HOURS_PER_FILE])
+
+
+def _write_shop(folder: Path, found: list[Line], days: list[date]) -> None:
+    """Write files that end at 06:25 of the day in their name, as Debian's logrotate leaves them."""
+    for day in days[1:]:
+        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + ROTATION
+        part = [line for line in found if end - timedelta(days=1) <= line[0] < end]
+        _write(folder / f"access.log-{day:%Y%m%d}.gz", part)
+
+
+def _write(path: Path, found: list[Line]) -> None:
+    data = "".join(f"{line}\n" for _, line in found).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
+
+
+def main() -> None:
+    """Write the sample logs, unless they are there."""
+    (folder,) = map(Path, sys.argv[1:])
+    if folder.exists():
+        print(f"The sample logs are in {folder} already.")  # noqa: T201 - the command's result
+        return
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    write_all(unfinished)
+    unfinished.rename(folder)
+    print(f"Sample logs written to {folder}: three applications, {DAYS} days from {FIRST_DAY}.")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Sources: the streams of raw logs that luigi.cfg declares, each in a section `[source.NAME]`."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+
+from etl.formats import Format, log_format
+from etl.parse import Classifier
+from etl.raw_files import FilePattern, RawFile
+from lake.config import Config
+from lake.contracts.requests import APPLICATION, VANTAGES
+from lake.errors import ConfigError
+from lake.lake import Lake
+from lake.partition import check_name
+
+SECTION = "source."
+FIELD = "field:"
+REQUIRED = ("format", "files", "application", "vantage")
+OPTIONAL = (
+    "since",
+    "until",
+    "settle_hours",
+    "neighbour_days",
+    "max_reject_rate",
+    "expected_files",
+    "allow_empty",
+    "health_check_paths",
+    "synthetic_user_agents",
+)
+DEFAULT_SETTLE_HOURS = 6.0
+DEFAULT_MAX_REJECT_RATE = 0.01
+ONE_DAY = timedelta(days=1)
+EARLIEST = date(1970, 1, 1)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream of raw logs with one format.
+
+    Attributes:
+        since: First day on which it is active, None for ever.
+        until: First day on which it is no longer active, None for never.
+        settle_hours: How long after a day's end its logs may still arrive.
+        neighbour_days: How many days before and after a dated file's day its lines may be of.
+        max_reject_rate: Highest share of rejects in a day, 0 to 1.
+        expected_files: How many files a day has at least.
+        allow_empty: Whether a day may have no line at all.
+    """
+
+    name: str
+    format: Format
+    files: FilePattern
+    classifier: Classifier
+    since: date | None = None
+    until: date | None = None
+    settle_hours: float = DEFAULT_SETTLE_HOURS
+    neighbour_days: int = 0
+    max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
+    expected_files: int = 1
+    allow_empty: bool = False
+
+    def is_active(self, day: date) -> bool:
+        """Tell whether the source has logs on that day: `since` <= day < `until`."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def settled_at(self, day: date) -> datetime:
+        """Return when a day is settled: its end in UTC, and settle_hours."""
+        end = datetime.combine(day + ONE_DAY, time(tzinfo=UTC))
+        return end + timedelta(hours=self.settle_hours)
+
+    def days_read(self, day: date) -> list[date]:
+        """Return the days whose files may hold lines of this day; just the day for undated files."""
+        reach = self.neighbour_days if self.files.is_dated else 0
+        return [day + timedelta(days=n) for n in range(-reach, reach + 1)]
+
+    def find_files(self, day: date) -> list[RawFile]:
+        """Return all raw files that may hold lines of a day, in a fixed order."""
+        return [file for each in self.days_read(day) for file in self.files.find(each)]
+
+    def missing_input(self, day: date) -> str | None:
+        """Say which raw files of an active day are not there; None when all are.
+
+        A dated file's neighbours must be there too while the source is active: they may hold lines of this
+        day, and what is published can't be mended.
+        """
+        for each in self.days_read(day):
+            if not self.is_active(each):
+                continue
+            expected = self.expected_files if each == day else 1
+            found = len(self.files.find(each))
+            if found < expected and not (self.allow_empty and self.expected_files == 1):
+                neighbour = "" if each == day else f" (neighbour_days = {self.neighbour_days} reads it too)"
+                return (
+                    f"source {self.name}: {found} of {expected} files for {each}{neighbour} match "
+                    f"{self.files.of_day(each)}. Bring the file (an empty one, if there was no request), "
+                    f"or correct files, since or until in [{SECTION}{self.name}]"
+                )
+        return None
+
+    @property
+    def settings_sha256(self) -> str:
+        """Digest of the settings that shape rows, for the provenance; when and where to look don't."""
+        shaping = [
+            self.format.name,
+            self.format.shape,
+            self.neighbour_days,
+            self.classifier.vantage,
+            self.classifier.application,
+            self.classifier.application_field,
+            self.classifier.health_check_paths,
+            self.classifier.synthetic_user_agents,
+        ]
+        return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
+
+
+def read_sources(config: Config) -> list[Source]:
+    """Return the sources that luigi.cfg declares, by name.
+
+    Raises:
+        ConfigError: There is none, or one is wrong; the message names the section and the key.
+    """
+    sections = sorted(name for name in config.sections if name.startswith(SECTION))
+    if not sections:
+        raise ConfigError(
+            f"{config.path} declares no source. Add a section [{SECTION}NAME]; the README shows one."
+        )
+    endpoint_url = Lake.settings(config).get("endpoint_url")
+    sources = []
+    for section in sections:
+        try:
+            name = check_name("source", section.removeprefix(SECTION))
+            sources.append(_source(name, config, config.section(section), endpoint_url))
+        except ConfigError as error:
+            raise ConfigError(f"{config.path}, [{section}]: {error}") from error
+    return sources
+
+
+def active_on(sources: Iterable[Source], day: date) -> list[Source]:
+    """Return the sources that have logs on that day."""
+    return [source for source in sources if source.is_active(day)]
+
+
+def settled_at(sources: Iterable[Source], day: date) -> datetime | None:
+    """Return when the last of the day's active sources is settled, None if none is active."""
+    return max((source.settled_at(day) for source in active_on(sources, day)), default=None)
+
+
+def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
+    """Return the latest day on which a source is active and all active ones are settled.
+
+    Raises:
+        ConfigError: There is no such day.
+    """
+    first = min(source.since or EARLIEST for source in sources)
+    day = min(max(source.until or date.max for source in sources) - ONE_DAY, now.date())
+    while day >= first:
+        settled = settled_at(sources, day)
+        if settled and settled <= now:
+            return day
+        day -= ONE_DAY
+    raise ConfigError(
+        "No source is active on any day that is settled by now. Check since, until and settle_hours in luigi.cfg."
+    )
+
+
+def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: str | None) -> Source:
+    known = (*REQUIRED, *OPTIONAL)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.")
+    missing = [key for key in REQUIRED if not values.get(key)]
+    if missing:
+        raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
+
+    def read(key: str, convert: Callable[[str], T], expected: str, default: T) -> T:
+        if key not in values:
+            return default
+        try:
+            return convert(values[key])
+        except (ValueError, KeyError) as error:
+            raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
+
+    found_format = log_format(values["format"])
+    source = Source(
+        name=name,
+        format=found_format,
+        files=FilePattern(values["files"], config.folder, endpoint_url),
+        classifier=_classifier(found_format, values),
+        since=read("since", date.fromisoformat, "a day as YYYY-MM-DD", None),
+        until=read("until", date.fromisoformat, "a day as YYYY-MM-DD", None),
+        settle_hours=read("settle_hours", _within(0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
+        neighbour_days=read("neighbour_days", lambda v: int(_within(0, 7)(v)), "0 to 7", 0),
+        max_reject_rate=read("max_reject_rate", _within(0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        expected_files=read("expected_files", lambda v: int(_within(1, 1e6)(v)), "a number, 1 or more", 1),
+        allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
+    )
+    if source.since and source.until and source.since >= source.until:
+        raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
+    if not source.files.is_dated and (source.neighbour_days or source.expected_files > 1):
+        raise ConfigError("neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}.")
+    return source
+
+
+def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
+    application, field = values["application"], None
+    if application.startswith(FIELD):
+        field = application.removeprefix(FIELD)
+        if field != "vhost" or field not in found_format.fields:
+            raise ConfigError(
+                f"application = {application}: format {found_format.name} can't tell it. "
+                "Use field:vhost with vhost_combined, or a constant."
+            )
+    elif not APPLICATION.allows(application):
+        raise ConfigError(
+            f"application = {application}: expected a name like {APPLICATION.pattern}, or field:vhost."
+        )
+    if values["vantage"] not in VANTAGES:
+        raise ConfigError(f"vantage = {values['vantage']}: expected one of {', '.join(VANTAGES)}.")
+    agents = _listed(values.get("synthetic_user_agents", ""))
+    if agents and "user_agent" not in found_format.fields:
+        raise ConfigError(f"synthetic_user_agents: format {found_format.name} has no user agent to tell by.")
+    return Classifier(
+        vantage=values["vantage"],
+        application=None if field else application,
+        application_field=field,
+        health_check_paths=_listed(values.get("health_check_paths", "")),
+        synthetic_user_agents=agents,
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
+
+
+def _within(lowest: float, highest: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        number = float(text)
+        if not lowest <= number <= highest:
+            raise ValueError(text)
+        return number
+
+    return convert

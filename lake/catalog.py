@@ -1,0 +1,79 @@
+"""The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from lake import sql
+from lake.contract import Contract
+from lake.contracts import CONTRACTS
+from lake.lake import Lake
+from lake.local import LocalStore
+from lake.partition import Partition
+
+
+def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Return a connection with a view for each dataset, the macros, and the analysts' views.
+
+    A view has the contract's columns, `dt` (and `source`, where the dataset is kept per source) and `rev`,
+    with the contract's meanings as comments. It shows the partitions that are there now.
+
+    Raises:
+        StoreError: The lake can't be listed.
+    """
+    connection = duckdb.connect()
+    for contract in CONTRACTS.values():
+        _create_view(connection, lake, contract)
+    connection.execute(sql.macros())
+    for name, query in sql.views().items():
+        connection.execute(f"create temporary view {name} as {query}")
+    return connection
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract) -> None:
+    columns = ", ".join(["dt", *(["source"] if contract.per_source else []), *contract.schema.names, "rev"])
+    rows = _rows(connection, lake, contract)
+    connection.execute(f"create temporary view {contract.name} as select {columns} from {rows}")  # noqa: S608 - names from contracts
+    connection.execute(f"comment on view {contract.name} is {sql.quoted(contract.grain)}")
+    for column in contract.columns:
+        comment = sql.quoted(f"{column.meaning} [{column.unit}]")
+        connection.execute(f"comment on column {contract.name}.{column.name} is {comment}")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract) -> str:
+    """Return the name or the expression of a relation with the dataset's rows."""
+    partitions = lake.latest(contract)
+    name = f"{contract.name}_files"
+    if not partitions:
+        connection.register(name, _with_partition_columns(contract).empty_table())
+        return name
+    if isinstance(lake.store, LocalStore):
+        paths = ", ".join(sql.quoted(f"{lake.root}/{p.key}") for p in partitions)
+        types = (
+            "{'dt': date, 'rev': integer, 'source': varchar}"
+            if contract.per_source
+            else "{'dt': date, 'rev': integer}"
+        )
+        return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {types})"
+    connection.register(name, _dataset(lake, contract, partitions))
+    return name
+
+
+def _dataset(lake: Lake, contract: Contract, partitions: list[Partition]) -> pads.Dataset:
+    """Return the files as one Arrow dataset; DuckDB hands its filters down, so that `dt` prunes files."""
+    filesystem, root = lake.store.filesystem()
+    schema = _with_partition_columns(contract)
+    keys = [name for name in ("dt", "source", "rev") if name in schema.names]
+    return pads.dataset(
+        [f"{root}/{p.key}" for p in partitions],
+        schema=schema,
+        filesystem=filesystem,
+        format="parquet",
+        partitioning=pads.partitioning(pa.schema([schema.field(k) for k in keys]), flavor="hive"),
+        partition_base_dir=root,
+    )
+
+
+def _with_partition_columns(contract: Contract) -> pa.Schema:
+    source = [pa.field("source", pa.string())] if contract.per_source else []
+    return pa.schema([*contract.schema, pa.field("dt", pa.date32()), *source, pa.field("rev", pa.int32())])

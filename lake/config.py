@@ -1,0 +1,67 @@
+"""luigi.cfg: the one configuration file, read without Luigi."""
+
+import configparser
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lake.errors import ConfigError
+
+INLINE_COMMENT = re.compile(r"\s[;#]")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The sections of one luigi.cfg, as written; relative paths in it are relative to `folder`."""
+
+    path: Path
+    sections: Mapping[str, Mapping[str, str]]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that luigi.cfg lies in."""
+        return self.path.parent
+
+    def section(self, name: str) -> Mapping[str, str]:
+        """Return a section's values.
+
+        Raises:
+            ConfigError: There is no such section, or a value ends in a comment, which Luigi's own parser
+                would take for a part of the value.
+        """
+        if name not in self.sections:
+            raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
+        for key, value in self.sections[name].items():
+            if INLINE_COMMENT.search(value):
+                raise ConfigError(
+                    f"{self.path}, [{name}] {key} = {value}: put the comment on a line of its own, "
+                    "luigi reads it as part of the value."
+                )
+        return self.sections[name]
+
+
+def find() -> Path:
+    """Return the path of luigi.cfg: `$LUIGI_CONFIG_PATH`, else the one in the current folder."""
+    path = Path(os.environ.get("LUIGI_CONFIG_PATH") or "luigi.cfg").absolute()
+    if not path.is_file():
+        raise ConfigError(
+            f"No configuration at {path}. Change to the folder that holds luigi.cfg, or set LUIGI_CONFIG_PATH."
+        )
+    return path
+
+
+def read(path: Path) -> Config:
+    """Read luigi.cfg; `%` and `$` mean nothing special in it.
+
+    Raises:
+        ConfigError: The file can't be read or is not an INI file.
+    """
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"Can't read the configuration {path}: {reason}. Mend that line.") from error
+    return Config(path, {name: dict(parser[name]) for name in parser.sections()})

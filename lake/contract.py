@@ -1,0 +1,161 @@
+"""Contracts: what a dataset's columns are, mean and must satisfy.
+
+The one source of truth for the Parquet schema, the checks before publication, the glossary's tables and
+the comments in the catalog.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake.errors import ContractViolation
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its Arrow type, unit, meaning, and the values it may hold.
+
+    Attributes:
+        unit: `1` for a pure number, else the unit or the kind of value in a few words.
+        minimum: Smallest allowed value, inclusive.
+        maximum: Largest allowed value, inclusive.
+        values: The only allowed values, where they are few.
+        pattern: A regular expression (RE2) that the whole text must match.
+    """
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+
+    def allows(self, text: str) -> bool:
+        """Tell whether a text matches the column's pattern."""
+        return self.pattern is None or re.fullmatch(self.pattern, text) is not None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition that every row meets: an SQL expression over the columns, and why it holds."""
+
+    condition: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A dataset: its columns, its grain (what one row is), its key and its rules.
+
+    Attributes:
+        key: Columns whose values are unique within a partition; none for a dataset of events.
+        per_source: Whether a day has one partition for each source.
+        inputs: Datasets it is made from, on the same day.
+        counts: The column whose sum equals the number of rows of all inputs, for an aggregate.
+        time: The column whose values lie in the partition's UTC day.
+    """
+
+    name: str
+    version: int
+    grain: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    per_source: bool = False
+    inputs: tuple[str, ...] = ()
+    counts: str | None = None
+    time: str | None = None
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of a partition's file; `dt`, `source` and `rev` are in its path."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+    def validate(self, table: pa.Table, day: date) -> None:
+        """Check rows of one day against everything above, the key within this table included.
+
+        Raises:
+            ContractViolation: Some row or the schema breaks the contract.
+        """
+        if not table.schema.equals(self.schema):
+            raise self._violation(day, f"the schema is\n{table.schema}\nand should be\n{self.schema}")
+        for column in self.columns:
+            self._validate_column(column, table[column.name], day)
+        if self.time:
+            self._validate_day(table[self.time], day)
+        if self.rules:
+            self._validate_rules(table, day)
+        self.validate_key(table, day)
+
+    def validate_key(self, table: pa.Table, day: date) -> None:
+        """Check that no two rows share a key.
+
+        Args:
+            table: Rows with at least the key's columns.
+            day: The partition's day, for the message.
+
+        Raises:
+            ContractViolation: Two rows do.
+        """
+        if not self.key:
+            return
+        groups = table.group_by(list(self.key), use_threads=False).aggregate([([], "count_all")])
+        twice = groups.filter(pc.greater(groups["count_all"], 1))
+        if twice.num_rows:
+            raise self._violation(day, f"{twice.num_rows} keys occur twice, such as {twice.to_pylist()[0]}")
+
+    def _validate_column(self, column: Column, data: pa.ChunkedArray, day: date) -> None:
+        if not column.nullable and data.null_count:
+            raise self._violation(day, f"{column.name} is NULL in {data.null_count} rows, it may not be")
+        allowed = [
+            (
+                None if column.minimum is None else pc.greater_equal(data, column.minimum),
+                ">=",
+                column.minimum,
+            ),
+            (None if column.maximum is None else pc.less_equal(data, column.maximum), "<=", column.maximum),
+            (pc.is_in(data, pa.array(column.values)) if column.values else None, "one of", column.values),
+            (
+                pc.match_substring_regex(data, f"^(?:{column.pattern})$") if column.pattern else None,
+                "like",
+                column.pattern,
+            ),
+        ]
+        for fits, word, expected in allowed:
+            if fits is None:
+                continue
+            bad = data.filter(pc.and_not(pc.is_valid(data), fits))
+            if len(bad):
+                raise self._violation(
+                    day, f"{column.name} is {bad[0].as_py()!r} in {len(bad)} rows, expected {word} {expected}"
+                )
+
+    def _validate_day(self, times: pa.ChunkedArray, day: date) -> None:
+        if not len(times):
+            return
+        first = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the lake's times are UTC without zone
+        bounds = pc.min_max(times)
+        if bounds["min"].as_py() < first or bounds["max"].as_py() >= first + timedelta(days=1):
+            raise self._violation(day, f"{self.time} reaches from {bounds['min']} to {bounds['max']}")
+
+    def _validate_rules(self, table: pa.Table, day: date) -> None:
+        with duckdb.connect() as connection:
+            connection.register("rows_to_check", table)
+            for rule in self.rules:
+                query = f"select count(*) from rows_to_check where ({rule.condition}) is not true"  # noqa: S608 - a contract's own text
+                row = connection.execute(query).fetchone()
+                if row and row[0]:
+                    raise self._violation(day, f"{row[0]} rows break {rule.condition} ({rule.meaning})")
+
+    def _violation(self, day: date, what: str) -> ContractViolation:
+        return ContractViolation(
+            f"{self.name} v{self.version} {day}: {what}. Nothing was published; this is a defect of the code "
+            "that made the rows or of the contract."
+        )

@@ -1,0 +1,63 @@
+"""The metric: how many of a day's valid requests the application failed to answer."""
+
+import pyarrow as pa
+
+from lake.contract import Column, Contract, Rule
+from lake.contracts.requests import APPLICATION, VANTAGE
+
+
+def _count(name: str, meaning: str) -> Column:
+    return Column(name, pa.int64(), "requests", meaning, minimum=0)
+
+
+def _share(name: str, meaning: str) -> Column:
+    return Column(name, pa.float64(), "share, 0 to 1", meaning, nullable=True, minimum=0, maximum=1)
+
+
+CONTRACT = Contract(
+    name="error_rate",
+    version=1,
+    grain="one application at one vantage",
+    key=("application", "vantage"),
+    inputs=("requests",),
+    counts="requests_total",
+    columns=(
+        APPLICATION,
+        VANTAGE,
+        _count("requests_total", "All requests"),
+        _count("health_check_requests", "Requests for the source's health_check_paths"),
+        _count("synthetic_requests", "Requests of the source's synthetic_user_agents"),
+        _count("valid_requests", "All but health checks and synthetic requests: the rate's denominator"),
+        _count("server_error_requests", "Valid requests with status 500 to 599: the rate's numerator"),
+        _count("client_error_requests", "Valid requests with another 4xx status, 408 included"),
+        _count("client_abort_requests", "Valid requests that the client gave up: 499, 460 or 0"),
+        _count("throttled_requests", "Valid requests answered 429"),
+        _share("error_rate", "server_error_requests / valid_requests; NULL without valid requests"),
+        _share("error_rate_low", "Lower end of the rate's 95 % Wilson interval"),
+        _share("error_rate_high", "Upper end of the rate's 95 % Wilson interval"),
+        Column(
+            "hours_observed",
+            pa.int16(),
+            "hours",
+            "Hours of the UTC day with any request; below 24, the rate is of a day with holes",
+            minimum=1,
+            maximum=24,
+        ),
+    ),
+    rules=(
+        Rule(
+            "valid_requests + health_check_requests + synthetic_requests = requests_total",
+            "every request is of one traffic class",
+        ),
+        Rule(
+            "server_error_requests + client_error_requests + client_abort_requests + throttled_requests"
+            " <= valid_requests",
+            "a valid request is of one kind at most",
+        ),
+        Rule("(error_rate is null) = (valid_requests = 0)", "no requests, no rate"),
+        Rule(
+            "valid_requests = 0 or error_rate between error_rate_low and error_rate_high",
+            "the interval holds the rate",
+        ),
+    ),
+)

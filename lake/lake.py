@@ -1,0 +1,135 @@
+"""The lake: write-once partitions under one naming convention."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Self
+
+from lake.config import Config
+from lake.contract import Contract
+from lake.errors import ConfigError, PartitionExists
+from lake.parquet import PartitionWriter, StagedFile, read_provenance
+from lake.partition import Partition
+from lake.provenance import Provenance, Revision
+from lake.store import S3_SCHEME, Store, open_store
+
+SETTINGS = ("root", "endpoint_url")
+
+
+class Lake:
+    """Datasets in a store: publish, list, read.
+
+    A partition is complete if and only if its object exists. Nothing published is ever changed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @staticmethod
+    def settings(config: Config) -> Mapping[str, str]:
+        """Return luigi.cfg's `[lake]`: `root` and, for S3, `endpoint_url`.
+
+        Raises:
+            ConfigError: The section lacks a root or has an unknown key.
+        """
+        settings = config.section("lake")
+        unknown = sorted(set(settings) - set(SETTINGS))
+        if unknown or not settings.get("root"):
+            what = f"unknown key {unknown[0]!r}" if unknown else "no root"
+            raise ConfigError(f"{config.path}, [lake]: {what}. Known keys: {', '.join(SETTINGS)}.")
+        return settings
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the lake that luigi.cfg names; a relative root is relative to luigi.cfg."""
+        settings = cls.settings(config)
+        root = settings["root"]
+        if not root.startswith(S3_SCHEME) and "://" not in root:
+            root = os.path.normpath(config.folder / Path(root).expanduser())
+        return cls(open_store(root, settings.get("endpoint_url")))
+
+    @property
+    def root(self) -> str:
+        """Absolute path or URL of the lake."""
+        return self.store.root
+
+    def partitions(
+        self, contract: Contract, start: date | None = None, stop: date | None = None
+    ) -> list[Partition]:
+        """List the published partitions of the days `[start, stop)`, all revisions, oldest first.
+
+        One listing, 1,000 keys a request on S3, whatever the range. Keys that follow another naming
+        convention are passed over.
+        """
+        prefix = f"{contract.name}/v{contract.version}/"
+        first = f"dt={start.isoformat()}" if start else "dt="
+        last = f"dt={stop.isoformat()}" if stop else "dt=~"
+        found = (Partition.parse(key) for key in self.store.keys(prefix, first, last))
+        return sorted((p for p in found if p), key=lambda p: (p.dt, p.source or "", p.revision))
+
+    def latest(self, contract: Contract, start: date | None = None, stop: date | None = None) -> list[Partition]:
+        """List as `partitions` does, of each partition the latest revision only."""
+        return list({p.folder: p for p in self.partitions(contract, start, stop)}.values())
+
+    def latest_of_day(self, contract: Contract, day: date) -> list[Partition]:
+        """List the latest revisions of one day, one for each source where the dataset is kept so."""
+        return self.latest(contract, day, day + timedelta(days=1))
+
+    def exists(self, partition: Partition) -> bool:
+        """Tell whether a partition, in just this revision, is published."""
+        return self.store.exists(partition.key)
+
+    def sha256(self, partition: Partition) -> str:
+        """Return the digest of a published partition's bytes; PartitionMissing if there is none."""
+        return self.store.sha256(partition.key)
+
+    def superseded(self, partition: Partition, revision: Revision) -> str | None:
+        """Return the digest of the revision before this one, None for the first.
+
+        Raises:
+            ConfigError: A restatement has no reason, or a first publication has one.
+            PartitionMissing: There is no revision before it.
+        """
+        if bool(revision.number) != bool(revision.reason):
+            raise ConfigError(f"{partition}: a reason belongs to every revision after the first, and only there.")
+        if not revision.number:
+            return None
+        return self.sha256(replace(partition, revision=revision.number - 1))
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Give a folder for unfinished files; it and what is in it are gone afterwards."""
+        with self.store.staging() as folder:
+            yield folder
+
+    def writer(self, contract: Contract, day: date, staging: Path) -> PartitionWriter:
+        """Return a writer of one day's rows into a staging folder."""
+        return PartitionWriter(contract, day, staging / f"{contract.name}.unfinished")
+
+    def publish(self, partition: Partition, file: StagedFile) -> bool:
+        """Put a finished file into the lake if and only if nothing is there yet.
+
+        Returns:
+            True if this call published it, False if the same bytes were there already.
+
+        Raises:
+            PartitionExists: Other bytes are published there; they were not changed.
+            StoreError: The disk or bucket didn't answer.
+        """
+        try:
+            return self.store.create(partition.key, file)
+        except PartitionExists as error:
+            raise PartitionExists(f"{partition}: {error}") from error
+
+    def local_copy(self, partition: Partition, folder: Path) -> Path:
+        """Return a local file with a partition's bytes: itself, or a copy in `folder`."""
+        return self.store.local_copy(partition.key, folder)
+
+    def provenance(self, partition: Partition) -> Provenance:
+        """Return what a published partition was made from and by; PartitionMissing if there is none."""
+        with tempfile.TemporaryDirectory() as folder:
+            return read_provenance(self.local_copy(partition, Path(folder)))

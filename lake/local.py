@@ -1,0 +1,152 @@
+"""A lake on local disk.
+
+    _staging/RANDOM/  ── write, fsync, chmod 0444 ──►  os.link ──►  dataset/v1/dt=…/rev=0/part-0.parquet
+
+`os.link` creates the name with its whole content, and fails if the name is taken: it is the commit.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow.fs
+
+from lake.errors import PartitionMissing, StoreError
+from lake.parquet import StagedFile, sha256_of
+from lake.store import other_bytes
+
+STAGING = "_staging"
+
+
+@contextmanager
+def _translated(root: str, doing: str) -> Iterator[None]:
+    """Turn the operating system's errors into one that names the lake."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"Can't {doing} the lake at {root}: {error.strerror or error} ({error.filename}). "
+            "Check [lake] root in luigi.cfg, its permissions and its disk."
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class LocalStore:
+    """Objects as files below an absolute path."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._root = Path(root)
+
+    def create(self, key: str, file: StagedFile) -> bool:
+        """See Store."""
+        target = self._root / key
+        with _translated(self.root, "write to"):
+            file.path.chmod(0o444)
+            with file.path.open("rb") as staged:
+                os.fsync(staged.fileno())
+            new_folders = [f for f in target.parents if not f.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(file.path)
+            except FileExistsError:
+                return self._same_bytes(key, file)
+            for folder in {target.parent, *(f.parent for f in new_folders)}:
+                _sync_folder(folder)
+        return True
+
+    def _same_bytes(self, key: str, file: StagedFile) -> bool:
+        published = sha256_of(self._root / key)
+        if published != file.sha256:
+            raise other_bytes(f"{self.root}/{key}", published, file)
+        return False
+
+    def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
+        """See Store."""
+        with _translated(self.root, "list"):
+            if not self._root.exists():
+                return
+            yield from self._walk(self._root / prefix, prefix, prefix + first, prefix + last)
+
+    def _walk(self, folder: Path, prefix: str, first: str, last: str) -> Iterator[str]:
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted((e.name + "/" if e.is_dir() else e.name) for e in entries)
+        except FileNotFoundError:
+            return
+        for name in found:
+            key = prefix + name
+            if key >= last or key < first[: len(key)]:
+                continue
+            if name.endswith("/"):
+                yield from self._walk(folder / name, key, first, last)
+            elif key >= first:
+                yield key
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        with _translated(self.root, "read"):
+            return (self._root / key).is_file()
+
+    def sha256(self, key: str) -> str:
+        """See Store."""
+        return sha256_of(self.local_copy(key, self._root))
+
+    def local_copy(self, key: str, folder: Path) -> Path:  # noqa: ARG002 - no copy is needed here
+        """See Store."""
+        if not self.exists(key):
+            raise PartitionMissing(f"{self.root}/{key} is not published. Build it first.")
+        return self._root / key
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """See Store."""
+        with _translated(self.root, "write to"):
+            parent = self._root / STAGING
+            parent.mkdir(parents=True, exist_ok=True)
+            _sweep(parent)
+            folder, lock = _locked_folder(parent)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+    def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """See Store."""
+        return pyarrow.fs.LocalFileSystem(), self.root
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """Make a folder and lock it; another process may sweep it in between, then make another."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes left: staging folders whose lock nobody holds."""
+    for folder in parent.iterdir():
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)

@@ -1,0 +1,66 @@
+"""The name of a partition, and so the key of its object: the lake's one naming convention."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from lake.errors import ConfigError
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+KEY = re.compile(
+    r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
+    r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet"
+)
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return `name` if it may stand in a path and in SQL.
+
+    Raises:
+        ConfigError: It may not.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"{kind} {name!r} is no valid name: lower-case letters, digits, '_' and '-', "
+            "a letter first, 63 characters at most."
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One dataset's rows of one UTC day (and one source, where it is kept per source), in one revision."""
+
+    dataset: str
+    version: int
+    dt: date
+    source: str | None = None
+    revision: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Where all revisions of this partition lie, relative to the lake's root."""
+        source = f"source={self.source}/" if self.source else ""
+        return f"{self.dataset}/v{self.version}/dt={self.dt.isoformat()}/{source}"
+
+    @property
+    def key(self) -> str:
+        """The object's name, relative to the lake's root."""
+        return f"{self.folder}rev={self.revision}/part-0.parquet"
+
+    def __str__(self) -> str:
+        source = f" of source {self.source}" if self.source else ""
+        revision = f" revision {self.revision}" if self.revision else ""
+        return f"{self.dataset} v{self.version} {self.dt.isoformat()}{source}{revision}"
+
+    @classmethod
+    def parse(cls, key: str) -> "Partition | None":
+        """Return the partition that a key names, None if the key follows another convention."""
+        found = KEY.fullmatch(key)
+        if not found:
+            return None
+        try:
+            dt = date.fromisoformat(found["dt"])
+        except ValueError:
+            return None
+        return cls(found["dataset"], int(found["version"]), dt, found["source"], int(found["revision"]))

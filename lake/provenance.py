@@ -1,0 +1,91 @@
+"""What a partition was made from and by: JSON in the Parquet footer, under the key `provenance`."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KEY = "provenance"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A raw file or a partition that was read.
+
+    Attributes:
+        name: The raw file as luigi.cfg's pattern names it, or the partition's key.
+        bytes: Its size.
+        sha256: Digest of its bytes, in hexadecimal.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Which publication of a day this is.
+
+    Attributes:
+        number: 0 for the first, one more for each restatement.
+        reason: Why it is restated; None for the first.
+    """
+
+    number: int = 0
+    reason: str | None = None
+
+
+FIRST = Revision()
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that held before publication, and what it found."""
+
+    name: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a partition was made from and by. It holds no clock: same inputs, same code, same bytes.
+
+    Attributes:
+        rows_read: Lines or rows in all inputs.
+        rows_kept: Those of them that became requests of this day, or were counted.
+        rows_rejected: Lines of this day that are no request.
+        rows_of_other_days: Lines read that belong to other days' partitions.
+        sql_sha256: Digest of the SQL it was made by, if any.
+        source_sha256: Digest of the source's settings that shape rows, if any.
+        supersedes: SHA-256 of the previous revision's bytes, for a restatement.
+        reason: Why it was restated.
+    """
+
+    dataset: str
+    version: int
+    dt: str
+    source: str | None
+    revision: int
+    inputs: tuple[Input, ...]
+    rows_read: int
+    rows_kept: int
+    rows_rejected: int
+    rows_of_other_days: int
+    code_version: str
+    checks: tuple[Check, ...]
+    sql_sha256: str | None = None
+    source_sha256: str | None = None
+    supersedes: str | None = None
+    reason: str | None = None
+
+    def to_json(self) -> str:
+        """Return the text that stands in the footer: sorted keys, no spaces."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Provenance":
+        """Return the provenance that a footer's text describes."""
+        fields: dict[str, Any] = json.loads(text)
+        fields["inputs"] = tuple(Input(**each) for each in fields["inputs"])
+        fields["checks"] = tuple(Check(**each) for each in fields["checks"])
+        return cls(**fields)

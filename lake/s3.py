@@ -1,0 +1,218 @@
+"""A lake in an S3 bucket.
+
+One `put_object` with `If-None-Match: *` is the commit. Its reply can get lost after the server has acted;
+each object therefore carries its digest and a write-id, by which an own write is recognised.
+"""
+
+import base64
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import pyarrow.fs
+
+from lake.errors import ConfigError, LakeError, PartitionMissing, StoreError
+from lake.parquet import StagedFile, sha256_of
+from lake.store import other_bytes
+
+CONFLICT, PRECONDITION_FAILED, NOT_FOUND, SERVER_ERROR = 409, 412, 404, 500
+CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+NEXT_STEPS = {
+    "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
+    "AccessDenied": "The credentials lack the right to do this.",
+    "InvalidAccessKeyId": "Check the credentials that boto3 finds.",
+    "SignatureDoesNotMatch": "Check the credentials that boto3 finds.",
+}
+
+
+def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    """Return an S3 client; region, credentials and all else as boto3 finds them."""
+    settings = botocore.config.Config(
+        retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
+    )
+    try:
+        return boto3.client("s3", endpoint_url=endpoint_url, config=settings)
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise ConfigError(f"Can't set up S3: {error}. Check [lake] endpoint_url and AWS_* settings.") from error
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return bucket and key of `s3://bucket/key`.
+
+    Raises:
+        ConfigError: There is no bucket in it.
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ConfigError(f"{url} names no bucket, expected s3://bucket/prefix.")
+    return bucket, key
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn boto3's errors into a StoreError that names the URL and the next step, and no secret."""
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "?")
+        step = NEXT_STEPS.get(code, "Try again; if it stays, ask who runs the bucket.")
+        raise StoreError(f"{url}: S3 answered {code} to {error.operation_name}. {step}") from error
+    except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
+        raise StoreError(
+            f"{url}: no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
+            "or run where a role is attached."
+        ) from error
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
+        raise StoreError(f"{url}: {error}. Check the network, AWS_REGION and [lake] endpoint_url.") from error
+
+
+def _status(error: botocore.exceptions.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+class S3Store:
+    """Objects below `s3://bucket/prefix`."""
+
+    def __init__(self, root: str, endpoint_url: str | None = None) -> None:
+        self.root = root.rstrip("/")
+        self.endpoint_url = endpoint_url
+        self._bucket, prefix = split_url(self.root)
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._s3 = client(endpoint_url)
+
+    def create(self, key: str, file: StagedFile) -> bool:
+        """See Store."""
+        write_id = uuid.uuid4().hex
+        for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
+            try:
+                self._put(key, file, write_id)
+            except botocore.exceptions.ClientError as error:
+                if _status(error) == CONFLICT and wait_seconds:
+                    time.sleep(wait_seconds)
+                    continue
+                if _status(error) != PRECONDITION_FAILED and _status(error) < SERVER_ERROR:
+                    with translated(self._url(key)):
+                        raise
+                return self._is_own(key, file, write_id, error)
+            except botocore.exceptions.NoCredentialsError:
+                with translated(self._url(key)):
+                    raise
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
+                return self._is_own(key, file, write_id, error)
+            return True
+        raise AssertionError  # the last round returns or raises
+
+    def _put(self, key: str, file: StagedFile, write_id: str) -> None:
+        with file.path.open("rb") as body:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=body,
+                IfNoneMatch="*",
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(file.sha256)).decode(),
+                Metadata={"sha256": file.sha256, "write-id": write_id},
+            )
+
+    def _is_own(self, key: str, file: StagedFile, write_id: str, error: Exception) -> bool:
+        """Look at what is there after a refused or unanswered write: ours, the same, or another's."""
+        found = self._head(key)
+        if found is None:
+            with translated(self._url(key)):
+                raise error
+        if found.get("write-id") == write_id:
+            return True
+        published = self.sha256(key)
+        if published != file.sha256:
+            raise other_bytes(self._url(key), published, file) from error
+        return False
+
+    def _head(self, key: str) -> dict[str, str] | None:
+        """Return an object's metadata, None if there is no object."""
+        with translated(self._url(key)):
+            try:
+                found = self._s3.head_object(Bucket=self._bucket, Key=self._prefix + key)
+            except botocore.exceptions.ClientError as error:
+                if _status(error) != NOT_FOUND:
+                    raise
+                return None
+        metadata: dict[str, str] = found["Metadata"]
+        return metadata
+
+    def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
+        """See Store."""
+        below = self._prefix + prefix
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=below, StartAfter=below + first
+        )
+        with translated(self.root):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    if item["Key"] >= below + last:
+                        return
+                    yield item["Key"].removeprefix(self._prefix)
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        return self._head(key) is not None
+
+    def sha256(self, key: str) -> str:
+        """See Store."""
+        metadata = self._head(key)
+        if metadata is None:
+            raise self._missing(key)
+        if "sha256" in metadata:
+            return metadata["sha256"]
+        with tempfile.TemporaryDirectory() as folder:  # an object that some other tool has put there
+            return sha256_of(self.local_copy(key, Path(folder)))
+
+    def local_copy(self, key: str, folder: Path) -> Path:
+        """See Store."""
+        copy = folder / key.replace("/", "--")
+        with translated(self._url(key)):
+            try:
+                body = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
+            except botocore.exceptions.ClientError as error:
+                if _status(error) == NOT_FOUND:
+                    raise self._missing(key) from error
+                raise
+            with copy.open("wb") as file:
+                shutil.copyfileobj(body, file, 1 << 20)
+        return copy
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """See Store."""
+        with tempfile.TemporaryDirectory(prefix="error-rate-lake-") as folder:
+            yield Path(folder)
+
+    def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """See Store."""
+        session = boto3.Session()
+        found = session.get_credentials()
+        if found is None:
+            with translated(self.root):
+                raise botocore.exceptions.NoCredentialsError
+        credentials = found.get_frozen_credentials()
+        endpoint = self._s3.meta.endpoint_url
+        return pyarrow.fs.S3FileSystem(
+            access_key=credentials.access_key,
+            secret_key=credentials.secret_key,
+            session_token=credentials.token,
+            region=self._s3.meta.region_name,
+            endpoint_override=endpoint.partition("://")[2],
+            scheme=endpoint.partition("://")[0],
+        ), f"{self._bucket}/{self._prefix}".rstrip("/")
+
+    def _url(self, key: str) -> str:
+        return f"{self.root}/{key}"
+
+    def _missing(self, key: str) -> LakeError:
+        return PartitionMissing(f"{self._url(key)} is not published. Build it first.")

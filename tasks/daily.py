@@ -1,0 +1,91 @@
+"""What all daily tasks share: the day, the revision, and oldest days first."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import ClassVar
+
+import luigi
+
+from etl.sources import ONE_DAY, Source, latest_settled_day
+from lake.contract import Contract
+from lake.partition import Partition
+from lake.provenance import Revision
+from tasks import clock
+from tasks.project import project
+from tasks.target import PartitionTarget
+
+# Luigi runs the highest priority first, and never a negative one; this is above every day's ordinal
+PRIORITY_BASE = 4_000_000
+
+
+class SettledDayParameter(luigi.DateParameter):
+    """A UTC day; without one, the latest settled day on which a source is active."""
+
+    def normalize(self, x: dt.date | None) -> dt.date | None:
+        """Return the day itself, or the latest settled one for None."""
+        return super().normalize(x or latest_settled_day(project().sources, clock.utc_now()))
+
+
+class DailyTask(luigi.Task):
+    """One UTC day of one or more datasets, published as one revision.
+
+    Subclasses name the contracts of their datasets, and implement `requires` and `run`.
+    """
+
+    contracts: ClassVar[tuple[Contract, ...]]
+    source: str | None = None  # a parameter, where a dataset is kept per source
+
+    date = SettledDayParameter(default=None, description="UTC day; default: the latest settled one")
+    revision = luigi.IntParameter(default=0, positional=False, description="0, or the number of a restatement")
+    reason = luigi.Parameter(
+        default="", significant=False, positional=False, description="why the day is restated"
+    )
+
+    @property
+    def priority(self) -> int:
+        """Oldest days first."""
+        return PRIORITY_BASE - self.date.toordinal()
+
+    def which_revision(self) -> Revision:
+        """Return the revision that this task publishes, with its reason."""
+        return Revision(self.revision, self.reason or None)
+
+    def sources(self) -> list[Source]:
+        """Return the sources that such a task is made from, on whichever day."""
+        return [each for each in project().sources if self.source in {None, each.name}]
+
+    def published_days(self, start: dt.date, stop: dt.date) -> set[dt.date]:
+        """Return the days in `[start, stop)` on which such a task is complete: one listing a dataset."""
+        lake = project().lake
+        return set.intersection(
+            *(
+                {
+                    partition.dt
+                    for partition in lake.partitions(contract, start, stop)
+                    if partition.revision == self.revision and partition.source == self.source
+                }
+                for contract in self.contracts
+            )
+        )
+
+    @classmethod
+    def bulk_complete(cls, parameter_tuples: Iterable[dt.date]) -> list[dt.date]:
+        """Return which of the days are complete, by one listing a dataset.
+
+        Luigi's own ranges call it with days, and with a partial of the class for `cls`.
+        """
+        days = list(parameter_tuples)
+        if not days:
+            return []
+        published = cls(days[0]).published_days(min(days), max(days) + ONE_DAY)
+        return [day for day in days if day in published]
+
+    def output(self) -> list[PartitionTarget]:
+        """Return this revision's partition of each dataset."""
+        return [
+            PartitionTarget(
+                project().lake,
+                Partition(contract.name, contract.version, self.date, self.source, self.revision),
+            )
+            for contract in self.contracts
+        ]

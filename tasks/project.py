@@ -1,0 +1,48 @@
+"""What luigi.cfg says, for tasks: Luigi gives them parameters only, so they ask here."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from etl.sources import Source, read_sources
+from lake import config
+from lake.errors import ConfigError
+from lake.lake import Lake
+
+
+@dataclass(frozen=True)
+class Project:
+    """The lake and the sources that luigi.cfg declares."""
+
+    lake: Lake
+    sources: tuple[Source, ...]
+
+    def source(self, name: str) -> Source:
+        """Return a source by its name.
+
+        Raises:
+            ConfigError: luigi.cfg declares no such source.
+        """
+        for each in self.sources:
+            if each.name == name:
+                return each
+        raise ConfigError(f"luigi.cfg has no [source.{name}]. It has: {', '.join(s.name for s in self.sources)}.")
+
+
+def project() -> Project:
+    """Return the project of the current luigi.cfg.
+
+    Raises:
+        ConfigError: There is none, or it is wrong.
+    """
+    path = config.find()
+    changed = path.stat()
+    return _read(path, changed.st_mtime_ns, changed.st_size, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _changed: int, _size: int, _process: int) -> Project:
+    """Read it once for a process: S3 clients are slow to make, and their sockets don't survive a fork."""
+    found = config.read(path)
+    return Project(Lake.of(found), tuple(read_sources(found)))

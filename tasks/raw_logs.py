@@ -1,0 +1,45 @@
+"""A day's raw logs: made elsewhere, there when the day is settled and its files are."""
+
+import datetime as dt
+import logging
+from contextlib import suppress
+
+import luigi
+
+from lake.errors import LakeError
+from tasks import clock
+from tasks.daily import SettledDayParameter
+from tasks.project import project
+
+logger = logging.getLogger("luigi-interface")
+
+
+class RawLogsDaily(luigi.ExternalTask):
+    """The raw log files of one source for one UTC day."""
+
+    source = luigi.Parameter(description="name of a [source.NAME] in luigi.cfg")
+    date = SettledDayParameter(default=None, description="UTC day; default: the latest settled one")
+
+    def complete(self) -> bool:
+        """Tell whether the day is settled and the files are there."""
+        return self.why_not() is None
+
+    def why_not(self) -> str | None:
+        """Say what is still to come; None when all is there."""
+        source = project().source(self.source)
+        day: dt.date = self.date
+        if not source.is_active(day):
+            return f"source {source.name} is not active on {day}. Check its since and until"
+        if clock.utc_now() < source.settled_at(day):
+            return (
+                f"{day} is unsettled: its logs may arrive until {source.settled_at(day):%Y-%m-%d %H:%M} UTC "
+                f"(settle_hours = {source.settle_hours:g} of source {source.name}). Run again after that"
+            )
+        return source.missing_input(day)
+
+
+@RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)
+def say_why_not(task: RawLogsDaily) -> None:
+    """Name what is missing, once a task."""
+    with suppress(LakeError):  # then Luigi has just logged it
+        logger.warning("No input for %s: %s.", task.date, task.why_not())
