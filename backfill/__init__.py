@@ -6,6 +6,8 @@
 import configparser
 import sys
 
+from lake.errors import ConfigError
+
 try:
     import tasks  # noqa: F401 - registers the tasks with Luigi
     from backfill import luigi_settings
@@ -13,6 +15,7 @@ try:
 
     luigi_settings.apply()
 except configparser.Error as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
-    sys.exit(f"Can't read the configuration: {' '.join(str(error).split())}. Mend that line.")
+    print(f"Can't read luigi.cfg: {' '.join(str(error).split())}. Mend that line.", file=sys.stderr)  # noqa: T201
+    sys.exit(ConfigError.exit_code)
 
 __all__ = ["RangeDaily", "RangeDailyBase"]

@@ -51,7 +51,7 @@ class DayRange:
             start = min(source.since or EARLIEST for source in sources)
             if start == EARLIEST:
                 raise ConfigError("Give --start: a source without since says no first day.")
-        latest = latest_settled_day(sources, now)
+        latest = stop - ONE_DAY if stop else latest_settled_day(sources, now)
         if stop is None and start > latest:
             raise ConfigError(
                 f"Nothing to do from --start {start} on: the latest settled day with a source is {latest}."

@@ -3,9 +3,12 @@
 import sys
 
 from luigi.cmdline import luigi_run
+from luigi.cmdline_parser import CmdlineParser
+from luigi.task_register import TaskClassException
 
 from backfill.luigi_settings import DEFAULTS
 from lake.errors import LakeError
+from tasks.daily import DailyTask
 from tasks.project import project
 
 
@@ -16,6 +19,25 @@ def main() -> None:
         try:
             project()
         except LakeError as error:
-            print(f"luigi: {error}", file=sys.stderr)  # noqa: T201
-            sys.exit(int(DEFAULTS["retcode"]["unhandled_exception"]))
-    luigi_run(arguments)
+            _stop(error)
+    try:
+        luigi_run(arguments)
+    except TaskClassException as error:
+        _stop(error)
+    except SystemExit as end:
+        if not end.code:
+            _say_what_is_there(arguments)
+        raise
+
+
+def _say_what_is_there(arguments: list[str]) -> None:
+    """Name the day of a single task: it may have been the latest settled one. Ranges speak for themselves."""
+    with CmdlineParser.global_instance(arguments) as parser:
+        task = parser.get_task_obj()
+    if isinstance(task, DailyTask):
+        print(f"{task} is there.")  # noqa: T201 - the command's result
+
+
+def _stop(error: Exception) -> None:
+    print(f"luigi: {error}", file=sys.stderr)  # noqa: T201
+    sys.exit(int(DEFAULTS["retcode"]["unhandled_exception"]))

@@ -26,9 +26,13 @@ DEFAULTS = {
     "RangeDaily": ALL_DAYS,
 }
 EXPECTED_ERRORS = (LakeError, ParameterException, TaskClassException)
-LOGGED_TRACEBACK = re.compile(
-    r"\nTraceback \(most recent call last\):.*\nlake\.errors\.\w+: (?P<text>.*)$", re.DOTALL
+# Luigi's scheduling errors carry the traceback in their text
+SCHEDULING_ERROR = re.compile(
+    r"^(?P<what>Will not run .*) or any dependencies due to error in \w+\(\) method:\n.*"
+    r"\n(?:lake\.errors|luigi\.parameter|luigi\.task_register)\.\w+: (?P<why>.*)$",
+    re.DOTALL,
 )
+NO_DATA = "Data for %s does not exist"
 
 
 def apply() -> None:
@@ -44,22 +48,19 @@ def apply() -> None:
 
 
 class WithoutTraceback(logging.Filter):
-    """Reduces a log record of an expected error to its message; others keep their traceback."""
+    """Reduces a log record of an expected error to what the user needs; others keep their traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record where needed, and let it pass."""
+        """Change the record where needed; drop what RawLogsDaily has said in better words."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, EXPECTED_ERRORS) or (error and _is_bad_argument(error)):
-            tasks = [arg for arg in record.args if isinstance(arg, luigi.Task)] if record.args else []
-            where = f"{tasks[0]}: " if tasks else ""
-            record.msg, record.args = "%s%s", (where, _text(error))
+        if error and (isinstance(error, EXPECTED_ERRORS) or _is_bad_argument(error)):
+            tasks = [f"{arg}: " for arg in record.args or () if isinstance(arg, luigi.Task)]
+            bad = "" if isinstance(error, EXPECTED_ERRORS) else "Bad argument: "
+            record.msg, record.args = "%s%s%s", ("".join(tasks), bad, error)
             record.exc_info = record.exc_text = None
-            return True
-        found = LOGGED_TRACEBACK.search(record.getMessage())  # Luigi's scheduling errors carry it in the text
-        if found:
-            before = record.getMessage()[: found.start()]
-            record.msg, record.args = "%s %s", (before, found["text"].rstrip())
-        return True
+        elif found := SCHEDULING_ERROR.match(record.getMessage()):
+            record.msg, record.args = "%s: %s", (found["what"], found["why"].rstrip())
+        return not str(record.msg).startswith(NO_DATA)
 
 
 def _is_bad_argument(error: BaseException) -> bool:
@@ -68,7 +69,3 @@ def _is_bad_argument(error: BaseException) -> bool:
         frame.name in {"parse", "_parse_or_no_value"} and frame.filename.endswith("parameter.py")
         for frame in traceback.extract_tb(error.__traceback__)
     )
-
-
-def _text(error: BaseException) -> str:
-    return str(error).strip() or type(error).__name__

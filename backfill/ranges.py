@@ -18,6 +18,7 @@ from backfill.progress import Progress
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
 from tasks.daily import DailyTask
+from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
 class RangeDailyBase(luigi.tools.range.RangeDailyBase):
@@ -47,7 +48,11 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         """
         plan = self._plan()
         if plan.not_there():
-            raise RangeIncomplete(plan.report())
+            days = listed(day.date for day in plan.not_there())
+            raise RangeIncomplete(f"{plan.range}: not there are {days}.")
+
+    def __str__(self) -> str:
+        return f"{self.task_family}(of={self.of.__name__}, start={self.start}, stop={self.stop})"
 
     def _plan(self) -> "Plan":
         if not hasattr(self, "_found_plan"):
@@ -91,6 +96,7 @@ class Plan:
     def report_at_exit(self) -> None:
         """Show the progress on a terminal, and at the end of the process say what came of it."""
         progress = Progress(self.range.example, len(self.tasks))
+        RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
 
         def finish() -> None:
             progress.close()

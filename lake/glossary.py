@@ -1,0 +1,56 @@
+"""The generated tables of glossary.md: `python -m lake.glossary glossary.md` writes them anew.
+
+Between the markers stands what the contracts say; the prose around them is written by hand and kept.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from lake.contract import Contract
+from lake.contracts import CONTRACTS
+
+BLOCK = re.compile(r"(<!-- dataset (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(contract: Contract) -> str:
+    """Return a dataset as Markdown: what a row is, the key, each column, each rule."""
+    key = ", ".join(f"`{name}`" for name in contract.key) or "none, rows are events"
+    made_from = ", ".join(f"`{name}`" for name in contract.inputs) or "raw logs"
+    lines = [
+        f"A row is {contract.grain}. Version {contract.version}; key: {key}; made from {made_from}.",
+        "",
+        "| column | type | unit | may be NULL | meaning |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{c.name}` | {c.type} | {c.unit} | {'yes' if c.nullable else 'no'} | {_cell(c.meaning)} |"
+            for c in contract.columns
+        ),
+        "",
+        *(f"- `{rule.condition}`: {rule.meaning}" for rule in contract.rules),
+        *([f"- `sum({contract.counts})` = rows of {made_from}: nothing is lost"] if contract.counts else []),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def update(text: str) -> str:
+    """Return a glossary with its tables made anew, and a section added for each dataset that lacks one."""
+    described = {found["name"] for found in BLOCK.finditer(text)}
+    for name in CONTRACTS:
+        if name not in described:
+            text = f"{text.rstrip()}\n\n### {name}\n\n<!-- dataset {name} -->\n<!-- end -->\n"
+    return BLOCK.sub(lambda found: f"{found[1]}{table(CONTRACTS[found['name']])}{found[3]}", text)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the tables of the named file anew."""
+    (path,) = map(Path, sys.argv[1:])
+    path.write_text(update(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
