@@ -17,7 +17,7 @@ from backfill.days import Day, DayRange, State, listed
 from backfill.progress import Progress
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
-from tasks.daily import DailyTask
+from tasks.daily import DailyTask, DayParameter
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
@@ -29,6 +29,8 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     `task_limit` is kept to, and a range that it left incomplete fails.
     """
 
+    start = DayParameter(default=None, description="first day; default: the first of any source")
+    stop = DayParameter(default=None, description="day after the last; default: after the last settled one")
     # Luigi's declares a Parameter whose default it then warns of
     param_name = luigi.OptionalParameter(default=None, positional=False)
 

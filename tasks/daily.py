@@ -18,7 +18,18 @@ from tasks.target import PartitionTarget
 PRIORITY_BASE = 4_000_000
 
 
-class SettledDayParameter(luigi.DateParameter):
+class DayParameter(luigi.DateParameter):
+    """A day as YYYY-MM-DD."""
+
+    def parse(self, s: str) -> dt.date:
+        """Read a day; ParameterException, which names it, if it is none."""
+        try:
+            return dt.date.fromisoformat(s)
+        except ValueError as error:
+            raise luigi.parameter.ParameterException(f"{s!r} is no day, expected YYYY-MM-DD.") from error
+
+
+class SettledDayParameter(DayParameter):
     """A UTC day; without one, the latest settled day on which a source is active."""
 
     def normalize(self, x: dt.date | None) -> dt.date | None:

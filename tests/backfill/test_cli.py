@@ -1,0 +1,71 @@
+"""`backfill status`, as an operator and a script read it."""
+
+import json
+
+STATUS = ("backfill", "status", "--of", "ErrorRateDaily")
+
+
+def test_status_is_a_line_a_day(a_project):
+    """Each day has a line with its state and reason; the exit code says that not all is there."""
+    a_project.run("luigi", "ErrorRateDaily", "--date", "2015-05-17")
+    (a_project.folder / "logs/2015-05-19.log").unlink()
+    done = a_project.run(*STATUS, "--start", "2015-05-17", "--stop", "2015-05-22")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ErrorRateDaily 2015-05-17 … 2015-05-21, 5 days"
+    assert lines[1:3] == ["2015-05-17  there", "2015-05-18  missing"]
+    assert lines[3].startswith("2015-05-19  waiting   no input: source web: 0 of 1 files for 2015-05-19")
+    assert lines[4:] == [
+        "2015-05-20  missing",
+        "2015-05-21  inactive",
+        "1 there, 2 missing, 1 waiting, 1 inactive",
+    ]
+
+
+def test_status_of_a_complete_range(a_project):
+    """With all days there the exit code is 0; the JSON says the same as the text."""
+    a_project.run("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
+    done = a_project.run(*STATUS, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert answer["of"] == "ErrorRateDaily"
+    assert (answer["start"], answer["stop"]) == ("2015-05-17", "2015-05-21")
+    assert answer["counts"] == {"there": 4, "missing": 0, "waiting": 0, "inactive": 0}
+    assert answer["days"][0] == {"date": "2015-05-17", "state": "there", "reason": None}
+
+
+def test_status_of_one_source(a_project):
+    """A task of one source needs its name, and no other takes one."""
+    task = ("backfill", "status", "--of", "RequestsDaily")
+    done = a_project.run(*task)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Give --source with RequestsDaily" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert a_project.run(*STATUS, "--source", "web").returncode == 2
+    done = a_project.run(*task, "--source", "web")
+    assert done.returncode == 1
+    assert "0 there, 4 missing, 0 waiting, 0 inactive" in done.stdout
+
+
+def test_unknown_task_and_bad_day(a_project):
+    """What there is, is said when something else is asked for."""
+    done = a_project.run("backfill", "status", "--of", "Nope")
+    assert done.returncode == 2
+    assert "There are: ErrorRateDaily, RequestsDaily, StatusMixDaily" in done.stderr
+    done = a_project.run(*STATUS, "--start", "2015-02-30")
+    assert done.returncode == 2
+    assert "'2015-02-30' is no day, expected YYYY-MM-DD" in done.stderr
+
+
+def test_help_has_examples_and_exit_codes(a_project):
+    """`--help` shows commands that can be copied, and what the exit codes mean."""
+    for command in (
+        ("backfill", "--help"),
+        ("backfill", "status", "--help"),
+        ("lake", "--help"),
+        ("lake", "sql", "--help"),
+    ):
+        done = a_project.run(*command)
+        assert done.returncode == 0
+        assert "examples:" in done.stdout
+        assert "exit codes:" in done.stdout

@@ -1,0 +1,101 @@
+"""The commands of the README and of the issue tracker, run as a user runs them."""
+
+import configparser
+import csv
+import io
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from backfill.luigi_settings import DEFAULTS
+
+RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17", "--stop", "2015-05-21")
+QUERY = "select dt, application, valid_requests, server_error_requests from error_rate order by all"
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("luigi", *RANGE), id="with stop"),
+        pytest.param(("luigi", *RANGE[:-2]), id="up to the last settled day"),
+        pytest.param(("luigi", *RANGE[:-2], "--workers", "2"), id="two workers"),
+        pytest.param(("luigi", "RangeDaily", *RANGE[1:]), id="RangeDaily"),
+        pytest.param(("luigi", "--module", "backfill", *RANGE), id="our script, stock form"),
+        pytest.param((sys.executable, "-m", "luigi", "--module", "backfill", *RANGE), id="luigi's own script"),
+    ],
+)
+def test_range_builds_all_days(a_project, command):
+    """Every form of the range command builds the four days, says so, and exits with 0."""
+    done = a_project.run(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = "4 days asked for: 4 built, 0 already there, 0 failed, 0 waiting."
+    assert done.stdout == f"ErrorRateDaily 2015-05-17 … 2015-05-20, {expected}\n"
+    answer = a_project.run("lake", "sql", "--csv", QUERY)
+    rows = list(csv.reader(io.StringIO(answer.stdout)))[1:]
+    assert rows == [[f"2015-05-{day}", "shop", "3", "1"] for day in range(17, 21)]
+
+
+def test_second_run_rebuilds_nothing_and_says_so(a_project):
+    """A range that is there is not built again."""
+    a_project.run("luigi", *RANGE)
+    before = {path: path.stat().st_mtime_ns for path in a_project.folder.rglob("*.parquet")}
+    done = a_project.run("luigi", *RANGE)
+    assert done.returncode == 0
+    assert "0 built, 4 already there" in done.stdout
+    assert "Nothing to do, nothing was rebuilt." in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in a_project.folder.rglob("*.parquet")}
+
+
+def test_from_any_folder(a_project, tmp_path):
+    """With LUIGI_CONFIG_PATH set the current folder does not matter."""
+    path = str(a_project.folder / "luigi.cfg")
+    commands = [
+        f"luigi {' '.join(RANGE)}",
+        "backfill status --of ErrorRateDaily",
+        "lake sql 'from error_rate'",
+    ]
+    done = a_project.run("sh", "-ec", f"cd {tmp_path}; {'; '.join(commands)}", LUIGI_CONFIG_PATH=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(a_project.published()) == 12
+
+
+def test_one_day_and_the_latest_settled_day(a_project):
+    """`luigi ErrorRateDaily` builds the latest settled day of any source, and names it."""
+    done = a_project.run("luigi", "ErrorRateDaily", "--date", "2015-05-18")
+    assert (done.returncode, done.stdout) == (0, "ErrorRateDaily(date=2015-05-18, revision=0) is there.\n")
+    done = a_project.run("luigi", "ErrorRateDaily")
+    assert (done.returncode, done.stdout) == (0, "ErrorRateDaily(date=2015-05-20, revision=0) is there.\n")
+    assert [key for key in a_project.published() if key.startswith("error_rate/")] == [
+        f"error_rate/v1/dt=2015-05-{day}/rev=0/part-0.parquet" for day in (18, 20)
+    ]
+
+
+def test_restatement_is_a_revision_beside_the_first(a_project):
+    """`--revision 1 --reason …` publishes beside revision 0, and readers get the latest."""
+    a_project.run("luigi", "ErrorRateDaily", "--date", "2015-05-18")
+    first = a_project.published()
+    day = ("ErrorRateDaily", "--date", "2015-05-18", "--revision", "1")
+    assert "a reason belongs to every revision" in a_project.run("luigi", *day).stderr
+    assert a_project.run("luigi", *day, "--reason", "why not").returncode == 0
+    second = a_project.published()
+    assert first.items() < second.items()
+    answer = a_project.run("lake", "sql", "--csv", "select dt, rev from error_rate")
+    assert answer.stdout == "dt,rev\n2015-05-18,1\n"
+
+
+def test_installed_luigi_is_ours():
+    """The console script `luigi` is the project's, not that of Luigi's own distribution."""
+    script = (Path(sys.executable).parent / "luigi").read_text(encoding="utf-8")
+    assert "from backfill.luigi_script import main" in script
+    values = {script.value for script in entry_points(group="console_scripts", name="luigi")}
+    assert "backfill.luigi_script:main" in values
+
+
+def test_luigi_cfg_repeats_the_defaults():
+    """The shipped luigi.cfg says what the commands assume, so that stock classes don't cut ranges either."""
+    parser = configparser.ConfigParser()
+    parser.read(REPOSITORY / "luigi.cfg", encoding="utf-8")
+    assert {name: dict(parser[name]) for name in DEFAULTS} == DEFAULTS

@@ -1,0 +1,152 @@
+"""The whole pipeline, on both stores: the same figures, the same bytes, whoever builds and reads."""
+
+import csv
+import io
+from datetime import date, timedelta
+
+import boto3
+import duckdb
+import pandas as pd
+import pyarrow.dataset as pads
+import pytest
+
+from backfill import RangeDailyBase
+from tasks.error_rate import ErrorRateDaily
+from tasks.project import project
+
+RANGE = ("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
+QUERY = """
+select dt, valid_requests, server_error_requests, client_error_requests, hours_observed,
+    (select count(*) from rejects where rejects.dt = error_rate.dt) as rejects
+from error_rate order by dt
+"""
+
+
+def answer(project_there, query):
+    """Return the rows that `lake sql` prints as CSV."""
+    done = project_there.run("lake", "sql", "--csv", query)
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(csv.reader(io.StringIO(done.stdout)))[1:]
+
+
+@pytest.mark.parametrize("fixture", ["a_project", "on_s3"])
+def test_real_log(fixture, request, real_log):
+    """The real log gives the figures that were counted by hand."""
+    there = request.getfixturevalue(fixture)
+    lake = dict(
+        line.split(" = ") for line in (there.folder / "luigi.cfg").read_text().split("\n\n")[0].splitlines()[1:]
+    )
+    there.configure(lake=lake, web=there.source | {"files": str(real_log)})
+    done = there.run(*RANGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert answer(there, QUERY) == [
+        ["2015-05-17", "1632", "0", "30", "14", "0"],
+        ["2015-05-18", "2893", "2", "64", "24", "0"],
+        ["2015-05-19", "2896", "0", "66", "24", "0"],
+        ["2015-05-20", "2578", "1", "57", "22", "1"],
+    ]
+
+
+def test_same_day_same_bytes(make_project):
+    """Two lakes built from the same logs are equal, byte for byte, whatever the number of workers."""
+    lakes = []
+    for name, workers in (("one", "1"), ("two", "2")):
+        made = make_project(name)
+        made.write_logs()
+        assert made.run(*RANGE, "--workers", workers).returncode == 0
+        lakes.append(made.published())
+    assert len(lakes[0]) == 12
+    assert lakes[0] == lakes[1]
+
+
+def test_s3_holds_the_same_as_a_folder(on_s3, make_project, moto_url):
+    """A lake on S3 has the keys and bytes of a local one, digests in the metadata, and answers alike."""
+    local = make_project("local")
+    local.write_logs()
+    assert local.run(*RANGE).returncode == 0
+    assert on_s3.run(*RANGE).returncode == 0
+    bucket, _, prefix = on_s3.lake()["root"].removeprefix("s3://").partition("/")
+    s3 = boto3.client("s3", endpoint_url=moto_url)
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    found = {key: s3.get_object(Bucket=bucket, Key=key) for key in keys}
+    assert {
+        key.removeprefix(f"{prefix}/"): each["Body"].read() for key, each in found.items()
+    } == local.published()
+    assert all(len(each["Metadata"]["sha256"]) == 64 for each in found.values())
+    assert answer(on_s3, QUERY) == answer(local, QUERY)
+    assert on_s3.run("backfill", "status", "--of", "ErrorRateDaily").returncode == 0
+    again = on_s3.run(*RANGE)
+    assert "Nothing to do, nothing was rebuilt." in again.stdout
+
+
+def test_raw_logs_on_s3(on_s3, moto_url):
+    """Raw logs are read from S3 by the same patterns, and named by their URL."""
+    s3 = boto3.client("s3", endpoint_url=moto_url)
+    bucket = on_s3.lake()["root"].split("/")[2]
+    for path in (on_s3.folder / "logs").iterdir():
+        s3.upload_file(str(path), bucket, f"logs/{path.stem.replace('-', '/')}/{path.name}")
+    on_s3.configure(
+        lake={"root": "lake", "endpoint_url": moto_url},
+        web=on_s3.source | {"files": f"s3://{bucket}/logs/{{YYYY}}/{{MM}}/{{DD}}/*.log"},
+    )
+    done = on_s3.run(*RANGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    files = "lake/requests/v1/dt=2015-05-18/*/*/*"
+    name = "json_extract_string(decode(value), '$.inputs[0].name')"
+    names = answer(on_s3, f"select {name} from parquet_kv_metadata('{files}') where key = 'provenance'")
+    assert names == [[f"s3://{bucket}/logs/2015/05/18/2015-05-18.log"]]
+
+
+def test_any_reader_gets_the_same(a_project):
+    """Plain DuckDB, pandas and pyarrow read the files with Hive partitioning, and agree with the catalog."""
+    assert a_project.run(*RANGE).returncode == 0
+    query = "select dt, application, valid_requests, error_rate_high from {} order by dt"
+    folder = a_project.folder / "lake/error_rate/v1"
+    expected = answer(a_project, query.format("error_rate"))
+    plain = duckdb.sql(query.format(f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true)")).fetchall()
+    columns = ["dt", "application", "valid_requests", "error_rate_high"]
+    table = pads.dataset(folder, partitioning="hive").to_table()
+    frame = pd.read_parquet(folder)
+    assert len(expected) == 4
+    for rows in (
+        plain,
+        table.select(columns).sort_by("dt").to_pandas().to_numpy().tolist(),
+        frame.sort_values("dt")[columns].to_numpy().tolist(),
+    ):
+        assert [[str(value) for value in row] for row in rows] == expected
+
+
+@pytest.mark.slow
+def test_ten_years_there_are_a_listing(on_s3, moto_url, monkeypatch, now, build):
+    """A range of 3,650 days that is all there costs a request for each 1,000 keys, not one a day."""
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(on_s3.folder / "luigi.cfg"))
+    start = date(2005, 1, 1)
+    on_s3.configure(lake=on_s3.lake(), web=on_s3.source | {"since": "2005-01-01"})
+    bucket, _, prefix = on_s3.lake()["root"].removeprefix("s3://").partition("/")
+    s3 = boto3.client("s3", endpoint_url=moto_url)
+    for n in range(3650):
+        (target,) = ErrorRateDaily(date=start + timedelta(days=n)).output()
+        s3.put_object(Bucket=bucket, Key=f"{prefix}/{target.partition.key}", Body=b"there")
+    calls = []
+    project().lake.store._s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))  # noqa: SLF001
+    days = RangeDailyBase(of=ErrorRateDaily, start=start, stop=start + timedelta(days=3650))
+    assert build(days)
+    assert set(calls) == {"ListObjectsV2"}
+    assert len(calls) <= 2 * 4  # the range looks once for what is missing, and once whether it is complete
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fixture", ["a_project", "on_s3"])
+def test_two_processes_at_once(fixture, request):
+    """Fifty times, two processes run the same range at once: nobody fails, every partition is there once."""
+    there = request.getfixturevalue(fixture)
+    lake = there.lake()
+    for n in range(50):
+        there.configure(lake=lake | {"root": f"{lake['root']}{n}"})
+        racers = [there.start(*RANGE) for _ in range(2)]
+        for racer in racers:
+            output, errors = racer.communicate(timeout=120)
+            assert (racer.returncode, errors) == (0, ""), output
+        status = there.run("backfill", "status", "--of", "ErrorRateDaily")
+        assert status.returncode == 0
+        assert "4 there" in status.stdout

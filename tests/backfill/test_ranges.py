@@ -1,0 +1,133 @@
+"""Ranges that don't lie: what Luigi's own would cut off, skip or call a success."""
+
+from datetime import date, datetime, timedelta
+
+import luigi
+import pytest
+from luigi.task_register import Register
+
+from backfill import RangeDaily, RangeDailyBase
+from lake.errors import ConfigError, RangeIncomplete
+from tasks.error_rate import ErrorRateDaily
+from tasks.project import project
+from tasks.raw_logs import RawLogsDaily
+from tasks.requests import RequestsDaily
+
+pytestmark = pytest.mark.usefixtures("now")
+START, STOP = date(2015, 5, 17), date(2015, 5, 20)
+KINDS = pytest.mark.parametrize("kind", [RangeDailyBase, RangeDaily])
+
+
+def error_rates(folder):
+    """Return the days of the published error rates."""
+    return [path.parts[-3] for path in sorted((folder / "lake/error_rate").rglob("*.parquet"))]
+
+
+def test_luigi_finds_ours_by_name():
+    """`RangeDailyBase` and `RangeDaily` on the command line are ours."""
+    assert Register.get_task_cls("RangeDailyBase") is RangeDailyBase
+    assert Register.get_task_cls("RangeDaily") is RangeDaily
+
+
+@KINDS
+def test_builds_every_missing_day(in_project, build, kind):
+    """A range builds its days, and is complete then and not before."""
+    days = kind(of=ErrorRateDaily, start=START, stop=STOP)
+    assert not days.complete()
+    assert build(days)
+    assert days.complete()
+    assert error_rates(in_project.folder) == ["dt=2015-05-17", "dt=2015-05-18", "dt=2015-05-19"]
+
+
+@KINDS
+def test_unfinished_day_is_never_built(in_project, build, kind):
+    """A day that is not settled is left alone, and a range that names it fails."""
+    assert build(kind(of=ErrorRateDaily, start=START))
+    assert error_rates(in_project.folder)[-1] == "dt=2015-05-19"
+    days = kind(of=ErrorRateDaily, start=START, stop=STOP + timedelta(days=1))
+    assert not build(days)
+    assert error_rates(in_project.folder)[-1] == "dt=2015-05-19"
+    with pytest.raises(RangeIncomplete, match="4 days: not there are 2015-05-20"):
+        days.run()
+
+
+def test_long_range_is_not_cut(in_project, build):
+    """130 days of five years ago are all built: neither 100 days back nor 50 tasks is a limit."""
+    source = in_project.source | {"files": "logs/{YYYY}.log", "since": "2010-01-01"}
+    lines = "".join(
+        f'- - - [{date(2010, 1, 1) + timedelta(days=n):%d/%b/%Y}:00:00:00 +0000] "GET / HTTP/1.1" 200 1 "" ""\n'
+        for n in range(130)
+    )
+    (in_project.folder / "logs/all.log").write_text(lines, encoding="utf-8")
+    in_project.configure(web=source | {"files": "logs/all.log"})
+    days = RangeDailyBase(of=ErrorRateDaily, start=date(2010, 1, 1), stop=date(2010, 1, 1) + timedelta(days=130))
+    assert build(days)
+    assert len(error_rates(in_project.folder)) == 130
+
+
+def test_bad_day_blocks_no_other(in_project, build):
+    """The oldest day fails, the others are built, and the range is not a success."""
+    (in_project.folder / "logs/2015-05-17.log").write_text("broken\n", encoding="utf-8")
+    days = RangeDailyBase(of=ErrorRateDaily, start=START, stop=STOP)
+    assert not build(days)
+    assert error_rates(in_project.folder) == ["dt=2015-05-18", "dt=2015-05-19"]
+    assert not days.complete()
+
+
+@pytest.mark.parametrize(("reverse", "built"), [(False, "dt=2015-05-17"), (True, "dt=2015-05-19")])
+def test_task_limit_is_kept_to_and_told(in_project, build, reverse, built):
+    """A range that task_limit cuts builds the oldest days (newest, reversed), and fails."""
+    days = RangeDailyBase(of=ErrorRateDaily, start=START, stop=STOP, task_limit=1, reverse=reverse)
+    assert not build(days)
+    assert error_rates(in_project.folder) == [built]
+
+
+def test_inactive_days_are_no_gap(in_project, build):
+    """Days on which no source is active are neither built nor missed."""
+    days = RangeDailyBase(of=ErrorRateDaily, start=date(2015, 5, 1), stop=STOP)
+    assert build(days)
+    assert len(error_rates(in_project.folder)) == 3
+
+
+def test_range_of_one_source(in_project, build):
+    """`--of-params` picks the source of RequestsDaily."""
+    days = RangeDailyBase(of=RequestsDaily, of_params={"source": "web"}, start=START, stop=STOP)
+    assert build(days)
+    assert days.complete()
+    assert not error_rates(in_project.folder)
+
+
+def test_only_daily_tasks_of_the_lake(in_project):
+    """A task that publishes nothing to the lake is refused with an example of one that does."""
+    with pytest.raises(
+        ConfigError, match="--of RawLogsDaily is no daily task of the lake, such as ErrorRateDaily"
+    ):
+        RangeDailyBase(of=RawLogsDaily, start=START, stop=STOP).complete()
+
+
+def test_luigis_own_range_works_as_well(in_project, build):
+    """Luigi's own RangeDaily finds out what is there by our bulk_complete."""
+    stock = luigi.tools.range.RangeDaily
+    noon = 1431950400  # 2015-05-18 12:00 UTC
+    days = stock(
+        of=ErrorRateDaily, start=START, stop=STOP, now=noon, days_back=100, days_forward=0, param_name="date"
+    )
+    assert build(days)
+    assert days.missing_datetimes([datetime(2015, 5, 18), datetime(2015, 5, 19)]) == {datetime(2015, 5, 19)}
+    assert error_rates(in_project.folder) == ["dt=2015-05-17", "dt=2015-05-18"]
+
+
+@KINDS
+def test_complete_range_is_one_listing(in_project, build, kind, monkeypatch):
+    """A range with everything there asks the store for nothing but one listing."""
+    build(kind(of=ErrorRateDaily, start=START, stop=STOP))
+    store = project().lake.store
+    calls = []
+    for name in ("keys", "exists", "sha256", "local_copy"):
+        method = getattr(store, name)
+        monkeypatch.setattr(
+            store, name, lambda *args, name=name, method=method: (calls.append(name), method(*args))[1]
+        )
+    assert build(kind(of=ErrorRateDaily, start=START, stop=STOP, days_back=1))
+    assert calls.count("keys") <= 2
+    assert set(calls) == {"keys"}

@@ -1,0 +1,186 @@
+"""What tests of several folders share: a project in a folder of its own, and its commands."""
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+REPOSITORY = Path(__file__).parent.parent
+FIRST_DAY = date(2015, 5, 17)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a luigi.cfg and raw logs, and the commands run in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    source: ClassVar = {
+        "format": "combined",
+        "files": "logs/{YYYY}-{MM}-{DD}.log",
+        "application": "shop",
+        "vantage": "origin",
+        "since": "2015-05-17",
+        "until": "2015-05-21",
+    }
+
+    def configure(self, lake: dict[str, str] | None = None, **sources: dict[str, str]) -> None:
+        """Write luigi.cfg; without arguments, a local lake and one source of four days."""
+        sections = {"lake": lake or {"root": "lake"}}
+        sections |= {f"source.{name}": values for name, values in (sources or {"web": self.source}).items()}
+        text = "".join(
+            f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()) + "\n"
+            for name, values in sections.items()
+        )
+        (self.folder / "luigi.cfg").write_text(text, encoding="utf-8")
+
+    def lake(self) -> dict[str, str]:
+        """Return what luigi.cfg says of the lake."""
+        parser = configparser.ConfigParser()
+        parser.read(self.folder / "luigi.cfg")
+        return dict(parser["lake"])
+
+    def write_logs(self, days: int = 4, lines: int = 3) -> None:
+        """Write a file a day, each line answered 200 but the last, which is a 500."""
+        (self.folder / "logs").mkdir(exist_ok=True)
+        for n in range(days):
+            day = FIRST_DAY + timedelta(days=n)
+            text = "".join(
+                f'192.0.2.1 - - [{day:%d/%b/%Y}:{hour:02}:00:00 +0000] "GET /{hour} HTTP/1.1" '
+                f'{500 if hour == lines - 1 else 200} 10 "-" "curl"\n'
+                for hour in range(lines)
+            )
+            (self.folder / f"logs/{day}.log").write_text(text, encoding="utf-8")
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the installed environment in the folder."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command of the installed environment in the folder."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def published(self) -> dict[str, bytes]:
+        """Return the local lake's files by key."""
+        lake = self.folder / "lake"
+        return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[[str], Project]:
+    """Return a function that makes a project in a new folder."""
+    scripts = Path(sys.executable).parent
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LUIGI_"))}
+    environment |= {"PATH": f"{scripts}:{environment['PATH']}", "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def make(name: str) -> Project:
+        folder = tmp_path / name
+        folder.mkdir()
+        made = Project(folder, environment | {"HOME": str(tmp_path)})
+        made.configure()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def a_project(make_project: Callable[[str], Project]) -> Project:
+    """Return a project with four days of logs and a local lake."""
+    made = make_project("project")
+    made.write_logs()
+    return made
+
+
+@pytest.fixture
+def in_project(a_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return the same project, being also that of this process."""
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(a_project.folder / "luigi.cfg"))
+    return a_project
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """Return the URL of an S3 server in this process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def on_s3(a_project: Project, moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return the project with its lake in a bucket of its own."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "eu-west-1"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{abs(hash(tmp_path)):x}"
+    boto3.client("s3", endpoint_url=moto_url).create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    made = Project(a_project.folder, a_project.environment | keys)
+    made.configure(lake={"root": f"s3://{bucket}/some/prefix", "endpoint_url": moto_url})
+    return made
+
+
+@pytest.fixture(scope="session")
+def real_log() -> Path:
+    """Return the real log beside the checkout, where there is one."""
+    path = REPOSITORY.parent / "shared/data/semicomplete.access.log.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path
+
+
+@pytest.fixture
+def sample_project(make_project: Callable[[str], Project]) -> Project:
+    """Return a project with the repository's own luigi.cfg."""
+    made = make_project("sample")
+    shutil.copy(REPOSITORY / "luigi.cfg", made.folder)
+    return made
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Return the time that tasks are told: day 2015-05-19 is the latest settled one."""
+    from tasks import clock
+
+    noon = datetime(2015, 5, 20, 12, tzinfo=UTC)
+    monkeypatch.setattr(clock, "utc_now", lambda: noon)
+    return noon
+
+
+@pytest.fixture
+def build() -> Callable[..., bool]:
+    """Return a function that has Luigi build tasks in this process, and tells whether all went well."""
+    import luigi
+
+    def run(*tasks: luigi.Task) -> bool:
+        return luigi.build(tasks, local_scheduler=True, log_level="CRITICAL", no_lock=True)
+
+    return run

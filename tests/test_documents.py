@@ -1,0 +1,137 @@
+"""Documents under test: the README's commands work, the glossary is not stale, and both match the code."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lake import glossary, sql
+from lake.catalog import connect
+from lake.contracts import CONTRACTS
+from lake.lake import Lake
+from lake.local import LocalStore
+
+REPOSITORY = Path(__file__).parent.parent
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+GLOSSARY = (REPOSITORY / "glossary.md").read_text(encoding="utf-8")
+
+
+def example(name):
+    """Return the README's code block after a marker."""
+    return re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)[1]
+
+
+def test_glossary_is_not_stale():
+    """The glossary's tables are what `make glossary` would write, and there is one for each dataset."""
+    assert glossary.update(GLOSSARY) == GLOSSARY
+    assert {found["name"] for found in glossary.BLOCK.finditer(GLOSSARY)} == set(CONTRACTS)
+
+
+def test_glossary_gains_a_section_for_a_new_dataset():
+    """A dataset that the glossary lacks is added by the same command."""
+    without = GLOSSARY[: GLOSSARY.index("### status_mix")]
+    assert glossary.update(without) == GLOSSARY
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_every_column_is_explained(contract, tmp_path):
+    """Every column has a unit and a meaning, in the glossary and, the same, as a comment in the catalog."""
+    with connect(Lake(LocalStore(str(tmp_path)))) as connection:
+        query = (
+            "select column_name, comment from duckdb_columns() where table_name = $name and comment is not null"
+        )
+        comments = dict(connection.execute(query, {"name": contract.name}).fetchall())
+    for column in contract.columns:
+        assert column.unit
+        assert column.meaning
+        assert f"| `{column.name}` | {column.type} | {column.unit} |" in GLOSSARY
+        assert comments[column.name] == f"{column.meaning} [{column.unit}]"
+
+
+@pytest.mark.parametrize("name", re.findall(r"<!-- file: (\S+) -->", README))
+def test_readme_shows_the_files_as_they_are(name):
+    """'Add a metric' shows the very files of status_mix."""
+    block = re.search(rf"<!-- file: {re.escape(name)} -->\n.*?```\w+\n(.*?)```", README, re.DOTALL)[1]
+    assert block == (REPOSITORY / name).read_text(encoding="utf-8")
+
+
+def test_add_a_metric_is_four_files():
+    """What is shown of status_mix is all there is of it."""
+    shown = set(re.findall(r"<!-- file: (\S+) -->", README))
+    found = subprocess.run(
+        [
+            "git",
+            "grep",
+            "-lE",
+            "status_mix|StatusMix",
+            "--",
+            "*.py",
+            "*.sql",
+            "*.csv",
+            "*.cfg",
+            "*.toml",
+            "Makefile",
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    code = {path for path in found if not path.startswith("tests/") or "/golden/" in path}
+    assert code <= shown
+
+
+def test_readme_commands_on_the_real_log(make_project, real_log):
+    """The README's section for luigi.cfg and its commands work as they stand."""
+    there = make_project("readme")
+    shared = there.folder.parent / "shared/data"
+    shared.mkdir(parents=True)
+    shutil.copy(real_log, shared)
+    (there.folder / "luigi.cfg").write_text(example("luigi.cfg"), encoding="utf-8")
+    for line in example("commands").splitlines():
+        done = there.run("sh", "-ec", line.removeprefix("$ "))
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert "2015-05-18 │ semicomplete │           2893" in done.stdout
+    done = there.run(sys.executable, "-c", example("python"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "semicomplete" in done.stdout
+
+
+def test_tour(sample_project):
+    """What `make run` runs: twice, the second time nothing is rebuilt."""
+    first = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "30 built, 0 already there, 0 failed, 0 waiting" in first.stdout
+    assert "shop.example.com" in first.stdout
+    assert "30 there, 0 missing" in first.stdout
+    second = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    assert second.returncode == 0
+    assert "Nothing to do, nothing was rebuilt." in second.stdout
+    next_steps = second.stdout.partition("Try next")[2].splitlines()[1:]
+    assert len(next_steps) == 3
+    for line in next_steps:
+        done = sample_project.run("sh", "-ec", line)
+        assert (done.returncode, done.stderr) == (0, ""), line
+
+
+def test_incident_stands_out(sample_project):
+    """The sample's incident is on one day of one application, and the intervals tell it from the others."""
+    sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    lake = Lake(LocalStore(str(sample_project.folder / "var/lake")))
+    with connect(lake) as connection:
+        query = (
+            "select dt::varchar, application from error_rate where error_rate_low > "
+            "(select max(error_rate_high) from error_rate_by_application)"
+        )
+        assert connection.execute(query).fetchall() == [("2026-09-17", "shop.example.com")]
+
+
+def test_sql_is_pure():
+    """Every metric and view is one SELECT statement."""
+    for query in [*sql.views().values(), *(sql.metric(c.name) for c in CONTRACTS.values() if c.inputs)]:
+        (statement,) = duckdb.extract_statements(query)
+        assert statement.type == duckdb.StatementType.SELECT
