@@ -11,8 +11,10 @@ python -m etl.sample var/logs
 show luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 
-show lake sql '"from error_rate_by_application"'
-lake sql "from error_rate_by_application"
+query="select application, valid_requests, round(error_rate, 5) as error_rate, round(error_rate_low, 5) as low, \
+round(error_rate_high, 5) as high from error_rate_by_application"
+show lake sql "\"$query\""
+lake sql "$query"
 
 show backfill status --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 backfill status --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01

@@ -67,12 +67,15 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
 
     The shape of the line decides, not that of its request: whatever was answered with a status counts.
     """
+    lengths = pc.binary_length(lines).to_numpy(zero_copy_only=False)
+    too_long = lengths > MAX_LINE_BYTES
     fields = pc.extract_regex(lines, log_format.pattern)
-    fits = _mask(fields.is_valid())
+    fits = _mask(fields.is_valid()) & ~too_long
     times = pc.struct_field(fields, "time")
     others = np.flatnonzero(~fits)
-    if len(others):  # a line of another shape may still show its day
-        times = pc.replace_with_mask(times, pa.array(~fits), timestamps.first_in(lines.take(pa.array(others))))
+    if len(others):  # a line of another shape may still show its day, in what is read of it in any case
+        begins = pc.binary_slice(lines.take(pa.array(others)), 0, MAX_LINE_BYTES)
+        times = pc.replace_with_mask(times, pa.array(~fits), timestamps.first_in(begins))
     microseconds, readable = timestamps.parse(times)
 
     # the later, the stronger
@@ -81,11 +84,10 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
     reasons[fits & ~_valid_status(fields)] = REASONS.index("status")
     reasons[fits & ~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
-    lengths = pc.binary_length(lines).to_numpy(zero_copy_only=False)
     reasons[(lengths <= len("\r\n")) & _mask(pc.match_substring_regex(lines, r"^\r?\n?$"))] = REASONS.index(
         "blank"
     )
-    reasons[lengths > MAX_LINE_BYTES] = REASONS.index("too_long")
+    reasons[too_long] = REASONS.index("too_long")
     return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
 
 

@@ -11,19 +11,20 @@ from etl import timestamps
 PATH_CHARACTERS = 1000
 LINE_BYTES = 500
 
-# In order; each works on what the one before left. Python's `re` and RE2 read them alike.
+# What a segment of a path must not hold: all of the segment goes. Python's `re` and RE2 read them alike.
+SEGMENT_MASKS = (
+    (r"@|%40", "{email}"),
+    (r"[0-9A-Za-z]{20}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-", "{token}"),
+)
+# And what goes alone, in order: each works on what the one before left.
 MASKS = (
-    (r"[^/]*(?:@|%40)[^/]*", "{email}"),
-    (
-        r"[^/]*(?:[0-9A-Za-z]{20}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-)[^/]*",
-        "{token}",
-    ),
-    (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}", "{address}"),
+    (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}(?::|%3[Aa])){2,7}[0-9A-Fa-f]{0,4}", "{address}"),
     (r"[0-9](?:[-+]?[0-9]){8,}", "{number}"),
 )
-UNSAFE = r"(?s)[^!-~]|" + "|".join(pattern for pattern, _ in MASKS)
+UNSAFE = r"(?s)[^!-~]|" + "|".join(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))
 """A path in which this finds nothing, and which is not too long, is clean as it is."""
 
+_SEGMENT_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in SEGMENT_MASKS)
 _MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
 _UNPRINTABLE = re.compile(rb"[^!-~]")
 _TIMESTAMP = re.compile(rf"\[{timestamps.PATTERN}\]".encode())
@@ -47,9 +48,15 @@ def clean_path(path: bytes) -> str:
     1,000th character is cut.
     """
     text = _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], path).decode("ascii")
+    text = "/".join(_clean_segment(segment) for segment in text.split("/"))
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
     return text[:PATH_CHARACTERS]
+
+
+def _clean_segment(segment: str) -> str:
+    """Return what stands for a segment: searched, not matched whole, since that takes quadratic time."""
+    return next((mask for pattern, mask in _SEGMENT_MASKS if pattern.search(segment)), segment)
 
 
 def mask_line(line: bytes) -> str:

@@ -117,7 +117,7 @@ class FilePattern:
                 f"{S3_SCHEME}{bucket}/{item['Key']}"
                 for page in pages.paginate(Bucket=bucket, Prefix=prefix)
                 for item in page.get("Contents", ())
-                if matches(item["Key"])
+                if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
             ]
 
 

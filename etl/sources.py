@@ -35,6 +35,7 @@ DEFAULT_MAX_REJECT_RATE = 0.01
 ONE_DAY = timedelta(days=1)
 EARLIEST = date(1970, 1, 1)
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True)
@@ -192,10 +193,10 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         classifier=_classifier(found_format, values),
         since=read("since", date.fromisoformat, "a day as YYYY-MM-DD", None),
         until=read("until", date.fromisoformat, "a day as YYYY-MM-DD", None),
-        settle_hours=read("settle_hours", _within(0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
-        neighbour_days=read("neighbour_days", lambda v: int(_within(0, 7)(v)), "0 to 7", 0),
-        max_reject_rate=read("max_reject_rate", _within(0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
-        expected_files=read("expected_files", lambda v: int(_within(1, 1e6)(v)), "a number, 1 or more", 1),
+        settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
+        neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
+        max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
     if source.since and source.until and source.since >= source.until:
@@ -236,9 +237,9 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
 
 
-def _within(lowest: float, highest: float) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        number = float(text)
+def _within(kind: Callable[[str], N], lowest: N, highest: N) -> Callable[[str], N]:
+    def convert(text: str) -> N:
+        number = kind(text)
         if not lowest <= number <= highest:
             raise ValueError(text)
         return number

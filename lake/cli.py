@@ -1,7 +1,11 @@
 """The `lake` command."""
 
 import argparse
+import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 import duckdb
 
@@ -19,7 +23,7 @@ examples:
 
 exit codes:
   0  answered
-  1  the SQL is wrong, or a file is broken
+  1  the SQL is wrong, a file is broken, or the answer can't be printed
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read
 """
@@ -37,6 +41,10 @@ def main() -> None:
     except LakeError as error:
         print(f"lake: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a pipe that was closed, as by `head`, or a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
+        print(f"lake: can't print the answer: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
 
 
 def ask(query: str, *, csv: bool) -> None:
@@ -46,9 +54,19 @@ def ask(query: str, *, csv: bool) -> None:
         if answer is None:
             raise ConfigError("That statement has no answer to show; ask with select, from or describe.")
         if csv:
-            answer.write_csv("/dev/stdout")
+            _print_csv(answer)
         else:
             answer.show(max_rows=MAX_ROWS, max_width=10_000)
+    sys.stdout.flush()
+
+
+def _print_csv(answer: duckdb.DuckDBPyRelation) -> None:
+    """Copy the CSV to the standard output; DuckDB itself would empty the file that `>>` appends to."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answer.csv"
+        answer.write_csv(str(path))
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -69,7 +69,8 @@ class Lake:
         first = f"dt={start.isoformat()}" if start else "dt="
         last = f"dt={stop.isoformat()}" if stop else "dt=~"
         found = (Partition.parse(key) for key in self.store.keys(prefix, first, last))
-        return sorted((p for p in found if p), key=lambda p: (p.dt, p.source or "", p.revision))
+        ours = (p for p in found if p and (p.source is not None) == contract.per_source)
+        return sorted(ours, key=lambda p: (p.dt, p.source or "", p.revision))
 
     def latest(self, contract: Contract, start: date | None = None, stop: date | None = None) -> list[Partition]:
         """List as `partitions` does, of each partition the latest revision only."""

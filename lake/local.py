@@ -91,7 +91,7 @@ class LocalStore:
                 continue
             if name.endswith("/"):
                 yield from self._walk(folder / name, key, first, last)
-            elif key >= first:
+            elif key > first:
                 yield key
 
     def exists(self, key: str) -> bool:

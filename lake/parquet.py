@@ -99,6 +99,8 @@ class PartitionWriter:
 
     def _write_row_group(self) -> None:
         rows = pa.concat_tables(self._waiting)
-        self._parquet.write_table(rows.slice(0, ROW_GROUP_ROWS), row_group_size=ROW_GROUP_ROWS)
+        # in one chunk, since Arrow looks whether a page is full at the end of each chunk
+        row_group = rows.slice(0, ROW_GROUP_ROWS).combine_chunks()
+        self._parquet.write_table(row_group, row_group_size=ROW_GROUP_ROWS)
         self._waiting = [rows.slice(ROW_GROUP_ROWS)]
         self._waiting_rows = self._waiting[0].num_rows

@@ -84,8 +84,8 @@ class S3Store:
     def __init__(self, root: str, endpoint_url: str | None = None) -> None:
         self.root = root.rstrip("/")
         self.endpoint_url = endpoint_url
-        self._bucket, prefix = split_url(self.root)
-        self._prefix = f"{prefix}/" if prefix else ""
+        self._bucket, prefix = split_url(root)
+        self._prefix = f"{prefix}/" if (prefix := prefix.rstrip("/")) else ""
         self._s3 = client(endpoint_url)
 
     def create(self, key: str, file: StagedFile) -> bool:
@@ -180,7 +180,7 @@ class S3Store:
             try:
                 body = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
             except botocore.exceptions.ClientError as error:
-                if _status(error) == NOT_FOUND:
+                if _status(error) == NOT_FOUND and error.response["Error"]["Code"] != "NoSuchBucket":
                     raise self._missing(key) from error
                 raise
             with copy.open("wb") as file:

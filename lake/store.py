@@ -1,5 +1,6 @@
 """Where objects lie: what the lake asks of a disk or a bucket, and nothing more."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +12,7 @@ from lake.errors import ConfigError, PartitionExists
 from lake.parquet import StagedFile
 
 S3_SCHEME = "s3://"
+MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
 
 
 class Store(Protocol):
@@ -33,7 +35,7 @@ class Store(Protocol):
         ...
 
     def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
-        """List the keys from `prefix + first` up to but not including `prefix + last`, in order."""
+        """List the keys below `prefix`, after `prefix + first` and before `prefix + last`, in order."""
         ...
 
     def exists(self, key: str) -> bool:
@@ -61,8 +63,10 @@ def open_store(root: str, endpoint_url: str | None = None) -> Store:
     """Return the store at `root`: an absolute path, or `s3://bucket/prefix`.
 
     Raises:
-        ConfigError: The root is neither.
+        ConfigError: The root is neither, or readers would take a part of it for a glob or for a partition.
     """
+    if found := MISREAD.search(root):
+        raise ConfigError(f"[lake] root = {root}: {found[0]!r} in it would mislead readers. Choose another name.")
     if root.startswith(S3_SCHEME):
         # boto3 takes long to import, and a local lake doesn't need it
         from lake.s3 import S3Store  # noqa: PLC0415

@@ -1,9 +1,15 @@
 """The commands of the README and of the issue tracker, run as a user runs them."""
 
 import configparser
+import contextlib
 import csv
 import io
+import os
+import pty
+import re
+import subprocess
 import sys
+import termios
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -36,6 +42,31 @@ def test_range_builds_all_days(a_project, command):
     answer = a_project.run("lake", "sql", "--csv", QUERY)
     rows = list(csv.reader(io.StringIO(answer.stdout)))[1:]
     assert rows == [[f"2015-05-{day}", "shop", "3", "1"] for day in range(17, 21)]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_progress_on_a_terminal(a_project, workers):
+    """On a terminal a bar counts the days, in whichever process they are built; it is gone at the end."""
+    terminal, inside = pty.openpty()
+    termios.tcsetwinsize(inside, (24, 100))
+    running = subprocess.Popen(
+        ("luigi", *RANGE, "--workers", workers),
+        cwd=a_project.folder,
+        env=a_project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=inside,
+    )
+    os.close(inside)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's end, once nobody holds the other side
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert running.wait(timeout=60) == 0
+    assert "ErrorRateDaily:   0%" in shown.decode()
+    assert re.search(r"[234]/4 \[.*2015-05-(18|19|20)", shown.decode())
+    assert b"ERROR" not in shown
+    assert shown.endswith(b"\r")
 
 
 def test_second_run_rebuilds_nothing_and_says_so(a_project):

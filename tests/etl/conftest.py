@@ -1,0 +1,102 @@
+"""What the tests of etl share: lines, sources, lakes, and the reference parser."""
+
+import importlib.util
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from etl.sources import Source, read_sources
+from lake import config
+from lake.contracts import contract
+from lake.lake import Lake
+from lake.store import open_store
+
+
+def _log_line(  # noqa: PLR0913 - as many fields as a line has
+    time: datetime | str,
+    *,
+    vhost: str = "",
+    client: str = "192.0.2.7",
+    user: str = "-",
+    request: str = "GET / HTTP/1.1",
+    status: str = "200",
+    size: str = "512",
+    tail: str | None = ' "-" "curl/8.16.0"',
+) -> bytes:
+    shown = time if isinstance(time, str) else time.strftime("%d/%b/%Y:%H:%M:%S +0000")
+    line = f'{vhost + " " if vhost else ""}{client} - {user} [{shown}] "{request}" {status} {size}{tail or ""}\n'
+    return line.encode("latin-1")
+
+
+@pytest.fixture(scope="session")
+def log_line() -> Callable[..., bytes]:
+    """Makes one line of format combined (vhost_combined with a vhost, common without tail) with its LF."""
+    return _log_line
+
+
+@pytest.fixture(scope="session")
+def reference() -> ModuleType:
+    """The module reference.py beside this file."""
+    spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def read_settings(tmp_path: Path) -> Callable[..., list[Source]]:
+    """Reads the sources of a luigi.cfg with the given sections, made of keys and values."""
+
+    def read(**sections: dict[str, Any]) -> list[Source]:
+        path = tmp_path / "luigi.cfg"
+        path.write_text(
+            "[lake]\nroot = lake\n"
+            + "".join(
+                f"[source.{name}]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items())
+                for name, settings in sections.items()
+            )
+        )
+        return read_sources(config.read(path))
+
+    return read
+
+
+@pytest.fixture
+def declare(read_settings: Callable[..., list[Source]]) -> Callable[..., Source]:
+    """Declares the source `web`: combined lines in access.log, but for the settings given."""
+
+    def source(**settings: Any) -> Source:
+        usual = {"format": "combined", "files": "access.log", "application": "web", "vantage": "origin"}
+        return read_settings(web=usual | settings)[0]
+
+    return source
+
+
+@pytest.fixture
+def new_lake(tmp_path: Path) -> Callable[[str], Lake]:
+    """Makes an empty lake in a folder of that name."""
+    return lambda name: Lake(open_store(str(tmp_path / name)))
+
+
+@pytest.fixture
+def lake(new_lake: Callable[[str], Lake]) -> Lake:
+    """An empty lake."""
+    return new_lake("lake")
+
+
+@pytest.fixture(scope="session")
+def published() -> Callable[..., list[dict[str, Any]]]:
+    """Reads the rows of a day's latest partitions of a dataset."""
+
+    def rows(lake: Lake, dataset: str, day: date) -> list[dict[str, Any]]:
+        files = [Path(lake.root) / partition.key for partition in lake.latest_of_day(contract(dataset), day)]
+        return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+
+    return rows

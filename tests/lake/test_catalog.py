@@ -1,0 +1,199 @@
+"""The catalog: views of the latest revisions, the same numbers as with other readers, and the macros."""
+
+from datetime import timedelta
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pytest
+
+from lake import sql
+from lake.catalog import connect
+from lake.contracts import CONTRACTS
+from lake.errors import StoreError
+from lake.lake import Lake
+from lake.partition import Partition
+from lake.store import open_store
+
+EVERY_DATASET = pytest.mark.parametrize("name", CONTRACTS)
+PER_APPLICATION = """
+    select application, count(*), sum(server_error_requests), sum(valid_requests), avg(error_rate), max(rev)
+    from {} group by application order by application
+"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """The catalog of an empty lake."""
+    with connect(Lake(open_store(str(tmp_path_factory.mktemp("empty"))))) as connection:
+        yield connection
+
+
+@pytest.fixture
+def fill(publish, error_rates, day):
+    """Publishes two days of error rates."""
+
+    def filled(lake):
+        publish(lake, Partition("error_rate", 1, day), error_rates(api=10, shop=20))
+        publish(lake, Partition("error_rate", 1, day + timedelta(1)), error_rates(shop=30))
+        return lake
+
+    return filled
+
+
+def test_a_view_shows_the_latest_revisions(lake, publish, error_rates, day):
+    """Of each day the rows of the highest revision are shown, 10 over 9, and say which it is."""
+    for revision in (0, 9, 10):
+        publish(lake, Partition("error_rate", 1, day, revision=revision), error_rates(shop=revision))
+    publish(lake, Partition("error_rate", 1, day + timedelta(1)), error_rates(shop=500))
+    with connect(lake) as connection:
+        found = connection.sql("select dt, server_error_requests, rev from error_rate order by dt").fetchall()
+    assert found == [(day, 10, 10), (day + timedelta(1), 500, 0)]
+
+
+def test_a_view_shows_all_sources(lake, publish, day):
+    """A dataset kept per source is one view, with the source as a column."""
+    table = pa.Table.from_pylist(
+        [{"file": "a.log", "line_number": 1, "reason": "shape", "masked_line": "xxx"}],
+        CONTRACTS["rejects"].schema,
+    )
+    for source in ("web", "api-2"):
+        publish(lake, Partition("rejects", 1, day, source), table)
+    with connect(lake) as connection:
+        found = connection.sql("select dt, source, file, rev from rejects order by source").fetchall()
+    assert found == [(day, "api-2", "a.log", 0), (day, "web", "a.log", 0)]
+
+
+def test_a_catalog_is_of_its_moment(disk_lake, fill, publish, error_rates, day):
+    """What is published later is shown by the next catalog, and doesn't disturb this one."""
+    with connect(fill(disk_lake)) as before:
+        publish(disk_lake, Partition("error_rate", 1, day, revision=1), error_rates(shop=0))
+        assert before.sql("select max(rev) from error_rate").fetchone() == (0,)
+    with connect(disk_lake) as after:
+        assert after.sql("select max(rev) from error_rate").fetchone() == (1,)
+
+
+@EVERY_DATASET
+def test_an_empty_dataset_is_an_empty_view(empty, name):
+    """Without partitions a view has no rows, and already its columns."""
+    view, contract = empty.sql(f"from {name}"), CONTRACTS[name]
+    assert view.fetchall() == []
+    assert view.columns == ["dt", *(["source"] if contract.per_source else []), *contract.schema.names, "rev"]
+
+
+def test_columns_are_the_same_empty_or_not(empty, lake, fill):
+    """Names and types of a view don't depend on whether, or where, there are partitions."""
+    with connect(fill(lake)) as connection:
+        full = connection.sql("describe error_rate").fetchall()
+    assert full == empty.sql("describe error_rate").fetchall()
+    assert ("dt", "DATE") in [column[:2] for column in full]
+
+
+@EVERY_DATASET
+def test_comments_are_the_contract(empty, name):
+    """Views and columns are commented with the contract's own words."""
+    contract = CONTRACTS[name]
+    query = "select comment from duckdb_views() where view_name = ?"
+    assert empty.execute(query, [name]).fetchone() == (contract.grain,)
+    query = "select column_name, comment from duckdb_columns() where table_name = ? and comment is not null"
+    assert dict(empty.execute(query, [name]).fetchall()) == {
+        column.name: f"{column.meaning} [{column.unit}]" for column in contract.columns
+    }
+
+
+def test_analysts_views_are_there(empty):
+    """Every query in queries/views is a view that can be asked, also of an empty lake."""
+    for name in sql.views():
+        assert empty.sql(f"from {name}").fetchall() == []
+
+
+def test_rates_over_all_days_are_made_of_sums(disk_lake, fill):
+    """`error_rate_by_application` sums the counts and makes rate and interval anew, it averages nothing."""
+    with connect(fill(disk_lake)) as connection:
+        found = connection.sql("from error_rate_by_application").fetchall()
+    assert [row[:6] for row in found] == [
+        ("api", "origin", 1, 1000, 10, 0.01),
+        ("shop", "origin", 2, 2000, 50, 0.025),
+    ]
+    assert all(low < rate < high for *_, rate, low, high in found)
+
+
+def test_other_readers_see_the_same_numbers_on_disk(disk_lake, fill):
+    """DuckDB without us, pandas and pyarrow read the files by the Hive convention, and agree with the catalog."""
+    folder = f"{fill(disk_lake).root}/error_rate/v1"
+    with connect(disk_lake) as connection:
+        expected = connection.sql(PER_APPLICATION.format("error_rate")).fetchall()
+    frame = pd.read_parquet(folder)  # noqa: F841 - DuckDB finds it by its name
+    dataset = pads.dataset(folder, partitioning="hive")  # noqa: F841 - likewise
+    files = f"read_parquet({sql.quoted(folder + '/**/*.parquet')}, hive_partitioning = true)"
+    assert [row[:4] for row in expected] == [("api", 1, 10, 1000), ("shop", 2, 50, 2000)]
+    for relation in (files, "frame", "dataset"):
+        assert duckdb.sql(PER_APPLICATION.format(relation)).fetchall() == expected
+
+
+def test_other_readers_see_the_same_numbers_on_s3(s3_root, moto_url, fill):
+    """On S3, pyarrow by the Hive convention agrees with the catalog."""
+    lake = fill(Lake(open_store(s3_root, moto_url)))
+    with connect(lake) as connection:
+        expected = connection.sql(PER_APPLICATION.format("error_rate")).fetchall()
+    filesystem, root = lake.store.filesystem()
+    dataset = pads.dataset(f"{root}/error_rate/v1", filesystem=filesystem, partitioning="hive")
+    assert dataset.to_table()["dt"].to_pylist() == ["2015-05-17", "2015-05-17", "2015-05-18"]
+    assert [row[:4] for row in expected] == [("api", 1, 10, 1000), ("shop", 2, 50, 2000)]
+    assert duckdb.sql(PER_APPLICATION.format("dataset")).fetchall() == expected
+
+
+def test_a_day_is_one_file(disk_lake, fill):
+    """A condition on `dt` opens only that day's file."""
+    with connect(fill(disk_lake)) as connection:
+        query = "explain analyze select count(application) from error_rate where dt = '2015-05-18'"
+        ((_, plan),) = connection.execute(query).fetchall()
+    assert "Total Files Read: 1" in plan
+
+
+def test_a_lake_that_can_not_be_listed_has_no_catalog(tmp_path):
+    """A root that is no folder is an error at once, and not a catalog of empty views."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="Can't list the lake"):
+        connect(Lake(open_store(str(tmp_path / "file"))))
+
+
+@pytest.mark.parametrize(
+    ("hits", "total", "low", "high", "digits"),
+    [
+        (0, 10, 0, 0.2775, 4),
+        (1, 3, 0.0615, 0.7923, 4),
+        (1, 1000, 0.00018, 0.00564, 5),
+        (50, 1000, 0.0381, 0.0653, 4),
+        (10, 10, 0.7225, 1, 4),
+    ],
+)
+def test_wilson_intervals(empty, hits, total, low, high, digits):  # noqa: PLR0913, PLR0917 - a table of figures
+    """The macros give the published intervals, in all digits."""
+    found = empty.execute(
+        "select round(wilson_low($1, $2), $3), round(wilson_high($1, $2), $3)", [hits, total, digits]
+    ).fetchone()
+    assert found == (low, high)
+
+
+def test_there_is_no_interval_of_nothing(empty):
+    """0 of 0 has no share, so no interval either."""
+    assert empty.sql("select wilson_low(0, 0), wilson_high(0, 0)").fetchone() == (None, None)
+
+
+def test_wilson_intervals_hold_the_share(empty):
+    """For all counts up to 200, and large ones, 0 <= low <= hits / total <= high <= 1, low below high."""
+    query = """
+        with counts as (
+            select hits, total from range(0, 201) h(hits), range(1, 201) t(total) where hits <= total
+            union all select hits, 4_000_000_000 from (values (0), (1), (3_999_999_999), (4_000_000_000)) v(hits)
+        ), intervals as (
+            select hits / total as share, wilson_low(hits, total) as low, wilson_high(hits, total) as high
+            from counts
+        )
+        select count(*), count(*) filter (0 <= low and low <= share and share <= high and high <= 1 and low < high)
+        from intervals
+    """
+    total, good = empty.sql(query).fetchone()
+    assert total == good == 200 * 203 // 2 + 4

@@ -1,0 +1,125 @@
+"""luigi.cfg: what is read from it, and what is refused."""
+
+import pytest
+
+from lake import config
+from lake.errors import ConfigError
+from lake.lake import Lake
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes luigi.cfg and returns its path."""
+
+    def written(text):
+        path = tmp_path / "luigi.cfg"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def test_the_one_in_the_current_folder_is_found(write, monkeypatch):
+    """Without LUIGI_CONFIG_PATH, luigi.cfg in the current folder counts."""
+    path = write("[lake]\nroot = lake\n")
+    monkeypatch.delenv("LUIGI_CONFIG_PATH", raising=False)
+    monkeypatch.chdir(path.parent)
+    assert config.find() == path
+
+
+def test_luigi_config_path_goes_first(write, monkeypatch, tmp_path):
+    """LUIGI_CONFIG_PATH counts before the current folder, as with Luigi, and may be relative."""
+    write("[lake]\nroot = lake\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.cfg").touch()
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", "other.cfg")
+    assert config.find() == tmp_path / "other.cfg"
+
+
+def test_a_missing_file_is_named(monkeypatch, tmp_path):
+    """Where there is no luigi.cfg, the message names the path and both remedies."""
+    monkeypatch.delenv("LUIGI_CONFIG_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"Change to the folder .* or set LUIGI_CONFIG_PATH") as refusal:
+        config.find()
+    assert str(tmp_path / "luigi.cfg") in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("root = lake\n", "no section headers"),
+        ("[lake]\nroot = a\nroot = b\n", "option 'root' in section 'lake' already exists"),
+        ("[lake]\n[lake]\n", "section 'lake' already exists"),
+        ("[lake]\nroot lake\n", "parsing errors"),
+    ],
+)
+def test_a_malformed_file_is_refused(write, text, reason):
+    """What is no INI file is refused in one line that names the file and the reason."""
+    path = write(text)
+    with pytest.raises(ConfigError) as refusal:
+        config.read(path)
+    assert str(path) in str(refusal.value)
+    assert reason in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    """Bytes that are not UTF-8 are refused by name, without a traceback of the decoder."""
+    (tmp_path / "luigi.cfg").write_bytes(b"[lake]\nroot = \xff\n")
+    with pytest.raises(ConfigError, match=r"luigi\.cfg: 'utf-8' codec"):
+        config.read(tmp_path / "luigi.cfg")
+
+
+def test_values_are_taken_as_written(write):
+    """`%` and `$` mean nothing special, and no section lends its values to another."""
+    found = config.read(write("[DEFAULT]\nroot = other\n[lake]\nroot = 100%/${HOME}#1\n[empty]\n"))
+    assert found.section("lake") == {"root": "100%/${HOME}#1"}
+    assert found.section("empty") == {}
+
+
+@pytest.mark.parametrize("value", ["lake ; on disk", "lake # on disk", "lake\t;x"])
+def test_a_comment_behind_a_value_is_refused(write, value):
+    """Luigi would read the comment as part of the value, so it is refused rather than guessed at."""
+    with pytest.raises(ConfigError, match=r"luigi.cfg, \[lake\] root = lake.*line of its own"):
+        config.read(write(f"[lake]\nroot = {value}\n")).section("lake")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[core]\n", r"has no section \[lake\]"),
+        ("[lake]\n", r"\[lake\]: no root\. Known keys: root, endpoint_url"),
+        ("[lake]\nroot =\n", r"\[lake\]: no root"),
+        ("[lake]\nroot = lake\nroots = x\n", r"\[lake\]: unknown key 'roots'\. Known keys: root, endpoint_url"),
+        ("[lake]\nroot = gs://bucket\n", r"gs://bucket: expected a folder or s3://bucket/prefix"),
+        ("[lake]\nroot = s3://\n", "s3:// names no bucket, expected s3://bucket/prefix"),
+        ("[lake]\nroot = s3://bucket\nendpoint_url = localhost\n", "Invalid endpoint: localhost"),
+        ("[lake]\nroot = lake/dt=2015-05-17\n", "'/dt=' in it would mislead readers"),
+        ("[lake]\nroot = s3://bucket/rev=1/lake\n", "'/rev=' in it would mislead readers"),
+        ("[lake]\nroot = lake-*\n", r"'\*' in it would mislead readers"),
+    ],
+)
+def test_a_lake_that_can_not_be_told_is_refused(write, text, reason):
+    """A `[lake]` that is missing, incomplete, misspelt or names no place is refused with what was expected."""
+    with pytest.raises(ConfigError, match=reason):
+        Lake.of(config.read(write(text)))
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("var/lake", "{folder}/var/lake"),
+        ("./var/../lake/", "{folder}/lake"),
+        ("/srv/lake/", "/srv/lake"),
+        ("~/lake", "{home}/lake"),
+        ("s3://bucket/prefix/", "s3://bucket/prefix"),
+    ],
+)
+def test_a_relative_root_is_relative_to_luigi_cfg(write, monkeypatch, root, expected):
+    """The lake is the same one whatever the current folder is."""
+    path = write(f"[lake]\nroot = {root}\n")
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert Lake.of(config.read(path)).root == expected.format(folder=path.parent, home="/home/someone")

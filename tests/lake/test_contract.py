@@ -1,0 +1,103 @@
+"""What a contract refuses, and what the message says."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+import pytest
+
+from lake.contract import Column, Rule
+from lake.errors import ContractViolation
+
+MIDNIGHT = datetime(2015, 5, 17)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {},
+        {"at": MIDNIGHT},
+        {"at": MIDNIGHT.replace(hour=23, minute=59, second=59, microsecond=999_999)},
+        {"share": None, "kind": None},
+        {"share": 1.0, "hits": 1000},
+    ],
+)
+def test_good_rows_pass(readings, rows, day, last):
+    """Rows at the limits of what is allowed are accepted."""
+    readings.validate(rows(**last), day)
+
+
+def test_no_rows_pass(readings, day):
+    """A day without rows breaks nothing."""
+    readings.validate(readings.schema.empty_table(), day)
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ({"hits": None}, "hits is NULL in 1 rows, it may not be"),
+        ({"at": None}, "at is NULL in 1 rows"),
+        ({"share": -0.001}, "share is -0.001 in 1 rows, expected >= 0"),
+        ({"share": float("nan")}, "share is nan in 1 rows, expected >= 0"),
+        ({"share": float("inf")}, "share is inf in 1 rows, expected <= 1"),
+        ({"total": 1001}, "total is 1001 in 1 rows, expected <= 1000"),
+        ({"kind": "hot"}, "kind is 'hot' in 1 rows, expected one of ('warm', 'cold')"),
+        ({"kind": ""}, "kind is '' in 1 rows, expected one of"),
+        ({"name": "a b"}, "name is 'a b' in 1 rows, expected like [a-z]+|x[0-9]+"),
+        ({"name": "ab\n"}, r"name is 'ab\n' in 1 rows, expected like"),
+        ({"name": "ab!x1"}, "name is 'ab!x1' in 1 rows, expected like"),
+        ({"at": MIDNIGHT.replace(day=18)}, "at reaches from 2015-05-17 12:00:00 to 2015-05-18"),
+        ({"at": MIDNIGHT.replace(day=16, hour=23)}, "at reaches from 2015-05-16 23:00:00 to 2015-05-17"),
+        ({"hits": 500, "total": 499}, "1 rows break hits <= total (a hit is a trial)"),
+        ({"name": "x0"}, "1 keys occur twice, such as {'name': 'x0', 'count_all': 2}"),
+    ],
+)
+def test_bad_rows_are_refused(readings, rows, day, last, message):
+    """One bad value among good ones is refused, naming dataset, day, column, value and expectation."""
+    with pytest.raises(ContractViolation) as refusal:
+        readings.validate(rows(3, **last), day)
+    assert str(refusal.value).startswith("readings v2 2015-05-17: ")
+    assert message in str(refusal.value)
+    assert "Nothing was published" in str(refusal.value)
+
+
+def test_a_rule_without_an_answer_is_broken(readings, rows, day):
+    """A rule that is NULL for a row does not hold for it."""
+    known = replace(readings, rules=(Rule("share >= 0", "it is known"),))
+    with pytest.raises(ContractViolation, match=r"1 rows break share >= 0 \(it is known\)"):
+        known.validate(rows(3, share=None, name="y").slice(1), day)
+
+
+def cast(table, name, to, *, nullable=False):
+    """Return the table with one column of another type."""
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, pa.field(name, to, nullable=nullable), table[name].cast(to))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.drop_columns("share"),
+        lambda t: t.append_column("more", pa.nulls(t.num_rows)),
+        lambda t: t.select(sorted(t.column_names)),
+        lambda t: t.rename_columns(["AT", *t.column_names[1:]]),
+        lambda t: cast(t, "hits", pa.int32()),
+        lambda t: cast(t, "at", pa.timestamp("us", "UTC")),
+        lambda t: cast(t, "hits", pa.int64(), nullable=True),
+    ],
+    ids=["missing", "extra", "order", "name", "type", "zone", "nullable"],
+)
+def test_another_schema_is_refused(readings, rows, day, change):
+    """Columns, their order, types and nullability must be the contract's, even where the values fit."""
+    with pytest.raises(ContractViolation, match=r"readings v2 2015-05-17: the schema is\n") as refusal:
+        readings.validate(change(rows()), day)
+    assert "hits: int64 not null" in str(refusal.value).partition("should be")[2]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "allowed"),
+    [(None, "any\n", True), ("[a-z]+|x1", "abc", True), ("a|x1", "x1", True), ("[a-z]+", "abc\n", False)],
+)
+def test_a_column_tells_what_it_allows(pattern, text, allowed):
+    """A text is allowed if the pattern matches the whole of it."""
+    assert Column("a", pa.string(), "1", "m", pattern=pattern).allows(text) is allowed

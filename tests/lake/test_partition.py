@@ -1,0 +1,87 @@
+"""The naming convention: which keys are ours, and which partition they name."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lake.errors import ConfigError
+from lake.partition import NAME, Partition, check_name
+
+names = st.from_regex(NAME, fullmatch=True)
+numbers = st.integers(1, 999_999)
+partitions = st.builds(Partition, names, numbers, st.dates(), st.none() | names, st.just(0) | numbers)
+
+
+@given(partitions)
+def test_a_key_names_its_partition(partition):
+    """Whatever the partition, its key is read back as that partition."""
+    assert Partition.parse(partition.key) == partition
+
+
+@given(st.from_regex(r"\Ax/v\d\d?/dt=\d{4}-\d\d-\d\d/(source=\w/)?rev=\d\d?/part-0\.parquet\n?\Z"))
+def test_a_partition_has_one_key(key):
+    """A key is read as a partition only if it is that partition's own key, to the letter."""
+    found = Partition.parse(key)
+    assert found is None or found.key == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "error_rate/v1/dt=2015-02-30/rev=0/part-0.parquet",
+        "error_rate/v1/dt=2015-2-3/rev=0/part-0.parquet",
+        "error_rate/v1/dt=20150203/rev=0/part-0.parquet",
+        "error_rate/v1/dt=0000-01-01/rev=0/part-0.parquet",
+        "error_rate/v0/dt=2015-02-03/rev=0/part-0.parquet",
+        "error_rate/v01/dt=2015-02-03/rev=0/part-0.parquet",
+        "error_rate/v1१/dt=2015-02-03/rev=0/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=1१/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=01/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=-1/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=0/part-1.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=0/part-0.parquet.tmp",
+        "error_rate/v1/dt=2015-02-03/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/rev=0/source=web/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/source=/rev=0/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/source=../rev=0/part-0.parquet",
+        "error_rate/v1/dt=2015-02-03/source=a/b/rev=0/part-0.parquet",
+        "../error_rate/v1/dt=2015-02-03/rev=0/part-0.parquet",
+        "/error_rate/v1/dt=2015-02-03/rev=0/part-0.parquet",
+        "Error_rate/v1/dt=2015-02-03/rev=0/part-0.parquet",
+        "_staging/abc/error_rate.unfinished",
+    ],
+)
+def test_foreign_keys_name_nothing(key):
+    """Keys that follow another convention are no partitions."""
+    assert Partition.parse(key) is None
+
+
+def test_the_convention():
+    """The folders are as design and README say, for external readers rely on them."""
+    assert Partition("requests", 1, date(2015, 5, 17), "web", 2).key == (
+        "requests/v1/dt=2015-05-17/source=web/rev=2/part-0.parquet"
+    )
+
+
+def test_messages_name_a_partition_in_words():
+    """Dataset, version, day, source and revision are in the text that messages show."""
+    assert str(Partition("requests", 1, date(2015, 5, 17), "web", 2)) == (
+        "requests v1 2015-05-17 of source web revision 2"
+    )
+
+
+@given(names)
+def test_good_names_pass(name):
+    """A name that may stand in a path comes back as it is."""
+    assert check_name("source", name) == name
+
+
+@pytest.mark.parametrize("name", ["", "Web", "1web", "_web", "a b", "a/b", "..", "a" * 64, "wéb", "web\n"])
+def test_bad_names_are_refused(name):
+    """Anything else is refused with the name in the message."""
+    with pytest.raises(ConfigError) as refusal:
+        check_name("source", name)
+    assert f"source {name!r}" in str(refusal.value)
