@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
@@ -10,7 +9,8 @@ from datetime import date
 import luigi
 
 from backfill.days import DayRange, State
-from lake.errors import ConfigError, LakeError
+from lake.cli import run
+from lake.errors import ConfigError
 from tasks import clock
 from tasks.daily import DailyTask
 
@@ -31,11 +31,7 @@ exit codes:
 def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
-    try:
-        sys.exit(status(arguments))
-    except LakeError as error:
-        print(f"backfill: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run("backfill", lambda: status(arguments))
 
 
 def status(arguments: argparse.Namespace) -> int:

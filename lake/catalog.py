@@ -1,5 +1,7 @@
 """The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
 
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -7,6 +9,7 @@ import pyarrow.dataset as pads
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
+from lake.errors import StoreError
 from lake.lake import Lake
 from lake.local import LocalStore
 from lake.partition import Partition
@@ -19,8 +22,10 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     with the contract's meanings as comments. It shows the partitions that are there now.
 
     Raises:
-        StoreError: The lake can't be listed.
+        StoreError: There is no lake, or it can't be listed.
     """
+    if isinstance(lake.store, LocalStore) and not Path(lake.root).exists():
+        raise StoreError(f"There is no lake at {lake.root}. Build one with luigi, or correct [lake] root.")
     connection = duckdb.connect()
     for contract in CONTRACTS.values():
         _create_view(connection, lake, contract)

@@ -5,7 +5,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 
@@ -33,22 +35,29 @@ MAX_ROWS = 1000
 def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
+    run("lake", lambda: ask(arguments.query, csv=arguments.csv))
+
+
+def run(name: str, command: Callable[[], int]) -> NoReturn:
+    """Run a command and exit with what it returns, or with an error's message and code."""
     try:
-        ask(arguments.query, csv=arguments.csv)
-    except duckdb.Error as error:
-        print(f"lake: {error}", file=sys.stderr)
-        sys.exit(1)
+        code = command()
+        sys.stdout.flush()
     except LakeError as error:
-        print(f"lake: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        print(f"{name}: {error}", file=sys.stderr)
+        code = error.exit_code
+    except duckdb.Error as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        code = 1
     except OSError as error:  # a pipe that was closed, as by `head`, or a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
-        print(f"lake: can't print the answer: {error.strerror}", file=sys.stderr)
-        sys.exit(1)
+        print(f"{name}: can't print the answer: {error.strerror}", file=sys.stderr)
+        code = 1
+    sys.exit(code)
 
 
-def ask(query: str, *, csv: bool) -> None:
-    """Print the answer to a query, as a table or as CSV."""
+def ask(query: str, *, csv: bool) -> int:
+    """Print the answer to a query, as a table or as CSV, and return 0."""
     with connect(Lake.of(config.read(config.find()))) as connection:
         answer = connection.sql(query)
         if answer is None:
@@ -57,7 +66,7 @@ def ask(query: str, *, csv: bool) -> None:
             _print_csv(answer)
         else:
             answer.show(max_rows=MAX_ROWS, max_width=10_000)
-    sys.stdout.flush()
+    return 0
 
 
 def _print_csv(answer: duckdb.DuckDBPyRelation) -> None:

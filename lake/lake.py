@@ -1,6 +1,7 @@
 """The lake: write-once partitions under one naming convention."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from typing import Self
 from lake.config import Config
 from lake.contract import Contract
 from lake.errors import ConfigError, PartitionExists
+from lake.local import LocalStore
 from lake.parquet import PartitionWriter, StagedFile, read_provenance
 from lake.partition import Partition
 from lake.provenance import Provenance, Revision
-from lake.store import S3_SCHEME, Store, open_store
+from lake.store import S3_SCHEME, Store
 
 SETTINGS = ("root", "endpoint_url")
+MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
 
 
 class Lake:
@@ -49,7 +52,7 @@ class Lake:
         settings = cls.settings(config)
         root = settings["root"]
         if not root.startswith(S3_SCHEME) and "://" not in root:
-            root = os.path.normpath(config.folder / Path(root).expanduser())
+            root = os.path.normpath(config.folder / os.path.expanduser(root))  # noqa: PTH111 - no error for ~nobody
         return cls(open_store(root, settings.get("endpoint_url")))
 
     @property
@@ -134,3 +137,21 @@ class Lake:
         """Return what a published partition was made from and by; PartitionMissing if there is none."""
         with tempfile.TemporaryDirectory() as folder:
             return read_provenance(self.local_copy(partition, Path(folder)))
+
+
+def open_store(root: str, endpoint_url: str | None = None) -> Store:
+    """Return the store at `root`: an absolute path, or `s3://bucket/prefix`.
+
+    Raises:
+        ConfigError: The root is neither, or readers would take a part of it for a glob or for a partition.
+    """
+    if found := MISREAD.search(root):
+        raise ConfigError(f"[lake] root = {root}: {found[0]!r} in it would mislead readers. Choose another name.")
+    if root.startswith(S3_SCHEME):
+        # boto3 takes long to import, and a local lake doesn't need it
+        from lake.s3 import S3Store  # noqa: PLC0415
+
+        return S3Store(root, endpoint_url)
+    if "://" in root or not Path(root).is_absolute():
+        raise ConfigError(f"[lake] root = {root}: expected a folder or s3://bucket/prefix.")
+    return LocalStore(root)

@@ -1,6 +1,5 @@
 """Where objects lie: what the lake asks of a disk or a bucket, and nothing more."""
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Protocol
 
 import pyarrow.fs
 
-from lake.errors import ConfigError, PartitionExists
+from lake.errors import PartitionExists
 from lake.parquet import StagedFile
 
 S3_SCHEME = "s3://"
-MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
 
 
 class Store(Protocol):
@@ -57,26 +55,6 @@ class Store(Protocol):
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return a file system to read from, and the root's path in it."""
         ...
-
-
-def open_store(root: str, endpoint_url: str | None = None) -> Store:
-    """Return the store at `root`: an absolute path, or `s3://bucket/prefix`.
-
-    Raises:
-        ConfigError: The root is neither, or readers would take a part of it for a glob or for a partition.
-    """
-    if found := MISREAD.search(root):
-        raise ConfigError(f"[lake] root = {root}: {found[0]!r} in it would mislead readers. Choose another name.")
-    if root.startswith(S3_SCHEME):
-        # boto3 takes long to import, and a local lake doesn't need it
-        from lake.s3 import S3Store  # noqa: PLC0415
-
-        return S3Store(root, endpoint_url)
-    if "://" in root or not Path(root).is_absolute():
-        raise ConfigError(f"[lake] root = {root}: expected a folder or s3://bucket/prefix.")
-    from lake.local import LocalStore  # noqa: PLC0415
-
-    return LocalStore(root)
 
 
 def other_bytes(where: str, published: str, file: StagedFile) -> PartitionExists:

@@ -13,8 +13,7 @@ import pytest
 from etl.sources import Source, read_sources
 from lake import config
 from lake.contracts import contract
-from lake.lake import Lake
-from lake.store import open_store
+from lake.lake import Lake, open_store
 
 
 def _log_line(  # noqa: PLR0913 - as many fields as a line has

@@ -13,11 +13,11 @@ import pytest
 
 from lake.contract import Column, Contract, Rule
 from lake.contracts import CONTRACTS
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.parquet import StagedFile
 from lake.partition import Partition
 from lake.provenance import Input, Provenance
-from lake.store import Store, open_store
+from lake.store import Store
 
 BUCKETS = count()
 REGION = "eu-west-1"

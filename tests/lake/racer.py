@@ -12,10 +12,9 @@ from datetime import date, timedelta
 from threading import Barrier
 
 from lake.errors import PartitionExists
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.parquet import StagedFile
 from lake.partition import Partition
-from lake.store import open_store
 
 RACERS, PARTITIONS = 8, 25
 

@@ -12,9 +12,8 @@ from lake import sql
 from lake.catalog import connect
 from lake.contracts import CONTRACTS
 from lake.errors import StoreError
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.partition import Partition
-from lake.store import open_store
 
 EVERY_DATASET = pytest.mark.parametrize("name", CONTRACTS)
 PER_APPLICATION = """
@@ -150,6 +149,12 @@ def test_a_day_is_one_file(disk_lake, fill):
         query = "explain analyze select count(application) from error_rate where dt = '2015-05-18'"
         ((_, plan),) = connection.execute(query).fetchall()
     assert "Total Files Read: 1" in plan
+
+
+def test_no_lake_is_no_empty_catalog(tmp_path):
+    """A root that is not there yet, or no longer, is an error with the next step."""
+    with pytest.raises(StoreError, match="There is no lake at .*/gone. Build one with luigi"):
+        connect(Lake(open_store(str(tmp_path / "gone"))))
 
 
 def test_a_lake_that_can_not_be_listed_has_no_catalog(tmp_path):

@@ -5,9 +5,8 @@ import subprocess
 
 import pytest
 
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.partition import Partition
-from lake.store import open_store
 
 
 @pytest.fixture

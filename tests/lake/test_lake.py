@@ -12,11 +12,10 @@ from moto.s3.models import s3_backends
 
 from lake.contracts import contract
 from lake.errors import ConfigError, PartitionExists, PartitionMissing
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.partition import Partition
 from lake.provenance import FIRST, Revision
 from lake.s3 import split_url
-from lake.store import open_store
 
 ERROR_RATE, REQUESTS = contract("error_rate"), contract("requests")
 TEN_YEARS = 3650

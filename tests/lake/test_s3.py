@@ -228,3 +228,10 @@ def test_a_lake_may_fill_a_bucket(s3_root, moto_url, create):
     assert list(S3Store(s3_root, moto_url).keys("a/", "", "~")) == []
     with pytest.raises(PartitionMissing):
         S3Store(s3_root, moto_url).sha256(KEY)
+
+
+def test_an_endpoint_with_credentials_is_refused(s3_root):
+    """A password in luigi.cfg would appear in messages, so it is refused, and not repeated."""
+    with pytest.raises(ConfigError, match="endpoint_url holds credentials") as refusal:
+        S3Store(s3_root, "http://user:hunter2@127.0.0.1:9000")
+    assert "hunter2" not in str(refusal.value)

@@ -3,7 +3,7 @@
 import pytest
 
 from lake.errors import ConfigError, PartitionExists, PartitionMissing
-from lake.store import open_store
+from lake.lake import open_store
 
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 
