@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from etl.parse import MAX_LINE_BYTES
 from lake.errors import ConfigError, InputError
@@ -23,6 +23,7 @@ from lake.store import S3_SCHEME
 
 BLOCK_BYTES = 4 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+DAMAGE = (EOFError, OSError, zlib.error)
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
 HOURS = "[0-2][0-9]"
@@ -138,6 +139,14 @@ def _s3(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 
     return client(endpoint_url)
 
 
+class Decompressed(Protocol):
+    """A stream of a raw file's lines, as `gzip.GzipFile` and `io.BufferedReader` are."""
+
+    def read1(self, size: int = ..., /) -> bytes:
+        """Return up to so many bytes, with one read of what is below; none at the end."""
+        ...
+
+
 class _Digesting(io.RawIOBase):
     """Passes a stream's bytes on and keeps their digest and number."""
 
@@ -201,12 +210,12 @@ class RawReader:
         return Input(self.file.name, self._source.bytes, self._source.digest.hexdigest())
 
     @contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[Decompressed]:
         with self._open_raw() as raw:
             self._source = _Digesting(raw)
             buffered = io.BufferedReader(self._source, BLOCK_BYTES)
             if buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-                yield gzip.GzipFile(fileobj=buffered)  # type: ignore[misc]  # it reads like a BinaryIO
+                yield gzip.GzipFile(fileobj=buffered)
             else:
                 yield buffered
 
@@ -225,10 +234,10 @@ class RawReader:
                 yield body
 
 
-def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
+def whole_lines(stream: Decompressed) -> Iterator[bytes]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
     begun = b""  # the beginning of a line whose end is not read yet
-    while data := stream.read(BLOCK_BYTES):
+    for data in _pieces(stream):
         head, newline, tail = data.rpartition(b"\n")
         if newline:
             yield begun + head + newline
@@ -237,3 +246,22 @@ def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
             begun = (begun + data)[: MAX_LINE_BYTES + 1]
     if begun:
         yield begun
+
+
+def _pieces(stream: Decompressed) -> Iterator[bytes]:
+    """Yield a stream's bytes in pieces of about BLOCK_BYTES; before an error, what was read until then."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            part = stream.read1(BLOCK_BYTES)
+        except DAMAGE:
+            yield b"".join(parts)
+            raise
+        parts.append(part)
+        size += len(part)
+        if not part or size >= BLOCK_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+        if not part:
+            return

@@ -153,7 +153,7 @@ def test_a_day_is_one_file(disk_lake, fill):
 
 def test_no_lake_is_no_empty_catalog(tmp_path):
     """A root that is not there yet, or no longer, is an error with the next step."""
-    with pytest.raises(StoreError, match="There is no lake at .*/gone. Build one with luigi"):
+    with pytest.raises(StoreError, match=r"There is no lake at .*/gone\. Build one with luigi"):
         connect(Lake(open_store(str(tmp_path / "gone"))))
 
 
