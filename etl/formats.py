@@ -15,7 +15,7 @@ from lake.errors import ConfigError
 WORD = r'[^ "\[\]\r\n]+'
 QUOTED = r'(?:[^"\\]|\\.)*'
 FIELDS = {
-    "vhost": WORD,
+    "vhost": rf"(?:\[[0-9A-Fa-f:.]+\](?::[0-9]+)?|{WORD})",  # an IPv6 address stands in brackets
     "client": WORD,
     "ident": WORD,
     "user": r'(?:""|[^ "\[\]]+(?: [^ "\[\]-][^ "\[\]]*)*)',  # basic authentication allows spaces

@@ -26,8 +26,9 @@ REQUEST = (
     r"(?s)^(?P<method>[A-Z-]+)(?: (?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#; ]*)?(?P<path>/.*|\*)"
     r" HTTP/[0-9](?:\.[0-9])?| (?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#; ]*)?(?P<bare_path>/[^ ]*)| .*|)$"
 )
-QUERY = r"(?s)(?:[?#;]|%3[BbFf]|%23).*$"
+QUERY = r"(?s)(?:[?#;]|%(?:25)*(?:3[BbFf]|23)).*$"
 HOST_NAME = r"^[a-z0-9][a-z0-9._-]{0,252}$"
+ADDRESS = r"^[0-9.]+$"
 PORT = r":[0-9]{1,5}$"
 
 Booleans = npt.NDArray[np.bool_]
@@ -161,7 +162,8 @@ class Classifier:
             return pa.repeat(self.application, len(fields))
         names = pc.ascii_lower(_text(pc.struct_field(fields, self.application_field)))
         names = pc.replace_substring_regex(names, PORT, "")
-        return pc.if_else(pc.match_substring_regex(names, HOST_NAME), names, NO_APPLICATION)
+        valid = pc.and_not(pc.match_substring_regex(names, HOST_NAME), pc.match_substring_regex(names, ADDRESS))
+        return pc.if_else(valid, names, NO_APPLICATION)
 
     def traffic_classes(self, path: pa.StringArray, fields: pa.StructArray) -> pa.StringArray:
         """Return each request's traffic class; a health check is one whoever asks."""

@@ -13,17 +13,21 @@ LINE_BYTES = 500
 
 # What a segment of a path must not hold: all of the segment goes. Python's `re` and RE2 read them alike.
 SEGMENT_MASKS = (
-    (r"@|%40", "{email}"),
+    (r"@|%(?:25)*40", "{email}"),
     (r"[0-9A-Za-z]{20}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-", "{token}"),
 )
 # And what goes alone, in order: each works on what the one before left.
 MASKS = (
-    (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}(?::|%3[Aa])){2,7}[0-9A-Fa-f]{0,4}", "{address}"),
+    (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9A-Fa-f]{0,4}(?::|%(?:25)*3[Aa])){2,7}[0-9A-Fa-f]{0,4}", "{address}"),
     (r"[0-9](?:[-+]?[0-9]){8,}", "{number}"),
 )
-UNSAFE = r"(?s)[^!-~]|" + "|".join(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))
+# A run that may be a token with separators in it, as base64url has them: one if all kinds of characters are in it.
+LONG_RUN = r"[0-9A-Za-z_-]{24}"
+UNSAFE = r"(?s)[^!-~]|" + "|".join((LONG_RUN, *(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))))
 """A path in which this finds nothing, and which is not too long, is clean as it is."""
 
+_LONG_RUN = re.compile(LONG_RUN + "[0-9A-Za-z_-]*")
+_KINDS = tuple(re.compile(kind) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
 _SEGMENT_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in SEGMENT_MASKS)
 _MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
 _UNPRINTABLE = re.compile(rb"[^!-~]")
@@ -56,6 +60,8 @@ def clean_path(path: bytes) -> str:
 
 def _clean_segment(segment: str) -> str:
     """Return what stands for a segment: searched, not matched whole, since that takes quadratic time."""
+    if any(all(kind.search(run) for kind in _KINDS) for run in _LONG_RUN.findall(segment)):
+        return "{token}"
     return next((mask for pattern, mask in _SEGMENT_MASKS if pattern.search(segment)), segment)
 
 

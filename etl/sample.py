@@ -7,6 +7,7 @@ undated. All addresses are from the blocks that RFC 5737 and RFC 3849 reserve fo
 
 import gzip
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -132,31 +133,24 @@ def lines(application: Application, day: date) -> Iterator[Line]:
 
 
 def write_all(folder: Path) -> None:
-    """Write the sample logs below a folder."""
+    """Write the sample logs below a folder: shop's files end at 06:25 of the day in their name."""
+    files: defaultdict[Path, list[str]] = defaultdict(list)
     days = [FIRST_DAY + timedelta(days=n) for n in range(-1, DAYS + 1)]
-    _write_shop(folder / "shop", [line for day in days for line in lines(SHOP, day)], days)
+    for day in days:
+        for time, line in lines(SHOP, day):
+            rotated = (time - ROTATION).date() + timedelta(days=1)
+            files[folder / f"shop/access.log-{rotated:%Y%m%d}.gz"].append(line)
     for day in days[1:-1]:
-        _write_api(folder / "api", day, list(lines(API, day)))
-    docs = [line for day in days[1:-1] for line in lines(DOCS, day)]
-    _write(folder / "docs.log.gz", docs)
+        for time, line in lines(API, day):
+            first_hour = time.hour // HOURS_PER_FILE * HOURS_PER_FILE
+            files[folder / f"api/{day:%Y/%m/%d}/access-{first_hour:02}.log"].append(line)
+        files[folder / "docs.log.gz"] += [line for _, line in lines(DOCS, day)]
+    for path, found in files.items():
+        _write(path, found)
 
 
-def _write_api(folder: Path, day: date, found: list[Line]) -> None:
-    for hour in range(0, 24, HOURS_PER_FILE):
-        path = folder / f"{day:%Y/%m/%d}" / f"access-{hour:02}.log"
-        _write(path, [line for line in found if hour <= line[0].hour < hour + HOURS_PER_FILE])
-
-
-def _write_shop(folder: Path, found: list[Line], days: list[date]) -> None:
-    """Write files that end at 06:25 of the day in their name, as Debian's logrotate leaves them."""
-    for day in days[1:]:
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + ROTATION
-        part = [line for line in found if end - timedelta(days=1) <= line[0] < end]
-        _write(folder / f"access.log-{day:%Y%m%d}.gz", part)
-
-
-def _write(path: Path, found: list[Line]) -> None:
-    data = "".join(f"{line}\n" for _, line in found).encode()
+def _write(path: Path, found: list[str]) -> None:
+    data = "".join(f"{line}\n" for line in found).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
 

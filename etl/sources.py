@@ -221,6 +221,10 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
         )
     if values["vantage"] not in VANTAGES:
         raise ConfigError(f"vantage = {values['vantage']}: expected one of {', '.join(VANTAGES)}.")
+    paths = _listed(values.get("health_check_paths", ""))
+    for path in paths:
+        if not path.startswith("/"):
+            raise ConfigError(f"health_check_paths: {path} matches no path, since they all begin with '/'.")
     agents = _listed(values.get("synthetic_user_agents", ""))
     if agents and "user_agent" not in found_format.fields:
         raise ConfigError(f"synthetic_user_agents: format {found_format.name} has no user agent to tell by.")
@@ -228,7 +232,7 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
         vantage=values["vantage"],
         application=None if field else application,
         application_field=field,
-        health_check_paths=_listed(values.get("health_check_paths", "")),
+        health_check_paths=paths,
         synthetic_user_agents=agents,
     )
 

@@ -36,9 +36,7 @@ NEXT_STEPS = {
 def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
     """Return an S3 client; region, credentials and all else as boto3 finds them."""
     if endpoint_url and "@" in endpoint_url:
-        raise ConfigError(
-            "[lake] endpoint_url holds credentials. Put them where boto3 looks for them."
-        )
+        raise ConfigError("[lake] endpoint_url holds credentials. Put them where boto3 looks for them.")
     settings = botocore.config.Config(
         retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
     )

@@ -70,7 +70,9 @@ def fields_of(line: bytes, format_name: str) -> dict[str, bytes]:
     """Return the fields of a line without its end; MisfitError if it has another shape."""
     cursor, fields = Cursor(line), {}
     for name in ("vhost", "client", "ident")[0 if format_name == "vhost_combined" else 1 :]:
-        fields[name] = cursor.word()
+        address = re.match(rb"\[[0-9A-Fa-f:.]+\](:\d+)?(?= )", cursor.rest) if name == "vhost" else None
+        fields[name] = address[0] if address else cursor.word()
+        cursor.rest = cursor.rest[len(address[0]) :] if address else cursor.rest
         cursor.literal(b" ")
     user = cursor.until(b" [", b"[]" if cursor.rest.startswith(b'"" [') else b'[]"')
     first, *others = user.split(b" ")
@@ -137,19 +139,22 @@ def path_of(request: bytes) -> str | None:
         target = target[absolute.end() :]
     if not target.startswith(b"/") and target != b"*":
         return None
-    target = re.split(rb"[?#;]|%3[Bb]|%3[Ff]|%23", target)[0]
+    target = re.split(rb"[?#;]|%(?:25)*(?:3[BbFf]|23)", target)[0]
     text = "".join(chr(byte) if 33 <= byte <= 126 else f"%{byte:02X}" for byte in target)
     return "/".join(masked_segment(segment) for segment in text.split("/"))[:1000]
 
 
 def masked_segment(segment: str) -> str:
     """Return one segment of a path with what may be personal masked."""
-    if "@" in segment or "%40" in segment:
+    for run in re.findall(r"[\w-]{24,}", segment, re.ASCII):
+        if re.search(r"\d", run) and run.upper() != run != run.lower():
+            return "{token}"
+    if "@" in segment or re.search("%(25)*40", segment):
         return "{email}"
     hexadecimal = "[0-9A-Fa-f]"
     if re.search(rf"[0-9A-Za-z]{{20}}|{hexadecimal}{{16}}|{hexadecimal}{{8}}(-{hexadecimal}{{4}}){{2}}-", segment):
         return "{token}"
-    colon = "(?::|%3A|%3a)"
+    colon = "(?::|%(?:25)*3[Aa])"
     address = rf"\d{{1,3}}(?:\.\d{{1,3}}){{3}}|(?:{hexadecimal}{{0,4}}{colon}){{2,7}}{hexadecimal}{{0,4}}"
     return re.sub(r"\d(?:[+-]?\d){8,}", "{number}", re.sub(address, "{address}", segment))
 
@@ -157,7 +162,8 @@ def masked_segment(segment: str) -> str:
 def application_of(vhost: bytes) -> str:
     """Return a virtual host's name in lower case, without its port."""
     name = re.sub(r":\d{1,5}\Z", "", vhost.decode("latin-1").lower())
-    return name if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,252}", name, re.ASCII) else "(invalid)"
+    is_address = re.fullmatch(r"[\d.]+", name)
+    return name if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,252}", name, re.ASCII) and not is_address else "(invalid)"
 
 
 def judge(line: bytes, format_name: str) -> Verdict:

@@ -27,10 +27,20 @@ MARKS = {
     "user": ["mallory", "evelina adamson"],
     "referer": ["https://referer.example/letter/of/robert"],
     "agent": ["Mozilla/5.0 (PersonalPhone 77)"],
-    "query": ["/q?name=trudy", "/q#trudy", "/q;sid=trudy", "/q%3Fname=trudy", "/q%3bsid=trudy", "/q%23trudy"],
+    "query": [
+        "/q?name=trudy",
+        "/q#trudy",
+        "/q;sid=trudy",
+        "/q%3Fname=trudy",
+        "/q%3bsid=trudy",
+        "/q%23trudy",
+        "/q%253Fname=trudy",
+    ],
     "path": [
         "/u/carol@example.org/edit",
         "/u/carol%40example.org",
+        "/u/carol%2540example.org",
+        "/t/eyJhbGci-iJIUzI1_NiIsInR-cCI6Ikp",
         f"/reset/{UUID}",
         f"/reset/{UUID.upper()}/x",
         "/t/Zq9Zq9Zq9Zq9Zq9Zq9Zq9",
@@ -46,7 +56,20 @@ MARKS = {
 }
 TRACES = (
     *("198.51.100", "2001:db8", "2001%3adb8", ":beef", "3abeef", "203.0.113", "mallory", "evelina", "adamson"),
-    *("referer.example", "robert", "personalphone", "trudy", "carol@", "carol%40", "0e8d1f6a", "93b7-", "zq9zq9"),
+    *(
+        "referer.example",
+        "robert",
+        "personalphone",
+        "trudy",
+        "carol@",
+        "carol%40",
+        "carol%2540",
+        "hbgci",
+        "uzi1",
+        "0e8d1f6a",
+        "93b7-",
+        "zq9zq9",
+    ),
     *("feedfacecafe", "49171987", "98-76-543", "dave:", ":secret", "proxy.example"),
 )
 MALFORMED: tuple[Callable[[bytes], bytes], ...] = (
