@@ -64,5 +64,5 @@ lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 
-clean: ## remove the environment, the sample logs and the sample lake
-	@rm -rf $(VENV) $(VENV)-without-luigi var
+clean: ## remove the environments and the sample logs, never the lake
+	@rm -rf $(VENV) $(VENV)-without-luigi var/logs

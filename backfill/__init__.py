@@ -14,7 +14,10 @@ try:
     from backfill.ranges import RangeDaily, RangeDailyBase
 
     luigi_settings.apply()
-except configparser.Error as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
+except (
+    configparser.Error,
+    UnicodeError,
+) as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
     print(f"Can't read luigi.cfg: {' '.join(str(error).split())}. Mend that line.", file=sys.stderr)  # noqa: T201
     sys.exit(ConfigError.exit_code)
 

@@ -12,7 +12,7 @@ from backfill.days import DayRange, State
 from lake.cli import run
 from lake.errors import ConfigError
 from tasks import clock
-from tasks.daily import DailyTask
+from tasks.daily import DailyTask, publishing_tasks
 
 EXAMPLES = """\
 examples:
@@ -69,14 +69,10 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _daily_task(name: str) -> type[DailyTask]:
-    known = {each.task_family: each for each in _subclasses(DailyTask) if hasattr(each, "contracts")}
+    known = publishing_tasks()
     if name not in known:
         raise ConfigError(f"No daily task {name!r}. There are: {', '.join(sorted(known))}.")
     return known[name]
-
-
-def _subclasses(cls: type[DailyTask]) -> list[type[DailyTask]]:
-    return [each for direct in cls.__subclasses__() for each in (direct, *_subclasses(direct))]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import luigi
 
 from etl.sources import EARLIEST, ONE_DAY, latest_settled_day, settled_at
-from lake.errors import ConfigError
+from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask
 from tasks.raw_logs import RawLogsDaily
 
@@ -97,7 +97,10 @@ class DayRange:
         return [self._with_input(day) if day.state == State.MISSING else day for day in self.survey(now)]
 
     def _with_input(self, day: Day) -> Day:
-        reason = _missing_raw_logs(self.task(day.date))
+        try:
+            reason = _missing_raw_logs(self.task(day.date))
+        except LakeError as error:  # one source that can't be looked at is no reason to say nothing of the rest
+            reason = str(error)
         return Day(day.date, State.WAITING, f"no input: {reason}") if reason else day
 
     def __str__(self) -> str:

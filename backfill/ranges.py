@@ -17,7 +17,7 @@ from backfill.days import Day, DayRange, State, listed
 from backfill.progress import Progress
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
-from tasks.daily import DailyTask, DayParameter
+from tasks.daily import DayParameter, publishing_tasks
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
@@ -64,7 +64,7 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         return self._found_plan
 
     def _range(self) -> DayRange:
-        if not issubclass(self.of, DailyTask):
+        if self.of not in publishing_tasks().values():
             raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
         now = clock.utc_now()
         day = self.start or self.stop or now.date()

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.extract import DISTRIBUTION
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import contract
 from lake.errors import ContractViolation, PartitionMissing
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.provenance import FIRST, Check, Input, Provenance, Revision
+from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 
 def run_query(made: Contract, inputs: Mapping[str, list[Path]]) -> pa.Table:
@@ -98,10 +97,10 @@ def aggregate_day(
             rows_kept=rows_read,
             rows_rejected=0,
             rows_of_other_days=0,
-            code_version=version(DISTRIBUTION),
+            code_version=code_version(),
             checks=tuple(checks),
             sql_sha256=sql.digest(made.name),
-            supersedes=lake.superseded(partition, revision),
+            supersedes=lake.superseded(partition),
             reason=revision.reason,
         )
         with lake.writer(made, day, folder) as writer:
@@ -117,7 +116,7 @@ def check_sum(made: Contract, rows: pa.Table, rows_read: int, day: date) -> Chec
     Raises:
         ContractViolation: It doesn't.
     """
-    total = sum(rows[made.counts].to_pylist())
+    total = pc.sum(rows[made.counts]).as_py() or 0
     if total != rows_read:
         raise ContractViolation(
             f"{made.name} {day}: {made.counts} adds up to {total}, but {rows_read} rows of "

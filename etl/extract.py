@@ -1,9 +1,9 @@
 """The extraction step: one source's raw lines of one UTC day, published as `requests` and `rejects`."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.metadata import version
 from itertools import chain
 
 import numpy as np
@@ -20,12 +20,11 @@ from lake.errors import ContractViolation, InputError
 from lake.lake import Lake
 from lake.parquet import PartitionWriter
 from lake.partition import Partition
-from lake.provenance import FIRST, Check, Input, Provenance, Revision
+from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 EPOCH = date(1970, 1, 1)
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
-DISTRIBUTION = "error-rate-lake"
 
 
 @dataclass
@@ -83,6 +82,7 @@ def extract_day(lake: Lake, source: Source, day: date, revision: Revision = FIRS
         extraction = _Extraction(source, day, kept, rejected)
         inputs = tuple(extraction.read(file) for file in source.find_files(day))
         lines = extraction.finish()
+        recorded = extraction.recorded
         staged = []
         for writer in (rejected, kept):
             made = writer.contract
@@ -94,14 +94,14 @@ def extract_day(lake: Lake, source: Source, day: date, revision: Revision = FIRS
                 source=source.name,
                 revision=revision.number,
                 inputs=inputs,
-                rows_read=lines.read,
-                rows_kept=lines.kept,
-                rows_rejected=lines.rejected,
-                rows_of_other_days=lines.of_other_days,
-                code_version=version(DISTRIBUTION),
-                checks=(lines.check(), Check("contract", "every row")),
+                rows_read=recorded.read,
+                rows_kept=recorded.kept,
+                rows_rejected=recorded.rejected,
+                rows_of_other_days=recorded.of_other_days,
+                code_version=code_version(),
+                checks=(recorded.check(), Check("contract", "every row")),
                 source_sha256=source.settings_sha256,
-                supersedes=lake.superseded(partition, revision),
+                supersedes=lake.superseded(partition),
                 reason=revision.reason,
             )
             staged.append((partition, writer.finish(footer)))
@@ -112,29 +112,40 @@ def extract_day(lake: Lake, source: Source, day: date, revision: Revision = FIRS
 
 @dataclass
 class _Extraction:
-    """One day of one source in the making: reads raw files, writes the day's lines, counts them all."""
+    """One day of one source in the making: reads raw files, writes the day's lines, counts them all.
+
+    `recorded` is what goes into the provenance: of a file that may still grow, no more than up to the day's
+    last line, so that the bytes published don't depend on when it was read.
+    """
 
     source: Source
     day: date
     kept: PartitionWriter
     rejected: PartitionWriter
     lines: Lines = field(default_factory=Lines)
+    recorded: Lines = field(default_factory=Lines)
 
     def read(self, file: RawFile) -> Input:
         """Read one raw file to its end."""
         reader = RawReader(file, self.source.files.endpoint_url)
         own_day = _days_since_epoch(file.day) if file.day else None
-        line_number = 1
+        part = _Part()
         for block in reader.blocks():
             parsed = parse.parse_lines(parse.split_lines(block), self.source.format)
             if own_day is None:
                 own_day = self._first_day(file, parsed)
-            self._write(
-                place(parsed, own_day, self.source.neighbour_days if file.day else None), file, line_number
-            )
-            line_number += len(parsed.lines)
+            parsed = place(parsed, own_day, self.source.neighbour_days if file.day else None)
+            self._write(parsed, file, part.lines + 1)
+            part.add(block, parsed, _days_since_epoch(self.day))
         self.lines.read += reader.lines
-        return reader.input()
+        self.lines.of_other_days += part.other_lines
+        if file.day == self.day:
+            self.recorded.read += reader.lines
+            self.recorded.of_other_days += part.other_lines
+            return reader.input()
+        self.recorded.read += part.lines_to_last
+        self.recorded.of_other_days += part.other_lines_to_last
+        return Input(file.name, part.bytes_to_last, part.sha256_to_last, part.lines_to_last)
 
     def finish(self) -> Lines:
         """Judge the day by its lines, and return how many became what.
@@ -143,7 +154,9 @@ class _Extraction:
             InputError: There are none, or too many are rejects.
         """
         lines, source = self.lines, self.source
-        lines.kept, lines.rejected = self.kept.rows, self.rejected.rows
+        for counted in (lines, self.recorded):
+            counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
+            counted.check()
         of_day = lines.kept + lines.rejected
         if not of_day and not source.allow_empty:
             raise InputError(
@@ -167,7 +180,6 @@ class _Extraction:
         self.kept.write(parse.requests_table(parsed, of_day & accepted, self.source.classifier))
         self.rejected.write(rejects)
         self.lines.note(rejects)
-        self.lines.of_other_days += int(np.count_nonzero(~of_day))
 
     def _first_day(self, file: RawFile, parsed: ParsedLines) -> int:
         """Return an undated file's first day: in its first block as a rule, else look ahead."""
@@ -186,6 +198,36 @@ class _Extraction:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             return f"The log is not cut at UTC midnight: raise neighbour_days (now {self.source.neighbour_days})."
         return f"Is it really format {self.source.format.name}?"
+
+
+class _Part:
+    """Counts a raw file's lines, and digests it up to and including the last line of the day.
+
+    `lines` and `other_lines` are of all that was added, the rest `_to_last`.
+    """
+
+    def __init__(self) -> None:
+        self.lines = self.other_lines = self.lines_to_last = self.other_lines_to_last = self.bytes_to_last = 0
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+        self.sha256_to_last = self._digest.hexdigest()
+
+    def add(self, block: bytes, parsed: ParsedLines, day: int) -> None:
+        """Add a block of lines, of which those of `day` (days since 1970-01-01) are the day's."""
+        of_day = np.flatnonzero(parsed.days == day)
+        end = 0
+        if len(of_day):
+            count = int(of_day[-1]) + 1
+            end = parsed.lines.slice(0, count).total_values_length
+            self._digest.update(block[:end])
+            self.sha256_to_last = self._digest.hexdigest()
+            self.bytes_to_last = self._bytes + end
+            self.lines_to_last = self.lines + block.count(b"\n", 0, end) + (block[end - 1 : end] != b"\n")
+            self.other_lines_to_last = self.other_lines + count - len(of_day)
+        self._digest.update(block[end:])
+        self._bytes += len(block)
+        self.lines += len(parsed.lines)
+        self.other_lines += len(parsed.lines) - len(of_day)
 
 
 def place(parsed: ParsedLines, own_day: int, reach: int | None) -> ParsedLines:

@@ -22,7 +22,7 @@ MASKS = (
     (r"[0-9](?:[-+]?[0-9]){8,}", "{number}"),
 )
 # A run that may be a token with separators in it, as base64url has them: one if all kinds of characters are in it.
-LONG_RUN = r"[0-9A-Za-z_-]{24}"
+LONG_RUN = r"[0-9A-Za-z_-]{20}"
 UNSAFE = r"(?s)[^!-~]|" + "|".join((LONG_RUN, *(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))))
 """A path in which this finds nothing, and which is not too long, is clean as it is."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +13,7 @@ from etl.parse import Classifier
 from etl.raw_files import FilePattern, RawFile
 from lake.config import Config
 from lake.contracts.requests import APPLICATION, VANTAGES
-from lake.errors import ConfigError
+from lake.errors import ConfigError, InputError
 from lake.lake import Lake
 from lake.partition import check_name
 
@@ -33,7 +34,7 @@ OPTIONAL = (
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 ONE_DAY = timedelta(days=1)
-EARLIEST = date(1970, 1, 1)
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
@@ -79,21 +80,34 @@ class Source:
         return [day + timedelta(days=n) for n in range(-reach, reach + 1)]
 
     def find_files(self, day: date) -> list[RawFile]:
-        """Return all raw files that may hold lines of a day, in a fixed order."""
-        return [file for each in self.days_read(day) for file in self.files.find(each)]
+        """Return all raw files that may hold lines of a day, in a fixed order.
+
+        Raises:
+            InputError: A file matches the pattern of two days, so that its lines would count twice.
+        """
+        found = [file for each in self.days_read(day) for file in self.files.find(each)]
+        locations = Counter(file.location for file in found)
+        for file in found:
+            if locations[file.location] > 1:
+                raise InputError(
+                    f"source {self.name}: {file.name} matches files = {self.files.text} for two days. "
+                    "Make the pattern tell which day is meant."
+                )
+        return found
 
     def missing_input(self, day: date) -> str | None:
         """Say which raw files of an active day are not there; None when all are.
 
-        A dated file's neighbours must be there too while the source is active: they may hold lines of this
-        day, and what is published can't be mended.
+        A dated file's neighbours must be there too, from `since` on: they may hold lines of this day, and
+        what is published can't be mended. A source that allows empty days needs no file for the day itself.
         """
         for each in self.days_read(day):
-            if not self.is_active(each):
+            if self.since and each < self.since:
                 continue
             expected = self.expected_files if each == day else 1
             found = len(self.files.find(each))
-            if found < expected and not (self.allow_empty and self.expected_files == 1):
+            excused = self.allow_empty and each == day and self.expected_files == 1
+            if found < expected and not excused:
                 neighbour = "" if each == day else f" (neighbour_days = {self.neighbour_days} reads it too)"
                 return (
                     f"source {self.name}: {found} of {expected} files for {each}{neighbour} match "
@@ -140,6 +154,14 @@ def read_sources(config: Config) -> list[Source]:
     return sources
 
 
+def parse_day(text: str) -> date:
+    """Return the day that a text as YYYY-MM-DD names; ValueError if it is none from 1970 to 2999."""
+    day = date.fromisoformat(text)
+    if not EARLIEST <= day <= LATEST:
+        raise ValueError(text)
+    return day
+
+
 def active_on(sources: Iterable[Source], day: date) -> list[Source]:
     """Return the sources that have logs on that day."""
     return [source for source in sources if source.is_active(day)]
@@ -157,7 +179,7 @@ def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
         ConfigError: There is no such day.
     """
     first = min(source.since or EARLIEST for source in sources)
-    day = min(max(source.until or date.max for source in sources) - ONE_DAY, now.date())
+    day = min(max(source.until or LATEST for source in sources) - ONE_DAY, now.date())
     while day >= first:
         settled = settled_at(sources, day)
         if settled and settled <= now:
@@ -191,8 +213,8 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         format=found_format,
         files=FilePattern(values["files"], config.folder, endpoint_url),
         classifier=_classifier(found_format, values),
-        since=read("since", date.fromisoformat, "a day as YYYY-MM-DD", None),
-        until=read("until", date.fromisoformat, "a day as YYYY-MM-DD", None),
+        since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
+        until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
         neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),

@@ -51,7 +51,7 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
         code = 1
     except OSError as error:  # a pipe that was closed, as by `head`, or a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
-        print(f"{name}: can't print the answer: {error.strerror}", file=sys.stderr)
+        print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
         code = 1
     sys.exit(code)
 

@@ -5,7 +5,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
@@ -16,7 +15,7 @@ from lake.errors import ConfigError, PartitionExists
 from lake.local import LocalStore
 from lake.parquet import PartitionWriter, StagedFile, read_provenance
 from lake.partition import Partition
-from lake.provenance import Provenance, Revision
+from lake.provenance import Provenance
 from lake.store import S3_SCHEME, Store
 
 SETTINGS = ("root", "endpoint_url")
@@ -84,25 +83,19 @@ class Lake:
         return self.latest(contract, day, day + timedelta(days=1))
 
     def exists(self, partition: Partition) -> bool:
-        """Tell whether a partition, in just this revision, is published."""
-        return self.store.exists(partition.key)
+        """Tell whether a partition is published, in this revision or a later one."""
+        found = map(Partition.parse, self.store.keys(partition.folder, "rev=", "rev=~"))
+        return any(each.revision >= partition.revision for each in found if each)
 
     def sha256(self, partition: Partition) -> str:
         """Return the digest of a published partition's bytes; PartitionMissing if there is none."""
         return self.store.sha256(partition.key)
 
-    def superseded(self, partition: Partition, revision: Revision) -> str | None:
-        """Return the digest of the revision before this one, None for the first.
-
-        Raises:
-            ConfigError: A restatement has no reason, or a first publication has one.
-            PartitionMissing: There is no revision before it.
-        """
-        if bool(revision.number) != bool(revision.reason):
-            raise ConfigError(f"{partition}: a reason belongs to every revision after the first, and only there.")
-        if not revision.number:
-            return None
-        return self.sha256(replace(partition, revision=revision.number - 1))
+    def superseded(self, partition: Partition) -> str | None:
+        """Return the digest of the latest revision before this one, None if there is none."""
+        found = map(Partition.parse, self.store.keys(partition.folder, "rev=", "rev=~"))
+        earlier = [each for each in found if each and each.revision < partition.revision]
+        return self.sha256(max(earlier, key=lambda each: each.revision)) if earlier else None
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

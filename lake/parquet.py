@@ -15,7 +15,6 @@ from lake.contract import Contract
 from lake.provenance import Provenance
 
 ROW_GROUP_ROWS = 131_072
-READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,17 @@
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
+from lake.errors import ConfigError
+
 KEY = "provenance"
+
+
+def code_version() -> str:
+    """Return the version of the code that is running."""
+    return version("error-rate-lake")
 
 
 @dataclass(frozen=True)
@@ -15,11 +23,15 @@ class Input:
         name: The raw file as luigi.cfg's pattern names it, or the partition's key.
         bytes: Its size.
         sha256: Digest of its bytes, in hexadecimal.
+        lines: None if that is the whole object as it lies there. Else size and digest are those of its
+            first so many lines, decompressed: up to the last one of the day, in a file that holds other
+            days' lines too and may still grow.
     """
 
     name: str
     bytes: int
     sha256: str
+    lines: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,18 @@ class Revision:
 
     number: int = 0
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be one.
+
+        Raises:
+            ConfigError: The number is negative, or the reason is missing or too much.
+        """
+        if self.number < 0 or bool(self.number) != bool(self.reason):
+            raise ConfigError(
+                f"Revision {self.number} with {'a' if self.reason else 'no'} reason: a reason belongs to every "
+                "revision after the first, 0, and only there."
+            )
 
 
 FIRST = Revision()
@@ -51,7 +75,7 @@ class Provenance:
     """What a partition was made from and by. It holds no clock: same inputs, same code, same bytes.
 
     Attributes:
-        rows_read: Lines or rows in all inputs.
+        rows_read: Lines or rows in all inputs, as far as `inputs` says.
         rows_kept: Those of them that became requests of this day, or were counted.
         rows_rejected: Lines of this day that are no request.
         rows_of_other_days: Lines read that belong to other days' partitions.

@@ -5,6 +5,7 @@ each object therefore carries its digest and a write-id, by which an own write i
 """
 
 import base64
+import re
 import shutil
 import tempfile
 import time
@@ -24,10 +25,13 @@ from lake.parquet import StagedFile, sha256_of
 from lake.store import other_bytes
 
 CONFLICT, PRECONDITION_FAILED, NOT_FOUND, SERVER_ERROR = 409, 412, 404, 500
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 NEXT_STEPS = {
     "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
     "AccessDenied": "The credentials lack the right to do this.",
+    "403": "The credentials lack the right to do this, or are wrong.",
+    "ExpiredToken": "Renew the credentials.",
     "InvalidAccessKeyId": "Check the credentials that boto3 finds.",
     "SignatureDoesNotMatch": "Check the credentials that boto3 finds.",
 }
@@ -53,8 +57,8 @@ def split_url(url: str) -> tuple[str, str]:
         ConfigError: There is no bucket in it.
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise ConfigError(f"{url} names no bucket, expected s3://bucket/prefix.")
+    if not BUCKET.fullmatch(bucket):
+        raise ConfigError(f"{url} names no bucket ({bucket!r} can't be one), expected s3://bucket/prefix.")
     return bucket, key
 
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import luigi
 
-from etl.sources import ONE_DAY, Source, latest_settled_day
+from etl.sources import ONE_DAY, Source, latest_settled_day, parse_day
 from lake.contract import Contract
+from lake.errors import ConfigError
 from lake.partition import Partition
 from lake.provenance import Revision
 from tasks import clock
@@ -24,9 +25,11 @@ class DayParameter(luigi.DateParameter):
     def parse(self, s: str) -> dt.date:
         """Read a day; ParameterException, which names it, if it is none."""
         try:
-            return dt.date.fromisoformat(s)
+            return parse_day(s)
         except ValueError as error:
-            raise luigi.parameter.ParameterException(f"{s!r} is no day, expected YYYY-MM-DD.") from error
+            raise luigi.parameter.ParameterException(
+                f"{s!r} is no day, expected YYYY-MM-DD, 1970 to 2999."
+            ) from error
 
 
 class SettledDayParameter(DayParameter):
@@ -38,7 +41,7 @@ class SettledDayParameter(DayParameter):
 
 
 class DailyTask(luigi.Task):
-    """One UTC day of one or more datasets, published as one revision.
+    """One UTC day of one or more datasets, complete once this revision or a later one is published.
 
     Subclasses name the contracts of their datasets, and implement `requires` and `run`.
     """
@@ -58,12 +61,29 @@ class DailyTask(luigi.Task):
         return PRIORITY_BASE - self.date.toordinal()
 
     def which_revision(self) -> Revision:
-        """Return the revision that this task publishes, with its reason."""
-        return Revision(self.revision, self.reason or None)
+        """Return the revision that this task publishes, with its reason.
+
+        Raises:
+            ConfigError: It is not the next one, or lacks a reason.
+        """
+        revision = Revision(self.revision, self.reason or None)
+        if not self.revision:
+            return revision
+        lake = project().lake
+        day: dt.date = self.date
+        found = [p for contract in self.contracts for p in lake.partitions(contract, day, day + ONE_DAY)]
+        following = max((p.revision for p in found if p.source == self.source), default=-1) + 1
+        if self.revision > following:
+            raise ConfigError(f"--revision {self.revision}: the next revision of {day} is {following}.")
+        return revision
 
     def sources(self) -> list[Source]:
-        """Return the sources that such a task is made from, on whichever day."""
-        return [each for each in project().sources if self.source in {None, each.name}]
+        """Return the sources that such a task is made from, on whichever day.
+
+        Raises:
+            ConfigError: luigi.cfg declares no source of the task's name.
+        """
+        return [project().source(self.source)] if self.source else list(project().sources)
 
     def published_days(self, start: dt.date, stop: dt.date) -> set[dt.date]:
         """Return the days in `[start, stop)` on which such a task is complete: one listing a dataset."""
@@ -73,7 +93,7 @@ class DailyTask(luigi.Task):
                 {
                     partition.dt
                     for partition in lake.partitions(contract, start, stop)
-                    if partition.revision == self.revision and partition.source == self.source
+                    if partition.revision >= self.revision and partition.source == self.source
                 }
                 for contract in self.contracts
             )
@@ -100,3 +120,11 @@ class DailyTask(luigi.Task):
             )
             for contract in self.contracts
         ]
+
+
+def publishing_tasks(base: type[DailyTask] = DailyTask) -> dict[str, type[DailyTask]]:
+    """Return the daily tasks that publish a dataset, by name."""
+    found = {base.__name__: base} if hasattr(base, "contracts") else {}
+    for each in base.__subclasses__():
+        found |= publishing_tasks(each)
+    return found

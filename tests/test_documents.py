@@ -96,6 +96,11 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
         done = there.run("sh", "-ec", line.removeprefix("$ "))
         assert (done.returncode, done.stderr) == (0, ""), line
     assert "2015-05-18 │ semicomplete │           2893" in done.stdout
+    for line in example("restate").splitlines():
+        done = there.run("sh", "-ec", line.removeprefix("$ "))
+        assert (done.returncode, done.stderr) == (0, ""), line
+    done = there.run("lake", "sql", "--csv", "select dt, rev from error_rate where rev > 0")
+    assert done.stdout == "dt,rev\n2015-05-18,1\n"
     done = there.run(sys.executable, "-c", example("python"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "semicomplete" in done.stdout

@@ -49,13 +49,16 @@ def test_bad_source(a_project, changed, words):
         ("[source.web]\nformat = common\n", 40, ["has no section [lake]"]),
         ("[lake]\n[source.web]\n", 40, ["[lake]: no root"]),
         ("[lake\n", 2, ["line: 1", "Mend that line"]),
+        (b"# caf\xe9\n[lake]\nroot = a\n", 2, ["can't decode byte 0xe9", "Mend that line"]),
         ("[lake]\nroot = a\nroot = b\n", 2, ["already exists", "Mend that line"]),
     ],
 )
 def test_bad_configuration(a_project, text, code, words):
     """A missing or malformed luigi.cfg is named, with the line where there is one."""
     path = a_project.folder / "luigi.cfg"
-    path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     refused(a_project, code, *words)
 
 
@@ -136,6 +139,26 @@ def test_unreadable_file(a_project):
         (("ErrorRateDaily", "--date", "2015-02-30"), 40, ["'2015-02-30' is no day"]),
         (("RequestsDaily", "--source", "nope", "--date", "2015-05-17"), 35, ["no [source.nope]", "It has: web"]),
         (("Nope",), 40, ["No task Nope"]),
+        (("ErrorRateDaily", "--date", "9999-12-31"), 40, ["'9999-12-31' is no day", "1970 to 2999"]),
+        (("RangeDailyBase", "--of", "MetricDaily", "--start", "2015-05-17"), 35, ["no daily task of the lake"]),
+        (
+            (
+                "RangeDailyBase",
+                "--of",
+                "RequestsDaily",
+                "--of-params",
+                '{"source": "nope"}',
+                "--start",
+                "2015-05-17",
+            ),
+            35,
+            ["no [source.nope]", "It has: web"],
+        ),
+        (
+            ["RequestsDaily", "--source", "web", "--date", "2015-05-17", "--revision", "2", "--reason", "late"],
+            30,
+            ["next revision of 2015-05-17 is 0"],
+        ),
         (("ErrorRateDaily", "--revision", "one"), 40, ["Bad argument", "'one'"]),
     ],
 )
@@ -186,3 +209,29 @@ def test_server_that_does_not_answer(on_s3):
     on_s3.configure(lake={"root": "s3://bucket/x", "endpoint_url": "http://127.0.0.1:1"})
     said = refused(on_s3, 35, "s3://bucket/x", "Check the network", "endpoint_url")
     assert "test-secret" not in said
+
+
+def test_one_source_out_of_reach(a_project):
+    """A source that can't be looked at is said for its days; the others are built and counted all the same."""
+    far = a_project.source | {"files": "s3://far-bucket/{YYYY}{MM}{DD}", "since": "2015-05-19"}
+    a_project.configure(web=a_project.source, far=far)
+    said = refused(a_project, 35, "4 days asked for: 2 built, 0 already there, 0 failed, 2 waiting")
+    assert "waiting: 2015-05-19 no input: s3://far-bucket/20150519: no AWS credentials found" in said
+    status = ("backfill", "status", "--of", "ErrorRateDaily")
+    refused(a_project, 1, "2 there, 0 missing, 2 waiting", "no AWS credentials found", command=status)
+
+
+def test_file_of_two_days(a_project):
+    """A file whose name matches two days would count twice, so its days fail, with the pattern to mend."""
+    for path in (a_project.folder / "logs").iterdir():
+        path.rename(path.with_name(f"{path.stem}-to-2015-05-18.log"))
+    files = "logs/*{YYYY}-{MM}-{DD}*.log"
+    a_project.configure(web=a_project.source | {"files": files, "neighbour_days": "1", "since": "2015-05-18"})
+    said = refused(a_project, 30, "matches files = logs/*{YYYY}-{MM}-{DD}*.log for two days")
+    assert "0 built" in said
+
+
+def test_unknown_source_of_status(a_project):
+    """`backfill status` names the sources there are, and does not say that days are missing."""
+    command = ("backfill", "status", "--of", "RequestsDaily", "--source", "nope")
+    refused(a_project, 2, "no [source.nope]", "It has: web", command=command)

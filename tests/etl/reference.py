@@ -146,7 +146,7 @@ def path_of(request: bytes) -> str | None:
 
 def masked_segment(segment: str) -> str:
     """Return one segment of a path with what may be personal masked."""
-    for run in re.findall(r"[\w-]{24,}", segment, re.ASCII):
+    for run in re.findall(r"[\w-]{20,}", segment, re.ASCII):
         if re.search(r"\d", run) and run.upper() != run != run.lower():
             return "{token}"
     if "@" in segment or re.search("%(25)*40", segment):

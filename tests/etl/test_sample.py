@@ -18,7 +18,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def test_the_sample_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second run writes the same files with the same bytes: four a day of api, one a rotation of shop, one of docs."""
+    """A second run writes the same bytes: four files a day of api, one a rotation of shop, one of docs."""
     monkeypatch.setattr(sample, "DAYS", 2)
     sample.write_all(tmp_path / "one")
     sample.write_all(tmp_path / "two")

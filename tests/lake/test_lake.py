@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import boto3
@@ -11,10 +12,9 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from lake.contracts import contract
-from lake.errors import ConfigError, PartitionExists, PartitionMissing
+from lake.errors import PartitionExists, PartitionMissing
 from lake.lake import Lake, open_store
 from lake.partition import Partition
-from lake.provenance import FIRST, Revision
 from lake.s3 import split_url
 
 ERROR_RATE, REQUESTS = contract("error_rate"), contract("requests")
@@ -173,21 +173,13 @@ def test_a_restatement_supersedes_the_revision_before(lake, create, day):
     """The first publication supersedes nothing, the next one the digest of the one before."""
     partition = Partition("error_rate", 1, day)
     create(lake.store, partition.key, b"one")
-    assert lake.superseded(partition, FIRST) is None
-    assert lake.superseded(partition, Revision(1, "logs came late")) == hashlib.sha256(b"one").hexdigest()
+    assert lake.superseded(partition) is None
+    assert lake.superseded(replace(partition, revision=3)) == hashlib.sha256(b"one").hexdigest()
 
 
-@pytest.mark.parametrize(
-    ("revision", "refusal"),
-    [
-        (Revision(1), pytest.raises(ConfigError, match="a reason belongs to every revision after the first")),
-        (Revision(0, "why"), pytest.raises(ConfigError, match="a reason belongs to every revision after")),
-        (Revision(2, "why"), pytest.raises(PartitionMissing, match=r"rev=1/part-0\.parquet is not published")),
-    ],
-)
-def test_a_restatement_has_a_reason_and_a_predecessor(lake, create, day, revision, refusal):
-    """A revision without a reason, or without the one before it, is refused."""
-    partition = Partition("error_rate", 1, day)
+def test_a_later_revision_is_as_good(lake, create, day):
+    """A partition is there if this revision is or a later one, and not if only an earlier one is."""
+    partition = Partition("error_rate", 1, day, revision=2)
     create(lake.store, partition.key, b"one")
-    with refusal:
-        lake.superseded(partition, revision)
+    there = [lake.exists(replace(partition, revision=number)) for number in range(4)]
+    assert there == [True, True, True, False]
