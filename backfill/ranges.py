@@ -13,7 +13,7 @@ import luigi
 import luigi.tools.range
 from luigi.cmdline_parser import CmdlineParser
 
-from backfill.days import Day, DayRange, State, listed
+from backfill.days import DayRange, State, listed
 from backfill.progress import Progress
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
@@ -29,18 +29,27 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     `task_limit` is kept to, and a range that it left incomplete fails.
     """
 
+    # Luigi gives the same instance to all who ask for the same range in one process
+    _plan: "Plan | None" = None
+    _reports = False
+
     start = DayParameter(default=None, description="first day; default: the first of any source")
     stop = DayParameter(default=None, description="day after the last; default: after the last settled one")
     # Luigi's declares a Parameter whose default it then warns of
     param_name = luigi.OptionalParameter(default=None, positional=False)
 
     def requires(self) -> list[luigi.Task]:
-        """Return the missing days that are settled, oldest first."""
-        return self._plan().tasks
+        """Return the missing days that are settled, oldest first, as they were when `complete` last looked.
+
+        Luigi asks again before `run`, and must get the same tasks.
+        """
+        self._plan = self._plan or self._look()
+        return self._plan.tasks
 
     def complete(self) -> bool:
         """Tell whether every day on which a source is active is there, by one listing a dataset."""
-        return not self._plan().not_there()
+        self._plan = self._look()
+        return not self._plan.not_there
 
     def run(self) -> None:
         """Look once more, after all required days are built.
@@ -48,20 +57,19 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         Raises:
             RangeIncomplete: Some day is not there.
         """
-        plan = self._plan()
-        if plan.not_there():
-            days = listed(day.date for day in plan.not_there())
-            raise RangeIncomplete(f"{plan.range}: not there are {days}.")
+        plan = self._look()
+        if plan.not_there:
+            raise RangeIncomplete(f"{plan.range}: not there are {listed(plan.not_there)}.")
 
     def __str__(self) -> str:
         return f"{self.task_family}(of={self.of.__name__}, start={self.start}, stop={self.stop})"
 
-    def _plan(self) -> "Plan":
-        if not hasattr(self, "_found_plan"):
-            self._found_plan = Plan(self._range(), clock.utc_now(), self.task_limit, newest=self.reverse)
-            if CmdlineParser.get_instance():  # in a library call the caller looks for itself
-                self._found_plan.report_at_exit()
-        return self._found_plan
+    def _look(self) -> "Plan":
+        plan = Plan(self._range(), clock.utc_now(), self.task_limit, newest=self.reverse)
+        if CmdlineParser.get_instance() and not self._reports:  # in a library call the caller looks for itself
+            self._reports = True
+            plan.report_at_exit()
+        return plan
 
     def _range(self) -> DayRange:
         if self.of not in publishing_tasks().values():
@@ -77,10 +85,11 @@ class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):
 
 
 class Plan:
-    """What a range has to do, found once at its start, and what came of it.
+    """What a range has to do, as the lake is now, and later what came of it.
 
     Attributes:
         tasks: The missing days to build, in the order wanted.
+        not_there: The days that are no gap and not there.
     """
 
     def __init__(self, days: DayRange, now: datetime, limit: int, *, newest: bool) -> None:
@@ -90,10 +99,7 @@ class Plan:
         missing = [day.date for day in self.before if day.state == State.MISSING]
         chosen = missing[::-1][:limit] if newest else missing[:limit]
         self.tasks = [days.task(day) for day in chosen]
-
-    def not_there(self) -> list[Day]:
-        """Return the days that are no gap and not there now."""
-        return [d for d in self.range.survey(self.now) if d.state not in {State.THERE, State.INACTIVE}]
+        self.not_there = [day.date for day in self.before if day.state not in {State.THERE, State.INACTIVE}]
 
     def report_at_exit(self) -> None:
         """Show the progress on a terminal, and at the end of the process say what came of it."""

@@ -82,6 +82,16 @@ def test_task_limit_is_kept_to_and_told(in_project, build, reverse, built):
     assert error_rates(in_project.folder) == [built]
 
 
+@KINDS
+def test_range_is_looked_at_anew(in_project, build, kind):
+    """In one process the same range asked for twice sees what has come in between."""
+    assert build(kind(of=ErrorRateDaily, start=START, stop=STOP))
+    (in_project.folder / "lake/error_rate/v1/dt=2015-05-18/rev=0/part-0.parquet").unlink()
+    again = kind(of=ErrorRateDaily, start=START, stop=STOP)
+    assert not again.complete()
+    assert [task.date for task in again.requires()] == [date(2015, 5, 18)]
+
+
 def test_inactive_days_are_no_gap(in_project, build):
     """Days on which no source is active are neither built nor missed."""
     days = RangeDailyBase(of=ErrorRateDaily, start=date(2015, 5, 1), stop=STOP)
@@ -128,6 +138,6 @@ def test_complete_range_is_one_listing(in_project, build, kind, monkeypatch):
         monkeypatch.setattr(
             store, name, lambda *args, name=name, method=method: (calls.append(name), method(*args))[1]
         )
-    assert build(kind(of=ErrorRateDaily, start=START, stop=STOP, days_back=1))
+    assert build(kind(of=ErrorRateDaily, start=START, stop=STOP))
     assert calls.count("keys") <= 2
     assert set(calls) == {"keys"}
