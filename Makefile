@@ -30,7 +30,7 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh backfill/tour.sh
 
 test: $(VENV)/dev ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=
+	@$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 2 -m slow

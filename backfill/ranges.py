@@ -131,7 +131,7 @@ class Plan:
         )
         lines = [f"{self.range} asked for: {counts}."]
         if inactive:
-            lines.append(f"  no source is active on {len(inactive)}: {listed(inactive)}")
+            lines.append(f"  no source is active on {len(inactive)} of them: {listed(inactive)}")
         if failed:
             lines.append(f"  failed: {listed(failed)}")
         lines += [f"  waiting: {day.date} {day.reason}" for day in waiting[:WAITING_SHOWN]]
