@@ -1,7 +1,10 @@
 """The `luigi` command: Luigi's own, with our tasks and ranges loaded."""
 
+import logging
+import signal
 import sys
 from contextlib import suppress
+from types import FrameType
 
 import luigi
 from luigi.cmdline import luigi_run
@@ -14,12 +17,16 @@ from lake.errors import LakeError
 from tasks.daily import DailyTask
 from tasks.project import project
 
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
+
 
 def main() -> None:
     """Run `luigi` as if `--module backfill` were given; exit codes as in the README."""
     arguments = sys.argv[1:]
     if not arguments or {"--help", "--help-all", "-h"} & set(arguments):
         luigi_run(arguments)
+    interrupts = _noted_interrupts()
+    task = None
     try:
         project()
         task = _task(arguments)
@@ -27,11 +34,31 @@ def main() -> None:
     except (LakeError, TaskClassException) as error:
         print(f"luigi: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(int(DEFAULTS["retcode"]["unhandled_exception"]))
-    except SystemExit as end:
+    except (KeyboardInterrupt, SystemExit) as end:
+        code = end.code if isinstance(end, SystemExit) else INTERRUPTED
+        if interrupts and code:
+            print("luigi: interrupted. What is published stays; run the same again for the rest.", file=sys.stderr)  # noqa: T201
+            sys.exit(INTERRUPTED)
         # a range speaks for itself; a single day may have been the latest settled one, so name it
-        if not end.code and isinstance(task, DailyTask) and task.complete():
+        if isinstance(task, DailyTask) and not code and task.complete():
             print(f"{task} is there.")  # noqa: T201 - the command's result
         raise
+
+
+def _noted_interrupts() -> list[int]:
+    """Return a list that each Ctrl-C is added to.
+
+    Luigi may take the interrupted task for a failed one; from then on it is not asked what it thinks.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        logging.getLogger("luigi-interface").disabled = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    return noted
 
 
 def _task(arguments: list[str]) -> luigi.Task | None:

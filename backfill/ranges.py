@@ -7,7 +7,7 @@ Luigi takes the most derived class of a name, so these are what `--of` on the co
 
 import atexit
 import sys
-from datetime import datetime
+from datetime import date, datetime
 
 import luigi
 import luigi.tools.range
@@ -103,26 +103,29 @@ class Plan:
 
     def report_at_exit(self) -> None:
         """Show the progress on a terminal, and at the end of the process say what came of it."""
-        progress = Progress(self.range.example, len(self.tasks))
+        progress = Progress(self.range.example, [task.date for task in self.tasks])
         RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
 
         def finish() -> None:
             progress.close()
             try:
-                print(self.report(), flush=True)  # noqa: T201 - the command's result
+                print(self.report(progress.failed_days()), flush=True)  # noqa: T201 - the command's result
             except LakeError as error:
                 print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
 
         atexit.register(finish)
 
-    def report(self) -> str:
-        """Say how many days were asked for, built, already there, failed and waiting, and which."""
-        tried = {task.date for task in self.tasks}
+    def report(self, failures: set[date]) -> str:
+        """Say how many days were asked for, built, already there, failed and waiting, and which.
+
+        Args:
+            failures: The days of which a task failed.
+        """
         there_before = {day.date for day in self.before if day.state == State.THERE}
         after = self.range.survey_with_input(self.now)
         built = [d.date for d in after if d.state == State.THERE and d.date not in there_before]
-        failed = [d.date for d in after if d.state == State.MISSING and d.date in tried]
-        left = [d.date for d in after if d.state == State.MISSING and d.date not in tried]
+        failed = [d.date for d in after if d.state == State.MISSING and d.date in failures]
+        left = [d.date for d in after if d.state == State.MISSING and d.date not in failures]
         waiting = [d for d in after if d.state == State.WAITING]
         inactive = [d.date for d in after if d.state == State.INACTIVE]
         counts = (
@@ -138,7 +141,7 @@ class Plan:
         if len(waiting) > WAITING_SHOWN:
             lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
         if left:
-            lines.append(f"  waiting for another run (task_limit): {listed(left)}")
+            lines.append(f"  waiting for another run (interrupted, or task_limit): {listed(left)}")
         if failed or waiting or left:
             lines.append("  The range is incomplete. Mend what is named above and run the same again.")
         elif not built:
