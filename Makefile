@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-slow test-without-luigi lint format bench glossary lock clean
+.PHONY: help run test test-slow test-without-luigi lint format bench fuzz glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -18,6 +18,8 @@ $(VENV)/run: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "Compiling the extraction kernel, once …"
+	@$(BIN)/python -m etl.compiled
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements-dev.lock
@@ -54,8 +56,15 @@ format: $(VENV)/dev ## let ruff and sqlfluff rewrite what they can
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --processes 1 queries
 
-bench: $(VENV)/dev ## extraction against gunzip, in one run
-	@$(BIN)/python tests/bench/extraction.py
+$(VENV)/bench: $(VENV)/run requirements-bench.lock
+	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/bench ## extraction against its peers: half an hour, 5 GB; writes docs/performance.md
+	@$(BIN)/python tests/bench/run.py --write docs/performance.md
+
+fuzz: $(VENV)/dev ## ten million damaged lines through both parsers
+	@$(BIN)/python tests/etl/fuzz.py --lines 10000000
 
 glossary: $(VENV)/run ## write the generated tables of glossary.md anew
 	@$(BIN)/python -m lake.glossary glossary.md
@@ -63,6 +72,7 @@ glossary: $(VENV)/run ## write the generated tables of glossary.md anew
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 
 clean: ## remove the environments and the sample logs, never the lake
 	@rm -rf $(VENV) $(VENV)-without-luigi var/logs

@@ -1,30 +1,40 @@
-"""The extraction step: one source's raw lines of one UTC day, published as `requests` and `rejects`."""
+"""The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from etl import parse
-from etl.parse import ACCEPTED, ParsedLines
+from etl.blocks import BlockParser, ParsedBlock
+from etl.parse import ACCEPTED, DIRECTIVE
 from etl.raw_files import RawFile, RawReader
+from etl.read_ahead import read_ahead
 from etl.sources import Source
 from etl.timestamps import NO_DAY
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
-from lake.errors import ContractViolation, InputError
+from lake.errors import ContractViolation, InputError, PartitionExists
 from lake.lake import Lake
-from lake.parquet import PartitionWriter
+from lake.parquet import ROW_GROUP_ROWS
 from lake.partition import Partition
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 EPOCH = date(1970, 1, 1)
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
+# A pass that publishes several days holds a file open for each, and the rows that wait for their row group
+DAYS_A_PASS = 200
+WAITING_ROWS = 4 * ROW_GROUP_ROWS
+
+Booleans = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -35,6 +45,7 @@ class Lines:
     kept: int = 0
     rejected: int = 0
     of_other_days: int = 0
+    directives: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
@@ -52,21 +63,32 @@ class Lines:
         Raises:
             ContractViolation: A line was lost or counted twice.
         """
-        if self.read != self.kept + self.rejected + self.of_other_days:
+        if self.read != self.kept + self.rejected + self.of_other_days + self.directives:
             raise ContractViolation(
-                f"{self.read} lines read, but {self.kept} kept, {self.rejected} rejected and "
-                f"{self.of_other_days} of other days: lines were lost. Nothing was published; report this."
+                f"{self.read} lines read, but {self.kept} kept, {self.rejected} rejected, {self.of_other_days} "
+                f"of other days and {self.directives} directives: lines were lost. Nothing was published; "
+                "report this."
             )
-        return Check("lines_read = rows + rejects + lines_of_other_days", f"{self.read} lines")
+        return Check("lines_read = rows + rejects + lines_of_other_days + directives", f"{self.read} lines")
 
 
-def extract_day(lake: Lake, source: Source, day: date, revision: Revision = FIRST) -> Lines:
+def extract_day(
+    lake: Lake, source: Source, day: date, revision: Revision = FIRST, also: Collection[date] = ()
+) -> Lines:
     """Read one day of a source and publish its requests and rejects.
 
     The rejects go first: the requests of a day are there only if its rejects are. Both are idempotent.
 
+    Args:
+        lake: Where to.
+        source: Where from.
+        day: The day.
+        revision: Which publication of the day it is.
+        also: Further days to publish for the first time, if the raw files hold lines of them. One that can't be
+            published, or whose lines are too scattered for memory, is left for a call of its own.
+
     Returns:
-        How many lines became what.
+        How many of the lines became what, as to `day`.
 
     Raises:
         InputError: No line of the day, a broken file, or more rejects than max_reject_rate.
@@ -74,89 +96,153 @@ def extract_day(lake: Lake, source: Source, day: date, revision: Revision = FIRS
         PartitionExists: The day is published with other bytes.
         StoreError: The lake can't be written.
     """
-    with (
-        lake.staging() as folder,
-        lake.writer(contract("requests"), day, folder) as kept,
-        lake.writer(contract("rejects"), day, folder) as rejected,
-    ):
-        extraction = _Extraction(source, day, kept, rejected)
-        inputs = tuple(extraction.read(file) for file in source.find_files(day))
-        lines = extraction.finish()
-        recorded = extraction.recorded
+    with lake.staging() as folder, ExitStack() as open_files:
+        days = {
+            number: _Day(lake, source, each, folder, open_files)
+            for number, each in ((_days_since_epoch(each), each) for each in (day, *sorted({*also} - {day})))
+        }
+        asked = next(iter(days.values()))
+        readers = [_FileReader(source, file, frozenset(days)) for file in source.find_files(day)]
+        ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
+        with closing(ahead):
+            for reader, portions in zip(readers, ahead, strict=True):
+                for portion in portions:
+                    _write(portion, days, asked)
+                for number, each in days.items():
+                    each.count(reader, number)
+        for each in days.values():
+            if each is not asked and each.is_worthwhile:
+                # its own call says what is wrong
+                with suppress(InputError, PartitionExists):
+                    each.publish(FIRST)
+        return asked.publish(revision)
+
+
+@dataclass(frozen=True)
+class _Portion:
+    """What a block of lines has for one day."""
+
+    day: int
+    requests: pa.Table
+    rejects: pa.Table
+
+
+def _write(portion: _Portion, days: dict[int, "_Day"], asked: "_Day") -> None:
+    """Hand rows to their day, and keep open files and waiting rows within their bounds."""
+    day = days.pop(portion.day)
+    days[portion.day] = day  # last, so that the first is the one that got none for longest
+    if not day.is_begun and sum(each.is_begun for each in days.values()) >= DAYS_A_PASS:
+        return
+    day.write(portion.requests, portion.rejects)
+    others = [each for each in days.values() if each not in {asked, day}]
+    while others and sum(each.kept.waiting_rows for each in days.values()) > WAITING_ROWS:
+        others.pop(0).seal()
+
+
+class _Day:
+    """One day of one source in the making: its writers, and what of the raw files is its.
+
+    Attributes:
+        kept: Writes its requests.
+        rejected: Writes its rejects.
+        lines: How many lines of all files became what.
+        recorded: What of that goes into the provenance: of a file that may still grow, no more than up to the
+            day's last line, so that the bytes published don't depend on when it was read.
+    """
+
+    def __init__(self, lake: Lake, source: Source, day: date, folder: Path, open_files: ExitStack) -> None:
+        self.day = day
+        self.kept, self.rejected = (
+            open_files.enter_context(lake.writer(contract(name), day, folder)) for name in ("requests", "rejects")
+        )
+        self.lines, self.recorded = Lines(), Lines()
+        self._lake = lake
+        self._source = source
+        self._inputs: list[Input] = []
+        self._is_sealed = self._is_spoilt = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it has any line."""
+        return bool(self.kept.rows or self.rejected.rows)
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether any line is the day's, and none came too late."""
+        return self.is_begun and not self._is_spoilt
+
+    def write(self, requests: pa.Table, rejects: pa.Table) -> None:
+        """Add rows."""
+        self._is_spoilt |= self._is_sealed and bool(requests.num_rows)
+        if requests.num_rows and not self._is_spoilt:
+            self.kept.write(requests)
+        if rejects.num_rows:
+            self.rejected.write(rejects)
+            self.lines.note(rejects)
+
+    def seal(self) -> None:
+        """Write the rows that wait, in the belief that no more will come."""
+        if self.kept.waiting_rows:
+            self.kept.flush()
+            self._is_sealed = True
+
+    def count(self, reader: "_FileReader", number: int) -> None:
+        """Add a raw file that was read to its end; `number` is the day's, since 1970-01-01."""
+        part = reader.parts[number]
+        self.lines.read += reader.lines
+        self.lines.directives += reader.directives
+        self.lines.of_other_days += reader.others(number)
+        if reader.file.day == self.day:
+            self.recorded.read += reader.lines
+            self.recorded.directives += reader.directives
+            self.recorded.of_other_days += reader.others(number)
+            self._inputs.append(reader.input())
+            return
+        self.recorded.read += part.lines
+        self.recorded.directives += part.directives
+        self.recorded.of_other_days += part.others
+        self._inputs.append(Input(reader.file.name, part.bytes, part.sha256, part.lines))
+
+    def publish(self, revision: Revision) -> Lines:
+        """Judge the day by its lines, publish it, and return how many became what.
+
+        Raises:
+            InputError: There are none, or too many are rejects.
+            PartitionExists: The day is published with other bytes.
+        """
+        for counted in (self.lines, self.recorded):
+            counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
+            counted.check()
+        self._judge()
         staged = []
-        for writer in (rejected, kept):
+        for writer in (self.rejected, self.kept):
             made = writer.contract
-            partition = Partition(made.name, made.version, day, source.name, revision.number)
+            partition = Partition(made.name, made.version, self.day, self._source.name, revision.number)
             footer = Provenance(
                 dataset=made.name,
                 version=made.version,
-                dt=day.isoformat(),
-                source=source.name,
+                dt=self.day.isoformat(),
+                source=self._source.name,
                 revision=revision.number,
-                inputs=inputs,
-                rows_read=recorded.read,
-                rows_kept=recorded.kept,
-                rows_rejected=recorded.rejected,
-                rows_of_other_days=recorded.of_other_days,
+                inputs=tuple(self._inputs),
+                rows_read=self.recorded.read,
+                rows_kept=self.recorded.kept,
+                rows_rejected=self.recorded.rejected,
+                rows_of_other_days=self.recorded.of_other_days,
+                directives=self.recorded.directives,
                 code_version=code_version(),
-                checks=(recorded.check(), Check("contract", "every row")),
-                source_sha256=source.settings_sha256,
-                supersedes=lake.superseded(partition),
+                checks=(self.recorded.check(), Check("contract", "every row")),
+                source_sha256=self._source.settings_sha256,
+                supersedes=self._lake.superseded(partition),
                 reason=revision.reason,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
-            lake.publish(partition, file)
-    return lines
+            self._lake.publish(partition, file)
+        return self.lines
 
-
-@dataclass
-class _Extraction:
-    """One day of one source in the making: reads raw files, writes the day's lines, counts them all.
-
-    `recorded` is what goes into the provenance: of a file that may still grow, no more than up to the day's
-    last line, so that the bytes published don't depend on when it was read.
-    """
-
-    source: Source
-    day: date
-    kept: PartitionWriter
-    rejected: PartitionWriter
-    lines: Lines = field(default_factory=Lines)
-    recorded: Lines = field(default_factory=Lines)
-
-    def read(self, file: RawFile) -> Input:
-        """Read one raw file to its end."""
-        reader = RawReader(file, self.source.files.endpoint_url)
-        own_day = _days_since_epoch(file.day) if file.day else None
-        part = _Part()
-        for block in reader.blocks():
-            parsed = parse.parse_lines(parse.split_lines(block), self.source.format)
-            if own_day is None:
-                own_day = self._first_day(file, parsed)
-            parsed = place(parsed, own_day, self.source.neighbour_days if file.day else None)
-            self._write(parsed, file, part.lines + 1)
-            part.add(block, parsed, _days_since_epoch(self.day))
-        self.lines.read += reader.lines
-        self.lines.of_other_days += part.other_lines
-        if file.day == self.day:
-            self.recorded.read += reader.lines
-            self.recorded.of_other_days += part.other_lines
-            return reader.input()
-        self.recorded.read += part.lines_to_last
-        self.recorded.of_other_days += part.other_lines_to_last
-        return Input(file.name, part.bytes_to_last, part.sha256_to_last, part.lines_to_last)
-
-    def finish(self) -> Lines:
-        """Judge the day by its lines, and return how many became what.
-
-        Raises:
-            InputError: There are none, or too many are rejects.
-        """
-        lines, source = self.lines, self.source
-        for counted in (lines, self.recorded):
-            counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
-            counted.check()
+    def _judge(self) -> None:
+        lines, source = self.lines, self._source
         of_day = lines.kept + lines.rejected
         if not of_day and not source.allow_empty:
             raise InputError(
@@ -171,67 +257,124 @@ class _Extraction:
                 f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice()} "
                 f"First ones: {'; '.join(lines.examples)}"
             )
-        return lines
 
-    def _write(self, parsed: ParsedLines, file: RawFile, first_line_number: int) -> None:
-        of_day = parsed.days == _days_since_epoch(self.day)
+    def _advice(self) -> str:
+        if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
+            return f"The log is not cut at UTC midnight: raise neighbour_days (now {self._source.neighbour_days})."
+        return f"Is it really format {self._source.format.name}?"
+
+
+@dataclass
+class _Part:
+    """A raw file up to and including the last line of one day: how many lines and bytes, and their digest."""
+
+    lines: int = 0
+    others: int = 0
+    directives: int = 0
+    bytes: int = 0
+    sha256: str = hashlib.sha256().hexdigest()
+
+
+class _FileReader:
+    """Reads one raw file for one or more days, and counts and digests what it reads.
+
+    Attributes:
+        parts: For each day (since 1970-01-01), what of the file its provenance records.
+        lines: How many lines it has, read to its end.
+        directives: How many of them are neither requests nor rejects.
+    """
+
+    def __init__(self, source: Source, file: RawFile, days: frozenset[int]) -> None:
+        self.file = file
+        self.parts = {day: _Part() for day in days}
+        self.directives = 0
+        self._source = source
+        self._reader = RawReader(file, source.files.endpoint_url)
+        self._parser = BlockParser(source.format, source.classifier)
+        self._own_day = _days_since_epoch(file.day) if file.day else None
+        self._of_day: Counter[int] = Counter()
+        # what a file's own day records is the file as it lies there
+        self._digest = hashlib.sha256() if days - {self._own_day} else None
+        self._lines = self._bytes = 0
+
+    @property
+    def lines(self) -> int:
+        """How many lines were read."""
+        return self._reader.lines
+
+    def input(self) -> Input:
+        """Return the file's name, size and digest, once it was read to its end."""
+        return self._reader.input()
+
+    def others(self, day: int) -> int:
+        """Return how many lines are of another day than this one."""
+        return sum(count for each, count in self._of_day.items() if each != day)
+
+    def portions(self) -> Iterator[_Portion]:
+        """Yield what there is for each of the days, block by block."""
+        reach = self._source.neighbour_days if self.file.day else None
+        for block in self._reader.blocks():
+            for parsed in self._parser.parse(block):
+                if self._own_day is None:
+                    self._own_day = self._first_day(parsed)
+                placed = place(parsed, self._own_day, reach)
+                yield from self._sorted(placed)
+
+    def _sorted(self, parsed: ParsedBlock) -> Iterator[_Portion]:
+        """Yield a block's rows and rejects by day, and count and digest it."""
+        found = _counts(parsed.days)
         accepted = parsed.reasons == ACCEPTED
-        rejects = parse.rejects_table(parsed, of_day & ~accepted, file.name, first_line_number)
-        self.kept.write(parse.requests_table(parsed, of_day & accepted, self.source.classifier))
-        self.rejected.write(rejects)
-        self.lines.note(rejects)
+        directives = parsed.reasons == DIRECTIVE
+        lasts = {}
+        for day in self.parts.keys() & found.keys():
+            chosen = parsed.days == day
+            yield _Portion(
+                day,
+                parsed.requests(chosen & accepted),
+                parsed.rejects(chosen & ~accepted, self.file.name, self._lines + 1),
+            )
+            lasts[day] = int(np.flatnonzero(chosen)[-1]) + 1
+        self._record(parsed, directives, lasts)
+        self.directives += found.pop(NO_DAY, 0)
+        self._of_day.update(found)
 
-    def _first_day(self, file: RawFile, parsed: ParsedLines) -> int:
+    def _record(self, parsed: ParsedBlock, directives: Booleans, lasts: dict[int, int]) -> None:
+        """Count and digest a block; `lasts` says how many of its lines go up to the last one of each day."""
+        begin = 0
+        for day, lines in sorted(lasts.items(), key=lambda each: each[1]):
+            end = int(parsed.starts[lines])
+            part = self.parts[day]
+            part.lines = self._lines + lines
+            part.directives = self.directives + int(np.count_nonzero(directives[:lines]))
+            of_day = self._of_day[day] + int(np.count_nonzero(parsed.days[:lines] == day))
+            part.others = part.lines - part.directives - of_day
+            part.bytes = self._bytes + end
+            if self._digest:
+                self._digest.update(parsed.block[begin:end])
+                part.sha256 = self._digest.hexdigest()
+            begin = end
+        if self._digest:
+            self._digest.update(parsed.block[begin:])
+        self._bytes += len(parsed.block)
+        self._lines += len(parsed)
+
+    def _first_day(self, parsed: ParsedBlock) -> int:
         """Return an undated file's first day: in its first block as a rule, else look ahead."""
-        ahead = RawReader(file, self.source.files.endpoint_url).blocks()
-        later = (parse.parse_lines(parse.split_lines(block), self.source.format) for block in ahead)
+        parser = BlockParser(self._source.format, self._source.classifier)
+        ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
+        later = (each for block in ahead for each in parser.parse(block))
         for each in chain([parsed], later):
             readable = each.days[each.days != NO_DAY]
             if len(readable):
                 return int(readable[0])
         raise InputError(
-            f"{file.name}: no line has a timestamp of format {self.source.format.name}, so no line's day can be "
-            f"told. Check format and files in [source.{self.source.name}]."
+            f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
+            f"can be told. Check format and files in [source.{self._source.name}]."
         )
 
-    def _advice(self) -> str:
-        if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
-            return f"The log is not cut at UTC midnight: raise neighbour_days (now {self.source.neighbour_days})."
-        return f"Is it really format {self.source.format.name}?"
 
-
-class _Part:
-    """Counts a raw file's lines, and digests it up to and including the last line of the day.
-
-    `lines` and `other_lines` are of all that was added, the rest `_to_last`.
-    """
-
-    def __init__(self) -> None:
-        self.lines = self.other_lines = self.lines_to_last = self.other_lines_to_last = self.bytes_to_last = 0
-        self._digest = hashlib.sha256()
-        self._bytes = 0
-        self.sha256_to_last = self._digest.hexdigest()
-
-    def add(self, block: bytes, parsed: ParsedLines, day: int) -> None:
-        """Add a block of lines, of which those of `day` (days since 1970-01-01) are the day's."""
-        of_day = np.flatnonzero(parsed.days == day)
-        end = 0
-        if len(of_day):
-            count = int(of_day[-1]) + 1
-            end = parsed.lines.slice(0, count).total_values_length
-            self._digest.update(block[:end])
-            self.sha256_to_last = self._digest.hexdigest()
-            self.bytes_to_last = self._bytes + end
-            self.lines_to_last = self.lines + block.count(b"\n", 0, end) + (block[end - 1 : end] != b"\n")
-            self.other_lines_to_last = self.other_lines + count - len(of_day)
-        self._digest.update(block[end:])
-        self._bytes += len(block)
-        self.lines += len(parsed.lines)
-        self.other_lines += len(parsed.lines) - len(of_day)
-
-
-def place(parsed: ParsedLines, own_day: int, reach: int | None) -> ParsedLines:
-    """Give every line of a raw file a day, so that each is of one day and some day reads it.
+def place(parsed: ParsedBlock, own_day: int, reach: int | None) -> ParsedBlock:
+    """Give every line of a raw file but directives a day, so that each is of one day and some day reads it.
 
     Args:
         parsed: A block of its lines.
@@ -242,12 +385,21 @@ def place(parsed: ParsedLines, own_day: int, reach: int | None) -> ParsedLines:
     """
     readable = parsed.days != NO_DAY
     far = readable & (np.abs(parsed.days - own_day) > reach) if reach is not None else np.zeros_like(readable)
+    directives = parsed.reasons == DIRECTIVE
     return replace(
         parsed,
-        days=np.where(readable & ~far, parsed.days, own_day),
+        days=np.where(directives, NO_DAY, np.where(readable & ~far, parsed.days, own_day)),
         reasons=np.where(far & (parsed.reasons == ACCEPTED), REASONS.index("wrong_day"), parsed.reasons),
     )
 
 
 def _days_since_epoch(day: date) -> int:
     return (day - EPOCH).days
+
+
+def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:
+    """Return how many lines are of each day; most blocks have but one."""
+    if days.min() == days.max():
+        return {int(days[0]): len(days)}
+    numbers, counts = np.unique(days, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))

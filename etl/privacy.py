@@ -31,7 +31,7 @@ _KINDS = tuple(re.compile(kind) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
 _SEGMENT_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in SEGMENT_MASKS)
 _MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
 _UNPRINTABLE = re.compile(rb"[^!-~]")
-_TIMESTAMP = re.compile(rf"\[{timestamps.PATTERN}\]".encode())
+_TIMESTAMP = re.compile(timestamps.SHOWN.encode())
 _MASKED_CHARACTERS = bytes(
     ord("x")
     if chr(code).isalpha() and code < 128  # noqa: PLR2004 - the end of ASCII
@@ -68,11 +68,12 @@ def _clean_segment(segment: str) -> str:
 def mask_line(line: bytes) -> str:
     """Return the shape of a rejected line: letters as x, digits as 9, its first timestamp as it is.
 
-    Only the first 500 bytes; what is not printable ASCII is `?`. The line end is dropped.
+    Only the first 500 bytes; what is not printable ASCII is `?`. The line end is dropped. A timestamp is one in
+    words or in ISO 8601; a date and a time of day with a tab between them are one too.
     """
     kept = line.rstrip(b"\r\n")[:LINE_BYTES]
     masked = kept.translate(_MASKED_CHARACTERS)
     found = _TIMESTAMP.search(kept)
     if found:
-        masked = masked[: found.start()] + found[0] + masked[found.end() :]
+        masked = masked[: found.start()] + found[0].replace(b"\t", b"?") + masked[found.end() :]
     return masked.decode("ascii")

@@ -16,14 +16,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+import numpy as np
+from isal import igzip, isal_zlib
+
 from etl.parse import MAX_LINE_BYTES
 from lake.errors import ConfigError, InputError
 from lake.provenance import Input
 from lake.store import S3_SCHEME
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 8 << 20
+PADDING = 256  # so that a vector of bytes can be read at any byte of a block
+LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE = (EOFError, OSError, zlib.error)
+DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
 HOURS = "[0-2][0-9]"
@@ -142,8 +147,8 @@ def _s3(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 
 class Decompressed(Protocol):
     """A stream of a raw file's lines, as `gzip.GzipFile` and `io.BufferedReader` are."""
 
-    def read1(self, size: int = ..., /) -> bytes:
-        """Return up to so many bytes, with one read of what is below; none at the end."""
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read up to so many bytes into a buffer, and return how many; 0 at the end."""
         ...
 
 
@@ -179,10 +184,11 @@ class RawReader:
         self._source: _Digesting | None = None
         self.lines = 0
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[memoryview]:
         """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
 
-        A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size.
+        A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size: a
+        block lies in a buffer that the next one is read into, with PADDING bytes after it.
 
         Raises:
             InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
@@ -190,12 +196,15 @@ class RawReader:
         try:
             with self._open() as stream:
                 for block in whole_lines(stream):
-                    self.lines += block.count(b"\n") + (not block.endswith(b"\n"))
+                    data = np.frombuffer(block, np.uint8)
+                    self.lines += int(np.count_nonzero(data == LINE_FEED)) + bool(data[-1] != LINE_FEED)
                     yield block
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGE as error:
+            with self._open_raw() as raw:
+                lines, cause = _damage(raw)
             raise InputError(
-                f"{self.file.name}: the gzip stream is cut off or damaged after line {self.lines:,} ({error}). "
-                "Copy the file again, then run again."
+                f"{self.file.name}: the gzip stream is cut off or damaged after line {lines:,} "
+                f"({cause or error}). Copy the file again, then run again."
             ) from error
         except OSError as error:
             raise InputError(
@@ -215,7 +224,7 @@ class RawReader:
             self._source = _Digesting(raw)
             buffered = io.BufferedReader(self._source, BLOCK_BYTES)
             if buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-                yield gzip.GzipFile(fileobj=buffered)
+                yield igzip.IGzipFile(fileobj=buffered)
             else:
                 yield buffered
 
@@ -234,34 +243,45 @@ class RawReader:
                 yield body
 
 
-def whole_lines(stream: Decompressed) -> Iterator[bytes]:
+def whole_lines(stream: Decompressed) -> Iterator[memoryview]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
-    begun = b""  # the beginning of a line whose end is not read yet
-    for data in _pieces(stream):
-        head, newline, tail = data.rpartition(b"\n")
-        if newline:
-            yield begun + head + newline
-            begun = tail
-        else:
-            begun = (begun + data)[: MAX_LINE_BYTES + 1]
+    buffer = bytearray(MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING)
+    view = memoryview(buffer)
+    begun = 0  # bytes of a line whose end is not read yet
+    while (end := _fill(stream, view, begun, begun + BLOCK_BYTES)) > begun:
+        size = buffer.rfind(b"\n", begun, end) + 1
+        if size:
+            yield view[:size]
+        begun = min(end - size, MAX_LINE_BYTES + 1)
+        buffer[:begun] = buffer[size : size + begun]
     if begun:
-        yield begun
+        yield view[:begun]
 
 
-def _pieces(stream: Decompressed) -> Iterator[bytes]:
-    """Yield a stream's bytes in pieces of about BLOCK_BYTES; before an error, what was read until then."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        try:
-            part = stream.read1(BLOCK_BYTES)
-        except DAMAGE:
-            yield b"".join(parts)
-            raise
-        parts.append(part)
-        size += len(part)
-        if not part or size >= BLOCK_BYTES:
-            yield b"".join(parts)
-            parts, size = [], 0
-        if not part:
-            return
+def buffer_of(block: memoryview) -> bytearray:
+    """Return what a block lies in, to be searched, or written to where the block ends."""
+    if not isinstance(block.obj, bytearray):
+        raise TypeError("a block lies in a bytearray")
+    return block.obj
+
+
+def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:
+    """Read into `view[begin:end]` until it is full or the stream ends, and return where."""
+    while begin < end and (size := stream.readinto(view[begin:end])):
+        begin += size
+    return begin
+
+
+def _damage(stream: BinaryIO) -> tuple[int, Exception | None]:
+    """Return how many whole lines of a gzip stream can be read, and what is wrong after them.
+
+    It is read again with the standard library, which is slower and gives what it has before it gives up.
+    """
+    lines = 0
+    try:
+        with gzip.GzipFile(fileobj=stream) as decompressed:
+            while data := decompressed.read1(BLOCK_BYTES):
+                lines += data.count(b"\n")
+    except (EOFError, OSError, zlib.error) as error:
+        return lines, error
+    return lines, None

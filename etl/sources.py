@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
-from etl.formats import Format, log_format
-from etl.parse import Classifier
+from etl.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
+from etl.limits import Limits, limits
+from etl.parse import AUTHORITY, Classifier
 from etl.raw_files import FilePattern, RawFile
 from lake.config import Config
 from lake.contracts.requests import APPLICATION, VANTAGES
@@ -20,7 +22,16 @@ from lake.partition import check_name
 SECTION = "source."
 FIELD = "field:"
 REQUIRED = ("format", "files", "application", "vantage")
+LOG_FORMAT = "log_format"
+FORMAT_KEYS = {
+    LOG_FORMAT: (LOG_FORMAT,),
+    "trailing": tuple(SHAPES),
+    "fields": ("json", "logfmt"),
+    "timezone": (LOG_FORMAT, *(name for name, each in FORMATS.items() if not isinstance(each, Headed))),
+}
+"""Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
 OPTIONAL = (
+    *FORMAT_KEYS,
     "since",
     "until",
     "settle_hours",
@@ -31,6 +42,12 @@ OPTIONAL = (
     "health_check_paths",
     "synthetic_user_agents",
 )
+FIELD_KEYS = {
+    **{str(role): (role, 0) for role in Role},
+    "duration_ms": (Role.DURATION, 3),
+    "duration_us": (Role.DURATION, 6),
+}
+"""What `fields` may give the key of: the role, and the scale of its values."""
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 ONE_DAY = timedelta(days=1)
@@ -51,6 +68,7 @@ class Source:
         max_reject_rate: Highest share of rejects in a day, 0 to 1.
         expected_files: How many files a day has at least.
         allow_empty: Whether a day may have no line at all.
+        limits: How much of the machine reading it may use.
     """
 
     name: str
@@ -64,6 +82,7 @@ class Source:
     max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
     expected_files: int = 1
     allow_empty: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     def is_active(self, day: date) -> bool:
         """Tell whether the source has logs on that day: `since` <= day < `until`."""
@@ -120,8 +139,7 @@ class Source:
     def settings_sha256(self) -> str:
         """Digest of the settings that shape rows, for the provenance; when and where to look don't."""
         shaping = [
-            self.format.name,
-            self.format.shape,
+            asdict(self.format),
             self.neighbour_days,
             self.classifier.vantage,
             self.classifier.application,
@@ -129,7 +147,7 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(shaping, default=str).encode()).hexdigest()
 
 
 def read_sources(config: Config) -> list[Source]:
@@ -144,11 +162,13 @@ def read_sources(config: Config) -> list[Source]:
             f"{config.path} declares no source. Add a section [{SECTION}NAME]; the README shows one."
         )
     endpoint_url = Lake.settings(config).get("endpoint_url")
+    of_all = limits(config)
     sources = []
     for section in sections:
         try:
             name = check_name("source", section.removeprefix(SECTION))
-            sources.append(_source(name, config, config.section(section), endpoint_url))
+            source = _source(name, config, config.section(section), endpoint_url)
+            sources.append(replace(source, limits=of_all))
         except ConfigError as error:
             raise ConfigError(f"{config.path}, [{section}]: {error}") from error
     return sources
@@ -207,7 +227,8 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         except (ValueError, KeyError) as error:
             raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
 
-    found_format = log_format(values["format"])
+    timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
+    found_format = replace(_format(values), timezone=timezone)
     source = Source(
         name=name,
         format=found_format,
@@ -228,18 +249,66 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     return source
 
 
+def _format(values: Mapping[str, str]) -> Format:
+    """Return the format that a source declares: one of FORMATS, changed or given by the keys of FORMAT_KEYS."""
+    name = values["format"]
+    if name not in (*FORMATS, LOG_FORMAT):
+        raise ConfigError(f"unknown format {name!r}. Known formats: {', '.join((*FORMATS, LOG_FORMAT))}.")
+    for key, names in FORMAT_KEYS.items():
+        if key in values and name not in names:
+            raise ConfigError(f"{key}: not for format {name}, only for {', '.join(names)}. Take the key out.")
+    if name == LOG_FORMAT:
+        found: Format = _shaped(name, LOG_FORMAT, values.get(LOG_FORMAT, ""))
+    elif "trailing" in values:
+        found = _shaped(name, "trailing", values["trailing"], SHAPES[name] + " ")
+    elif "fields" in values:
+        found = replace(FORMATS[name], fields=_fields(values["fields"]))
+    else:
+        found = FORMATS[name]
+    missing = [role for role in (Role.TIME, Role.STATUS) if not found.has(role)]
+    if missing:
+        key = LOG_FORMAT if name == LOG_FORMAT else "fields"
+        raise ConfigError(f"{key} has no {missing[0]}: without time and status of a request it can't be counted.")
+    return found
+
+
+def _shaped(name: str, key: str, shape: str, before: str = "") -> Delimited:
+    try:
+        return shaped(name, before + shape)
+    except ConfigError as error:
+        raise ConfigError(f"{key} = {shape}: {error}") from error
+
+
+def _fields(text: str) -> tuple[Field, ...]:
+    """Return the fields of `role = key` pairs."""
+    fields = []
+    for pair in _listed(text):
+        known, _, name = (part.strip() for part in pair.partition("="))
+        if known not in FIELD_KEYS or not name:
+            raise ConfigError(
+                f"fields: {pair}: expected `role = key of the log`, with a role of {', '.join(FIELD_KEYS)}."
+            )
+        role, scale = FIELD_KEYS[known]
+        fields.append(Field(name, role, scale=scale))
+    return tuple(fields)
+
+
 def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
     application, field = values["application"], None
     if application.startswith(FIELD):
         field = application.removeprefix(FIELD)
-        if field != "vhost" or field not in found_format.fields:
+        known = found_format.hosts
+        if found_format.has(Role.REQUEST, Role.TARGET):
+            known.append(AUTHORITY)
+        if field not in known:
+            names = ", ".join(f"{FIELD}{name}" for name in known)
             raise ConfigError(
-                f"application = {application}: format {found_format.name} can't tell it. "
-                "Use field:vhost with vhost_combined, or a constant."
+                f"application = {application}: format {found_format.name} can't tell it. Use a name of your own"
+                f"{f', or one of {names}' if names else ''}."
             )
     elif not APPLICATION.allows(application):
         raise ConfigError(
-            f"application = {application}: expected a name like {APPLICATION.pattern}, or field:vhost."
+            f"application = {application}: expected a name like {APPLICATION.pattern}, or field:NAME."
         )
     if values["vantage"] not in VANTAGES:
         raise ConfigError(f"vantage = {values['vantage']}: expected one of {', '.join(VANTAGES)}.")
@@ -248,7 +317,7 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
         if not path.startswith("/"):
             raise ConfigError(f"health_check_paths: {path} matches no path, since they all begin with '/'.")
     agents = _listed(values.get("synthetic_user_agents", ""))
-    if agents and "user_agent" not in found_format.fields:
+    if agents and not found_format.has(Role.USER_AGENT):
         raise ConfigError(f"synthetic_user_agents: format {found_format.name} has no user agent to tell by.")
     return Classifier(
         vantage=values["vantage"],

@@ -1,4 +1,14 @@
-"""Timestamps of log lines: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local write it."""
+"""Timestamps of log lines, in the three ways that servers write them.
+
+- CLF: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local.
+- ISO 8601: `2015-05-17T10:05:03.123456Z`, also with a space for the T, a comma before the fraction, an offset
+  like `+02:00`, `+0200` or `+02`, or none, if it is known in which time zone the server wrote it.
+- Epoch: seconds, with or without a fraction, milliseconds or microseconds since 1970, told by their digits.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -6,40 +16,79 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-PATTERN = (
-    r"(?P<day>[0-9]{2})/(?P<month>" + "|".join(MONTHS) + r")/(?P<year>[0-9]{4})"
-    r":(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+CLF = (
+    r"(?P<day>[0-9]{2})/(?P<month>" + "|".join(MONTHS) + rf")/(?P<year>[0-9]{{4}}):{CLOCK}"
     r" (?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?P<zone_minute>[0-9]{2})"
 )
-FIRST_YEAR = 1970
+DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+PRECISE_CLOCK = rf"{CLOCK}(?:[.,](?P<fraction>[0-9]{{1,9}}))?"
+OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)"
+ISO = rf"{DATE}[T ]{PRECISE_CLOCK}{OFFSET}?"
+EPOCH = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
+
+FIRST_YEAR, LAST_YEAR = 1970, 9999
 MICROSECONDS = 1_000_000
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
+END = int(np.datetime64(f"{LAST_YEAR + 1}", "us").astype(np.int64))
 NO_DAY = np.iinfo(np.int64).min
-HIGHEST = {"hour": 23, "minute": 59, "second": 59, "zone_hour": 14, "zone_minute": 59}
+HIGHEST_HOUR, HIGHEST_MINUTE, HIGHEST_SECOND, HIGHEST_ZONE_HOUR = 23, 59, 59, 14
 
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 
-def parse(texts: pa.BinaryArray) -> tuple[Integers, Booleans]:
+def unnamed(pattern: str) -> str:
+    """Return a regular expression without the names of its groups, to be a part of another."""
+    parts = pattern.split("(?P<")
+    return parts[0] + "".join("(?:" + part.partition(">")[2] for part in parts[1:])
+
+
+IN_BRACKETS = rf"\[(?P<time>{unnamed(CLF)}|{unnamed(ISO)})\]"
+ANYWHERE = rf"(?P<time>{unnamed(DATE)}[T ]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}|{unnamed(CLF)})"
+SHOWN = rf"{unnamed(CLF)}|{unnamed(DATE)}[T \t]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}?"
+
+
+def date_and_clock(separator: str) -> str:
+    """Return ANYWHERE for lines that begin with a date and, after the separator, a time of day in UTC."""
+    return ANYWHERE.removesuffix(")") + rf"|{unnamed(DATE)}{separator}{unnamed(CLOCK)})"
+
+
+def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers, Booleans]:
     """Read timestamps.
 
     Args:
         texts: Timestamps as in the log, without brackets; NULL where there is none.
+        timezone: IANA name of the time zone of those that have no offset; None where there is no telling.
 
     Returns:
-        Microseconds since 1970 in UTC (0 where unreadable), and whether each was readable: the right
-        shape, and a time that exists.
+        Microseconds since 1970 in UTC (0 where unreadable), and whether each was readable: of one of the three
+        kinds, and a time that exists. Of a time that clocks showed twice, it is the first.
     """
     encoded = texts.dictionary_encode()  # a log's lines share their seconds
-    microseconds, readable = _parse_distinct(encoded.dictionary)
+    microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
+    readable = np.zeros(len(encoded.dictionary), dtype=np.bool_)
+    for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (EPOCH, _epoch)):
+        parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
+        fits = parts.is_valid().to_numpy(zero_copy_only=False)
+        if fits.any():
+            microseconds[fits], readable[fits] = read(pc.drop_null(parts))
+    readable &= microseconds < END
     index = pc.fill_null(encoded.indices, len(readable)).to_numpy(zero_copy_only=False)
-    return np.append(microseconds, 0)[index], np.append(readable, [False])[index]
+    return np.append(np.where(readable, microseconds, 0), 0)[index], np.append(readable, [False])[index]
 
 
-def first_in(lines: pa.BinaryArray) -> pa.BinaryArray:
-    """Return the first bracketed timestamp of each line, for lines that don't fit their format; else NULL."""
-    return pc.struct_field(pc.extract_regex(lines, rf"(?s)\[(?P<time>{_unnamed(PATTERN)})\]"), "time")
+def first_in(lines: pa.BinaryArray, pattern: str) -> pa.BinaryArray:
+    """Return the first timestamp of each line, for lines that don't fit their format; else NULL.
+
+    Args:
+        lines: Raw lines.
+        pattern: What counts as one: IN_BRACKETS, ANYWHERE or a date_and_clock.
+    """
+    found = pc.struct_field(pc.extract_regex(lines, f"(?s){pattern}"), "time")
+    if pattern in (IN_BRACKETS, ANYWHERE):
+        return found
+    return pc.replace_substring_regex(found, rf"^({unnamed(DATE)}).({unnamed(CLOCK)})$", r"\1T\2Z")
 
 
 def days_of(microseconds: Integers, readable: Booleans) -> Integers:
@@ -47,32 +96,72 @@ def days_of(microseconds: Integers, readable: Booleans) -> Integers:
     return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
 
 
-def _unnamed(pattern: str) -> str:
-    parts = pattern.split("(?P<")
-    return parts[0] + "".join("(?:" + part.partition(">")[2] for part in parts[1:])
-
-
-def _parse_distinct(texts: pa.BinaryArray) -> tuple[Integers, Booleans]:
-    parts = pc.extract_regex(texts, f"^{PATTERN}$")
-    readable: Booleans = parts.is_valid().to_numpy(zero_copy_only=False)
-
-    def number(name: str) -> Integers:
-        digits = pc.struct_field(parts, name).cast(pa.string())
-        values: Integers = pc.fill_null(digits.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
-        return values
-
+def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
     names = pa.array([m.encode() for m in MONTHS])
-    month = pc.fill_null(pc.index_in(pc.struct_field(parts, "month"), names), 0).to_numpy(zero_copy_only=False)
-    months = (number("year") - FIRST_YEAR) * 12 + month
-    first_of_month = months.astype("datetime64[M]")
-    days = first_of_month.astype("datetime64[D]").astype(np.int64) + number("day") - 1
-    exists = (days.astype("datetime64[D]").astype("datetime64[M]") == first_of_month) & (number("day") > 0)
-    exists &= number("year") >= FIRST_YEAR
-    for name, highest in HIGHEST.items():
-        exists &= number(name) <= highest
-    negative = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), b"-"), False)  # noqa: FBT003 - the filler
-    sign = np.where(negative.to_numpy(zero_copy_only=False), -1, 1)
-    offset = sign * (number("zone_hour") * 3600 + number("zone_minute") * 60)
-    seconds = days * 86_400 + number("hour") * 3600 + number("minute") * 60 + number("second") - offset
-    readable = readable & exists
-    return np.where(readable, seconds * MICROSECONDS, 0), readable
+    month: Integers = pc.index_in(pc.struct_field(parts, "month"), names).to_numpy() + 1
+    seconds, exists = _clock_time(parts, month)
+    offset, valid = _offset(parts)
+    return (seconds - offset) * MICROSECONDS, exists & valid
+
+
+def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
+    seconds, exists = _clock_time(parts, _number(parts, "month"))
+    offset, valid = _offset(parts)
+    local = exists & (_text(parts, "zone").to_numpy(zero_copy_only=False) == "")
+    offset[local], valid[local] = _zone_offset(seconds[local], timezone)
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(_text(parts, "fraction"), 6, "0"), 0, 6)
+    return (seconds - offset) * MICROSECONDS + fraction.cast(pa.int64()).to_numpy(), exists & valid
+
+
+def _epoch(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+    decimals = pc.binary_join_element_wise(*(_text(parts, name) for name in ("fraction", "digits")), "")
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(decimals, 6, "0"), 0, 6)
+    seconds = _number(parts, "seconds")
+    return seconds * MICROSECONDS + fraction.cast(pa.int64()).to_numpy(), np.ones(len(parts), dtype=np.bool_)
+
+
+def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Booleans]:
+    """Return seconds from 1970 to what a calendar and a clock show, and whether they ever do."""
+    day, year = _number(parts, "day"), _number(parts, "year")
+    first_of_month = ((year - FIRST_YEAR) * 12 + month - 1).astype("datetime64[M]")
+    days = first_of_month.astype("datetime64[D]").astype(np.int64) + day - 1
+    exists = (days.astype("datetime64[D]").astype("datetime64[M]") == first_of_month) & (day > 0)
+    exists &= (year >= FIRST_YEAR) & (month >= 1) & (month <= len(MONTHS))
+    hour, minute, second = (_number(parts, name) for name in ("hour", "minute", "second"))
+    exists &= (hour <= HIGHEST_HOUR) & (minute <= HIGHEST_MINUTE) & (second <= HIGHEST_SECOND)
+    return days * 86_400 + hour * 3600 + minute * 60 + second, exists
+
+
+def _offset(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+    """Return offsets from UTC in seconds, and whether there is such a one."""
+    hour, minute = _number(parts, "zone_hour"), _number(parts, "zone_minute")
+    sign = np.where(_text(parts, "sign").to_numpy(zero_copy_only=False) == "-", -1, 1)
+    return sign * (hour * 3600 + minute * 60), (hour <= HIGHEST_ZONE_HOUR) & (minute <= HIGHEST_MINUTE)
+
+
+def _zone_offset(seconds: Integers, timezone: str | None) -> tuple[Integers, Booleans]:
+    """Return the offsets of a time zone, in seconds, when its clocks show a time, and whether they ever do."""
+    if timezone is None:
+        return np.zeros_like(seconds), np.zeros(len(seconds), dtype=np.bool_)
+    zone = ZoneInfo(timezone)
+    distinct, index = np.unique(seconds, return_inverse=True)
+    first, second = (
+        np.array([_utc_offset(zone, int(each), fold) for each in distinct], dtype=np.int64) for fold in (0, 1)
+    )
+    return first[index], (first >= second)[index]  # PEP 495: where clocks skip a time, fold 0 has the lower offset
+
+
+def _utc_offset(zone: ZoneInfo, seconds: int, fold: int) -> int:
+    shown = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=zone, fold=fold)
+    return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
+
+
+def _text(parts: pa.StructArray, name: str) -> pa.StringArray:
+    return pc.struct_field(parts, name).cast(pa.string())
+
+
+def _number(parts: pa.StructArray, name: str) -> Integers:
+    """Return digits as numbers, 0 for none."""
+    digits = _text(parts, name)
+    values: Integers = pc.if_else(pc.equal(digits, ""), "0", digits).cast(pa.int64()).to_numpy()
+    return values

@@ -105,7 +105,7 @@ class Lake:
 
     def writer(self, contract: Contract, day: date, staging: Path) -> PartitionWriter:
         """Return a writer of one day's rows into a staging folder."""
-        return PartitionWriter(contract, day, staging / f"{contract.name}.unfinished")
+        return PartitionWriter(contract, day, staging / f"{contract.name}-{day}.unfinished")
 
     def publish(self, partition: Partition, file: StagedFile) -> bool:
         """Put a finished file into the lake if and only if nothing is there yet.

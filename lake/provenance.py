@@ -79,6 +79,7 @@ class Provenance:
         rows_kept: Those of them that became requests of this day, or were counted.
         rows_rejected: Lines of this day that are no request.
         rows_of_other_days: Lines read that belong to other days' partitions.
+        directives: Lines read that describe the log, such as `#Fields:`, and are neither.
         sql_sha256: Digest of the SQL it was made by, if any.
         source_sha256: Digest of the source's settings that shape rows, if any.
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
@@ -97,6 +98,7 @@ class Provenance:
     rows_of_other_days: int
     code_version: str
     checks: tuple[Check, ...]
+    directives: int = 0
     sql_sha256: str | None = None
     source_sha256: str | None = None
     supersedes: str | None = None

@@ -1,9 +1,13 @@
 """From a source's raw logs to `requests` and `rejects`."""
 
+import datetime as dt
+
 import luigi
 
 from etl.extract import extract_day
+from etl.sources import LATEST, ONE_DAY, Source
 from lake.contracts import contract
+from tasks import clock
 from tasks.daily import DailyTask
 from tasks.project import project
 from tasks.raw_logs import RawLogsDaily
@@ -21,6 +25,21 @@ class RequestsDaily(DailyTask):
         return RawLogsDaily(source=self.source, date=self.date)
 
     def run(self) -> None:
-        """Extract, check and publish the day."""
+        """Extract, check and publish the day, unless the pass of another day has done it meanwhile."""
+        if self.complete():
+            return
         found = project()
-        extract_day(found.lake, found.source(self.source), self.date, self.which_revision())
+        source = found.source(self.source)
+        extract_day(found.lake, source, self.date, self.which_revision(), self._later_days(source))
+
+    def _later_days(self, source: Source) -> set[dt.date]:
+        """Return the settled days after this one that are not published: a pass over undated files may do so."""
+        if source.files.is_dated or self.revision:
+            return set()
+        now = clock.utc_now()
+        first: dt.date = self.date
+        day, days = first + ONE_DAY, set()
+        while day < (source.until or LATEST) and source.settled_at(day) <= now:
+            days.add(day)
+            day += ONE_DAY
+        return days - self.published_days(self.date, day) if days else days

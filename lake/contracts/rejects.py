@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from lake.contract import Column, Contract
 
-REASONS = ("blank", "shape", "time", "status", "bytes", "too_long", "wrong_day")
+REASONS = ("blank", "shape", "time", "status", "bytes", "too_long", "wrong_day", "duration", "upstream")
 
 CONTRACT = Contract(
     name="rejects",
@@ -19,8 +19,8 @@ CONTRACT = Contract(
             "reason",
             pa.string(),
             "name",
-            "blank; shape: not the format's fields; time, status, bytes: that field holds no such value; "
-            "too_long: over 1 MiB; wrong_day: farther from the file's day than neighbour_days",
+            "blank; shape: not the format's fields; time, status, bytes, duration, upstream: that field holds no "
+            "such value; too_long: over 1 MiB; wrong_day: farther from the file's day than neighbour_days",
             values=REASONS,
         ),
         Column(

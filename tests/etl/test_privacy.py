@@ -194,10 +194,27 @@ def test_a_masked_line_shows_its_shape_and_no_letter_or_digit(begin: bytes, end:
 
 
 def test_only_the_first_timestamp_is_kept() -> None:
-    """A glued line's second one is masked like all the rest, and so is one without brackets."""
+    """A glued line's second one is masked like all the rest."""
     stamp = "17/Sep/2026:12:00:00 +0000"
-    masked = privacy.mask_line(f"{stamp} [{stamp}] a1 \xff[{stamp}]\n".encode("latin-1"))
-    assert masked == f"99/xxx/9999:99:99:99 +9999 [{stamp}] x9 ?[99/xxx/9999:99:99:99 +9999]"
+    masked = privacy.mask_line(f"a1 [{stamp}] a1 \xff[{stamp}] 2026-09-17T12:00:00Z\n".encode("latin-1"))
+    assert masked == f"x9 [{stamp}] x9 ?[99/xxx/9999:99:99:99 +9999] 9999-99-99x99:99:99x"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "kept"),
+    [
+        ("17/Sep/2026:12:00:00 +0000", "17/Sep/2026:12:00:00 +0000"),
+        ("2026-09-17T12:00:00.123456Z", "2026-09-17T12:00:00.123456Z"),
+        ("2026-09-17 12:00:00,5 +02:00", "2026-09-17 12:00:00,5 +99:99"),
+        ("2026-09-17T12:00:00+02:00", "2026-09-17T12:00:00+02:00"),
+        ("2026-09-17\t12:00:00", "2026-09-17?12:00:00"),
+        ("2026-09-17", "9999-99-99"),
+        ("1789639503.123", "9999999999.999"),
+    ],
+)
+def test_a_timestamp_is_kept_however_it_is_written(stamp: str, kept: str) -> None:
+    """As CLF or ISO 8601, or as a date and a time of day with a tab between; a number is none."""
+    assert privacy.mask_line(f'{{"ts": "{stamp}"}}'.encode()) == f'{{"xx": "{kept}"}}'
 
 
 def test_what_the_clean_check_finds_nothing_in_is_left_as_it_is() -> None:

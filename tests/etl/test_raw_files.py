@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -26,7 +27,7 @@ def _touch(folder: Path, *names: str) -> None:
 
 def _read(path: Path) -> tuple[bytes, RawReader]:
     reader = RawReader(RawFile(path.name, str(path), None))
-    return b"".join(reader.blocks()), reader
+    return b"".join(map(bytes, reader.blocks())), reader
 
 
 def _file(tmp_path: Path, data: bytes, name: str = "a.log") -> Path:
@@ -114,7 +115,7 @@ def test_a_file_on_s3_is_read_as_one_on_disk(s3_endpoint: str) -> None:
     """Decompressed, with the digest and size of the object's bytes."""
     (file,) = FilePattern("s3://logs/a.log*", Path("/elsewhere"), s3_endpoint).find(DAY)
     reader = RawReader(file, s3_endpoint)
-    assert b"".join(reader.blocks()) == TEXT
+    assert b"".join(map(bytes, reader.blocks())) == TEXT
     raw = gzip.compress(TEXT, mtime=0)
     assert reader.input() == raw_files.Input("s3://logs/a.log.gz", len(raw), hashlib.sha256(raw).hexdigest())
 
@@ -202,8 +203,11 @@ def test_a_damaged_gzip_stream_is_named_with_its_place(
     reader = RawReader(RawFile("logs/a.log", str(path), None))
     with pytest.raises(InputError, match="Copy the file again") as caught:
         list(reader.blocks())
-    assert f"logs/a.log: the gzip stream is cut off or damaged after line {reader.lines:,} (" in str(caught.value)
-    assert reader.lines >= at_least
+    place = re.match(
+        r"logs/a.log: the gzip stream is cut off or damaged after line ([0-9,]+) \(", str(caught.value)
+    )
+    assert place
+    assert at_least <= int(place[1].replace(",", "")) <= 20_000
 
 
 @pytest.mark.parametrize("make", [lambda _: None, Path.mkdir], ids=["gone", "a folder"])

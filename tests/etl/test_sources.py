@@ -30,8 +30,50 @@ ReadSettings = Callable[..., list[Source]]
         ({"format": "combind"}, "unknown format 'combind'. Known formats: common, combined, vhost_combined"),
         ({"vantage": "cdn"}, "vantage = cdn: expected one of edge, load_balancer, origin, application"),
         ({"application": "My App"}, "application = My App: expected a name like"),
-        ({"application": "field:vhost"}, "application = field:vhost: format combined can't tell it. Use"),
-        ({"application": "field:client", "format": "vhost_combined"}, "application = field:client: format"),
+        (
+            {"application": "field:vhost"},
+            "format combined can't tell it. Use a name of your own, or one of field:authority.",
+        ),
+        (
+            {"application": "field:client", "format": "vhost_combined"},
+            "field:client: format vhost_combined can't tell it. Use a name of your own, or one of field:vhost,",
+        ),
+        ({"application": "My App"}, "expected a name like [a-z0-9]"),
+        (
+            {"format": "json", "log_format": "$status"},
+            "log_format: not for format json, only for log_format. Take",
+        ),
+        (
+            {"format": "alb", "trailing": "$host"},
+            "trailing: not for format alb, only for common, combined, vhost_",
+        ),
+        ({"fields": "time = ts"}, "fields: not for format combined, only for json, logfmt. Take the key out"),
+        ({"format": "iis", "timezone": "UTC"}, "timezone: not for format iis, only for log_format, common,"),
+        ({"timezone": "Mars/Base"}, "timezone = Mars/Base: expected an IANA time zone, like Europe/Berlin"),
+        ({"timezone": "../UTC"}, "timezone = ../UTC: expected an IANA time zone"),
+        ({"trailing": "$scheme$host"}, "trailing = $scheme$host: $scheme$host: put a separator between the two"),
+        ({"format": "log_format"}, "log_format has no time: without time and status of a request it can't be"),
+        (
+            {"format": "log_format", "log_format": "$msec $host"},
+            "log_format has no status: without time and status",
+        ),
+        (
+            {"format": "log_format", "log_format": "$msec $request"},
+            "log_format = $msec $request: $request may hold",
+        ),
+        ({"format": "json", "fields": "time = ts"}, "fields has no status: without time and status"),
+        (
+            {"format": "json", "fields": "time"},
+            "fields: time: expected `role = key of the log`, with a role of time,",
+        ),
+        (
+            {"format": "json", "fields": "url = u"},
+            "fields: url = u: expected `role = key of the log`, with a role of",
+        ),
+        (
+            {"format": "json", "fields": "time = ts, status = s", "application": "field:host"},
+            "application = field:host: format json can't tell it. Use a name of your own.",
+        ),
         ({"files": "a-%Y.log"}, "files = a-%Y.log: '%' means nothing here, use {YYYY}"),
         ({"files": "a-{YYYY}.log"}, "files = a-{YYYY}.log: a dated pattern needs {YYYY}, {MM} and {DD}"),
         ({"since": "2026-09-31"}, "since = 2026-09-31: expected a day as YYYY-MM-DD"),
@@ -103,6 +145,27 @@ def test_every_setting_is_read(declare: Declare) -> None:
     assert source.classifier.synthetic_user_agents == ("UptimeRobot", "Pingdom")
 
 
+def test_a_format_is_made_of_its_own_keys(declare: Declare) -> None:
+    """What follows a known shape, a shape of one's own, keys of JSON or logfmt, and a time zone."""
+    found = declare(trailing='$request_time "$upstream_status" $host', application="field:host").format
+    assert found.name == "combined"
+    assert [field.name for field in found.fields[-3:]] == ["request_time", "upstream_status", "host"]
+    shape = '$host [$time_local] "$request" $status'
+    found = declare(format="log_format", log_format=shape, application="field:authority").format
+    assert (found.name, found.hosts) == ("log_format", ["host"])
+    keys = "\n  time = ts, status = a.status\n  duration_ms = took\n  duration_us = more, host = h1, host = h2"
+    found = declare(format="logfmt", fields=keys, timezone="Europe/Berlin", application="field:h2").format
+    assert found.timezone == "Europe/Berlin"
+    assert [(field.name, str(field.role), field.scale) for field in found.fields] == [
+        ("ts", "time", 0),
+        ("a.status", "status", 0),
+        ("took", "duration", 3),
+        ("more", "duration", 6),
+        ("h1", "host", 0),
+        ("h2", "host", 0),
+    ]
+
+
 def test_what_is_not_said_has_a_cautious_default(declare: Declare) -> None:
     """Active for ever, six hours to settle, one reject in a hundred, no neighbours, no empty day."""
     source = declare()
@@ -130,8 +193,19 @@ def test_the_settings_digest_follows_what_shapes_rows(declare: Declare) -> None:
     same = [{"since": DAY}, {"settle_hours": 1}, {"max_reject_rate": 1}, {"files": "elsewhere/" + DATED}]
     other = [{"format": "common"}, {"vantage": "edge"}, {"application": "a"}, {"neighbour_days": 1}]
     other += [{"health_check_paths": "/healthz"}, {"synthetic_user_agents": "bot"}]
+    other += [{"trailing": "$host"}, {"trailing": "$request_time"}, {"timezone": "UTC"}]
     assert [declare(**USUAL | settings).settings_sha256 == usual for settings in same] == [True] * 4
-    assert [declare(**USUAL | settings).settings_sha256 == usual for settings in other] == [False] * 6
+    assert [declare(**USUAL | settings).settings_sha256 == usual for settings in other] == [False] * 9
+
+
+def test_the_settings_digest_follows_a_format_of_ones_own(declare: Declare) -> None:
+    """Each key of JSON that is read for something, and each literal of a shape, is part of it."""
+    keys = ("time = ts, status = s", "time = ts, status = S", "time = s, status = ts")
+    keys += ("time = ts, status = s, duration_ms = d", "time = ts, status = s, duration_us = d")
+    shapes = ("$msec $status", "$msec|$status", '$msec "$status"', "$msec $status $host")
+    digests = {declare(format="json", fields=each).settings_sha256 for each in keys}
+    digests |= {declare(format="log_format", log_format=each).settings_sha256 for each in shapes}
+    assert len(digests) == len(keys) + len(shapes)
 
 
 @pytest.mark.parametrize(

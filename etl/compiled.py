@@ -1,0 +1,419 @@
+"""The kernel at work: a format as its program, its outputs as columns, the plain parser for what is undecided."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl import kernel, parse, timestamps
+from etl.blocks import ParsedBlock, lines_of
+from etl.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.parse import ACCEPTED, Booleans, Classifier, ParsedLines, Parser, requests_table
+from etl.raw_files import buffer_of
+from lake.contracts import contract
+from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
+
+LINES = 65_536  # taken apart at a time
+SLOTS = 4 * LINES
+ARENA_BYTES = 1 << 20  # for paths with something masked
+KINDS = {
+    Kind.WORD: kernel.WORD,
+    Kind.HOST: kernel.WORD,  # an address in brackets stays undecided
+    Kind.USER: kernel.WORD,  # so does a name with spaces
+    Kind.PLAIN: kernel.PLAIN,
+    Kind.LIST: kernel.LIST,
+    Kind.QUOTED: kernel.QUOTED,
+    Kind.BRACKETED: kernel.BRACKETED,
+}
+ROLES = {
+    Role.TIME: kernel.TIME,
+    Role.CLOCK: kernel.CLOCK,
+    Role.REQUEST: kernel.REQUEST,
+    Role.METHOD: kernel.METHOD,
+    Role.TARGET: kernel.TARGET,
+    Role.STATUS: kernel.STATUS,
+    Role.RESPONSE_BYTES: kernel.RESPONSE_BYTES,
+    Role.DURATION: kernel.DURATION,
+    Role.UPSTREAM_STATUS: kernel.UPSTREAM_STATUS,
+    Role.UPSTREAMS: kernel.UPSTREAMS,
+}
+OUTPUTS = {
+    kernel.STARTS: np.int32,
+    kernel.CODES: np.int8,
+    kernel.TIMES: np.int64,
+    kernel.STATUSES: np.int16,
+    kernel.SIZES: np.int64,
+    kernel.DURATIONS: np.float64,
+    kernel.UPSTREAM: np.int16,
+    kernel.RETRIED: np.int8,
+    kernel.METHODS_: np.int32,
+    kernel.PATHS: np.int32,
+    kernel.HOSTS: np.int32,
+    kernel.AGENTS: np.int32,
+}
+FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
+FIRST_DATE = b"1970-01-01"
+LINE_FEED = ord("\n")
+Numbers = npt.NDArray[Any]
+MAX_LITERAL = 8  # bytes: a 64-bit number
+SCHEMA = pa.schema(
+    field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
+    for field in contract("requests").schema
+)
+NO_ROWS = contract("requests").schema.empty_table()
+
+
+def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Numbers:
+    """Return a format as the kernel's program, a row a field and one for what follows."""
+    rows = np.zeros((len(log_format.fields) + 1, kernel.ROW), np.int64)
+    for row, text in zip(rows, log_format.literals, strict=True):
+        literal = text.encode()
+        row[kernel.LITERAL_BYTES] = len(literal)
+        row[kernel.LITERAL_MASK] = int.from_bytes(
+            b"\xff" * len(literal), "little", signed=len(literal) == MAX_LITERAL
+        )
+        row[kernel.LITERAL] = int.from_bytes(literal, "little", signed=len(literal) == MAX_LITERAL)
+    for number, (row, field) in enumerate(zip(rows, log_format.fields, strict=False)):
+        before, after = log_format.literals[number : number + 2]
+        row[kernel.KIND] = KINDS[field.kind]
+        row[kernel.END] = ord((after or before or " ")[0])
+        row[kernel.LAST] = not after
+        row[kernel.ROLE] = role_of(field)
+        row[kernel.SCALE] = field.scale
+        if field.kind is Kind.BRACKETED and field.role is Role.TIME:
+            row[kernel.KIND] = kernel.STAMP
+    return rows
+
+
+class Texts:
+    """An interning table: the distinct texts of one output, in the order of first appearance."""
+
+    def __init__(self) -> None:
+        self._slots = np.zeros(SLOTS, np.int32)
+        # a text a line, the clean ones for those that are not, and those of lines that were undecided
+        self._hashes, self._starts, self._sizes = (np.zeros(3 * LINES, np.int64) for _ in range(3))
+        self._dirty = np.zeros(3 * LINES, np.int8)
+        self._arena = np.zeros(ARENA_BYTES, np.uint8)
+        self._table = np.zeros(kernel.TABLE, np.int64)
+        self._table[: kernel.COUNT] = [
+            *(self._slots.ctypes.data, SLOTS - 1, self._hashes.ctypes.data),
+            *(self._starts.ctypes.data, self._sizes.ctypes.data, self._dirty.ctypes.data),
+        ]
+        self._table[kernel.ARENA_END] = self._arena.ctypes.data + ARENA_BYTES
+        self.address = self._table.ctypes.data
+        self._kept: list[object] = []
+
+    def clear(self) -> None:
+        """Forget all texts."""
+        if len(self):
+            self._slots[:] = 0
+            self._table[kernel.COUNT] = 0
+        self._table[kernel.ARENA] = self._arena.ctypes.data
+        self._kept.clear()
+
+    def __len__(self) -> int:
+        return int(self._table[kernel.COUNT])
+
+    @property
+    def dirty(self) -> Numbers:
+        """The numbers of the paths that have to be cleaned."""
+        return np.flatnonzero(self._dirty[: len(self)])
+
+    def add(self, texts: pa.Array) -> Numbers:
+        """Add texts, without NULLs, and return the number of each."""
+        numbers = np.empty(len(texts), np.int32)
+        if len(texts):
+            _, offsets, data = texts.cast(pa.binary()).buffers()
+            padded = np.zeros(data.size + kernel.PADDING, np.uint8)
+            padded[: data.size] = np.frombuffer(data, np.uint8)
+            places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(
+                np.int64
+            )
+            kernel.intern_all(
+                self.address, padded.ctypes.data, places.ctypes.data, len(texts), numbers.ctypes.data
+            )
+            self._kept.append(padded)
+        return numbers
+
+    def forget(self, numbers: Numbers) -> None:
+        """Make texts empty, so that nothing holds what must not be kept."""
+        self._sizes[numbers] = 0
+        self._dirty[numbers] = 0
+
+    def values(self, numbers: Numbers | None = None) -> pa.BinaryArray:
+        """Return the texts, or those with these numbers."""
+        starts, sizes = self._starts, self._sizes
+        count = len(self)
+        if numbers is not None:
+            starts, sizes, count = starts[numbers], sizes[numbers], len(numbers)
+        offsets = np.empty(count + 1, np.int32)
+        data = np.empty(int(sizes[:count].sum()) + kernel.PADDING, np.uint8)
+        size = kernel.gather(starts.ctypes.data, sizes.ctypes.data, offsets.ctypes.data, data.ctypes.data, count)
+        return pa.BinaryArray.from_buffers(
+            pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])]
+        )
+
+
+class CompiledParser:
+    """Takes blocks of lines of one format apart, LINES at a time.
+
+    Attributes:
+        plain: Says what undecided lines are.
+    """
+
+    @classmethod
+    def of(
+        cls, log_format: Format, classifier: Classifier, plain: Callable[[pa.BinaryArray], ParsedLines]
+    ) -> "CompiledParser | None":
+        """Return a parser of lines of a format, None if the kernel can't read it."""
+        if isinstance(log_format, Delimited):
+            can = all(len(literal) <= MAX_LITERAL for literal in log_format.literals)
+        elif isinstance(log_format, Json):
+            can = not any("." in field.name for field in log_format.fields)  # values in nested objects
+        else:
+            can = isinstance(log_format, Logfmt)
+        return cls(log_format, classifier, plain) if can else None
+
+    def __init__(
+        self, log_format: Format, classifier: Classifier, plain: Callable[[pa.BinaryArray], ParsedLines]
+    ) -> None:
+        self.plain = plain
+        self._format = log_format
+        self._classifier = classifier
+        self._outputs = {slot: np.empty(LINES, kind) for slot, kind in OUTPUTS.items()}
+        self._texts = {slot: Texts() for slot in (kernel.PATH_TEXTS, kernel.HOST_TEXTS, kernel.AGENT_TEXTS)}
+        self._methods = np.array(
+            [
+                (int.from_bytes(name.encode(), "little"), number)
+                for number, name in enumerate(METHODS)
+                if len(name) < 8  # noqa: PLR2004 - fits in a 64-bit number
+            ],
+            np.int64,
+        )
+        frame = self._frame = np.zeros(kernel.FRAME, np.int64)
+        for slot, output in self._outputs.items():
+            frame[slot] = output.ctypes.data
+        for slot, texts in self._texts.items():
+            frame[slot] = texts.address
+        if isinstance(log_format, Delimited):
+            self._program = program_of(log_format, self._role_of)
+            frame[kernel.PROGRAM] = self._program.ctypes.data
+            frame[kernel.FIELDS] = len(log_format.fields)
+            frame[kernel.EXTRA] = log_format.extra
+        else:
+            self._declare_keys()
+        frame[kernel.METHOD_TABLE] = self._methods.ctypes.data
+        frame[kernel.METHOD_COUNT] = len(self._methods)
+        frame[kernel.ZERO_STATUS] = log_format.zero_status
+        frame[kernel.NAIVE_IS_UTC] = log_format.timezone == "UTC"
+        frame[kernel.AUTHORITY] = classifier.application_field == parse.AUTHORITY
+        for slot, text in ((kernel.LAST_TIME, FIRST_TIME), (kernel.LAST_DATE, FIRST_DATE)):
+            frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
+
+    def parse(self, block: memoryview) -> Iterator[ParsedBlock]:
+        """Yield what lines are; `block` is followed by at least kernel.PADDING bytes that are ours to change."""
+        buffer, size = buffer_of(block), len(block)
+        data = np.frombuffer(block, np.uint8)
+        base = at = data.ctypes.data
+        behind = data.ctypes.data - np.frombuffer(buffer, np.uint8).ctypes.data + size
+        if behind + kernel.PADDING > len(buffer):
+            raise AssertionError("a block without padding")
+        saved, buffer[behind] = buffer[behind], LINE_FEED
+        try:
+            while at < base + size:
+                for texts in self._texts.values():
+                    texts.clear()
+                self._frame[kernel.LINES] = LINES
+                end = self._take_apart(at, base + size)
+                yield self._piece(block[at - base : end - base], int(self._frame[kernel.LINES]))
+                at = end
+        finally:
+            buffer[behind] = saved
+
+    def _take_apart(self, at: int, end: int) -> int:
+        frame = self._frame.ctypes.data
+        if isinstance(self._format, Delimited):
+            return int(kernel.delimited(frame, at, end))
+        return int(kernel.keyed(frame, at, end, isinstance(self._format, Json)))
+
+    def _declare_keys(self) -> None:
+        """Tell the kernel which keys have values that are wanted."""
+        wanted = [field for field in self._format.fields if self._role_of(field) != kernel.IGNORED]
+        self._key_texts = [
+            np.frombuffer(field.name.encode() + bytes(kernel.PADDING), np.uint8) for field in wanted
+        ]
+        self._keys = np.zeros((len(wanted), kernel.KEY_ROW), np.int64)
+        self._found = np.zeros((len(wanted), kernel.VALUE_ROW), np.int64)
+        self._expected = np.zeros((kernel.EXPECTED_ROWS, kernel.EXPECTED_ROW), np.int64)
+        self._expected[:, kernel.EXPECTED_BYTES] = -1
+        frame = self._frame
+        frame[kernel.KEYS], frame[kernel.FOUND] = self._keys.ctypes.data, self._found.ctypes.data
+        frame[kernel.EXPECTED], frame[kernel.FIELDS] = self._expected.ctypes.data, len(wanted)
+        frame[kernel.PREFIX] = -1
+        for number, (field, text) in enumerate(zip(wanted, self._key_texts, strict=True)):
+            row = self._keys[number]
+            row[kernel.KEY_AT], row[kernel.KEY_BYTES] = text.ctypes.data, len(text) - kernel.PADDING
+            row[kernel.KEY_ROLE], row[kernel.KEY_SCALE] = self._role_of(field), field.scale
+            if isinstance(self._format, Logfmt) and field.name == PREFIX_TIME:
+                frame[kernel.PREFIX], row[kernel.KEY_BYTES] = number, -1  # no key has its name
+
+    def _role_of(self, field: Field) -> int:
+        if field.role is Role.HOST:
+            return kernel.HOST if field.name == self._classifier.application_field else kernel.IGNORED
+        if field.role is Role.TIME and self._format.has(Role.CLOCK):
+            return kernel.DATE
+        if field.role is Role.USER_AGENT:
+            return kernel.USER_AGENT if self._classifier.synthetic_user_agents else kernel.IGNORED
+        return ROLES[field.role] if field.role else kernel.IGNORED
+
+    def _piece(self, block: memoryview, count: int) -> ParsedBlock:
+        starts = np.append(self._outputs[kernel.STARTS][:count], np.int32(len(block)))
+        found = {slot: output[:count] for slot, output in self._outputs.items()}
+        reasons = np.full(count, ACCEPTED, np.int64)
+        times = found[kernel.TIMES]
+        at = undecided = np.flatnonzero(found[kernel.CODES])
+        slow = NO_ROWS
+        if len(undecided):
+            parsed = self.plain(lines_of(block, starts).take(pa.array(undecided)))
+            accepted = parsed.reasons == ACCEPTED
+            reasons[undecided], times[undecided] = parsed.reasons, parsed.microseconds
+            at = undecided[accepted]
+            slow = requests_table(parsed, accepted, self._classifier) if len(at) else NO_ROWS
+        days = times // timestamps.DAY_MICROSECONDS
+        if len(undecided):
+            days[undecided] = parsed.days
+        has_row = reasons == ACCEPTED
+        return ParsedBlock(block, starts, days, reasons, self._rows(found, at, slow, has_row), has_row)
+
+    def _rows(
+        self,
+        found: dict[int, Numbers],
+        at: Numbers,
+        slow: pa.Table,
+        has_row: Booleans,
+    ) -> pa.Table:
+        """Return the rows of `requests` of the lines that have one.
+
+        Args:
+            found: The kernel's outputs, which are written over.
+            at: The lines that the plain parser took apart and accepted.
+            slow: Their rows.
+            has_row: Which lines have a row.
+        """
+        paths, path_values = self._paths(found[kernel.PATHS], at, slow["path"].combine_chunks())
+        hosts, host_values = self._applications(found[kernel.HOSTS], at, slow["application"].combine_chunks())
+        classes = self._classes(paths, path_values, found[kernel.AGENTS])
+        if len(at):
+            found[kernel.STATUSES][at] = slow["status"]
+            found[kernel.METHODS_][at] = _numbers(slow["method"], METHODS)
+            classes[at] = _numbers(slow["traffic_class"], TRAFFIC_CLASSES)
+            found[kernel.SIZES][at] = pc.fill_null(slow["response_bytes"], -1)
+            found[kernel.DURATIONS][at] = pc.fill_null(slow["duration_seconds"], np.nan)
+            found[kernel.UPSTREAM][at] = pc.fill_null(slow["upstream_status"], -1)
+            found[kernel.RETRIED][at] = pc.fill_null(slow["retried"].cast(pa.int8()), -1)
+        if has_row.all():
+
+            def chosen(values: Numbers) -> Numbers:
+                return values.copy()  # the next block is written over the outputs
+
+        else:
+
+            def chosen(values: Numbers) -> Numbers:
+                return values[has_row]
+
+        sizes = chosen(found[kernel.SIZES])
+        rows = len(sizes)
+
+        def optional(slot: int, kind: pa.DataType, *roles: Role) -> pa.Array:
+            if not self._format.has(*roles):
+                return pa.nulls(rows, kind)
+            values = chosen(found[slot])
+            return _nullable(values, np.isnan(values) if kind == pa.float64() else values < 0).cast(kind)
+
+        return pa.table(
+            [
+                pa.array(chosen(found[kernel.TIMES])).view(pa.timestamp("us")),
+                _encoded(chosen(hosts), host_values),
+                _encoded(np.zeros(rows, np.int32), [self._classifier.vantage]),
+                _encoded(chosen(found[kernel.METHODS_]), METHODS),
+                _encoded(chosen(paths), path_values),
+                pa.array(chosen(found[kernel.STATUSES])),
+                _nullable(sizes, sizes < 0),
+                optional(kernel.DURATIONS, pa.float64(), Role.DURATION),
+                optional(kernel.UPSTREAM, pa.int16(), Role.UPSTREAM_STATUS),
+                optional(kernel.RETRIED, pa.bool_(), Role.UPSTREAM_STATUS, Role.UPSTREAMS),
+                _encoded(chosen(classes), TRAFFIC_CLASSES),
+            ],
+            schema=SCHEMA,
+        )
+
+    def _paths(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
+        """Return each line's path, as its place among the values, and the values; NO_ID for NULL."""
+        texts = self._texts[kernel.PATH_TEXTS]
+        dirty = texts.dirty
+        clean = texts.add(parse.clean_paths(texts.values(dirty))) if len(dirty) else numbers[:0]
+        known = texts.add(slow.drop_null())
+        if len(dirty):
+            place = np.arange(len(texts) + 1, dtype=np.int32)
+            place[-1] = kernel.NO_ID
+            place[dirty] = clean
+            texts.forget(np.setdiff1d(dirty, clean))
+            numbers = place[numbers]
+        is_null = slow.is_null().to_numpy(zero_copy_only=False)
+        numbers[at[is_null]], numbers[at[~is_null]] = kernel.NO_ID, known
+        return numbers, texts.values().cast(pa.string())
+
+    def _applications(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
+        """Likewise for the application; a line without a host is nobody's."""
+        if self._classifier.application is not None:
+            return np.zeros(len(numbers), np.int32), pa.array([self._classifier.application])
+        names = parse.application_names(self._texts[kernel.HOST_TEXTS].values())
+        encoded = pa.concat_arrays([slow, names, pa.array([parse.NO_APPLICATION])]).dictionary_encode()
+        place = encoded.indices.to_numpy()
+        applications = place[len(slow) :][numbers]
+        applications[at] = place[: len(slow)]
+        return applications, encoded.dictionary
+
+    def _classes(self, paths: Numbers, path_values: pa.StringArray, agents: Numbers) -> Numbers:
+        """Return each line's traffic class, as its place in TRAFFIC_CLASSES."""
+        classes = np.zeros(len(paths), np.int32)
+        for field in (each for each in self._format.fields if self._role_of(each) == kernel.USER_AGENT):
+            texts = parse.unified(field, self._texts[kernel.AGENT_TEXTS].values())
+            synthetic = self._classifier.are_synthetic(texts)
+            classes[np.append(synthetic, [False])[agents]] = TRAFFIC_CLASSES.index("synthetic")
+        if self._classifier.health_check_paths:
+            health_checks = self._classifier.are_health_checks(path_values)
+            classes[np.append(health_checks, [False])[paths]] = TRAFFIC_CLASSES.index("health_check")
+        return classes
+
+
+def _numbers(values: pa.ChunkedArray, known: tuple[str, ...]) -> Numbers:
+    numbers: Numbers = pc.fill_null(pc.index_in(values, pa.array(known)), kernel.NO_ID).to_numpy()
+    return numbers
+
+
+def _nullable(values: Numbers, is_null: Numbers) -> pa.Array:
+    return pa.array(values, mask=is_null) if is_null.any() else pa.array(values)
+
+
+def _encoded(numbers: Numbers, values: pa.StringArray | tuple[str, ...] | list[str]) -> pa.Array:
+    """Return texts by their place among the values, NULL for NO_ID."""
+    return pa.DictionaryArray.from_arrays(_nullable(numbers, numbers < 0), pa.array(values, pa.string()))
+
+
+def compile_all() -> None:
+    """Have the kernel compiled and kept for the processes to come, which takes half a minute the first time."""
+    classifier = Classifier("origin", "web", None, (), ())
+    for log_format in FORMATS["common"], FORMATS["json"]:
+        parser = CompiledParser(log_format, classifier, Parser(log_format).parse)
+        buffer = bytearray(b"\n" + bytes(kernel.PADDING))
+        for parsed in parser.parse(memoryview(buffer)[:1]):
+            parsed.requests(parsed.has_row)
+    Texts().add(pa.array(["/"]))
+
+
+if __name__ == "__main__":
+    compile_all()

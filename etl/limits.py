@@ -1,0 +1,58 @@
+"""How much of a machine an extraction may use: the section `[extraction]` of luigi.cfg."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from etl.raw_files import BLOCK_BYTES
+from lake.config import Config
+from lake.errors import ConfigError
+
+SECTION = "extraction"
+# What an extraction takes with one reader and nothing read ahead, and each further reader; see docs/performance.md
+BASE_MB, READER_MB = 300, 40
+DEFAULT_MEMORY_MB = 400
+HIGHEST_MB = 1 << 20
+
+
+def cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much an extraction may use.
+
+    Attributes:
+        readers: How many raw files are read at once, each in a thread.
+        blocks_ahead: How many blocks of each may wait, taken apart, for the files before it.
+    """
+
+    readers: int = 1
+    blocks_ahead: int = 1
+
+
+def limits(config: Config) -> Limits:
+    """Return the limits that luigi.cfg sets, else what the cores and 400 MB allow.
+
+    Raises:
+        ConfigError: A key is unknown, no number, or too little to work with.
+    """
+    values = config.section(SECTION) if SECTION in config.sections else {}
+    readers = _number(values, "threads", cores(), 1, 256)
+    memory = _number(values, "memory_mb", DEFAULT_MEMORY_MB, BASE_MB, HIGHEST_MB)
+    unknown = sorted(set(values) - {"threads", "memory_mb"})
+    if unknown:
+        raise ConfigError(f"[{SECTION}]: unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
+    left = (memory - BASE_MB) << 20
+    readers = max(1, min(readers, 1 + left // (READER_MB << 20)))
+    left -= (readers - 1) * (READER_MB << 20)
+    return Limits(readers, max(1, left // (readers * BLOCK_BYTES)))
+
+
+def _number(values: Mapping[str, str], key: str, default: int, lowest: int, highest: int) -> int:
+    text = values.get(key, str(default))
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        raise ConfigError(f"[{SECTION}] {key} = {text}: expected a whole number, {lowest} to {highest}.")
+    return int(text)

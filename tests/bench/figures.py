@@ -1,0 +1,308 @@
+"""The figures: what is measured of the extraction, over what, and what it must be.
+
+Peer and ours run in turn, and each time what ours published is compared with what is true of the log.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from measure import CommandFailed, Cost, Figure, run
+
+HERE = Path(__file__).parent
+FIRST_DAY = date(2026, 5, 1)
+RANGE_DAYS = 100
+SMALL_LINES = 10_000
+PACKED = {"gzip": "access.log.gz", "plain": "access.log", "hours": "access-{YYYY}{MM}{DD}{HH}.log.gz"}
+APPLICATION = {"vhost_combined": "field:vhost", "json": "field:host"}
+CONFIGURATION = """
+[lake]
+root = lake
+[source.bench]
+format = {format}
+files = {files}
+application = {application}
+vantage = edge
+since = {since}
+until = {until}
+max_reject_rate = 0.1
+"""
+EXTRACT = f"""
+from datetime import date
+from pathlib import Path
+from etl.extract import extract_day
+from etl.sources import read_sources
+from lake import config
+from lake.lake import Lake
+found = config.read(Path("luigi.cfg").absolute())
+extract_day(Lake.of(found), read_sources(found)[0], date.fromisoformat("{FIRST_DAY}"))
+"""
+EXTRACTION = (sys.executable, "-c", EXTRACT)
+LUIGI = str(Path(sys.executable).with_name("luigi"))
+LUIGI_DAY = (LUIGI, "RequestsDaily", "--source", "bench", "--date", str(FIRST_DAY))
+LUIGI_RANGE = (
+    *(LUIGI, "RangeDailyBase", "--of", "RequestsDaily", "--of-params", json.dumps({"source": "bench"})),
+    *("--start", str(FIRST_DAY), "--stop", str(FIRST_DAY + timedelta(days=RANGE_DAYS))),
+)
+
+Runner = Callable[[], tuple[Cost, str | None]]
+"""Runs something, and returns its cost and what was wrong with its result, None if nothing."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A generated log: its format, how many lines over how many days, where it lies and how it is packed."""
+
+    format: str
+    lines: int
+    days: int
+    folder: Path
+    packing: str
+
+    @property
+    def path(self) -> Path:
+        """The file; for `hours`, the pattern that luigi.cfg gives."""
+        return self.folder / PACKED[self.packing]
+
+    @property
+    def truth(self) -> Path:
+        """What a right reading of it finds."""
+        return self.folder / "truth.json"
+
+    def files(self) -> list[Path]:
+        """Return the files that are there."""
+        return sorted(self.folder.glob(re.sub(r"\{[YMDH{}]+\}", "[0-9]*", self.path.name)))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How to measure: with logs of `lines` lines in `folder`, where they are used again, `runs` times each."""
+
+    folder: Path
+    lines: int
+    runs: int
+
+    def log(self, log_format: str, lines: int, packing: str, *, days: int = 1) -> Log:
+        """Return a log, generated if it isn't there, and read once so that the disk plays no part."""
+        found = Log(log_format, lines, days, self.folder / f"{log_format}-{lines}-{days}", packing)
+        if not found.files():
+            self.say(f"generating {lines:,} lines of {log_format} over {days} days, {packing}")
+            arguments = [log_format, str(lines), str(FIRST_DAY), str(days), str(found.folder), packing]
+            run([sys.executable, str(HERE / "logs.py"), *arguments], HERE)
+        for file in found.files():
+            run(["sh", "-c", 'cat "$0" > /dev/null', str(file)], HERE)
+        return found
+
+    def say(self, text: str) -> None:
+        """Tell how far it is."""
+        print(text, file=sys.stderr, flush=True)
+
+    def warm_up(self) -> None:
+        """Run ours once, so that what it compiles and keeps is there."""
+        for log_format in APPLICATION:
+            with Project.of(self.log(log_format, SMALL_LINES, "gzip")) as project, suppress(CommandFailed):
+                project.run()
+
+    def measure(self, figure: Figure, cost_of: Callable[[Cost], float], ours: Runner) -> Figure:
+        """Fill a figure with a cost of ours, one value a run."""
+        return self._fill(figure, lambda: (cost_of((result := ours())[0]), result[1]))
+
+    def compare(self, figure: Figure, cost_of: Callable[[Cost], float], peer: Runner, ours: Runner) -> Figure:
+        """Fill a figure with a cost of ours over the peer's, and with the medians of both in seconds."""
+        pairs: list[tuple[float, float]] = []
+
+        def one() -> tuple[float, str | None]:
+            (peer_cost, peer_wrong), (our_cost, our_wrong) = peer(), ours()
+            pairs.append((cost_of(our_cost), cost_of(peer_cost)))
+            wrong = our_wrong or (f"the peer has {peer_wrong}" if peer_wrong else None)
+            return pairs[-1][0] / pairs[-1][1], wrong
+
+        self._fill(figure, one)
+        if pairs:
+            figure.ours, figure.peer = (f"{statistics.median(costs):.2f} s" for costs in zip(*pairs, strict=True))
+        return figure
+
+    def _fill(self, figure: Figure, one: Callable[[], tuple[float, str | None]]) -> Figure:
+        """Take the values; a wrong result or a failure ends it."""
+        try:
+            for n in range(self.runs):
+                self.say(f"{figure.what}, {figure.lines:,} lines: {n + 1} of {self.runs}")
+                value, wrong = one()
+                figure.values.append(value)
+                if wrong:
+                    figure.problem = f"WRONG: {wrong}"
+                    break
+        except CommandFailed as error:
+            figure.problem = f"FAILED: {error}"
+        return figure
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a luigi.cfg for one log, in which ours runs, each time into an empty lake."""
+
+    log: Log
+    folder: Path
+
+    @classmethod
+    @contextmanager
+    def of(cls, log: Log) -> Iterator["Project"]:
+        """Make the folder, and remove it in the end."""
+        with tempfile.TemporaryDirectory(dir=log.folder, prefix="project-") as folder:
+            text = CONFIGURATION.format(
+                format=log.format,
+                files=log.path,
+                application=APPLICATION[log.format],
+                since=FIRST_DAY,
+                until=FIRST_DAY + timedelta(days=log.days),
+            )
+            Path(folder, "luigi.cfg").write_text(text, encoding="utf-8")
+            yield cls(log, Path(folder))
+
+    def run(self, command: Sequence[str] = EXTRACTION) -> tuple[Cost, str | None]:
+        """Run ours, and return its cost and what is wrong with what it published."""
+        lake = self.folder / "lake"
+        shutil.rmtree(lake, ignore_errors=True)
+        cost, _ = run(command, self.folder, {"LUIGI_CONFIG_PATH": str(self.folder / "luigi.cfg")})
+        datasets = [lake / dataset for dataset in ("requests", "rejects")]
+        return cost, compared(self.log, *(dataset / "v*/dt=*/source=*/rev=*/*.parquet" for dataset in datasets))
+
+
+def compared(log: Log, *parquet: Path) -> str | None:
+    """Return where Parquet files differ from what is true of the log, None if nowhere."""
+    _, printed = run([sys.executable, str(HERE / "truth.py"), str(log.truth), *map(str, parquet)], log.folder)
+    return "; ".join(printed.splitlines()) or None
+
+
+def cpu(cost: Cost) -> float:
+    """Return the CPU seconds, user and system."""
+    return cost.cpu_seconds
+
+
+def wall(cost: Cost) -> float:
+    """Return the wall seconds."""
+    return cost.wall_seconds
+
+
+def peak(cost: Cost) -> float:
+    """Return the peak memory in megabytes."""
+    return cost.peak_megabytes
+
+
+def shell(command: str, log: Log) -> tuple[Cost, None]:
+    """Run a command of the shell in which `$0` is the log."""
+    return run(["sh", "-c", command, str(log.path)], log.folder)[0], None
+
+
+def peer(name: str, log: Log) -> tuple[Cost, str | None]:
+    """Run a peer, and return its cost and what is wrong with what it wrote."""
+    parquet = log.folder / f"{name}.parquet"
+    cost, printed = run([sys.executable, str(HERE / "peers.py"), name, str(log.path), str(parquet)], log.folder)
+    rejects = sum(json.loads(log.truth.read_text(encoding="utf-8"))["rejects"].values())
+    wrong = compared(log, parquet)
+    parquet.unlink()
+    return cost, wrong if int(printed) == rejects else f"rejects {int(printed)}, not {rejects}"
+
+
+def against_peer(bench: Bench, name: str, log: Log, figure: Figure) -> Figure:
+    """Compare the CPU of the whole task with a peer's."""
+    if not importlib.util.find_spec(name):
+        figure.problem = f"MISSING: {name} is not installed"
+        return figure
+    with Project.of(log) as project:
+        return bench.compare(figure, cpu, lambda: peer(name, log), project.run)
+
+
+def whole_task(bench: Bench) -> Iterator[Figure]:
+    """One gzip file of one day, from the log to published requests and rejects, over unpacking it."""
+    log = bench.log("vhost_combined", bench.lines, "gzip")
+    figure = Figure("whole task, CPU, over gzip and wc", log.lines, "x", must=1.0, aim=0.6)
+    with Project.of(log) as project:
+        yield bench.compare(figure, cpu, lambda: shell('gzip -dc "$0" | wc -l', log), project.run)
+
+
+def hourly_files(bench: Bench) -> Iterator[Figure]:
+    """The same lines in 24 files, on two cores, over unpacking the one file."""
+    one, hours = (bench.log("vhost_combined", bench.lines, packing) for packing in ("gzip", "hours"))
+    figure = Figure("24 hourly files, wall, over gzip of one", hours.lines, "x", must=0.8, aim=0.5)
+    with Project.of(hours) as project:
+        yield bench.compare(figure, wall, lambda: shell('gzip -dc "$0" > /dev/null', one), project.run)
+
+
+def peers(bench: Bench) -> Iterator[Figure]:
+    """The same table made with other tools from the same uncompressed file; the slow ones get a fifth of it."""
+    for name, label, share, must in (
+        ("duckdb", "DuckDB regexp_extract", 1, 1 / 5),
+        ("polars", "Polars extract_groups", 1, None),
+        ("pandas", "pandas str.extract", 5, 1 / 12),
+        ("re", "a Python re loop", 5, None),
+    ):
+        log = bench.log("vhost_combined", bench.lines // share, "plain")
+        yield against_peer(bench, name, log, Figure(f"plain file, CPU, over {label}", log.lines, "x", must))
+
+
+def memory(bench: Bench) -> Iterator[Figure]:
+    """Peak memory for a day of any size, and how it grows."""
+    figures = []
+    for lines in (bench.lines // 5, bench.lines, bench.lines * 4):
+        log = bench.log("vhost_combined", lines, "gzip")
+        with Project.of(log) as project:
+            figures.append(bench.measure(Figure("peak memory", lines, "MB", must=400), peak, project.run))
+        yield figures[-1]
+    smallest, largest = figures[0], figures[-1]
+    growth = Figure("peak memory, largest day over smallest", largest.lines, "x", must=1.15)
+    growth.values = [b / a for a, b in zip(smallest.values, largest.values, strict=False)]
+    growth.problem = smallest.problem or largest.problem
+    yield growth
+
+
+def json_lines(bench: Bench) -> Iterator[Figure]:
+    """JSON lines, over an orjson loop that makes the same table from the same gzip file."""
+    log = bench.log("json", bench.lines, "gzip")
+    figure = Figure("JSON lines, CPU, over an orjson loop", log.lines, "x", must=0.5, aim=0.25)
+    yield against_peer(bench, "orjson", log, figure)
+
+
+def small_day(bench: Bench) -> Iterator[Figure]:
+    """What a day costs before its lines count: as a user runs it, and without Luigi."""
+    log = bench.log("vhost_combined", SMALL_LINES, "gzip")
+    for what, command in (("luigi RequestsDaily", LUIGI_DAY), ("extract_day", EXTRACTION)):
+        figure = Figure(f"small day, wall, {what}", log.lines, "s", must=1.5, aim=0.7)
+        with Project.of(log) as project:
+            yield bench.measure(figure, wall, partial(project.run, command))
+
+
+def undated_range(bench: Bench) -> Iterator[Figure]:
+    """One undated file of 100 days, a range over all of them, over the same lines as one day."""
+    lines = bench.lines * 4 // 5
+    day, days = (bench.log("vhost_combined", lines, "plain", days=days) for days in (1, RANGE_DAYS))
+    figure = Figure("undated file, range of 100 days, wall, over one day", lines, "x", must=1.5)
+    with Project.of(day) as one_day, Project.of(days) as all_days:
+        yield bench.compare(figure, wall, lambda: one_day.run(LUIGI_DAY), lambda: all_days.run(LUIGI_RANGE))
+
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "task": whole_task,
+    "hours": hourly_files,
+    "peers": peers,
+    "memory": memory,
+    "json": json_lines,
+    "small": small_day,
+    "range": undated_range,
+}
+
+
+def on_two_cores() -> None:
+    """Let this process and all that it starts have two cores, whatever the machine has."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
