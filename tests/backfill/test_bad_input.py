@@ -28,7 +28,7 @@ def refused(project, code, *words, command=RANGE, **environment):
         ({"since": "yesterday"}, ["since = yesterday", "YYYY-MM-DD"]),
         ({"files": "logs/%Y-%m-%d.log"}, ["'%' means nothing here", "{YYYY}"]),
         ({"files": "logs/a.log ; a comment"}, ["put the comment on a line of its own"]),
-        ({"application": "field:vhost"}, ["format combined can't tell it", "vhost_combined"]),
+        ({"application": "field:vhost"}, ["format combined can't tell it", "field:authority"]),
     ],
 )
 def test_bad_source(a_project, changed, words):

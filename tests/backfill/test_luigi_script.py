@@ -79,7 +79,7 @@ def test_interrupted_range_says_what_is_left(a_project, workers):
     log.write_text(log.read_text() * 2_000_000)  # long enough to be interrupted in
     running = a_project.start("luigi", *RANGE, "--workers", workers)
     deadline = time.monotonic() + 60
-    while not list(a_project.folder.glob("lake/_staging/*/requests.unfinished")):
+    while not list(a_project.folder.glob("lake/_staging/*/requests-*.unfinished")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)

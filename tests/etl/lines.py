@@ -213,15 +213,9 @@ def epoch(rng: Random) -> bytes:
     """Draw seconds since 1970, or milliseconds, or microseconds."""
     microseconds = int(moment(rng).timestamp() * 1e6)
     seconds, rest = divmod(microseconds, 10**6)
-    return rng.choice(
-        (
-            f"{seconds}.{rest // 1000:03}",
-            f"{seconds}",
-            f"{seconds}.{rest:06}",
-            f"{microseconds // 1000}",
-            f"{microseconds}",
-        )
-    ).encode()
+    nanoseconds = rest * 1000 + rng.choice((0, 1, 499, 500, 999))
+    shapes = (f".{rest // 1000:03}", "", f".{rest:06}", f".{nanoseconds:09}", f"{rest // 1000:03}", f"{rest:06}")
+    return f"{seconds}{rng.choice(shapes)}".encode()
 
 
 def any_time(rng: Random) -> bytes:
