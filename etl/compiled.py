@@ -16,9 +16,9 @@ from etl.raw_files import buffer_of
 from lake.contracts import contract
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 
-LINES = 65_536  # taken apart at a time
+LINES = 32_768  # taken apart at a time
 SLOTS = 4 * LINES
-ARENA_BYTES = 1 << 20  # for paths with something masked
+ARENA_BYTES = 4 << 20  # for paths, as they are kept
 KINDS = {
     Kind.WORD: kernel.WORD,
     Kind.HOST: kernel.WORD,  # an address in brackets stays undecided
@@ -39,20 +39,6 @@ ROLES = {
     Role.DURATION: kernel.DURATION,
     Role.UPSTREAM_STATUS: kernel.UPSTREAM_STATUS,
     Role.UPSTREAMS: kernel.UPSTREAMS,
-}
-OUTPUTS = {
-    kernel.STARTS: np.int32,
-    kernel.CODES: np.int8,
-    kernel.TIMES: np.int64,
-    kernel.STATUSES: np.int16,
-    kernel.SIZES: np.int64,
-    kernel.DURATIONS: np.float64,
-    kernel.UPSTREAM: np.int16,
-    kernel.RETRIED: np.int8,
-    kernel.METHODS_: np.int32,
-    kernel.PATHS: np.int32,
-    kernel.HOSTS: np.int32,
-    kernel.AGENTS: np.int32,
 }
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
@@ -89,19 +75,16 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
 
 
 class Texts:
-    """An interning table: the distinct texts of one output, in the order of first appearance."""
+    """An interning table: distinct texts, in the order of first appearance."""
 
     def __init__(self) -> None:
-        self._slots = np.zeros(SLOTS, np.int32)
         # a text a line, the clean ones for those that are not, and those of lines that were undecided
-        self._hashes, self._starts, self._sizes = (np.zeros(3 * LINES, np.int64) for _ in range(3))
-        self._dirty = np.zeros(3 * LINES, np.int8)
+        self._entries = np.zeros((3 * LINES, 2), np.int64)
+        self._slots = np.zeros(SLOTS, np.int64)
         self._arena = np.zeros(ARENA_BYTES, np.uint8)
         self._table = np.zeros(kernel.TABLE, np.int64)
-        self._table[: kernel.COUNT] = [
-            *(self._slots.ctypes.data, SLOTS - 1, self._hashes.ctypes.data),
-            *(self._starts.ctypes.data, self._sizes.ctypes.data, self._dirty.ctypes.data),
-        ]
+        self._table[kernel.SLOTS], self._table[kernel.MASK] = self._slots.ctypes.data, SLOTS - 1
+        self._table[kernel.ENTRIES] = self._entries.ctypes.data
         self._table[kernel.ARENA_END] = self._arena.ctypes.data + ARENA_BYTES
         self.address = self._table.ctypes.data
         self._kept: list[object] = []
@@ -120,7 +103,7 @@ class Texts:
     @property
     def dirty(self) -> Numbers:
         """The numbers of the paths that have to be cleaned."""
-        return np.flatnonzero(self._dirty[: len(self)])
+        return np.flatnonzero(self._entries[: len(self), 1] < 0)
 
     def add(self, texts: pa.Array) -> Numbers:
         """Add texts, without NULLs, and return the number of each."""
@@ -140,18 +123,17 @@ class Texts:
 
     def forget(self, numbers: Numbers) -> None:
         """Make texts empty, so that nothing holds what must not be kept."""
-        self._sizes[numbers] = 0
-        self._dirty[numbers] = 0
+        self._entries[numbers, 1] = 0
 
     def values(self, numbers: Numbers | None = None) -> pa.BinaryArray:
         """Return the texts, or those with these numbers."""
-        starts, sizes = self._starts, self._sizes
-        count = len(self)
-        if numbers is not None:
-            starts, sizes, count = starts[numbers], sizes[numbers], len(numbers)
+        count = len(self) if numbers is None else len(numbers)
+        sizes = self._entries[:count, 1] if numbers is None else self._entries[numbers, 1]
+        size = int(np.abs(sizes).sum())
         offsets = np.empty(count + 1, np.int32)
-        data = np.empty(int(sizes[:count].sum()) + kernel.PADDING, np.uint8)
-        size = kernel.gather(starts.ctypes.data, sizes.ctypes.data, offsets.ctypes.data, data.ctypes.data, count)
+        data = np.empty(size + kernel.PADDING, np.uint8)
+        chosen = 0 if numbers is None else numbers.ctypes.data
+        kernel.gather(self._entries.ctypes.data, chosen, count, offsets.ctypes.data, data.ctypes.data)
         return pa.BinaryArray.from_buffers(
             pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])]
         )
@@ -183,19 +165,18 @@ class CompiledParser:
         self.plain = plain
         self._format = log_format
         self._classifier = classifier
-        self._outputs = {slot: np.empty(LINES, kind) for slot, kind in OUTPUTS.items()}
+        self._lines = np.zeros(LINES, kernel.LINE)
         self._texts = {slot: Texts() for slot in (kernel.PATH_TEXTS, kernel.HOST_TEXTS, kernel.AGENT_TEXTS)}
         self._methods = np.array(
             [
-                (int.from_bytes(name.encode(), "little"), number)
+                (int.from_bytes(name.encode(), "little") | len(name) << 56, number)
                 for number, name in enumerate(METHODS)
                 if len(name) < 8  # noqa: PLR2004 - fits in a 64-bit number
             ],
             np.int64,
         )
         frame = self._frame = np.zeros(kernel.FRAME, np.int64)
-        for slot, output in self._outputs.items():
-            frame[slot] = output.ctypes.data
+        frame[kernel.ROWS] = self._lines.ctypes.data
         for slot, texts in self._texts.items():
             frame[slot] = texts.address
         if isinstance(log_format, Delimited):
@@ -270,11 +251,11 @@ class CompiledParser:
         return ROLES[field.role] if field.role else kernel.IGNORED
 
     def _piece(self, block: memoryview, count: int) -> ParsedBlock:
-        starts = np.append(self._outputs[kernel.STARTS][:count], np.int32(len(block)))
-        found = {slot: output[:count] for slot, output in self._outputs.items()}
+        found = self._lines[:count]
+        starts = np.append(found["starts"], np.int32(len(block)))
         reasons = np.full(count, ACCEPTED, np.int64)
-        times = found[kernel.TIMES]
-        at = undecided = np.flatnonzero(found[kernel.CODES])
+        times = found["times"]
+        at = undecided = np.flatnonzero(found["codes"])
         slow = NO_ROWS
         if len(undecided):
             parsed = self.plain(lines_of(block, starts).take(pa.array(undecided)))
@@ -290,7 +271,7 @@ class CompiledParser:
 
     def _rows(
         self,
-        found: dict[int, Numbers],
+        found: Numbers,
         at: Numbers,
         slow: pa.Table,
         has_row: Booleans,
@@ -298,22 +279,22 @@ class CompiledParser:
         """Return the rows of `requests` of the lines that have one.
 
         Args:
-            found: The kernel's outputs, which are written over.
+            found: What the kernel found, of type kernel.LINE; it is written over.
             at: The lines that the plain parser took apart and accepted.
             slow: Their rows.
             has_row: Which lines have a row.
         """
-        paths, path_values = self._paths(found[kernel.PATHS], at, slow["path"].combine_chunks())
-        hosts, host_values = self._applications(found[kernel.HOSTS], at, slow["application"].combine_chunks())
-        classes = self._classes(paths, path_values, found[kernel.AGENTS])
+        paths, path_values = self._paths(found["paths"], at, slow["path"].combine_chunks())
+        hosts, host_values = self._applications(found["hosts"], at, slow["application"].combine_chunks())
+        classes = self._classes(paths, path_values, found["agents"])
         if len(at):
-            found[kernel.STATUSES][at] = slow["status"]
-            found[kernel.METHODS_][at] = _numbers(slow["method"], METHODS)
+            found["statuses"][at] = slow["status"]
+            found["methods"][at] = _numbers(slow["method"], METHODS)
             classes[at] = _numbers(slow["traffic_class"], TRAFFIC_CLASSES)
-            found[kernel.SIZES][at] = pc.fill_null(slow["response_bytes"], -1)
-            found[kernel.DURATIONS][at] = pc.fill_null(slow["duration_seconds"], np.nan)
-            found[kernel.UPSTREAM][at] = pc.fill_null(slow["upstream_status"], -1)
-            found[kernel.RETRIED][at] = pc.fill_null(slow["retried"].cast(pa.int8()), -1)
+            found["sizes"][at] = pc.fill_null(slow["response_bytes"], -1)
+            found["durations"][at] = pc.fill_null(slow["duration_seconds"], np.nan)
+            found["upstream"][at] = pc.fill_null(slow["upstream_status"], -1)
+            found["retried"][at] = pc.fill_null(slow["retried"].cast(pa.int8()), -1)
         if has_row.all():
 
             def chosen(values: Numbers) -> Numbers:
@@ -324,27 +305,27 @@ class CompiledParser:
             def chosen(values: Numbers) -> Numbers:
                 return values[has_row]
 
-        sizes = chosen(found[kernel.SIZES])
+        sizes = chosen(found["sizes"])
         rows = len(sizes)
 
-        def optional(slot: int, kind: pa.DataType, *roles: Role) -> pa.Array:
+        def optional(name: str, kind: pa.DataType, *roles: Role) -> pa.Array:
             if not self._format.has(*roles):
                 return pa.nulls(rows, kind)
-            values = chosen(found[slot])
+            values = chosen(found[name])
             return _nullable(values, np.isnan(values) if kind == pa.float64() else values < 0).cast(kind)
 
         return pa.table(
             [
-                pa.array(chosen(found[kernel.TIMES])).view(pa.timestamp("us")),
+                pa.array(chosen(found["times"])).view(pa.timestamp("us")),
                 _encoded(chosen(hosts), host_values),
                 _encoded(np.zeros(rows, np.int32), [self._classifier.vantage]),
-                _encoded(chosen(found[kernel.METHODS_]), METHODS),
+                _encoded(chosen(found["methods"]), METHODS),
                 _encoded(chosen(paths), path_values),
-                pa.array(chosen(found[kernel.STATUSES])),
+                pa.array(chosen(found["statuses"])),
                 _nullable(sizes, sizes < 0),
-                optional(kernel.DURATIONS, pa.float64(), Role.DURATION),
-                optional(kernel.UPSTREAM, pa.int16(), Role.UPSTREAM_STATUS),
-                optional(kernel.RETRIED, pa.bool_(), Role.UPSTREAM_STATUS, Role.UPSTREAMS),
+                optional("durations", pa.float64(), Role.DURATION),
+                optional("upstream", pa.int16(), Role.UPSTREAM_STATUS),
+                optional("retried", pa.bool_(), Role.UPSTREAM_STATUS, Role.UPSTREAMS),
                 _encoded(chosen(classes), TRAFFIC_CLASSES),
             ],
             schema=SCHEMA,
@@ -401,7 +382,8 @@ def _nullable(values: Numbers, is_null: Numbers) -> pa.Array:
 
 def _encoded(numbers: Numbers, values: pa.StringArray | tuple[str, ...] | list[str]) -> pa.Array:
     """Return texts by their place among the values, NULL for NO_ID."""
-    return pa.DictionaryArray.from_arrays(_nullable(numbers, numbers < 0), pa.array(values, pa.string()))
+    indices = _nullable(numbers.astype(np.int32, copy=False), numbers < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
 
 
 def compile_all() -> None:

@@ -83,12 +83,14 @@ class Format:
     Attributes:
         zero_status: Whether 000 is a status: the client left before there was one.
         timezone: Name of the IANA time zone of times that are written without an offset.
+        separator: The character between fields, a date and its time of day among them, if it is always the same.
     """
 
     name: str
     fields: tuple[Field, ...]
     zero_status: bool = False
     timezone: str | None = None
+    separator: str = ""
 
     def has(self, *roles: Role) -> bool:
         """Tell whether a field has one of these roles."""
@@ -122,22 +124,19 @@ class Delimited(Format):
         """
         parts = [re.escape(self.literals[0])]
         for number, field in enumerate(self.fields):
-            before, after = self.literals[number : number + 2]
-            body = _field_pattern(field.kind, (after or (before if field.kind is Kind.PLAIN else ""))[:1])
+            after = self.literals[number + 1]
+            body = _field_pattern(field.kind, self.separator or after[:1])
             parts += [f"(?P<f{number}>{body})" if field.role else f"(?:{body})", re.escape(after)]
         parts.append(r"(?: [^\r\n]*)?" if self.extra else "")
         return f"(?s)^{''.join(parts)}\\r?\\n?$"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Headed(Format):
     """Fields in the order that the last `#Fields:` line before them gives; `fields` is what we know the names of.
 
-    Attributes:
-        separator: The character between fields; that between the names may be any white space.
+    The separator is that between fields; between the names may be any white space.
     """
-
-    separator: str
 
     def with_header(self, names: Sequence[str]) -> Delimited:
         """Return the format of the lines that follow a `#Fields:` line with these names."""
@@ -151,6 +150,7 @@ class Headed(Format):
             _one_a_role(fields, lambda field: order.get(field.name, len(order))),
             self.zero_status,
             self.timezone,
+            self.separator,
             literals=("", *[self.separator] * (len(names) - 1), "")[: len(names) + 1],
         )
 

@@ -35,21 +35,39 @@ UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
 # field is written, the byte that ends it, what it is read for, and the decimal places of its unit
 LITERAL_BYTES, LITERAL_MASK, LITERAL, KIND, END, LAST, ROLE, SCALE, ROW = range(9)
 
-# The frame: what the kernel is given and keeps, one 64-bit number each; first the addresses of the outputs
-# (of each line, unless said otherwise)
-STARTS, CODES, TIMES, STATUSES, SIZES, DURATIONS, UPSTREAM, RETRIED, METHODS_, PATHS, HOSTS, AGENTS = range(12)
-LINES = 12  # how many lines there are room for
-PROGRAM, FIELDS, TAIL, EXTRA = 13, 14, 15, 16
-METHOD_TABLE, METHOD_COUNT = 17, 18  # rows of three: length, mask, bytes
-ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 19, 20, 21
-PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 22, 23, 24  # addresses of interning tables
-LAST_TIME, LAST_MICROSECONDS = 25, 30  # the text of the line before (32 bytes), and what it meant
-LAST_DATE, LAST_DAY = 31, 33
-DATE_AT, MANTISSA, PLACES, IS_NULL = 34, 35, 36, 37
+# What is found out of a line: a row of 64 bytes, so that a line is one cache line; the last two are of no use outside
+TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS = 0, 8, 16, 24, 28, 32, 36
+METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES, DATE_AT, MANTISSA = 40, 42, 44, 46, 47, 48, 56
+LINE = np.dtype(
+    {
+        "names": [
+            *("times", "sizes", "durations", "starts", "paths", "hosts", "agents"),
+            *("methods", "statuses", "upstream", "retried", "codes"),
+        ],
+        "formats": ["i8", "i8", "f8", "i4", "i4", "i4", "i4", "i2", "i2", "i2", "i1", "i1"],
+        "offsets": [
+            *(TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS),
+            *(METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES),
+        ],
+        "itemsize": 64,
+    }
+)
+NOT_A_NUMBER = 0x7FF8000000000000
+NONE_YET, UNKNOWN = -1, -2  # of a line's durations
+
+# The frame: what the kernel is given and keeps, one 64-bit number each
+ROWS, LINES = 0, 1  # the address of the lines' rows, and for how many there is room
+PROGRAM, FIELDS, EXTRA = 2, 3, 4
+METHOD_TABLE, METHOD_COUNT = 5, 6  # rows of two: the method and its size, and its number
+ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 7, 8, 9
+PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 10, 11, 12  # addresses of interning tables
+LAST_TIME, LAST_MICROSECONDS = 13, 17  # the text of the line before (32 bytes), and what it meant
+LAST_DATE, LAST_DAY = 18, 20
+PLACES = 21  # decimal places of the line's durations
 # For lines of keys and values: the keys, as many rows as FIELDS; where in the line their values are; the keys of
 # the line before, as the same ones are expected; and which field is a time that stands before the keys
-KEYS, FOUND, EXPECTED, PREFIX = 38, 39, 40, 41
-FRAME = 42
+KEYS, FOUND, EXPECTED, PREFIX = 22, 23, 24, 25
+FRAME = 26
 
 # A key's row: its text's address and size, what its value is read for, and the decimal places of its unit
 KEY_AT, KEY_BYTES, KEY_ROLE, KEY_SCALE, KEY_ROW = range(5)
@@ -60,9 +78,10 @@ TEXT, NUMBER, NULL, OTHER = range(4)
 EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 64
 LONGEST_EXPECTED = 56
 
-# An interning table: addresses of its slots and of what each entry is, the slots' number less one, the entries'
-# number, and room for texts that are not in the block
-SLOTS, MASK, HASHES, TEXT_STARTS, TEXT_BYTES, DIRTY, COUNT, ARENA, ARENA_END, TABLE = range(10)
+# An interning table: the addresses of its slots and entries, the slots' number less one, the entries' number, and
+# room for texts that are not in the block. A slot has the upper half of the hash and the entry's number from 1; an
+# entry has its text's address, and its size, negative if it is a path that has to be cleaned
+SLOTS, MASK, ENTRIES, COUNT, ARENA, ARENA_END, TABLE = range(7)
 
 ACCEPTED_CODE, UNDECIDED = 0, 1
 
@@ -576,30 +595,30 @@ def hash_of(at, size):
 @compiled
 def slot_of(table, value, at, size):
     """Return the address of the slot that a text has in a table of texts, or would have."""
-    slots, mask, hashes = load64(table + 8 * SLOTS), load64(table + 8 * MASK), load64(table + 8 * HASHES)
-    starts, sizes = load64(table + 8 * TEXT_STARTS), load64(table + 8 * TEXT_BYTES)
+    slots, mask, entries = load64(table), load64(table + 8 * MASK), load64(table + 8 * ENTRIES)
     slot = value & mask
     while True:
-        entry = load32(slots + 4 * slot) - 1
-        if entry < 0 or (
-            load64(hashes + 8 * entry) == value
-            and load64(sizes + 8 * entry) == size
-            and same_text(load64(starts + 8 * entry), at, size)
-        ):
-            return slots + 4 * slot
+        place = slots + 8 * slot
+        entry = load32(place)
+        if entry == 0:
+            return place
+        if load32(place + 4) == (value >> 32) & 0xFFFFFFFF:
+            text = entries + 16 * (entry - 1)
+            if abs(load64(text + 8)) == size and same_text(load64(text), at, size):
+                return place
         slot = (slot + 1) & mask
 
 
 @compiled
-def add_text(table, slot, value, at, size, is_dirty):
+def add_text(table, slot, value, at, size):
     """Put a text into its free slot, and return its number."""
     entry = load64(table + 8 * COUNT)
     store64(table + 8 * COUNT, entry + 1)
     store32(slot, entry + 1)
-    store64(load64(table + 8 * HASHES) + 8 * entry, value)
-    store64(load64(table + 8 * TEXT_STARTS) + 8 * entry, at)
-    store64(load64(table + 8 * TEXT_BYTES) + 8 * entry, size)
-    store8(load64(table + 8 * DIRTY) + entry, is_dirty)
+    store32(slot + 4, value >> 32)
+    text = load64(table + 8 * ENTRIES) + 16 * entry
+    store64(text, at)
+    store64(text + 8, size)
     return entry
 
 
@@ -609,7 +628,7 @@ def intern(table, at, size):
     value = hash_of(at, size)
     slot = slot_of(table, value, at, size)
     entry = load32(slot) - 1
-    return entry if entry >= 0 else add_text(table, slot, value, at, size, 0)
+    return entry if entry >= 0 else add_text(table, slot, value, at, size)
 
 
 @compiled
@@ -623,15 +642,18 @@ def intern_path(table, at, size):
     out = load64(table + 8 * ARENA)
     # masking a segment makes it at most seven bytes long, and there may be one every other byte
     masked = mask_path(at, size, out) if out + 4 * size + PADDING <= load64(table + 8 * ARENA_END) else -1
-    if masked < 0 or (masked == size and same_text(at, out, size)):
-        return add_text(table, slot, value, at, size, masked < 0)
-    value = hash_of(out, masked)
-    slot = slot_of(table, value, out, masked)
-    entry = load32(slot) - 1
-    if entry >= 0:
+    if masked < 0:
+        entry = add_text(table, slot, value, at, size)
+        store64(load64(table + 8 * ENTRIES) + 16 * entry + 8, -size)
         return entry
-    store64(table + 8 * ARENA, out + masked)
-    return add_text(table, slot, value, out, masked, 0)
+    if masked != size or not same_text(at, out, size):
+        value = hash_of(out, masked)
+        slot = slot_of(table, value, out, masked)
+        entry = load32(slot) - 1
+        if entry >= 0:
+            return entry
+    store64(table + 8 * ARENA, out + masked)  # texts that lie together are found faster than all over the block
+    return add_text(table, slot, value, out, masked)
 
 
 @compiled
@@ -661,7 +683,7 @@ def take_target(frame, line, at, end):
                 if load8(p) == 64:
                     return False
             number = intern(load64(frame + 8 * HOST_TEXTS), begin, path - begin)
-            store32(load64(frame + 8 * HOSTS) + 4 * line, number)
+            store32(line + HOSTS, number)
     cut = path
     mask = cuts(cut)
     while mask == 0 and cut < end:
@@ -671,7 +693,7 @@ def take_target(frame, line, at, end):
         cut += first_set(mask)
     cut = min(cut, end)
     number = intern_path(load64(frame + 8 * PATH_TEXTS), path, cut - path)
-    store32(load64(frame + 8 * PATHS) + 4 * line, number)
+    store32(line + PATHS, number)
     return True
 
 
@@ -680,11 +702,11 @@ def take_method(frame, line, at, size):
     """Take a method; False if it isn't a usual one."""
     if size > 7:
         return False
-    word = load64(at) & ((1 << (8 * size)) - 1)
+    word = (load64(at) & ((1 << (8 * size)) - 1)) | size << 56  # a NUL after it makes it another
     row = load64(frame + 8 * METHOD_TABLE)
     for n in range(load64(frame + 8 * METHOD_COUNT)):
         if load64(row) == word:
-            store32(load64(frame + 8 * METHODS_) + 4 * line, load64(row + 8))
+            store16(line + METHOD_NUMBERS, load64(row + 8))
             return True
         row += 16
     return False
@@ -725,14 +747,14 @@ def take_request(frame, line, at, end):
 
 
 @compiled
-def take_duration(frame, at, end, scale):
+def take_duration(frame, line, at, end, scale):
     """Add a duration to the line's; False if it isn't proven what it is."""
     size = end - at
     if size == 0 or (size == 1 and load8(at) == 45):
-        store64(frame + 8 * IS_NULL, 1)
+        store64(line + MANTISSA, UNKNOWN)
         return True
     if load8(at) == 45:
-        store64(frame + 8 * IS_NULL, 1)
+        store64(line + MANTISSA, UNKNOWN)
         return size == 2 and load8(at + 1) == 49
     mantissa, places, p = 0, 0, at
     while p < end and 48 <= load8(p) <= 57:
@@ -762,8 +784,10 @@ def take_duration(frame, at, end, scale):
     elif p != end:
         return False
     places += scale
-    total, of_total = load64(frame + 8 * MANTISSA), load64(frame + 8 * PLACES)
-    if total < 0:
+    total, of_total = load64(line + MANTISSA), load64(frame + 8 * PLACES)
+    if total == UNKNOWN:
+        return True
+    if total == NONE_YET:
         total, of_total = 0, places
     while of_total < places:
         total *= 10
@@ -777,7 +801,7 @@ def take_duration(frame, at, end, scale):
             return False
     if mantissa + total >= 1_000_000_000_000_000:
         return False
-    store64(frame + 8 * MANTISSA, total + mantissa)
+    store64(line + MANTISSA, total + mantissa)
     store64(frame + 8 * PLACES, places)
     return True
 
@@ -795,7 +819,7 @@ def take_upstream_status(frame, line, at, end):
         value = hundreds * 100 + rest
     else:
         return False
-    store16(load64(frame + 8 * UPSTREAM) + 2 * line, value)
+    store16(line + UPSTREAM, value)
     return True
 
 
@@ -813,12 +837,12 @@ def take(frame, line, role, scale, at, end):
     """Take what a field holds; False if it isn't proven what it means."""
     if role == TIME:
         if end - at == 26 and (same_bytes(at, frame + 8 * LAST_TIME) & 0x3FFFFFF) == 0x3FFFFFF:
-            store64(load64(frame + 8 * TIMES) + 8 * line, load64(frame + 8 * LAST_MICROSECONDS))
+            store64(line + TIMES, load64(frame + 8 * LAST_MICROSECONDS))
             return True
         value = any_time(frame, at, end)
         if value == NO_TIME:
             return False
-        store64(load64(frame + 8 * TIMES) + 8 * line, value)
+        store64(line + TIMES, value)
         if end - at == 26:
             for n in range(0, 32, 8):
                 store64(frame + 8 * LAST_TIME + n, load64(at + n))
@@ -831,7 +855,7 @@ def take(frame, line, role, scale, at, end):
         if rest < 0 or hundreds < 1 or hundreds > 5:
             if hundreds != 0 or rest != 0 or not load64(frame + 8 * ZERO_STATUS):
                 return False
-        store16(load64(frame + 8 * STATUSES) + 2 * line, hundreds * 100 + rest)
+        store16(line + STATUSES, hundreds * 100 + rest)
         return True
     if role == RESPONSE_BYTES:
         size = end - at
@@ -844,7 +868,7 @@ def take(frame, line, role, scale, at, end):
                 if digit < 0 or digit > 9:
                     return False
                 value = value * 10 + digit
-        store64(load64(frame + 8 * SIZES) + 8 * line, value)
+        store64(line + SIZES, value)
         return True
     if role == REQUEST:
         return take_request(frame, line, at, end)
@@ -856,64 +880,57 @@ def take(frame, line, role, scale, at, end):
         return (end - at == 1 and load8(at) == 45) or take_method(frame, line, at, end - at)
     if role == USER_AGENT:
         number = intern(load64(frame + 8 * AGENT_TEXTS), at, end - at)
-        store32(load64(frame + 8 * AGENTS) + 4 * line, number)
+        store32(line + AGENTS, number)
         return True
     if role == HOST:
         number = intern(load64(frame + 8 * HOST_TEXTS), at, end - at)
-        store32(load64(frame + 8 * HOSTS) + 4 * line, number)
+        store32(line + HOSTS, number)
         return True
     if role == DURATION:
-        return take_duration(frame, at, end, scale)
+        return take_duration(frame, line, at, end, scale)
     if role == UPSTREAM_STATUS:
-        store8(load64(frame + 8 * RETRIED) + line, 0)
+        store8(line + RETRIED, 0)
         return take_upstream_status(frame, line, at, end)
     if role == UPSTREAMS:
-        store8(load64(frame + 8 * RETRIED) + line, 0)
+        store8(line + RETRIED, 0)
         return is_single(at, end)
     if role == DATE:
-        store64(frame + 8 * DATE_AT, at)
+        store64(line + DATE_AT, at)
         return end - at == 10
     if role == CLOCK:
-        day = load64(frame + 8 * DATE_AT)
+        day = load64(line + DATE_AT)
         if day == 0:
             return False
         value = iso_time(frame, iso_day(frame, day), at, end, True)
-        store64(load64(frame + 8 * TIMES) + 8 * line, value)
+        store64(line + TIMES, value)
         return value != NO_TIME
     return True
 
 
 @compiled
-def begin_line(frame, line, at):
-    """Set what a line is before anything is known of it."""
-    store32(load64(frame + 8 * STARTS) + 4 * line, at)
-    store64(load64(frame + 8 * TIMES) + 8 * line, NO_TIME)
-    store16(load64(frame + 8 * STATUSES) + 2 * line, -1)
-    store64(load64(frame + 8 * SIZES) + 8 * line, -1)
-    store_float(load64(frame + 8 * DURATIONS) + 8 * line, np.nan)
-    store16(load64(frame + 8 * UPSTREAM) + 2 * line, -1)
-    store8(load64(frame + 8 * RETRIED) + line, -1)
-    store32(load64(frame + 8 * METHODS_) + 4 * line, NO_ID)
-    store32(load64(frame + 8 * PATHS) + 4 * line, NO_ID)
-    store32(load64(frame + 8 * HOSTS) + 4 * line, NO_ID)
-    store32(load64(frame + 8 * AGENTS) + 4 * line, NO_ID)
-    store64(frame + 8 * DATE_AT, 0)
-    store64(frame + 8 * MANTISSA, -1)
-    store64(frame + 8 * IS_NULL, 0)
+def begin_line(line, at):
+    """Set what a line is before anything is known of it; `at` is where in the block it begins."""
+    store64(line + TIMES, NO_TIME)
+    store64(line + SIZES, -1)
+    store64(line + DURATIONS, NOT_A_NUMBER)
+    store32(line + STARTS, at)
+    store32(line + PATHS, -1)
+    store64(line + HOSTS, -1)  # and of agents
+    store64(line + METHOD_NUMBERS, -1)  # and of statuses, upstream, retried and codes
+    store64(line + DATE_AT, 0)
+    store64(line + MANTISSA, NONE_YET)
 
 
 @compiled
 def is_whole(frame, line):
     """Tell whether a line had all that a request needs, and set its duration."""
-    mantissa, places = load64(frame + 8 * MANTISSA), load64(frame + 8 * PLACES)
-    if mantissa >= 0 and not load64(frame + 8 * IS_NULL):
+    mantissa, places = load64(line + MANTISSA), load64(frame + 8 * PLACES)
+    if mantissa >= 0:
         power = 1
         for _ in range(places):
             power *= 10
-        store_float(load64(frame + 8 * DURATIONS) + 8 * line, mantissa / power)
-    return load64(load64(frame + 8 * TIMES) + 8 * line) != NO_TIME and (
-        load16(load64(frame + 8 * STATUSES) + 2 * line) != 0xFFFF
-    )
+        store_float(line + DURATIONS, mantissa / power)
+    return load64(line + TIMES) != NO_TIME and load16(line + STATUSES) != 0xFFFF
 
 
 @compiled
@@ -982,11 +999,12 @@ def delimited(frame, at, stop):
     Returns:
         The address of the first line that there was no room for, or `stop`; the number of lines is in the frame.
     """
-    room = load64(frame + 8 * LINES)
+    line = load64(frame + 8 * ROWS)
+    room = line + 64 * load64(frame + 8 * LINES)
     program, fields = load64(frame + 8 * PROGRAM), load64(frame + 8 * FIELDS)
-    block, line = at, 0
+    block, first = at, line
     while at < stop and line < room:
-        begin_line(frame, line, at - block)
+        begin_line(line, at - block)
         p = at
         proven = True
         row = program
@@ -1027,10 +1045,10 @@ def delimited(frame, at, stop):
             proven = proven and load8(p) == 10 and is_whole(frame, line) and p + 1 - at <= MAX_LINE_BYTES
         if not proven:
             p = line_end(at)
-        store8(load64(frame + 8 * CODES) + line, ACCEPTED_CODE if proven else UNDECIDED)
+        store8(line + CODES, ACCEPTED_CODE if proven else UNDECIDED)
         at = min(p + 1, stop)
-        line += 1
-    store64(frame + 8 * LINES, line)
+        line += 64
+    store64(frame + 8 * LINES, (line - first) // 64)
     return at
 
 
@@ -1082,9 +1100,9 @@ def take_values(frame, line):
         at, end = load64(value), load64(value + 8 * VALUE_END)
         if at == 0 or kind == NULL:
             if role == DURATION:
-                store64(frame + 8 * IS_NULL, 1)
+                store64(line + MANTISSA, UNKNOWN)
             if role == UPSTREAM_STATUS or role == UPSTREAMS:
-                store8(load64(frame + 8 * RETRIED) + line, 0)
+                store8(line + RETRIED, 0)
             continue
         if (role == METHOD or role == TARGET) and has_request:
             continue
@@ -1358,11 +1376,12 @@ def logfmt_pairs(frame, at):
 @compiled
 def keyed(frame, at, stop, is_json):
     """Take lines apart that have keys with their values, likewise."""
-    room = load64(frame + 8 * LINES)
+    line = load64(frame + 8 * ROWS)
+    room = line + 64 * load64(frame + 8 * LINES)
     found, count = load64(frame + 8 * FOUND), load64(frame + 8 * FIELDS)
-    block, line = at, 0
+    block, first = at, line
     while at < stop and line < room:
-        begin_line(frame, line, at - block)
+        begin_line(line, at - block)
         for n in range(count):
             store64(found + 8 * VALUE_ROW * n, 0)
         p = json_object(frame, at) if is_json else logfmt_pairs(frame, at)
@@ -1373,25 +1392,27 @@ def keyed(frame, at, stop, is_json):
             proven = load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES and take_values(frame, line)
         if not proven:
             p = line_end(at)
-        store8(load64(frame + 8 * CODES) + line, ACCEPTED_CODE if proven else UNDECIDED)
+        store8(line + CODES, ACCEPTED_CODE if proven else UNDECIDED)
         at = min(p + 1, stop)
-        line += 1
-    store64(frame + 8 * LINES, line)
+        line += 64
+    store64(frame + 8 * LINES, (line - first) // 64)
     return at
 
 
 @compiled
-def gather(starts, sizes, offsets, texts, count):
-    """Copy texts to one place after another, and write where each begins; return how many bytes they are."""
+def gather(entries, numbers, count, offsets, texts):
+    """Copy the texts of entries (all up to `count`, or those that `numbers` has) to one place after another.
+
+    Where each begins is written to `offsets`, and in the end how many bytes they are.
+    """
     size = 0
     for n in range(count):
         store32(offsets + 4 * n, size)
-        begin, end = load64(starts + 8 * n), load64(sizes + 8 * n)
-        for p in range(0, end, 8):  # up to seven bytes more, which the next text writes over
-            store64(texts + size + p, load64(begin + p))
-        size += end
+        entry = entries + 16 * (load64(numbers + 8 * n) if numbers else n)
+        length = abs(load64(entry + 8))
+        copy(load64(entry), length, texts + size)  # and more, which the next text is written over
+        size += length
     store32(offsets + 4 * count, size)
-    return size
 
 
 @compiled

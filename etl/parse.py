@@ -433,11 +433,7 @@ def _shown_time(log_format: Format) -> str:
     kind = next((field.kind for field in log_format.fields if field.role is Role.TIME), None)
     if kind is Kind.BRACKETED:
         return timestamps.IN_BRACKETS
-    if isinstance(log_format, Headed):
-        return timestamps.date_and_clock(log_format.separator)
-    if isinstance(log_format, Delimited) and kind is Kind.PLAIN:
-        return timestamps.date_and_clock(log_format.literals[1])
-    return timestamps.ANYWHERE
+    return timestamps.date_and_clock(log_format.separator) if log_format.separator else timestamps.ANYWHERE
 
 
 def _column(fields: pa.StructArray, name: str) -> pa.BinaryArray:

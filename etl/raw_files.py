@@ -24,7 +24,7 @@ from lake.errors import ConfigError, InputError
 from lake.provenance import Input
 from lake.store import S3_SCHEME
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 16 << 20
 PADDING = 256  # so that a vector of bytes can be read at any byte of a block
 LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"

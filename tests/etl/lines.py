@@ -75,7 +75,19 @@ ENDINGS = (
     *(b"?m=alice@example.com", b"/"),
 )
 METHODS = (b"GET",) * 8 + (b"POST", b"HEAD", b"PROPFIND", b"VERSION-CONTROL", b"CONNECT", b"OPTIONS", b"PRI")
-ODD_METHODS = (b"BREW", b"get", b"", b"-", b"GET-", b"G\xc3\x89T", b"GET GET", b"\x16\x03\x01", b"--", b"G3T")
+ODD_METHODS = (
+    b"BREW",
+    b"get",
+    b"",
+    b"-",
+    b"GET-",
+    b"GET\0",
+    b"G\xc3\x89T",
+    b"GET GET",
+    b"\x16\x03\x01",
+    b"--",
+    b"G3T",
+)
 PROTOCOLS = (b" HTTP/1.1",) * 6 + (b" HTTP/2", b" HTTP/1.0", b" HTTP/2.0", b" HTTP/3")
 ODD_PROTOCOLS = (
     *(b"", b" HTTP/11", b" HTTP/1.", b" http/1.1", b" HTTP/1.1 ", b" HTTP/1.1 HTTP/1.1", b"HTTP/1.1", b" "),

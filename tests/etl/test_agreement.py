@@ -165,6 +165,16 @@ WANTED = (
         },
     ),
     ("logfmt", b'ts=1789646400 code=200 size=""', "bytes"),
+    # What once was judged otherwise by one of them
+    ("combined", COMBINED.replace(b"/a", b"https://a*") % (b"200", b"5"), {"method": "GET", "path": None}),
+    ("combined", COMBINED.replace(b"GET", b"GET\0") % (b"200", b"5"), {"method": None, "path": None}),
+    ("iis", b"#Fields: cs-method\n2026-09-17 12:00:00 x", "shape"),
+    ("w3c", b"#Fields: date time sc-status\n2026-09-17 12:00:00 200", {"traffic_class": "user"}),
+    (
+        "json_apart",
+        b'{"date": "2026-09-17", "clock": "12:00:00", "us": 333593406.1, "status": 200}',
+        {"duration_seconds": 333.5934061},
+    ),
 )
 
 by_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)

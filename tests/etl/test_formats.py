@@ -163,6 +163,14 @@ def test_an_empty_header_leaves_no_line(each: Headed) -> None:
     assert not re.fullmatch(each.with_header([]).pattern, "200\n")
 
 
+@pytest.mark.parametrize("each", HEADED, ids=lambda each: each.name)
+def test_a_field_of_a_line_with_a_header_never_holds_the_separator(each: Headed) -> None:
+    """Also if there is only one."""
+    pattern = each.with_header(["cs-uri"]).pattern
+    assert re.fullmatch(pattern, '/["a"]\n')
+    assert not re.fullmatch(pattern, f"/a{each.separator}/b\n")
+
+
 def test_durations_know_their_unit() -> None:
     """IIS and Heroku write milliseconds, all others seconds."""
     scales = {(each.name, f.scale) for each in FORMATS.values() for f in each.fields if f.role is Role.DURATION}

@@ -1,0 +1,194 @@
+"""What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl import guess
+from etl.blocks import BlockParser
+from etl.formats import FORMATS
+from etl.guess import Settings
+from etl.parse import ACCEPTED, AUTHORITY, NO_APPLICATION
+from etl.raw_files import PADDING, RawFile, RawReader
+from etl.sources import FIELD, SECTION, Source, read_sources
+from lake.config import Config
+from lake.errors import ConfigError, InputError
+
+FIRST_LINES = 1000
+IIS = b"#Software: Microsoft Internet Information Services"
+ENOUGH, CLOSE = 0.5, 0.9
+MINOR = ("bytes", "duration", "upstream")
+"""Reasons of rejects whose shape, time and status are those of the format."""
+PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
+"""What a source has to say, while only its format matters."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source makes of lines.
+
+    Attributes:
+        settings: What was declared of the source; nothing for one of luigi.cfg.
+        rows: Its rows of `requests`.
+        rejects: Its rows of `rejects`.
+        without_offset: How many are rejects for nothing but a time without an offset.
+        recognised: How many lines have the format's shape, with a time, in whichever time zone, and a status.
+        columns: How many columns of `requests` the lines fill.
+    """
+
+    source: Source
+    settings: Settings
+    rows: pa.Table
+    rejects: pa.Table
+    without_offset: int
+    recognised: int
+    columns: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines are a request or a reject."""
+        return len(self.rows) + len(self.rejects)
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether more than the format's name is declared of how lines are written."""
+        return len(self.settings) > 1
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no more lines are rejects than a day may have."""
+        return len(self.rejects) <= self.source.max_reject_rate * self.lines
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may be the log's format: at least half of the lines are recognised."""
+        return self.recognised >= ENOUGH * self.lines
+
+
+def first_lines(path: str) -> bytes:
+    """Return the first 1,000 lines of a raw file, plain or gzip, or those in its first block.
+
+    Raises:
+        ConfigError: It can't be read, or is empty.
+    """
+    try:
+        block = bytes(next(RawReader(RawFile(path, str(Path(path).absolute()), None)).blocks(), b""))
+    except InputError as error:
+        raise ConfigError(str(error)) from error
+    if not block:
+        raise ConfigError(f"{path} is empty: there is no line to tell a format by.")
+    return b"\n".join(block.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+
+
+def read(head: bytes, source: Source, settings: Settings | None = None) -> Reading:
+    """Return what a source makes of the first lines of a file."""
+    rows, rejects = _parsed(head, source)
+    rows_in_zone, rejects_in_zone = _parsed(head, _in_some_zone(source))
+    minor, without_time = pc.is_in(rejects_in_zone["reason"], pa.array(MINOR)), pc.equal(rejects["reason"], "time")
+    return Reading(
+        source,
+        settings or {},
+        rows,
+        rejects,
+        without_offset=_count(without_time) - _count(pc.equal(rejects_in_zone["reason"], "time")),
+        recognised=len(rows_in_zone) + _count(minor),
+        columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
+    )
+
+
+def identify(head: bytes) -> list[Reading]:
+    """Return what each declaration that may be meant makes of the first lines of a file, the best first.
+
+    The best is the one that recognises most lines; of several, the one that fills most columns.
+    """
+    lines = head.split(b"\n")
+    names = sorted(FORMATS, key=lambda name: IIS not in head or name != "iis")
+    declared = ({"format": name} for name in names)
+    found = []
+    for settings in (*declared, *guess.trailing(lines), *guess.fields(lines)):
+        with suppress(ConfigError):  # the guess is no source
+            found.append(read(head, declare(settings), settings))
+    return sorted(found, key=lambda each: (-each.recognised, -each.columns))
+
+
+def runner_up(readings: Sequence[Reading]) -> Reading | None:
+    """Return the next best reading by another format, None if it is not close."""
+    best, *others = readings
+    second = next(
+        each for each in others if not each.is_guess and each.settings["format"] != best.settings["format"]
+    )
+    return second if second.fits and second.recognised >= CLOSE * best.recognised else None
+
+
+def section(found: Reading, head: bytes, path: str) -> list[str]:
+    """Return the lines of a section of luigi.cfg that reads such files; what is a guess says so.
+
+    Args:
+        found: The best reading.
+        head: The first lines.
+        path: The file's name, as `files` may have it.
+    """
+    settings, name = found.settings, guess.name(path)
+    vantage = guess.VANTAGES.get(settings["format"], "origin")
+    lines = [f"[{SECTION}{name}]", f"format = {settings['format']}"]
+    if "trailing" in settings:
+        lines += ["# a guess by what the values look like: compare the server's log_format"]
+        lines += [f"trailing = {settings['trailing']}"]
+    if "fields" in settings:
+        lines += ["# a guess by the names of the keys; for a duration in milliseconds write duration_ms"]
+        lines += ["fields =", *(f"    {pair}" for pair in settings["fields"].split("\n")[1:])]
+    if found.without_offset:
+        lines += ["# times have no offset: say where the server's clock is", "# timezone = Europe/Berlin"]
+    times = found.rows["ts"].to_pylist()
+    lines += [f"{key} = {value}" for key, value in guess.files(path, times).items()]
+    lines += [f"application = {_application(found, head) or name}"]
+    lines += ["# a guess; or edge, load_balancer, origin, application", f"vantage = {vantage}"]
+    return lines
+
+
+def declare(settings: Settings) -> Source:
+    """Return the source that a section of luigi.cfg would declare.
+
+    Raises:
+        ConfigError: It would be none.
+    """
+    section = PLACEHOLDER | dict(settings)
+    (source,) = read_sources(Config(Path("luigi.cfg"), {"lake": {"root": "lake"}, f"{SECTION}log": section}))
+    return source
+
+
+def _application(found: Reading, head: bytes) -> str | None:
+    """Return the field that names the host of most requests, None if there is none."""
+    share: dict[str, float] = {}
+    for host in (*found.source.format.hosts, AUTHORITY):
+        application = f"{FIELD}{host}"
+        with suppress(ConfigError):  # a format that has no authority
+            source = _in_some_zone(declare({**found.settings, "application": application}))
+            rows, _ = _parsed(head, source)
+            share[application] = _count(pc.not_equal(rows["application"], NO_APPLICATION)) / max(len(rows), 1)
+    best = max(share, key=lambda each: share[each], default="")
+    return best if share.get(best, 0) >= ENOUGH else None
+
+
+def _in_some_zone(source: Source) -> Source:
+    """Return a source that also reads times without an offset."""
+    return replace(source, format=replace(source.format, timezone=source.format.timezone or "UTC"))
+
+
+def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
+    """Return lines as rows of `requests` and of `rejects`."""
+    block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
+    rows, rejects, number = [], [], 1
+    for parsed in BlockParser(source.format, source.classifier, compiled=False).parse(block):
+        rows.append(parsed.requests(parsed.reasons == ACCEPTED))
+        rejects.append(parsed.rejects(parsed.reasons >= 0, source.files.text, number))
+        number += len(parsed)
+    return pa.concat_tables(rows), pa.concat_tables(rejects)
+
+
+def _count(values: pa.BooleanArray) -> int:
+    return pc.sum(values).as_py() or 0

@@ -1,0 +1,133 @@
+"""A day's published rejects, read again from their raw files by today's code and settings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.blocks import BlockParser
+from etl.extract import EPOCH, place
+from etl.parse import ACCEPTED, DIRECTIVE
+from etl.privacy import mask_line
+from etl.raw_files import RawFile, RawReader
+from etl.sources import Source
+from lake.contracts import contract
+from lake.contracts.rejects import REASONS
+from lake.errors import StoreError
+from lake.lake import Lake
+from lake.partition import Partition
+
+GONE = "the raw file is not there, or files no longer matches it"
+CHANGED = "the raw file has another line there now"
+NO_REJECT = "a directive of the log"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a published reject is to today's code.
+
+    Attributes:
+        was: Why it was a reject.
+        reason: Why it is one now, None if it isn't.
+        row: What it would be in `requests`, None if it is none.
+        neither: Why it is neither a reject nor a request, or can't be told to be; None if it is.
+        line: The raw line.
+    """
+
+    file: str
+    line_number: int
+    was: str
+    masked_line: str
+    reason: str | None = None
+    row: dict[str, Any] | None = None
+    neither: str | None = None
+    line: bytes = b""
+
+
+def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
+    """Return the latest revision of a source's rejects of a day.
+
+    Raises:
+        StoreError: It is not published, or the lake can't be listed.
+    """
+    for partition in lake.latest_of_day(contract("rejects"), day):
+        if partition.source == source.name:
+            return partition
+    raise StoreError(
+        f"{lake.root} has no rejects of source {source.name} on {day}. Build the day first: "
+        f"luigi RequestsDaily --source {source.name} --date {day}"
+    )
+
+
+def replay(lake: Lake, source: Source, partition: Partition) -> Iterator[Verdict]:
+    """Yield what each published reject of a source and day is to today's code; reads each raw file once.
+
+    Raises:
+        InputError: A raw file is broken.
+        StoreError: The lake, or raw files on S3, can't be read.
+    """
+    rejects = _rows(lake, partition)
+    files = {file.name: file for file in source.find_files(partition.dt)}
+    for name in pc.unique(rejects["file"]).to_pylist():
+        of_file = rejects.filter(pc.equal(rejects["file"], name))
+        if name in files:
+            yield from _of_file(source, files[name], of_file)
+        else:
+            yield from (Verdict(**each, neither=GONE) for each in of_file.to_pylist())
+
+
+def restatement(lake: Lake, source: Source, day: date) -> str:
+    """Return the command that builds a day anew."""
+    found = [p for p in lake.latest_of_day(contract("requests"), day) if p.source == source.name]
+    command = f"luigi RequestsDaily --source {source.name} --date {day}"
+    return f'{command} --revision {found[0].revision + 1} --reason "…"' if found else command
+
+
+def _rows(lake: Lake, partition: Partition) -> pa.Table:
+    """Return the rows of a partition of `rejects`, its columns named as the attributes of a Verdict."""
+    with TemporaryDirectory() as folder:
+        try:
+            rows = pq.ParquetFile(lake.local_copy(partition, Path(folder))).read(contract("rejects").schema.names)
+        except pa.ArrowInvalid as error:
+            raise StoreError(f"{lake.root}/{partition.key} is no Parquet file: {error}") from error
+    return rows.rename_columns({"reason": "was"})
+
+
+def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
+    """Yield what the rejects of one raw file are; they are in the order of its lines."""
+    numbers = rejects["line_number"].to_numpy()
+    parser = BlockParser(source.format, source.classifier)
+    read = 0
+    for block in RawReader(file, source.files.endpoint_url).blocks():
+        for parsed in parser.parse(block):
+            if file.day:
+                parsed = place(parsed, (file.day - EPOCH).days, source.neighbour_days)  # noqa: PLW2901
+            begin, end = np.searchsorted(numbers, [read + 1, read + len(parsed) + 1])
+            index = numbers[begin:end] - read - 1
+            chosen = np.zeros(len(parsed), dtype=np.bool_)
+            chosen[index] = True
+            rows = iter(parsed.requests(chosen & (parsed.reasons == ACCEPTED)).to_pylist())
+            lines = parsed.lines.take(pa.array(index)).to_pylist()
+            told = rejects.slice(begin, end - begin).to_pylist()
+            for was, line, reason in zip(told, lines, parsed.reasons[index].tolist(), strict=True):
+                row = next(rows) if reason == ACCEPTED else None
+                yield _verdict(was, line, reason, row)
+            read += len(parsed)
+            if read >= numbers[-1]:
+                return
+    yield from (Verdict(**each, neither=CHANGED) for each in rejects.filter(pa.array(numbers > read)).to_pylist())
+
+
+def _verdict(was: dict[str, Any], line: bytes, reason: int, row: dict[str, Any] | None) -> Verdict:
+    if mask_line(line) != was["masked_line"]:
+        return Verdict(**was, neither=CHANGED)
+    if reason == DIRECTIVE:
+        return Verdict(**was, neither=NO_REJECT, line=line)
+    return Verdict(**was, reason=None if row else REASONS[reason], row=row, line=line)
