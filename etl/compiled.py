@@ -8,37 +8,40 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl import kernel, parse, timestamps
+from etl import parse, timestamps
 from etl.blocks import ParsedBlock, lines_of
-from etl.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
-from etl.parse import ACCEPTED, Booleans, Classifier, ParsedLines, Parser, requests_table
+from etl.formats import PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.kernel import layout
+from etl.kernel.machine_code import kernel
+from etl.parse import ACCEPTED, Booleans, Classifier, ParsedLines, requests_table
 from etl.raw_files import buffer_of
 from lake.contracts import contract
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 
-LINES = 32_768  # taken apart at a time
-SLOTS = 4 * LINES
+LINES = 65_536  # taken apart at a time
+SLOTS = 2 * LINES
+ENOUGH = LINES // 4  # paths: with them, their clean forms, and one for every undecided line, slots are left
 ARENA_BYTES = 4 << 20  # for paths, as they are kept
 KINDS = {
-    Kind.WORD: kernel.WORD,
-    Kind.HOST: kernel.WORD,  # an address in brackets stays undecided
-    Kind.USER: kernel.WORD,  # so does a name with spaces
-    Kind.PLAIN: kernel.PLAIN,
-    Kind.LIST: kernel.LIST,
-    Kind.QUOTED: kernel.QUOTED,
-    Kind.BRACKETED: kernel.BRACKETED,
+    Kind.WORD: layout.WORD,
+    Kind.HOST: layout.WORD,  # an address in brackets stays undecided
+    Kind.USER: layout.WORD,  # so does a name with spaces
+    Kind.PLAIN: layout.PLAIN,
+    Kind.LIST: layout.LIST,
+    Kind.QUOTED: layout.QUOTED,
+    Kind.BRACKETED: layout.BRACKETED,
 }
 ROLES = {
-    Role.TIME: kernel.TIME,
-    Role.CLOCK: kernel.CLOCK,
-    Role.REQUEST: kernel.REQUEST,
-    Role.METHOD: kernel.METHOD,
-    Role.TARGET: kernel.TARGET,
-    Role.STATUS: kernel.STATUS,
-    Role.RESPONSE_BYTES: kernel.RESPONSE_BYTES,
-    Role.DURATION: kernel.DURATION,
-    Role.UPSTREAM_STATUS: kernel.UPSTREAM_STATUS,
-    Role.UPSTREAMS: kernel.UPSTREAMS,
+    Role.TIME: layout.TIME,
+    Role.CLOCK: layout.CLOCK,
+    Role.REQUEST: layout.REQUEST,
+    Role.METHOD: layout.METHOD,
+    Role.TARGET: layout.TARGET,
+    Role.STATUS: layout.STATUS,
+    Role.RESPONSE_BYTES: layout.RESPONSE_BYTES,
+    Role.DURATION: layout.DURATION,
+    Role.UPSTREAM_STATUS: layout.UPSTREAM_STATUS,
+    Role.UPSTREAMS: layout.UPSTREAMS,
 }
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
@@ -54,23 +57,23 @@ NO_ROWS = contract("requests").schema.empty_table()
 
 def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Numbers:
     """Return a format as the kernel's program, a row a field and one for what follows."""
-    rows = np.zeros((len(log_format.fields) + 1, kernel.ROW), np.int64)
+    rows = np.zeros((len(log_format.fields) + 1, layout.ROW), np.int64)
     for row, text in zip(rows, log_format.literals, strict=True):
         literal = text.encode()
-        row[kernel.LITERAL_BYTES] = len(literal)
-        row[kernel.LITERAL_MASK] = int.from_bytes(
+        row[layout.LITERAL_BYTES] = len(literal)
+        row[layout.LITERAL_MASK] = int.from_bytes(
             b"\xff" * len(literal), "little", signed=len(literal) == MAX_LITERAL
         )
-        row[kernel.LITERAL] = int.from_bytes(literal, "little", signed=len(literal) == MAX_LITERAL)
+        row[layout.LITERAL] = int.from_bytes(literal, "little", signed=len(literal) == MAX_LITERAL)
     for number, (row, field) in enumerate(zip(rows, log_format.fields, strict=False)):
         before, after = log_format.literals[number : number + 2]
-        row[kernel.KIND] = KINDS[field.kind]
-        row[kernel.END] = ord((after or before or " ")[0])
-        row[kernel.LAST] = not after
-        row[kernel.ROLE] = role_of(field)
-        row[kernel.SCALE] = field.scale
+        row[layout.KIND] = KINDS[field.kind]
+        row[layout.END] = ord((after or before or " ")[0])
+        row[layout.LAST] = not after
+        row[layout.ROLE] = role_of(field)
+        row[layout.SCALE] = field.scale
         if field.kind is Kind.BRACKETED and field.role is Role.TIME:
-            row[kernel.KIND] = kernel.STAMP
+            row[layout.KIND] = layout.STAMP
     return rows
 
 
@@ -78,14 +81,14 @@ class Texts:
     """An interning table: distinct texts, in the order of first appearance."""
 
     def __init__(self) -> None:
-        # a text a line, the clean ones for those that are not, and those of lines that were undecided
-        self._entries = np.zeros((3 * LINES, 2), np.int64)
+        self._kernel = kernel()
+        self._entries = np.zeros((SLOTS, 2), np.int64)
         self._slots = np.zeros(SLOTS, np.int64)
         self._arena = np.zeros(ARENA_BYTES, np.uint8)
-        self._table = np.zeros(kernel.TABLE, np.int64)
-        self._table[kernel.SLOTS], self._table[kernel.MASK] = self._slots.ctypes.data, SLOTS - 1
-        self._table[kernel.ENTRIES] = self._entries.ctypes.data
-        self._table[kernel.ARENA_END] = self._arena.ctypes.data + ARENA_BYTES
+        self._table = np.zeros(layout.TABLE, np.int64)
+        self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, SLOTS - 1
+        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, ENOUGH
+        self._table[layout.ARENA_END] = self._arena.ctypes.data + ARENA_BYTES
         self.address = self._table.ctypes.data
         self._kept: list[object] = []
 
@@ -93,12 +96,12 @@ class Texts:
         """Forget all texts."""
         if len(self):
             self._slots[:] = 0
-            self._table[kernel.COUNT] = 0
-        self._table[kernel.ARENA] = self._arena.ctypes.data
+            self._table[layout.COUNT] = 0
+        self._table[layout.ARENA] = self._arena.ctypes.data
         self._kept.clear()
 
     def __len__(self) -> int:
-        return int(self._table[kernel.COUNT])
+        return int(self._table[layout.COUNT])
 
     @property
     def dirty(self) -> Numbers:
@@ -110,13 +113,18 @@ class Texts:
         numbers = np.empty(len(texts), np.int32)
         if len(texts):
             _, offsets, data = texts.cast(pa.binary()).buffers()
-            padded = np.zeros(data.size + kernel.PADDING, np.uint8)
+            padded = np.zeros(data.size + layout.PADDING, np.uint8)
             padded[: data.size] = np.frombuffer(data, np.uint8)
             places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(
                 np.int64
             )
-            kernel.intern_all(
-                self.address, padded.ctypes.data, places.ctypes.data, len(texts), numbers.ctypes.data
+            self._kernel(
+                layout.INTERN,
+                self.address,
+                padded.ctypes.data,
+                places.ctypes.data,
+                len(texts),
+                numbers.ctypes.data,
             )
             self._kept.append(padded)
         return numbers
@@ -131,9 +139,11 @@ class Texts:
         sizes = self._entries[:count, 1] if numbers is None else self._entries[numbers, 1]
         size = int(np.abs(sizes).sum())
         offsets = np.empty(count + 1, np.int32)
-        data = np.empty(size + kernel.PADDING, np.uint8)
+        data = np.empty(size + layout.PADDING, np.uint8)
         chosen = 0 if numbers is None else numbers.ctypes.data
-        kernel.gather(self._entries.ctypes.data, chosen, count, offsets.ctypes.data, data.ctypes.data)
+        self._kernel(
+            layout.GATHER, self._entries.ctypes.data, chosen, count, offsets.ctypes.data, data.ctypes.data
+        )
         return pa.BinaryArray.from_buffers(
             pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])]
         )
@@ -163,10 +173,12 @@ class CompiledParser:
         self, log_format: Format, classifier: Classifier, plain: Callable[[pa.BinaryArray], ParsedLines]
     ) -> None:
         self.plain = plain
+        self._kernel = kernel()
         self._format = log_format
         self._classifier = classifier
-        self._lines = np.zeros(LINES, kernel.LINE)
-        self._texts = {slot: Texts() for slot in (kernel.PATH_TEXTS, kernel.HOST_TEXTS, kernel.AGENT_TEXTS)}
+        self._lines = np.zeros(LINES, layout.LINE)
+        self._named = (pa.array([], pa.binary()), pa.array([], pa.string()))
+        self._texts = {slot: Texts() for slot in (layout.PATH_TEXTS, layout.HOST_TEXTS, layout.AGENT_TEXTS)}
         self._methods = np.array(
             [
                 (int.from_bytes(name.encode(), "little") | len(name) << 56, number)
@@ -175,41 +187,41 @@ class CompiledParser:
             ],
             np.int64,
         )
-        frame = self._frame = np.zeros(kernel.FRAME, np.int64)
-        frame[kernel.ROWS] = self._lines.ctypes.data
+        frame = self._frame = np.zeros(layout.FRAME, np.int64)
+        frame[layout.ROWS] = self._lines.ctypes.data
         for slot, texts in self._texts.items():
             frame[slot] = texts.address
         if isinstance(log_format, Delimited):
             self._program = program_of(log_format, self._role_of)
-            frame[kernel.PROGRAM] = self._program.ctypes.data
-            frame[kernel.FIELDS] = len(log_format.fields)
-            frame[kernel.EXTRA] = log_format.extra
+            frame[layout.PROGRAM] = self._program.ctypes.data
+            frame[layout.FIELDS] = len(log_format.fields)
+            frame[layout.EXTRA] = log_format.extra
         else:
             self._declare_keys()
-        frame[kernel.METHOD_TABLE] = self._methods.ctypes.data
-        frame[kernel.METHOD_COUNT] = len(self._methods)
-        frame[kernel.ZERO_STATUS] = log_format.zero_status
-        frame[kernel.NAIVE_IS_UTC] = log_format.timezone == "UTC"
-        frame[kernel.AUTHORITY] = classifier.application_field == parse.AUTHORITY
-        for slot, text in ((kernel.LAST_TIME, FIRST_TIME), (kernel.LAST_DATE, FIRST_DATE)):
+        frame[layout.METHOD_TABLE] = self._methods.ctypes.data
+        frame[layout.METHOD_COUNT] = len(self._methods)
+        frame[layout.ZERO_STATUS] = log_format.zero_status
+        frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
+        frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
+        for slot, text in ((layout.LAST_TIME, FIRST_TIME), (layout.LAST_DATE, FIRST_DATE)):
             frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
 
     def parse(self, block: memoryview) -> Iterator[ParsedBlock]:
-        """Yield what lines are; `block` is followed by at least kernel.PADDING bytes that are ours to change."""
+        """Yield what lines are; `block` is followed by at least layout.PADDING bytes that are ours to change."""
         buffer, size = buffer_of(block), len(block)
         data = np.frombuffer(block, np.uint8)
         base = at = data.ctypes.data
         behind = data.ctypes.data - np.frombuffer(buffer, np.uint8).ctypes.data + size
-        if behind + kernel.PADDING > len(buffer):
+        if behind + layout.PADDING > len(buffer):
             raise AssertionError("a block without padding")
         saved, buffer[behind] = buffer[behind], LINE_FEED
         try:
             while at < base + size:
                 for texts in self._texts.values():
                     texts.clear()
-                self._frame[kernel.LINES] = LINES
+                self._frame[layout.LINES] = LINES
                 end = self._take_apart(at, base + size)
-                yield self._piece(block[at - base : end - base], int(self._frame[kernel.LINES]))
+                yield self._piece(block[at - base : end - base], int(self._frame[layout.LINES]))
                 at = end
         finally:
             buffer[behind] = saved
@@ -217,38 +229,38 @@ class CompiledParser:
     def _take_apart(self, at: int, end: int) -> int:
         frame = self._frame.ctypes.data
         if isinstance(self._format, Delimited):
-            return int(kernel.delimited(frame, at, end))
-        return int(kernel.keyed(frame, at, end, isinstance(self._format, Json)))
+            return self._kernel(layout.DELIMITED, frame, at, end)
+        return self._kernel(layout.KEYED, frame, at, end, isinstance(self._format, Json))
 
     def _declare_keys(self) -> None:
         """Tell the kernel which keys have values that are wanted."""
-        wanted = [field for field in self._format.fields if self._role_of(field) != kernel.IGNORED]
+        wanted = [field for field in self._format.fields if self._role_of(field) != layout.IGNORED]
         self._key_texts = [
-            np.frombuffer(field.name.encode() + bytes(kernel.PADDING), np.uint8) for field in wanted
+            np.frombuffer(field.name.encode() + bytes(layout.PADDING), np.uint8) for field in wanted
         ]
-        self._keys = np.zeros((len(wanted), kernel.KEY_ROW), np.int64)
-        self._found = np.zeros((len(wanted), kernel.VALUE_ROW), np.int64)
-        self._expected = np.zeros((kernel.EXPECTED_ROWS, kernel.EXPECTED_ROW), np.int64)
-        self._expected[:, kernel.EXPECTED_BYTES] = -1
+        self._keys = np.zeros((len(wanted), layout.KEY_ROW), np.int64)
+        self._found = np.zeros((len(wanted), layout.VALUE_ROW), np.int64)
+        self._expected = np.zeros((layout.EXPECTED_ROWS, layout.EXPECTED_ROW), np.int64)
+        self._expected[:, layout.EXPECTED_BYTES] = -1
         frame = self._frame
-        frame[kernel.KEYS], frame[kernel.FOUND] = self._keys.ctypes.data, self._found.ctypes.data
-        frame[kernel.EXPECTED], frame[kernel.FIELDS] = self._expected.ctypes.data, len(wanted)
-        frame[kernel.PREFIX] = -1
+        frame[layout.KEYS], frame[layout.FOUND] = self._keys.ctypes.data, self._found.ctypes.data
+        frame[layout.EXPECTED], frame[layout.FIELDS] = self._expected.ctypes.data, len(wanted)
+        frame[layout.PREFIX] = -1
         for number, (field, text) in enumerate(zip(wanted, self._key_texts, strict=True)):
             row = self._keys[number]
-            row[kernel.KEY_AT], row[kernel.KEY_BYTES] = text.ctypes.data, len(text) - kernel.PADDING
-            row[kernel.KEY_ROLE], row[kernel.KEY_SCALE] = self._role_of(field), field.scale
+            row[layout.KEY_AT], row[layout.KEY_BYTES] = text.ctypes.data, len(text) - layout.PADDING
+            row[layout.KEY_ROLE], row[layout.KEY_SCALE] = self._role_of(field), field.scale
             if isinstance(self._format, Logfmt) and field.name == PREFIX_TIME:
-                frame[kernel.PREFIX], row[kernel.KEY_BYTES] = number, -1  # no key has its name
+                frame[layout.PREFIX], row[layout.KEY_BYTES] = number, -1  # no key has its name
 
     def _role_of(self, field: Field) -> int:
         if field.role is Role.HOST:
-            return kernel.HOST if field.name == self._classifier.application_field else kernel.IGNORED
+            return layout.HOST if field.name == self._classifier.application_field else layout.IGNORED
         if field.role is Role.TIME and self._format.has(Role.CLOCK):
-            return kernel.DATE
+            return layout.DATE
         if field.role is Role.USER_AGENT:
-            return kernel.USER_AGENT if self._classifier.synthetic_user_agents else kernel.IGNORED
-        return ROLES[field.role] if field.role else kernel.IGNORED
+            return layout.USER_AGENT if self._classifier.synthetic_user_agents else layout.IGNORED
+        return ROLES[field.role] if field.role else layout.IGNORED
 
     def _piece(self, block: memoryview, count: int) -> ParsedBlock:
         found = self._lines[:count]
@@ -279,7 +291,7 @@ class CompiledParser:
         """Return the rows of `requests` of the lines that have one.
 
         Args:
-            found: What the kernel found, of type kernel.LINE; it is written over.
+            found: What the kernel found, of type layout.LINE; it is written over.
             at: The lines that the plain parser took apart and accepted.
             slow: Their rows.
             has_row: Which lines have a row.
@@ -333,25 +345,28 @@ class CompiledParser:
 
     def _paths(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
         """Return each line's path, as its place among the values, and the values; NO_ID for NULL."""
-        texts = self._texts[kernel.PATH_TEXTS]
+        texts = self._texts[layout.PATH_TEXTS]
         dirty = texts.dirty
         clean = texts.add(parse.clean_paths(texts.values(dirty))) if len(dirty) else numbers[:0]
         known = texts.add(slow.drop_null())
         if len(dirty):
             place = np.arange(len(texts) + 1, dtype=np.int32)
-            place[-1] = kernel.NO_ID
+            place[-1] = layout.NO_ID
             place[dirty] = clean
             texts.forget(np.setdiff1d(dirty, clean))
             numbers = place[numbers]
         is_null = slow.is_null().to_numpy(zero_copy_only=False)
-        numbers[at[is_null]], numbers[at[~is_null]] = kernel.NO_ID, known
+        numbers[at[is_null]], numbers[at[~is_null]] = layout.NO_ID, known
         return numbers, texts.values().cast(pa.string())
 
     def _applications(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
         """Likewise for the application; a line without a host is nobody's."""
         if self._classifier.application is not None:
             return np.zeros(len(numbers), np.int32), pa.array([self._classifier.application])
-        names = parse.application_names(self._texts[kernel.HOST_TEXTS].values())
+        hosts = self._texts[layout.HOST_TEXTS].values()
+        if not hosts.equals(self._named[0]):  # the few hosts of a block are those of the one before
+            self._named = (hosts, parse.application_names(hosts))
+        names = self._named[1]
         encoded = pa.concat_arrays([slow, names, pa.array([parse.NO_APPLICATION])]).dictionary_encode()
         place = encoded.indices.to_numpy()
         applications = place[len(slow) :][numbers]
@@ -361,8 +376,8 @@ class CompiledParser:
     def _classes(self, paths: Numbers, path_values: pa.StringArray, agents: Numbers) -> Numbers:
         """Return each line's traffic class, as its place in TRAFFIC_CLASSES."""
         classes = np.zeros(len(paths), np.int32)
-        for field in (each for each in self._format.fields if self._role_of(each) == kernel.USER_AGENT):
-            texts = parse.unified(field, self._texts[kernel.AGENT_TEXTS].values())
+        for field in (each for each in self._format.fields if self._role_of(each) == layout.USER_AGENT):
+            texts = parse.unified(field, self._texts[layout.AGENT_TEXTS].values())
             synthetic = self._classifier.are_synthetic(texts)
             classes[np.append(synthetic, [False])[agents]] = TRAFFIC_CLASSES.index("synthetic")
         if self._classifier.health_check_paths:
@@ -372,7 +387,7 @@ class CompiledParser:
 
 
 def _numbers(values: pa.ChunkedArray, known: tuple[str, ...]) -> Numbers:
-    numbers: Numbers = pc.fill_null(pc.index_in(values, pa.array(known)), kernel.NO_ID).to_numpy()
+    numbers: Numbers = pc.fill_null(pc.index_in(values, pa.array(known)), layout.NO_ID).to_numpy()
     return numbers
 
 
@@ -386,16 +401,5 @@ def _encoded(numbers: Numbers, values: pa.StringArray | tuple[str, ...] | list[s
     return pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
 
 
-def compile_all() -> None:
-    """Have the kernel compiled and kept for the processes to come, which takes half a minute the first time."""
-    classifier = Classifier("origin", "web", None, (), ())
-    for log_format in FORMATS["common"], FORMATS["json"]:
-        parser = CompiledParser(log_format, classifier, Parser(log_format).parse)
-        buffer = bytearray(b"\n" + bytes(kernel.PADDING))
-        for parsed in parser.parse(memoryview(buffer)[:1]):
-            parsed.requests(parsed.has_row)
-    Texts().add(pa.array(["/"]))
-
-
 if __name__ == "__main__":
-    compile_all()
+    kernel()

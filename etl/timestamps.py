@@ -73,6 +73,8 @@ def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers,
         fits = parts.is_valid().to_numpy(zero_copy_only=False)
         if fits.any():
             microseconds[fits], readable[fits] = read(pc.drop_null(parts))
+        if fits.all():
+            break
     readable &= microseconds < END
     index = pc.fill_null(encoded.indices, len(readable)).to_numpy(zero_copy_only=False)
     return np.append(np.where(readable, microseconds, 0), 0)[index], np.append(readable, [False])[index]

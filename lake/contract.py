@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -151,6 +150,8 @@ class Contract:
             raise self._violation(day, f"{self.time} reaches from {bounds['min']} to {bounds['max']}")
 
     def _validate_rules(self, table: pa.Table, day: date) -> None:
+        import duckdb  # noqa: PLC0415 - most of what is written has no rules, and it takes a tenth of a second
+
         with duckdb.connect() as connection:
             connection.register("rows_to_check", table)
             for rule in self.rules:

@@ -154,6 +154,8 @@ def _compact(rows: pa.Table) -> pa.Table:
     for position, field in enumerate(rows.schema):
         if pa.types.is_dictionary(field.type) and rows.num_rows:
             column = rows[position].chunk(0)
+            if len(column.dictionary) == 1 and not column.null_count:
+                continue
             encoded = column.indices.dictionary_encode()
             values = column.dictionary.take(encoded.dictionary)
             compact = pa.DictionaryArray.from_arrays(encoded.indices, values)

@@ -1,237 +1,135 @@
-"""The compiled part of extraction: takes lines apart, and keeps those of which it can prove what they mean.
-
-One kernel serves every format: it follows a program, a table of numbers made from the format's declaration
-(etl.program). It never guesses. What it can't prove at once (an unusual escape, a user name with a space, a list
-of upstreams) it leaves undecided, and the plain parser decides. So it changes what extraction costs and never
-what comes out; tests/etl/test_agreement.py and tests/etl/fuzz.py hold it to that.
+"""The kernel: from lines at an address to what was found out of each.
 
 It reads and writes at raw addresses, since a bounds check or a reference count a byte would cost more than the
 work. Three rules keep that safe: a block is followed by PADDING bytes of which the first is a line feed, so that
-every scan ends; nothing is read beyond them; and what belongs to a line is written at the line's number, which
-is below the capacity of every output.
+every scan ends; nothing is read beyond them; and what belongs to a line is written to the line's row, of which
+there is one for each line that is begun.
 """
 
-from typing import Any
+from numba import njit
 
-import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core.typing.templates import Signature
-from numba.extending import intrinsic
-
-PADDING = 256
-MAX_LINE_BYTES = 1 << 20
-NO_TIME = np.iinfo(np.int64).min
-NO_ID = -1
-
-# How a field is written: up to its terminator as a bare word; likewise, but quotes and brackets are letters
-# as any; as a word that may be one of a list; in quotes; in brackets; in brackets, and read as a time
-WORD, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(6)
-# What a field is read for
-IGNORED, TIME, DATE, CLOCK, REQUEST, METHOD, TARGET, STATUS, RESPONSE_BYTES, DURATION = range(10)
-UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
-
-# A program's row: the literal before the field (its length, a mask of so many bytes, and the bytes), how the
-# field is written, the byte that ends it, what it is read for, and the decimal places of its unit
-LITERAL_BYTES, LITERAL_MASK, LITERAL, KIND, END, LAST, ROLE, SCALE, ROW = range(9)
-
-# What is found out of a line: a row of 64 bytes, so that a line is one cache line; the last two are of no use outside
-TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS = 0, 8, 16, 24, 28, 32, 36
-METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES, DATE_AT, MANTISSA = 40, 42, 44, 46, 47, 48, 56
-LINE = np.dtype(
-    {
-        "names": [
-            *("times", "sizes", "durations", "starts", "paths", "hosts", "agents"),
-            *("methods", "statuses", "upstream", "retried", "codes"),
-        ],
-        "formats": ["i8", "i8", "f8", "i4", "i4", "i4", "i4", "i2", "i2", "i2", "i1", "i1"],
-        "offsets": [
-            *(TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS),
-            *(METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES),
-        ],
-        "itemsize": 64,
-    }
+from etl.kernel.intrinsics import (
+    authority_ends,
+    bare_ends,
+    cuts,
+    first_set,
+    key_ends,
+    line_feeds,
+    load8,
+    load16,
+    load32,
+    load64,
+    quotes,
+    same_bytes,
+    store8,
+    store16,
+    store32,
+    store64,
+    store_float,
+    text_stops,
+    word_ends,
 )
-NOT_A_NUMBER = 0x7FF8000000000000
-NONE_YET, UNKNOWN = -1, -2  # of a line's durations
+from etl.kernel.layout import (
+    AGENT_TEXTS,
+    AGENTS,
+    ARENA,
+    ARENA_END,
+    AUTHORITY,
+    BRACKETED,
+    CLOCK,
+    CODES,
+    COUNT,
+    DATE,
+    DATE_AT,
+    DELIMITED,
+    DURATION,
+    DURATIONS,
+    END,
+    ENOUGH,
+    ENTRIES,
+    EXPECTED,
+    EXPECTED_BYTES,
+    EXPECTED_KEY,
+    EXPECTED_ROW,
+    EXPECTED_ROWS,
+    EXTRA,
+    FIELDS,
+    FOUND,
+    GATHER,
+    HOST,
+    HOST_TEXTS,
+    HOSTS,
+    IGNORED,
+    INTERN,
+    KEY_BYTES,
+    KEY_ROLE,
+    KEY_ROW,
+    KEY_SCALE,
+    KEYED,
+    KEYS,
+    KIND,
+    LAST,
+    LAST_DATE,
+    LAST_DAY,
+    LAST_MICROSECONDS,
+    LAST_TIME,
+    LINES,
+    LIST,
+    LITERAL,
+    LITERAL_MASK,
+    LONGEST_EXPECTED,
+    MANTISSA,
+    MASK,
+    MAX_LINE_BYTES,
+    METHOD,
+    METHOD_COUNT,
+    METHOD_NUMBERS,
+    METHOD_TABLE,
+    NAIVE_IS_UTC,
+    NO_TIME,
+    NONE_YET,
+    NOT_A_NUMBER,
+    NULL,
+    NUMBER,
+    PADDING,
+    PATH_TEXTS,
+    PATHS,
+    PLACES,
+    PLAIN,
+    PREFIX,
+    PROGRAM,
+    PROVEN,
+    QUOTED,
+    REQUEST,
+    RESPONSE_BYTES,
+    RETRIED,
+    ROLE,
+    ROW,
+    ROWS,
+    SCALE,
+    SIZES,
+    STAMP,
+    STARTS,
+    STATUS,
+    STATUSES,
+    TARGET,
+    TEXT,
+    TIME,
+    TIMES,
+    UNDECIDED,
+    UNKNOWN,
+    UPSTREAM,
+    UPSTREAM_STATUS,
+    UPSTREAMS,
+    USER_AGENT,
+    VALUE_AT,
+    VALUE_END,
+    VALUE_KIND,
+    VALUE_ROW,
+    ZERO_STATUS,
+)
 
-# The frame: what the kernel is given and keeps, one 64-bit number each
-ROWS, LINES = 0, 1  # the address of the lines' rows, and for how many there is room
-PROGRAM, FIELDS, EXTRA = 2, 3, 4
-METHOD_TABLE, METHOD_COUNT = 5, 6  # rows of two: the method and its size, and its number
-ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 7, 8, 9
-PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 10, 11, 12  # addresses of interning tables
-LAST_TIME, LAST_MICROSECONDS = 13, 17  # the text of the line before (32 bytes), and what it meant
-LAST_DATE, LAST_DAY = 18, 20
-PLACES = 21  # decimal places of the line's durations
-# For lines of keys and values: the keys, as many rows as FIELDS; where in the line their values are; the keys of
-# the line before, as the same ones are expected; and which field is a time that stands before the keys
-KEYS, FOUND, EXPECTED, PREFIX = 22, 23, 24, 25
-FRAME = 26
-
-# A key's row: its text's address and size, what its value is read for, and the decimal places of its unit
-KEY_AT, KEY_BYTES, KEY_ROLE, KEY_SCALE, KEY_ROW = range(5)
-# A value that was found: its begin and end, and what it is; an address of 0 if there is none
-VALUE_AT, VALUE_END, VALUE_KIND, VALUE_ROW = range(4)
-TEXT, NUMBER, NULL, OTHER = range(4)
-# An expected key: its text, its size (-1 if none is), and the row of KEYS, -1 if nobody wants it
-EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 64
-LONGEST_EXPECTED = 56
-
-# An interning table: the addresses of its slots and entries, the slots' number less one, the entries' number, and
-# room for texts that are not in the block. A slot has the upper half of the hash and the entry's number from 1; an
-# entry has its text's address, and its size, negative if it is a path that has to be cleaned
-SLOTS, MASK, ENTRIES, COUNT, ARENA, ARENA_END, TABLE = range(7)
-
-ACCEPTED_CODE, UNDECIDED = 0, 1
-
-_BYTE, _LONG = ir.IntType(8), ir.IntType(64)
-Built = tuple[Signature, Any]
-
-
-def _load(bits: int, kind: Any) -> Any:
-    @intrinsic
-    def load(typing: Any, address: Any) -> Built:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            of = ir.IntType(bits)
-            value = builder.load(builder.inttoptr(arguments[0], of.as_pointer()), align=1)
-            return value if bits == 64 else builder.zext(value, _LONG)
-
-        return types.int64(types.int64), build
-
-    return load
-
-
-def _store(bits: int) -> Any:
-    @intrinsic
-    def store(typing: Any, address: Any, value: Any) -> Built:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            of = ir.IntType(bits)
-            value = arguments[1] if bits == 64 else builder.trunc(arguments[1], of)
-            builder.store(value, builder.inttoptr(arguments[0], of.as_pointer()), align=1)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64), build
-
-    return store
-
-
-load8, load16, load32, load64 = (_load(bits, None) for bits in (8, 16, 32, 64))
-store8, store16, store32, store64 = (_store(bits) for bits in (8, 16, 32, 64))
-
-
-@intrinsic
-def store_float(typing: Any, address: Any, value: Any) -> Built:
-    """Write a float."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float64), build
-
-
-@intrinsic
-def first_set(typing: Any, mask: Any) -> Built:
-    """Return the number of the lowest bit that is set; the mask is not 0."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.int64), build
-
-
-def _vector(builder: Any, address: Any, lanes: int) -> Any:
-    return builder.load(builder.inttoptr(address, ir.VectorType(_BYTE, lanes).as_pointer()), align=1)
-
-
-def _splat(lanes: int, byte: str) -> Any:
-    return ir.Constant(ir.VectorType(_BYTE, lanes), [ord(byte)] * lanes)
-
-
-def _mask(builder: Any, found: Any, lanes: int) -> Any:
-    mask = builder.bitcast(found, ir.IntType(lanes))
-    return mask if lanes == 64 else builder.zext(mask, _LONG)
-
-
-def _finder(lanes: int, wanted: str) -> Any:
-    @intrinsic
-    def find(typing: Any, address: Any) -> Built:
-        """Set bit n where byte n is one of them."""
-
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = _vector(builder, arguments[0], lanes)
-            found = None
-            for byte in wanted:
-                equal = builder.icmp_unsigned("==", data, _splat(lanes, byte))
-                found = equal if found is None else builder.or_(found, equal)
-            return _mask(builder, found, lanes)
-
-        return types.int64(types.int64), build
-
-    return find
-
-
-def _finder_in_text(lanes: int) -> Any:
-    @intrinsic
-    def find(typing: Any, address: Any) -> Built:
-        """Set bit n where byte n is a quote, a backslash, a control character, or not ASCII."""
-
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = _vector(builder, arguments[0], lanes)
-            found = builder.icmp_signed("<", data, _splat(lanes, " "))  # from 128 on, a byte is below 0
-            for byte in '"\\':
-                found = builder.or_(found, builder.icmp_unsigned("==", data, _splat(lanes, byte)))
-            return _mask(builder, found, lanes)
-
-        return types.int64(types.int64), build
-
-    return find
-
-
-text_stops = _finder_in_text(64)
-# Bit n is set where byte n from the address is one of these
-line_feeds = _finder(64, "\n")
-quotes = _finder(64, '"\\\n')
-cuts = _finder(64, "?#;")
-key_ends = _finder(32, '= "\r\n')
-bare_ends = _finder(32, ' "\r\n')
-authority_ends = _finder(32, "/?#; ")
-
-
-@intrinsic
-def word_ends(typing: Any, address: Any, end: Any) -> Built:
-    """Set bit n where byte n ends a word: it is white space, a control, a quote, a bracket, or `end`."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes = 32
-        data = _vector(builder, arguments[0], lanes)
-        vector = ir.VectorType(_BYTE, lanes)
-        one = builder.insert_element(
-            ir.Constant(vector, ir.Undefined), builder.trunc(arguments[1], _BYTE), ir.Constant(ir.IntType(32), 0)
-        )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-        end = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
-        found = builder.icmp_unsigned("<=", data, _splat(lanes, " "))
-        for byte in '"[]':
-            found = builder.or_(found, builder.icmp_unsigned("==", data, _splat(lanes, byte)))
-        return _mask(builder, builder.or_(found, builder.icmp_unsigned("==", data, end)), lanes)
-
-    return types.int64(types.int64, types.int64), build
-
-
-@intrinsic
-def same_bytes(typing: Any, address: Any, other: Any) -> Built:
-    """Set bit n where byte n from both addresses is the same, 32 of them."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        one, two = (_vector(builder, address, 32) for address in arguments)
-        return _mask(builder, builder.icmp_unsigned("==", one, two), 32)
-
-    return types.int64(types.int64, types.int64), build
-
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+compiled = njit(nogil=True, error_model="numpy")
 
 
 @compiled
@@ -1003,7 +901,8 @@ def delimited(frame, at, stop):
     room = line + 64 * load64(frame + 8 * LINES)
     program, fields = load64(frame + 8 * PROGRAM), load64(frame + 8 * FIELDS)
     block, first = at, line
-    while at < stop and line < room:
+    paths = load64(frame + 8 * PATH_TEXTS)
+    while at < stop and line < room and load64(paths + 8 * COUNT) < load64(paths + 8 * ENOUGH):
         begin_line(line, at - block)
         p = at
         proven = True
@@ -1045,7 +944,7 @@ def delimited(frame, at, stop):
             proven = proven and load8(p) == 10 and is_whole(frame, line) and p + 1 - at <= MAX_LINE_BYTES
         if not proven:
             p = line_end(at)
-        store8(line + CODES, ACCEPTED_CODE if proven else UNDECIDED)
+        store8(line + CODES, PROVEN if proven else UNDECIDED)
         at = min(p + 1, stop)
         line += 64
     store64(frame + 8 * LINES, (line - first) // 64)
@@ -1380,7 +1279,8 @@ def keyed(frame, at, stop, is_json):
     room = line + 64 * load64(frame + 8 * LINES)
     found, count = load64(frame + 8 * FOUND), load64(frame + 8 * FIELDS)
     block, first = at, line
-    while at < stop and line < room:
+    paths = load64(frame + 8 * PATH_TEXTS)
+    while at < stop and line < room and load64(paths + 8 * COUNT) < load64(paths + 8 * ENOUGH):
         begin_line(line, at - block)
         for n in range(count):
             store64(found + 8 * VALUE_ROW * n, 0)
@@ -1392,7 +1292,7 @@ def keyed(frame, at, stop, is_json):
             proven = load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES and take_values(frame, line)
         if not proven:
             p = line_end(at)
-        store8(line + CODES, ACCEPTED_CODE if proven else UNDECIDED)
+        store8(line + CODES, PROVEN if proven else UNDECIDED)
         at = min(p + 1, stop)
         line += 64
     store64(frame + 8 * LINES, (line - first) // 64)
@@ -1421,3 +1321,17 @@ def intern_all(table, texts, places, count, numbers):
     for n in range(count):
         begin = load64(places + 8 * n)
         store32(numbers + 4 * n, intern(table, texts + begin, load64(places + 8 * n + 8) - begin))
+
+
+@compiled
+def run(task, one, two, three, four, five):
+    """Do what a task's number says, so that all of the kernel is one function."""
+    if task == DELIMITED:
+        return delimited(one, two, three)
+    if task == KEYED:
+        return keyed(one, two, three, four)
+    if task == GATHER:
+        gather(one, two, three, four, five)
+    if task == INTERN:
+        intern_all(one, two, three, four, five)
+    return 0

@@ -1,0 +1,122 @@
+"""The kernel's machine code: compiled once with numba, kept in a file, and loaded without it.
+
+Numba takes ten seconds to compile, half a second and 100 MB to load what it compiled; LLVM alone takes a tenth of
+that. The file is named by all that went into it, so another version or another processor makes another file.
+"""
+
+import ctypes
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+from llvmlite import binding
+
+SOURCES = ("layout.py", "intrinsics.py", "lines.py")
+CACHE = "error-rate-lake"
+ARGUMENTS = 6
+Kernel = Callable[..., int]
+
+logger = logging.getLogger(__name__)
+
+
+@lru_cache
+def kernel() -> Kernel:
+    """Return the kernel, as lines.run has it; the first time on a machine, compile it.
+
+    Raises:
+        ImportError: It is not compiled yet, and numba is not there to do it.
+    """
+    key = _key()
+    for folder in _folders():
+        with suppress(OSError):
+            return _loaded(folder.joinpath(key).read_bytes())
+    logger.warning("Compiling the extraction kernel, once on this machine.")
+    code = _compiled()
+    for folder in _folders():
+        with suppress(OSError):
+            _keep(code, folder / key)
+            break
+    else:
+        logger.warning(
+            "The kernel could not be kept: no folder of %s is writable.", ", ".join(map(str, _folders()))
+        )
+    return _loaded(code)
+
+
+def _folders() -> Iterator[Path]:
+    """Yield where machine code is kept: beside the source, as Python's own byte code is, or with the user."""
+    yield Path(__file__).with_name("__pycache__")
+    yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / CACHE
+
+
+def _key() -> str:
+    """Return the file's name: a digest of the source, of who compiles it, and of the processor it is for."""
+    digest = hashlib.sha256(llvmlite.__version__.encode())
+    digest.update(f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}".encode())
+    for name in SOURCES:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return f"kernel-{digest.hexdigest()[:32]}.o"
+
+
+def _compiled() -> bytes:
+    """Return the digest, the name and the machine code of the kernel."""
+    from numba import njit, types  # noqa: PLC0415 - it takes half a second to import, and is seldom needed
+
+    from etl.kernel import lines  # noqa: PLC0415
+
+    signature = (types.int64,) * ARGUMENTS
+    # without what would let Python call it: that needs parts of numba
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made = njit(nogil=True, error_model="numpy", **options)(lines.run.py_func)
+    made.compile(signature)
+    result = made.overloads[signature]
+    body: bytes = result.fndesc.llvm_func_name.encode() + b"\n" + result.library._get_compiled_object()  # noqa: SLF001
+    return hashlib.sha256(body).digest() + body
+
+
+def _keep(code: bytes, path: Path) -> None:
+    """Write a file as a whole or not at all, whoever else does so at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(code)
+    os.chmod(file.name, 0o644)  # noqa: PTH101 - for all users of an installation
+    os.replace(file.name, path)  # noqa: PTH105
+
+
+def _loaded(code: bytes) -> Kernel:
+    """Return the kernel that machine code is; OSError if the code is damaged."""
+    digest, body = code[: hashlib.sha256().digest_size], code[hashlib.sha256().digest_size :]
+    if hashlib.sha256(body).digest() != digest:
+        raise OSError("damaged")
+    name, _, machine_code = body.partition(b"\n")
+    engine = _engine()
+    engine.add_object_file(binding.ObjectFileRef.from_data(machine_code))
+    engine.finalize_object()
+    # numba's convention: a status is returned, the result and what was raised are written to addresses
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * ARGUMENTS)
+    function = prototype(engine.get_function_address(name.decode()))
+
+    def kernel(task: int, *arguments: int) -> int:
+        result, error = ctypes.c_int64(), ctypes.c_void_p()
+        given = (*arguments, *[0] * (ARGUMENTS - 1 - len(arguments)))
+        if function(ctypes.byref(result), ctypes.byref(error), task, *given):
+            raise AssertionError("the kernel raises nothing")
+        return result.value
+
+    return kernel
+
+
+@lru_cache
+def _engine() -> binding.ExecutionEngine:
+    """Return what holds machine code in memory, as long as this process lasts."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine()
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
