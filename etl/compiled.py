@@ -1,7 +1,8 @@
 """The kernel at work: a format as its program, its outputs as columns, the plain parser for what is undecided."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -80,15 +81,15 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
 class Texts:
     """An interning table: distinct texts, in the order of first appearance."""
 
-    def __init__(self) -> None:
+    def __init__(self, arena_bytes: int = 0) -> None:
         self._kernel = kernel()
         self._entries = np.zeros((SLOTS, 2), np.int64)
         self._slots = np.zeros(SLOTS, np.int64)
-        self._arena = np.zeros(ARENA_BYTES, np.uint8)
+        self._arena = np.zeros(arena_bytes, np.uint8)
         self._table = np.zeros(layout.TABLE, np.int64)
         self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, SLOTS - 1
         self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, ENOUGH
-        self._table[layout.ARENA_END] = self._arena.ctypes.data + ARENA_BYTES
+        self._table[layout.ARENA_END] = self._arena.ctypes.data + arena_bytes
         self.address = self._table.ctypes.data
         self._kept: list[object] = []
 
@@ -149,6 +150,34 @@ class Texts:
         )
 
 
+class Workspace:
+    """The memory that the kernel writes to: of use for a block of any format, and used for one after the other."""
+
+    _idle: ClassVar[list["Workspace"]] = []
+
+    def __init__(self) -> None:
+        self.lines = np.zeros(LINES, layout.LINE)
+        self.paths, self.hosts, self.agents = Texts(ARENA_BYTES), Texts(), Texts()
+
+    @classmethod
+    @contextmanager
+    def lent(cls) -> Iterator["Workspace"]:
+        """Lend a workspace to whoever takes a block apart, in whichever thread."""
+        try:
+            workspace = cls._idle.pop()
+        except IndexError:
+            workspace = cls()
+        try:
+            yield workspace
+        finally:
+            cls._idle.append(workspace)
+
+    def clear(self) -> None:
+        """Forget all texts."""
+        for texts in (self.paths, self.hosts, self.agents):
+            texts.clear()
+
+
 class CompiledParser:
     """Takes blocks of lines of one format apart, LINES at a time.
 
@@ -176,9 +205,7 @@ class CompiledParser:
         self._kernel = kernel()
         self._format = log_format
         self._classifier = classifier
-        self._lines = np.zeros(LINES, layout.LINE)
         self._named = (pa.array([], pa.binary()), pa.array([], pa.string()))
-        self._texts = {slot: Texts() for slot in (layout.PATH_TEXTS, layout.HOST_TEXTS, layout.AGENT_TEXTS)}
         self._methods = np.array(
             [
                 (int.from_bytes(name.encode(), "little") | len(name) << 56, number)
@@ -188,9 +215,6 @@ class CompiledParser:
             np.int64,
         )
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
-        frame[layout.ROWS] = self._lines.ctypes.data
-        for slot, texts in self._texts.items():
-            frame[slot] = texts.address
         if isinstance(log_format, Delimited):
             self._program = program_of(log_format, self._role_of)
             frame[layout.PROGRAM] = self._program.ctypes.data
@@ -214,15 +238,20 @@ class CompiledParser:
         behind = data.ctypes.data - np.frombuffer(buffer, np.uint8).ctypes.data + size
         if behind + layout.PADDING > len(buffer):
             raise AssertionError("a block without padding")
+        frame = self._frame
         saved, buffer[behind] = buffer[behind], LINE_FEED
         try:
-            while at < base + size:
-                for texts in self._texts.values():
-                    texts.clear()
-                self._frame[layout.LINES] = LINES
-                end = self._take_apart(at, base + size)
-                yield self._piece(block[at - base : end - base], int(self._frame[layout.LINES]))
-                at = end
+            with Workspace.lent() as workspace:
+                frame[layout.ROWS] = workspace.lines.ctypes.data
+                frame[layout.PATH_TEXTS] = workspace.paths.address
+                frame[layout.HOST_TEXTS] = workspace.hosts.address
+                frame[layout.AGENT_TEXTS] = workspace.agents.address
+                while at < base + size:
+                    workspace.clear()
+                    frame[layout.LINES] = LINES
+                    end = self._take_apart(at, base + size)
+                    yield self._piece(block[at - base : end - base], workspace)
+                    at = end
         finally:
             buffer[behind] = saved
 
@@ -262,10 +291,10 @@ class CompiledParser:
             return layout.USER_AGENT if self._classifier.synthetic_user_agents else layout.IGNORED
         return ROLES[field.role] if field.role else layout.IGNORED
 
-    def _piece(self, block: memoryview, count: int) -> ParsedBlock:
-        found = self._lines[:count]
+    def _piece(self, block: memoryview, workspace: Workspace) -> ParsedBlock:
+        found = workspace.lines[: self._frame[layout.LINES]]
         starts = np.append(found["starts"], np.int32(len(block)))
-        reasons = np.full(count, ACCEPTED, np.int64)
+        reasons = np.full(len(found), ACCEPTED, np.int64)
         times = found["times"]
         at = undecided = np.flatnonzero(found["codes"])
         slow = NO_ROWS
@@ -279,10 +308,11 @@ class CompiledParser:
         if len(undecided):
             days[undecided] = parsed.days
         has_row = reasons == ACCEPTED
-        return ParsedBlock(block, starts, days, reasons, self._rows(found, at, slow, has_row), has_row)
+        return ParsedBlock(block, starts, days, reasons, self._rows(workspace, found, at, slow, has_row), has_row)
 
     def _rows(
         self,
+        workspace: Workspace,
         found: Numbers,
         at: Numbers,
         slow: pa.Table,
@@ -291,14 +321,17 @@ class CompiledParser:
         """Return the rows of `requests` of the lines that have one.
 
         Args:
+            workspace: The texts of what the kernel found.
             found: What the kernel found, of type layout.LINE; it is written over.
             at: The lines that the plain parser took apart and accepted.
             slow: Their rows.
             has_row: Which lines have a row.
         """
-        paths, path_values = self._paths(found["paths"], at, slow["path"].combine_chunks())
-        hosts, host_values = self._applications(found["hosts"], at, slow["application"].combine_chunks())
-        classes = self._classes(paths, path_values, found["agents"])
+        paths, path_values = self._paths(workspace.paths, found["paths"], at, slow["path"].combine_chunks())
+        hosts, host_values = self._applications(
+            workspace.hosts, found["hosts"], at, slow["application"].combine_chunks()
+        )
+        classes = self._classes(paths, path_values, workspace.agents, found["agents"])
         if len(at):
             found["statuses"][at] = slow["status"]
             found["methods"][at] = _numbers(slow["method"], METHODS)
@@ -343,9 +376,10 @@ class CompiledParser:
             schema=SCHEMA,
         )
 
-    def _paths(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
+    def _paths(
+        self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray
+    ) -> tuple[Numbers, pa.StringArray]:
         """Return each line's path, as its place among the values, and the values; NO_ID for NULL."""
-        texts = self._texts[layout.PATH_TEXTS]
         dirty = texts.dirty
         clean = texts.add(parse.clean_paths(texts.values(dirty))) if len(dirty) else numbers[:0]
         known = texts.add(slow.drop_null())
@@ -359,11 +393,13 @@ class CompiledParser:
         numbers[at[is_null]], numbers[at[~is_null]] = layout.NO_ID, known
         return numbers, texts.values().cast(pa.string())
 
-    def _applications(self, numbers: Numbers, at: Numbers, slow: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
+    def _applications(
+        self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray
+    ) -> tuple[Numbers, pa.StringArray]:
         """Likewise for the application; a line without a host is nobody's."""
         if self._classifier.application is not None:
             return np.zeros(len(numbers), np.int32), pa.array([self._classifier.application])
-        hosts = self._texts[layout.HOST_TEXTS].values()
+        hosts = texts.values()
         if not hosts.equals(self._named[0]):  # the few hosts of a block are those of the one before
             self._named = (hosts, parse.application_names(hosts))
         names = self._named[1]
@@ -373,12 +409,11 @@ class CompiledParser:
         applications[at] = place[: len(slow)]
         return applications, encoded.dictionary
 
-    def _classes(self, paths: Numbers, path_values: pa.StringArray, agents: Numbers) -> Numbers:
+    def _classes(self, paths: Numbers, path_values: pa.StringArray, texts: Texts, agents: Numbers) -> Numbers:
         """Return each line's traffic class, as its place in TRAFFIC_CLASSES."""
         classes = np.zeros(len(paths), np.int32)
         for field in (each for each in self._format.fields if self._role_of(each) == layout.USER_AGENT):
-            texts = parse.unified(field, self._texts[layout.AGENT_TEXTS].values())
-            synthetic = self._classifier.are_synthetic(texts)
+            synthetic = self._classifier.are_synthetic(parse.unified(field, texts.values()))
             classes[np.append(synthetic, [False])[agents]] = TRAFFIC_CLASSES.index("synthetic")
         if self._classifier.health_check_paths:
             health_checks = self._classifier.are_health_checks(path_values)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from etl.formats import FORMATS, PREFIX_TIME, SHAPES, Delimited
+from etl.formats import PREFIX_TIME, SHAPES, shaped
 from etl.timestamps import CLF, EPOCH, ISO, unnamed
 
 Settings = Mapping[str, str]
@@ -21,6 +21,7 @@ COMMONPLACE = ("access", "log", "logs", "ssl", "json", "txt", "gz")
 """Words that tell nothing of the application in the name of a log."""
 
 STATUSES = r"[1-5][0-9]{2}(?:[,: ]+(?:[1-5][0-9]{2}|-))*"
+SECONDS = r"[0-9]+\.[0-9]+"
 LINE_END = r"\r?\n?$"
 TRAILING = re.compile(
     rb' (?P<before>(?:[A-Za-z_][\w-]*=)?["\[]?)'
@@ -29,8 +30,8 @@ TRAILING = re.compile(
 )
 """A field of a line: bare, in quotes or in brackets, maybe after a label like `rt=`."""
 VARIABLES = {
-    "request_time": r"[0-9]+\.[0-9]+",
-    "upstream_response_time": r"[0-9]+\.[0-9]+(?:[,:. 0-9-]*)",
+    "request_time": SECONDS,
+    "upstream_response_time": rf"{SECONDS}(?:[,: ]+(?:{SECONDS}|-))*",
     "upstream_status": STATUSES,
     "upstream_addr": r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]{1,5}|unix:[^ ]+)(?:[,: ]+.*)?",
     "host": r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?",
@@ -126,9 +127,7 @@ def _day(found: re.Match[str]) -> date | None:
 def trailing(lines: Sequence[bytes]) -> Iterator[Settings]:
     """Yield the formats of SHAPES that lines begin as, the longest first, with a guess at what follows."""
     for base in reversed(SHAPES):
-        known = FORMATS[base]
-        if not isinstance(known, Delimited):
-            raise TypeError(base)
+        known = shaped(base, SHAPES[base])
         begins = re.compile(known.pattern.removesuffix(LINE_END).encode())
         ends = [line[found.end() :].rstrip(b"\r\n") for line in lines if (found := begins.match(line))]
         split = [parts for end in ends if (parts := _parts(end))]

@@ -16,11 +16,18 @@ from etl.parse import ACCEPTED, AUTHORITY, NO_APPLICATION
 from etl.raw_files import PADDING, RawFile, RawReader
 from etl.sources import FIELD, SECTION, Source, read_sources
 from lake.config import Config
+from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError, InputError
 
 FIRST_LINES = 1000
+ENOUGH_BYTES = 1 << 20
 IIS = b"#Software: Microsoft Internet Information Services"
 ENOUGH, CLOSE = 0.5, 0.9
+GUESSED = {
+    "trailing": "what the values look like; compare the server's log_format",
+    "fields": "the names of the keys; for a duration in milliseconds write duration_ms",
+}
+"""Keys of a source that are guessed, and by what."""
 MINOR = ("bytes", "duration", "upstream")
 """Reasons of rejects whose shape, time and status are those of the format."""
 PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
@@ -54,34 +61,43 @@ class Reading:
         return len(self.rows) + len(self.rejects)
 
     @property
-    def is_guess(self) -> bool:
-        """Whether more than the format's name is declared of how lines are written."""
-        return len(self.settings) > 1
+    def guessed(self) -> str | None:
+        """The key of the settings that is a guess at how lines are written, if one is."""
+        return next((key for key in GUESSED if key in self.settings), None)
 
     @property
     def is_good(self) -> bool:
         """Whether no more lines are rejects than a day may have."""
-        return len(self.rejects) <= self.source.max_reject_rate * self.lines
+        return bool(self.rows) and len(self.rejects) <= self.source.max_reject_rate * self.lines
 
     @property
     def fits(self) -> bool:
         """Whether it may be the log's format: at least half of the lines are recognised."""
-        return self.recognised >= ENOUGH * self.lines
+        return self.recognised > 0 and self.recognised >= ENOUGH * self.lines
 
 
-def first_lines(path: str) -> bytes:
-    """Return the first 1,000 lines of a raw file, plain or gzip, or those in its first block.
+def first_lines(file: RawFile) -> bytes:
+    """Return the first 1,000 lines of a raw file, or fewer if they are long.
 
     Raises:
         ConfigError: It can't be read, or is empty.
     """
+    head = b""
     try:
-        block = bytes(next(RawReader(RawFile(path, str(Path(path).absolute()), None)).blocks(), b""))
+        for block in RawReader(file).blocks():
+            head += block
+            if len(head) >= ENOUGH_BYTES or head.count(b"\n") >= FIRST_LINES:
+                break
     except InputError as error:
         raise ConfigError(str(error)) from error
-    if not block:
-        raise ConfigError(f"{path} is empty: there is no line to tell a format by.")
-    return b"\n".join(block.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+    if not head:
+        raise ConfigError(f"{file.name} is empty: there is no line to tell a format by.")
+    return b"\n".join(head.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+
+
+def split(head: bytes) -> list[bytes]:
+    """Return lines without their LF."""
+    return head.removesuffix(b"\n").split(b"\n")
 
 
 def read(head: bytes, source: Source, settings: Settings | None = None) -> Reading:
@@ -105,7 +121,7 @@ def identify(head: bytes) -> list[Reading]:
 
     The best is the one that recognises most lines; of several, the one that fills most columns.
     """
-    lines = head.split(b"\n")
+    lines = split(head)
     names = sorted(FORMATS, key=lambda name: IIS not in head or name != "iis")
     declared = ({"format": name} for name in names)
     found = []
@@ -119,35 +135,40 @@ def runner_up(readings: Sequence[Reading]) -> Reading | None:
     """Return the next best reading by another format, None if it is not close."""
     best, *others = readings
     second = next(
-        each for each in others if not each.is_guess and each.settings["format"] != best.settings["format"]
+        each for each in others if not each.guessed and each.settings["format"] != best.settings["format"]
     )
     return second if second.fits and second.recognised >= CLOSE * best.recognised else None
 
 
-def section(found: Reading, head: bytes, path: str) -> list[str]:
-    """Return the lines of a section of luigi.cfg that reads such files; what is a guess says so.
+def suggestion(found: Reading, head: bytes, path: str) -> Reading:
+    """Return what the whole section of luigi.cfg that may be meant makes of the first lines of a file.
 
     Args:
-        found: The best reading.
-        head: The first lines.
+        found: What its format makes of them.
+        head: The lines.
         path: The file's name, as `files` may have it.
     """
-    settings, name = found.settings, guess.name(path)
-    vantage = guess.VANTAGES.get(settings["format"], "origin")
-    lines = [f"[{SECTION}{name}]", f"format = {settings['format']}"]
-    if "trailing" in settings:
-        lines += ["# a guess by what the values look like: compare the server's log_format"]
-        lines += [f"trailing = {settings['trailing']}"]
-    if "fields" in settings:
-        lines += ["# a guess by the names of the keys; for a duration in milliseconds write duration_ms"]
-        lines += ["fields =", *(f"    {pair}" for pair in settings["fields"].split("\n")[1:])]
-    if found.without_offset:
-        lines += ["# times have no offset: say where the server's clock is", "# timezone = Europe/Berlin"]
-    times = found.rows["ts"].to_pylist()
-    lines += [f"{key} = {value}" for key, value in guess.files(path, times).items()]
-    lines += [f"application = {_application(found, head) or name}"]
-    lines += ["# a guess; or edge, load_balancer, origin, application", f"vantage = {vantage}"]
-    return lines
+    settings = {
+        **found.settings,
+        **guess.files(path, found.rows["ts"].to_pylist()),
+        "application": _application(found, head) or guess.name(path),
+        "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
+    }
+    return read(head, declare(settings), settings)
+
+
+def section(suggested: Reading, name: str) -> str:
+    """Return a section of luigi.cfg with these settings; comments say what is a guess."""
+    lines = [f"[{SECTION}{name}]"]
+    for key, value in suggested.settings.items():
+        if key in GUESSED:
+            lines.append(f"# a guess by {GUESSED[key]}")
+        if key == "vantage":
+            lines.append(f"# a guess; one of {', '.join(VANTAGES)}")
+        lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
+    if suggested.without_offset:
+        lines += ["# times have no offset from UTC; say where the server's clock is", "# timezone = Europe/Berlin"]
+    return "\n".join(lines)
 
 
 def declare(settings: Settings) -> Source:

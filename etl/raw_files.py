@@ -32,6 +32,7 @@ DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.err
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
 HOURS = "[0-2][0-9]"
+_idle_buffers: list[bytearray] = []
 GLOB = re.compile(r"[*?\[]")
 
 
@@ -245,17 +246,30 @@ class RawReader:
 
 def whole_lines(stream: Decompressed) -> Iterator[memoryview]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
-    buffer = bytearray(MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING)
-    view = memoryview(buffer)
-    begun = 0  # bytes of a line whose end is not read yet
-    while (end := _fill(stream, view, begun, begun + BLOCK_BYTES)) > begun:
-        size = buffer.rfind(b"\n", begun, end) + 1
-        if size:
-            yield view[:size]
-        begun = min(end - size, MAX_LINE_BYTES + 1)
-        buffer[:begun] = buffer[size : size + begun]
-    if begun:
-        yield view[:begun]
+    with _buffer(MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING) as buffer:
+        view = memoryview(buffer)
+        begun = 0  # bytes of a line whose end is not read yet
+        while (end := _fill(stream, view, begun, begun + BLOCK_BYTES)) > begun:
+            size = buffer.rfind(b"\n", begun, end) + 1
+            if size:
+                yield view[:size]
+            begun = min(end - size, MAX_LINE_BYTES + 1)
+            buffer[:begun] = buffer[size : size + begun]
+        if begun:
+            yield view[:begun]
+
+
+@contextmanager
+def _buffer(size: int) -> Iterator[bytearray]:
+    """Lend a buffer: a new one for each of many small files would cost more than reading them."""
+    try:
+        buffer = _idle_buffers.pop()
+    except IndexError:
+        buffer = bytearray(size)
+    try:
+        yield buffer if len(buffer) == size else bytearray(size)
+    finally:
+        _idle_buffers.append(buffer)
 
 
 def buffer_of(block: memoryview) -> bytearray:

@@ -1,7 +1,7 @@
 """A day's published rejects, read again from their raw files by today's code and settings."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,6 +51,27 @@ class Verdict:
     line: bytes = b""
 
 
+@dataclass
+class Tally:
+    """How many published rejects are what to today's code.
+
+    Attributes:
+        days: The days of those that are requests.
+        first: Some of the rejects, those before others that are none any more.
+    """
+
+    requests: int = 0
+    neither: int = 0
+    rejects: int = 0
+    days: set[date] = field(default_factory=set)
+    first: list[Verdict] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.requests + self.neither + self.rejects
+
+
 def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
     """Return the latest revision of a source's rejects of a day.
 
@@ -81,6 +102,23 @@ def replay(lake: Lake, source: Source, partition: Partition) -> Iterator[Verdict
             yield from _of_file(source, files[name], of_file)
         else:
             yield from (Verdict(**each, neither=GONE) for each in of_file.to_pylist())
+
+
+def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
+    """Return how many rejects are what; `limit` says how many to keep as examples."""
+    found = Tally()
+    first: tuple[list[Verdict], ...] = ([], [], [])
+    for each in verdicts:
+        found.requests += each.row is not None
+        found.neither += each.neither is not None
+        found.rejects += each.reason is not None
+        if each.row:
+            found.days.add(each.row["ts"].date())
+        kept = first[0 if each.row else 1 if each.neither else 2]
+        if len(kept) < limit:
+            kept.append(each)
+    found.first = [each for kept in first for each in kept][:limit]
+    return found
 
 
 def restatement(lake: Lake, source: Source, day: date) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -24,15 +25,21 @@ ARGUMENTS = 6
 Kernel = Callable[..., int]
 
 logger = logging.getLogger(__name__)
+_one_at_a_time = threading.Lock()
 
 
-@lru_cache
 def kernel() -> Kernel:
     """Return the kernel, as lines.run has it; the first time on a machine, compile it.
 
     Raises:
         ImportError: It is not compiled yet, and numba is not there to do it.
     """
+    with _one_at_a_time:  # the readers of several files all want it first
+        return _kernel()
+
+
+@lru_cache
+def _kernel() -> Kernel:
     key = _key()
     for folder in _folders():
         with suppress(OSError):
