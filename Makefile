@@ -66,8 +66,9 @@ bench: $(VENV)/bench ## extraction against its peers: half an hour, 5 GB; writes
 fuzz: $(VENV)/dev ## ten million damaged lines through both parsers
 	@$(BIN)/python tests/etl/fuzz.py --lines 10000000
 
-glossary: $(VENV)/run ## write the generated tables of glossary.md anew
+glossary: $(VENV)/run ## write the generated tables of glossary.md and docs/formats.md anew
 	@$(BIN)/python -m lake.glossary glossary.md
+	@$(BIN)/python -m etl.formats_page docs/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build -o requirements.lock

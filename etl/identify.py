@@ -177,8 +177,8 @@ def declare(settings: Settings) -> Source:
     Raises:
         ConfigError: It would be none.
     """
-    section = PLACEHOLDER | dict(settings)
-    (source,) = read_sources(Config(Path("luigi.cfg"), {"lake": {"root": "lake"}, f"{SECTION}log": section}))
+    sections = {"lake": {"root": "lake"}, f"{SECTION}log": PLACEHOLDER | dict(settings)}
+    (source,) = read_sources(Config(Path("luigi.cfg"), sections))
     return source
 
 

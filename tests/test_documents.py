@@ -1,5 +1,6 @@
 """Documents under test: the README's commands work, the glossary is not stale, and both match the code."""
 
+import csv
 import re
 import shutil
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake import glossary, sql
+from etl import formats_page
+from etl.formats import FORMATS
+from etl.sources import LOG_FORMAT, read_sources
+from lake import config, glossary, sql
 from lake.catalog import connect
 from lake.contracts import CONTRACTS
 from lake.lake import Lake
@@ -18,6 +22,8 @@ from lake.local import LocalStore
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 GLOSSARY = (REPOSITORY / "glossary.md").read_text(encoding="utf-8")
+FORMATS_PAGE = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
+GOLDEN = REPOSITORY / "tests/etl/golden"
 
 
 def example(name):
@@ -35,6 +41,69 @@ def test_glossary_gains_a_section_for_a_new_dataset():
     """A dataset that the glossary lacks is added by the same command."""
     without = GLOSSARY[: GLOSSARY.index("### status_mix")]
     assert glossary.update(without) == GLOSSARY
+
+
+def test_formats_page_is_not_stale():
+    """Its tables are what `make glossary` would write, and there is one for each format."""
+    assert formats_page.update(FORMATS_PAGE) == FORMATS_PAGE
+    assert {found["name"] for found in formats_page.BLOCK.finditer(FORMATS_PAGE)} >= set(FORMATS)
+
+
+def test_formats_page_gains_a_section_for_a_new_format(tmp_path, monkeypatch):
+    """A format that the page lacks is added by the same command, with its table."""
+    page = tmp_path / "formats.md"
+    page.write_text("# Formats\n\n<!-- keys -->\n<!-- end -->\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["formats_page", str(page)])
+    formats_page.main()
+    found = page.read_text(encoding="utf-8")
+    assert f"<!-- keys -->\n{formats_page.keys()}\n<!-- end -->\n" in found
+    for name, each in FORMATS.items():
+        assert f"## {name}\n\n<!-- format {name} -->\n{formats_page.table(each)}\n<!-- end -->\n" in found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_page_is_true_of_golden_rows(name):
+    """A column that is never NULL is not in the golden rows, and one that always is has no value there."""
+    with (GOLDEN / name / "expected.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    claims = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", formats_page.table(FORMATS[name]), re.MULTILINE)
+    assert [column for column, _ in claims] == [c for c in CONTRACTS["requests"].schema.names if c != "vantage"]
+    for column, null in claims:
+        values = [row[column] for row in rows if row[column]]
+        assert null != "never" or len(values) == len(rows), column
+        assert null != "always" or not values, column
+
+
+def test_formats_page_shows_golden_lines():
+    """What is shown as a line of a log is one, of a case whose format has that section."""
+    blocks = re.findall(r"<!-- golden: (\w+) -->\n```text\n(.*?)```", FORMATS_PAGE, re.DOTALL)
+    assert {case for case, _ in blocks} == {case.name for case in GOLDEN.iterdir()}
+    for case, shown in blocks:
+        lines = (GOLDEN / case / "access.log").read_text(encoding="utf-8").splitlines()
+        assert [line for line in shown.splitlines() if line not in lines] == [], case
+
+
+def test_formats_page_shows_sections_that_are_read(tmp_path):
+    """Every section for luigi.cfg is a source, and every format has one."""
+    path, found = tmp_path / "luigi.cfg", set()
+    for section in re.findall(r"```ini\n(.*?)```", FORMATS_PAGE, re.DOTALL):
+        path.write_text(f"[lake]\nroot = lake\n\n{section}", encoding="utf-8")
+        found |= {source.format.name for source in read_sources(config.read(path))}
+    assert found == {*FORMATS, LOG_FORMAT}
+
+
+def test_formats_page_shows_code_as_it_is():
+    """'Add a format' shows the declaration of fastly, and all files of its golden case."""
+    excerpts = re.findall(r"<!-- excerpt: (\S+) -->\n.*?```\w+\n(.*?)```", FORMATS_PAGE, re.DOTALL)
+    assert len(excerpts) == 2
+    for name, excerpt in excerpts:
+        assert excerpt in (REPOSITORY / name).read_text(encoding="utf-8")
+    files = re.findall(r"<!-- file: (\S+) -->\n.*?```\w+\n(.*?)```", FORMATS_PAGE, re.DOTALL)
+    assert {name for name, _ in files} == {
+        f"tests/etl/golden/fastly/{each.name}" for each in (GOLDEN / "fastly").iterdir()
+    }
+    for name, shown in files:
+        assert shown.rstrip("\n") == (REPOSITORY / name).read_text(encoding="utf-8").rstrip("\n"), name
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)

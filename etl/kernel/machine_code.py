@@ -40,21 +40,23 @@ def kernel() -> Kernel:
 
 @lru_cache
 def _kernel() -> Kernel:
+    return _loaded(_compiled_or_kept())
+
+
+def _compiled_or_kept() -> bytes:
+    """Return the file's bytes: its digest, the kernel's name, and the machine code."""
     key = _key()
     for folder in _folders():
         with suppress(OSError):
-            return _loaded(folder.joinpath(key).read_bytes())
+            return _checked(folder.joinpath(key).read_bytes())
     logger.warning("Compiling the extraction kernel, once on this machine.")
     code = _compiled()
     for folder in _folders():
         with suppress(OSError):
             _keep(code, folder / key)
-            break
-    else:
-        logger.warning(
-            "The kernel could not be kept: no folder of %s is writable.", ", ".join(map(str, _folders()))
-        )
-    return _loaded(code)
+            return code
+    logger.warning("The kernel could not be kept: no folder of %s is writable.", ", ".join(map(str, _folders())))
+    return code
 
 
 def _folders() -> Iterator[Path]:
@@ -73,7 +75,7 @@ def _key() -> str:
 
 
 def _compiled() -> bytes:
-    """Return the digest, the name and the machine code of the kernel."""
+    """Compile the kernel; see _compiled_or_kept."""
     from numba import njit, types  # noqa: PLC0415 - it takes half a second to import, and is seldom needed
 
     from etl.kernel import lines  # noqa: PLC0415
@@ -97,12 +99,17 @@ def _keep(code: bytes, path: Path) -> None:
     os.replace(file.name, path)  # noqa: PTH105
 
 
-def _loaded(code: bytes) -> Kernel:
-    """Return the kernel that machine code is; OSError if the code is damaged."""
-    digest, body = code[: hashlib.sha256().digest_size], code[hashlib.sha256().digest_size :]
-    if hashlib.sha256(body).digest() != digest:
+def _checked(code: bytes) -> bytes:
+    """Return a file's bytes; OSError if they are not what was written."""
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(code[size:]).digest() != code[:size]:
         raise OSError("damaged")
-    name, _, machine_code = body.partition(b"\n")
+    return code
+
+
+def _loaded(code: bytes) -> Kernel:
+    """Return the kernel that a file's bytes are."""
+    name, _, machine_code = code[hashlib.sha256().digest_size :].partition(b"\n")
     engine = _engine()
     engine.add_object_file(binding.ObjectFileRef.from_data(machine_code))
     engine.finalize_object()

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etl import raw_files
+from etl import extract, raw_files
 from etl.extract import Lines, extract_day
 from etl.sources import Source
 from lake.contracts import contract
@@ -374,3 +375,69 @@ def test_memory_does_not_grow_with_the_file(
     kept, growth = map(int, answer.split())
     assert kept * 100 > megabytes * 1_000_000
     assert growth < 60_000_000
+
+
+@pytest.fixture
+def scattered(tmp_path: Path, log_line: LogLine) -> list[date]:
+    """access.log of ten days, hour by hour; two lines of the first come last, and the fourth has only rejects."""
+    days = [DAY + n * ONE_DAY for n in range(10)]
+    lines = [
+        log_line(
+            NOON + n * ONE_DAY + timedelta(minutes=m),
+            request=f"GET /{m} HTTP/1.1",
+            status="99" if n == 3 else "200",
+        )
+        for n in range(10)
+        for m in range(100)
+    ]
+    lines.append(log_line(NOON + timedelta(hours=1), request="GET /late HTTP/1.1"))
+    lines.append(b"unreadable\n")
+    tmp_path.joinpath("access.log").write_bytes(b"".join(lines))
+    return days
+
+
+def _shas(lake: Lake) -> dict[str, str]:
+    root = Path(lake.root)
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*.parquet")}
+
+
+def test_a_pass_publishes_the_other_days_too(
+    new_lake: Callable[[str], Lake], declare: Declare, scattered: list[date]
+) -> None:
+    """Read once for all days, they are the same bytes as read once a day; the bad day is left for its own call."""
+    source = declare(max_reject_rate=0.05)
+    at_once, each = new_lake("at once"), new_lake("each")
+    lines = extract_day(at_once, source, DAY, also=[*scattered, DAY + 99 * ONE_DAY])
+    assert (lines.read, lines.kept, lines.rejected) == (1002, 101, 1)
+    for day in scattered:
+        with suppress(InputError):
+            extract_day(each, source, day)
+    assert _shas(at_once) == _shas(each)
+    assert len(_shas(at_once)) == 9 * 2
+
+
+def test_days_that_come_back_too_late_are_left_for_their_own_call(
+    new_lake: Callable[[str], Lake], declare: Declare, scattered: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory bounds what waits, a day that was given up and comes again is not published by the pass."""
+    monkeypatch.setattr(extract, "WAITING_ROWS", 150)
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 1000)
+    source = declare(max_reject_rate=0.05)
+    whole, bounded = new_lake("whole"), new_lake("bounded")
+    extract_day(whole, source, DAY + ONE_DAY, also=scattered)
+    extract_day(bounded, source, DAY + ONE_DAY, also=scattered)
+    missing = _shas(whole).keys() - _shas(bounded).keys()
+    assert {key.split("dt=")[1][:10] for key in missing} == {str(DAY)}
+    assert _shas(bounded).items() <= _shas(whole).items()
+    extract_day(bounded, source, DAY)
+    assert f"dt={DAY}" in "".join(_shas(bounded))
+
+
+def test_a_pass_takes_on_no_more_days_than_it_may(
+    new_lake: Callable[[str], Lake], declare: Declare, scattered: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day that was asked for, and the first others that it meets."""
+    monkeypatch.setattr(extract, "DAYS_A_PASS", 3)
+    lake = new_lake("few")
+    extract_day(lake, declare(max_reject_rate=0.05), DAY, also=scattered)
+    assert {key.split("dt=")[1][:10] for key in _shas(lake)} == {str(day) for day in scattered[:3]}

@@ -87,7 +87,8 @@ def test_header_and_file_day_count(lake: Lake, declare: Declare, tmp_path: Path)
     """Lines of a headed format mean what the header before them says; a day too far off is still too far."""
     settings: dict[str, Any] = {"format": "w3c", "files": "{YYYY}{MM}{DD}.log", "max_reject_rate": 1}
     (tmp_path / "20260917.log").write_bytes(
-    """Lines of a headed format mean what the header before them says; a day too far off still is."""
+        b"#Fields: date time sc-status\n2026-09-17 10:05:03 2oo\n2026-09-18 00:05:03 200\n"
+        b"2026-09-18 00:05:04 2oo\n"
         b"#Comment: none\n#Fields: sc-status date time\n200 2026-09-17 10:05:03\nx 2026-09-17 10:05:04\n"
     )
     extract_day(lake, declare(**settings), DAY)
@@ -132,7 +133,7 @@ def test_each_file_is_read_once_and_no_further_than_needed(
     extract_day(lake, source, DAY)
     expected = _verdicts(lake, source)
     monkeypatch.setattr("etl.raw_files.BLOCK_BYTES", 100)
-    opened = []
+    opened: list[Any] = []
     monkeypatch.setattr(
         replay, "RawReader", lambda *args, make=replay.RawReader: opened.append(args) or make(*args)
     )

@@ -1,0 +1,139 @@
+"""With and without the compiled kernel, by one reader and by several: the same bytes are published."""
+
+import builtins
+import gzip
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl import blocks, raw_files
+from etl.extract import extract_day
+from etl.kernel import machine_code
+from etl.limits import Limits
+from etl.sources import Source
+from lake.lake import Lake
+
+DAY = date(2026, 9, 17)
+MIDNIGHT = datetime(2026, 9, 17, tzinfo=UTC)
+PATHS = (
+    "/",
+    "/item/{n}",
+    "/order/{n:032x}",
+    "/mail/{n}@example.com/x",
+    "/a%20b/{n}?q={n}",
+    "/{n:09d}1",
+    "/\xe9{n}",
+)
+NewLake = Callable[[str], Lake]
+
+
+@pytest.fixture
+def hourly(tmp_path: Path, log_line: Callable[..., bytes]) -> int:
+    """24 files of a day, plain and gzip in turn, with requests of all kinds and some rejects; how many lines."""
+    for hour in range(24):
+        lines = [
+            log_line(
+                MIDNIGHT + timedelta(hours=hour, seconds=n),
+                request=f"GET {PATHS[n % len(PATHS)].format(n=n % 97)} HTTP/1.1",
+                status="503" if n % 50 == 0 else "99" if n % 333 == 0 else "200",
+                user="a b" if n % 41 == 0 else "-",
+            )
+            for n in range(3000)
+        ]
+        data = b"".join(lines)
+        name = tmp_path / f"access.log-20260917{hour:02}"
+        name.write_bytes(gzip.compress(data) if hour % 2 else data)
+    return 24 * 3000
+
+
+def _digests(lake: Lake) -> dict[str, str]:
+    root = Path(lake.root)
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*.parquet"))
+    }
+
+
+@pytest.mark.parametrize("block_bytes", [50_000, 16 << 20])
+def test_readers_and_kernel_change_no_byte(
+    monkeypatch: pytest.MonkeyPatch,
+    declare: Callable[..., Source],
+    new_lake: NewLake,
+    hourly: int,
+    block_bytes: int,
+) -> None:
+    """One reader or three, compiled or plain, in blocks of any size: the same partitions."""
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
+    found = []
+    for readers, worth in ((1, 0), (3, 0), (3, 1 << 40), (1, 1 << 40)):
+        monkeypatch.setattr(blocks, "WORTH_LOADING", worth)
+        lake = new_lake(f"lake-{readers}-{worth}")
+        lines = extract_day(lake, replace(source, limits=Limits(readers, 2)), DAY)
+        assert lines.read == lines.kept + lines.rejected == hourly
+        found.append(_digests(lake))
+    assert len(found[0]) == 2
+    assert all(each == found[0] for each in found)
+
+
+def test_without_numba_extraction_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    declare: Callable[..., Source],
+    new_lake: NewLake,
+    hourly: int,
+) -> None:
+    """Where the compiled kernel can't be had, a warning tells that it is slower, and the bytes are the same."""
+    source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
+    monkeypatch.setattr(blocks, "WORTH_LOADING", 0)
+    extract_day(new_lake("with"), source, DAY)
+    imported = builtins.__import__
+
+    def without(name: str, *arguments: Any, **named: Any) -> Any:
+        if name.startswith(("numba", "llvmlite", "etl.compiled")) or "compiled" in (named.get("fromlist") or ()):
+            raise ImportError("No module named 'numba'")
+        if name == "etl" and arguments[2:3] == (("compiled",),):
+            raise ImportError("No module named 'numba'")
+        return imported(name, *arguments, **named)
+
+    blocks._load.cache_clear()  # noqa: SLF001 - as in a new process
+    monkeypatch.setattr(builtins, "__import__", without)
+    with caplog.at_level(logging.WARNING):
+        lines = extract_day(new_lake("without"), source, DAY)
+    monkeypatch.undo()
+    blocks._load.cache_clear()  # noqa: SLF001
+    assert lines.read == hourly
+    assert "does without its compiled kernel" in caplog.text
+    assert _digests(new_lake("without")) == _digests(new_lake("with"))
+
+
+def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is not what was written is not run, but replaced."""
+    right = machine_code._compiled_or_kept()  # noqa: SLF001 - what there is
+    monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "not there yet"])
+    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    machine_code._compiled_or_kept()  # noqa: SLF001
+    (kept,) = tmp_path.glob("*/*.o")
+    assert kept.read_bytes() == right
+    kept.chmod(0o644)
+    kept.write_bytes(right[:-1] + b"x")
+    assert machine_code._compiled_or_kept() == right  # noqa: SLF001
+    assert kept.read_bytes() == right
+
+
+def test_machine_code_that_cannot_be_kept_is_used_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no folder is writable, each process compiles its own, and says so."""
+    right = machine_code._compiled_or_kept()  # noqa: SLF001
+    tmp_path.joinpath("a file").touch()
+    monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "a file"])
+    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    assert machine_code._compiled_or_kept() == right  # noqa: SLF001
+    assert "could not be kept" in caplog.text
