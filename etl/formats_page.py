@@ -167,7 +167,7 @@ def _upstreams(log_format: Format) -> list[Row]:
         ("`upstream_status`", f"the last in {status[0]}" if status else NOTHING, null if status else ALWAYS),
         (
             "`retried`",
-            f"several in {' or '.join(lists)}; else false" if lists else NOTHING,
+            f"several in one of {', '.join(lists)}; else false" if lists else NOTHING,
             NEVER if lists else ALWAYS,
         ),
     ]

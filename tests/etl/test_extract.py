@@ -420,11 +420,11 @@ def test_days_that_come_back_too_late_are_left_for_their_own_call(
     new_lake: Callable[[str], Lake], declare: Declare, scattered: list[date], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where memory bounds what waits, a day that was given up and comes again is not published by the pass."""
-    monkeypatch.setattr(extract, "WAITING_ROWS", 150)
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 1000)
     source = declare(max_reject_rate=0.05)
     whole, bounded = new_lake("whole"), new_lake("bounded")
     extract_day(whole, source, DAY + ONE_DAY, also=scattered)
+    monkeypatch.setattr(extract, "WAITING_ROWS", 150)
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 1000)
     extract_day(bounded, source, DAY + ONE_DAY, also=scattered)
     missing = _shas(whole).keys() - _shas(bounded).keys()
     assert {key.split("dt=")[1][:10] for key in missing} == {str(DAY)}
