@@ -106,8 +106,8 @@ def extract_day(
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
         with closing(ahead):
             for reader, portions in zip(readers, ahead, strict=True):
-                for portion in portions:
-                    _write(portion, days, asked)
+                for of_block in portions:
+                    _write(of_block, days, asked)
                 for number, each in days.items():
                     each.count(reader, number)
         for each in days.values():
@@ -127,14 +127,16 @@ class _Portion:
     rejects: pa.Table
 
 
-def _write(portion: _Portion, days: dict[int, "_Day"], asked: "_Day") -> None:
-    """Hand rows to their day, and keep open files and waiting rows within their bounds."""
-    day = days.pop(portion.day)
-    days[portion.day] = day  # last, so that the first is the one that got none for longest
-    if not day.is_begun and sum(each.is_begun for each in days.values()) >= DAYS_A_PASS:
-        return
-    day.write(portion.requests, portion.rejects)
-    others = [each for each in days.values() if each not in {asked, day}]
+def _write(portions: list[_Portion], days: dict[int, "_Day"], asked: "_Day") -> None:
+    """Hand a block's rows to their days, and keep open files and waiting rows within their bounds."""
+    written = {asked}
+    for portion in portions:
+        day = days.pop(portion.day)
+        days[portion.day] = day  # last, so that the first is the one that got none for longest
+        if day.is_begun or sum(each.is_begun for each in days.values()) < DAYS_A_PASS:
+            day.write(portion.requests, portion.rejects)
+            written.add(day)
+    others = [each for each in days.values() if each not in written]
     while others and sum(each.kept.waiting_rows for each in days.values()) > WAITING_ROWS:
         others.pop(0).seal()
 
@@ -310,33 +312,32 @@ class _FileReader:
         """Return how many lines are of another day than this one."""
         return sum(count for each, count in self._of_day.items() if each != day)
 
-    def portions(self) -> Iterator[_Portion]:
-        """Yield what there is for each of the days, block by block."""
+    def portions(self) -> Iterator[list[_Portion]]:
+        """Yield what there is for the days, block by block."""
         reach = self._source.neighbour_days if self.file.day else None
         for block in self._reader.blocks():
             for parsed in self._parser.parse(block):
                 if self._own_day is None:
                     self._own_day = self._first_day(parsed)
                 placed = place(parsed, self._own_day, reach)
-                yield from self._sorted(placed)
+                yield self._sorted(placed)
 
-    def _sorted(self, parsed: ParsedBlock) -> Iterator[_Portion]:
-        """Yield a block's rows and rejects by day, and count and digest it."""
+    def _sorted(self, parsed: ParsedBlock) -> list[_Portion]:
+        """Return a block's rows and rejects by day, and count and digest it."""
         found = _counts(parsed.days)
         accepted = parsed.reasons == ACCEPTED
         directives = parsed.reasons == DIRECTIVE
-        lasts = {}
-        for day in self.parts.keys() & found.keys():
+        portions, lasts = [], {}
+        for day in sorted(self.parts.keys() & found.keys()):
             chosen = parsed.days == day
-            yield _Portion(
-                day,
-                parsed.requests(chosen & accepted),
-                parsed.rejects(chosen & ~accepted, self.file.name, self._lines + 1),
-            )
+            requests = parsed.requests(chosen & accepted)
+            rejects = parsed.rejects(chosen & ~accepted, self.file.name, self._lines + 1)
+            portions.append(_Portion(day, requests, rejects))
             lasts[day] = int(np.flatnonzero(chosen)[-1]) + 1
         self._record(parsed, directives, lasts)
         self.directives += found.pop(NO_DAY, 0)
         self._of_day.update(found)
+        return portions
 
     def _record(self, parsed: ParsedBlock, directives: Booleans, lasts: dict[int, int]) -> None:
         """Count and digest a block; `lasts` says how many of its lines go up to the last one of each day."""
