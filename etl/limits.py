@@ -4,13 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etl.raw_files import BLOCK_BYTES
 from lake.config import Config
 from lake.errors import ConfigError
 
 SECTION = "extraction"
-# What an extraction takes with one reader and nothing read ahead, and each further reader; see docs/performance.md
-BASE_MB, READER_MB = 300, 40
+# What an extraction takes with one reader and nothing read ahead, each further reader, and each block's rows
+BASE_MB, READER_MB, AHEAD_MB = 300, 40, 8
 DEFAULT_MEMORY_MB = 400
 HIGHEST_MB = 1 << 20
 
@@ -45,10 +44,10 @@ def limits(config: Config) -> Limits:
     unknown = sorted(set(values) - {"threads", "memory_mb"})
     if unknown:
         raise ConfigError(f"[{SECTION}]: unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
-    left = (memory - BASE_MB) << 20
-    readers = max(1, min(readers, 1 + left // (READER_MB << 20)))
-    left -= (readers - 1) * (READER_MB << 20)
-    return Limits(readers, max(1, left // (readers * BLOCK_BYTES)))
+    left = memory - BASE_MB
+    readers = max(1, min(readers, 1 + left // READER_MB))
+    left -= (readers - 1) * READER_MB
+    return Limits(readers, max(1, left // (readers * AHEAD_MB)))
 
 
 def _number(values: Mapping[str, str], key: str, default: int, lowest: int, highest: int) -> int:

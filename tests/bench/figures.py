@@ -157,12 +157,16 @@ class Project:
 
     @classmethod
     @contextmanager
-    def of(cls, log: Log) -> Iterator["Project"]:
-        """Make the folder, and remove it in the end."""
+    def of(cls, log: Log, *, dated: bool = True) -> Iterator["Project"]:
+        """Make the folder, and remove it in the end; a log of one day has the day in its name, if `dated`."""
         with tempfile.TemporaryDirectory(dir=log.folder, prefix="project-") as folder:
+            files = log.path
+            if dated and log.packing != "hours":
+                files = Path(folder, "access-{YYYY}{MM}{DD}.log")
+                Path(folder, f"access-{FIRST_DAY:%Y%m%d}.log").symlink_to(log.path)
             text = CONFIGURATION.format(
                 format=log.format,
-                files=log.path,
+                files=files,
                 application=APPLICATION[log.format],
                 since=FIRST_DAY,
                 until=FIRST_DAY + timedelta(days=log.days),
@@ -288,7 +292,7 @@ def undated_range(bench: Bench) -> Iterator[Figure]:
     lines = bench.lines * 4 // 5
     day, days = (bench.log("vhost_combined", lines, "plain", days=days) for days in (1, RANGE_DAYS))
     figure = Figure("undated file, range of 100 days, wall, over one day", lines, "x", must=1.5)
-    with Project.of(day) as one_day, Project.of(days) as all_days:
+    with Project.of(day, dated=False) as one_day, Project.of(days, dated=False) as all_days:
         yield bench.compare(figure, wall, lambda: one_day.run(LUIGI_DAY), lambda: all_days.run(LUIGI_RANGE))
 
 
