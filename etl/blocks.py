@@ -132,9 +132,11 @@ class BlockParser:
 def _load() -> ModuleType | None:
     """Return the module that has the kernel, None where it can't be had; the first time ever, it compiles."""
     try:
-        from etl import compiled  # noqa: PLC0415 - small days are done before it is loaded
+        # small days are done before these are loaded
+        from etl import compiled  # noqa: PLC0415
+        from etl.kernel import machine_code  # noqa: PLC0415
 
-        compiled.kernel()
+        machine_code.kernel()
     except (ImportError, RuntimeError) as error:  # numba isn't there, or has no place for what it compiles
         logger.warning("Extraction does without its compiled kernel, and takes long for large files: %s", error)
         return None

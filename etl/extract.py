@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -98,24 +98,22 @@ def extract_day(
     """
     with lake.staging() as folder, ExitStack() as open_files:
         days = {
-            number: _Day(lake, source, each, folder, open_files)
-            for number, each in ((_days_since_epoch(each), each) for each in (day, *sorted({*also} - {day})))
+            _days_since_epoch(each): _Day(lake, source, each, folder, open_files)
+            for each in (day, *sorted({*also} - {day}))
         }
         asked = next(iter(days.values()))
         readers = [_FileReader(source, file, frozenset(days)) for file in source.find_files(day)]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
         with closing(ahead):
-            for reader, portions in zip(readers, ahead, strict=True):
+            for portions in ahead:
                 for of_block in portions:
                     _write(of_block, days, asked)
-                for number, each in days.items():
-                    each.count(reader, number)
         for each in days.values():
             if each is not asked and each.is_worthwhile:
                 # its own call says what is wrong
                 with suppress(InputError, PartitionExists):
-                    each.publish(FIRST)
-        return asked.publish(revision)
+                    each.publish(readers, FIRST)
+        return asked.publish(readers, revision)
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def _write(portions: list[_Portion], days: dict[int, "_Day"], asked: "_Day") -> 
     for portion in portions:
         day = days.pop(portion.day)
         days[portion.day] = day  # last, so that the first is the one that got none for longest
-        if day.is_begun or sum(each.is_begun for each in days.values()) < DAYS_A_PASS:
+        if day is asked or day.is_begun or sum(each.is_begun for each in days.values()) < DAYS_A_PASS:
             day.write(portion.requests, portion.rejects)
             written.add(day)
     others = [each for each in days.values() if each not in written]
@@ -160,7 +158,6 @@ class _Day:
         self.lines, self.recorded = Lines(), Lines()
         self._lake = lake
         self._source = source
-        self._inputs: list[Input] = []
         self._is_sealed = self._is_spoilt = False
 
     @property
@@ -188,30 +185,18 @@ class _Day:
             self.kept.flush()
             self._is_sealed = True
 
-    def count(self, reader: "_FileReader", number: int) -> None:
-        """Add a raw file that was read to its end; `number` is the day's, since 1970-01-01."""
-        part = reader.parts[number]
-        self.lines.read += reader.lines
-        self.lines.directives += reader.directives
-        self.lines.of_other_days += reader.others(number)
-        if reader.file.day == self.day:
-            self.recorded.read += reader.lines
-            self.recorded.directives += reader.directives
-            self.recorded.of_other_days += reader.others(number)
-            self._inputs.append(reader.input())
-            return
-        self.recorded.read += part.lines
-        self.recorded.directives += part.directives
-        self.recorded.of_other_days += part.others
-        self._inputs.append(Input(reader.file.name, part.bytes, part.sha256, part.lines))
-
-    def publish(self, revision: Revision) -> Lines:
+    def publish(self, readers: Sequence["_FileReader"], revision: Revision) -> Lines:
         """Judge the day by its lines, publish it, and return how many became what.
+
+        Args:
+            readers: The day's raw files, all of them read to the end.
+            revision: Which publication of the day it is.
 
         Raises:
             InputError: There are none, or too many are rejects.
             PartitionExists: The day is published with other bytes.
         """
+        inputs = tuple(self._count(reader) for reader in readers)
         for counted in (self.lines, self.recorded):
             counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
             counted.check()
@@ -226,7 +211,7 @@ class _Day:
                 dt=self.day.isoformat(),
                 source=self._source.name,
                 revision=revision.number,
-                inputs=tuple(self._inputs),
+                inputs=inputs,
                 rows_read=self.recorded.read,
                 rows_kept=self.recorded.kept,
                 rows_rejected=self.recorded.rejected,
@@ -242,6 +227,23 @@ class _Day:
         for partition, file in staged:
             self._lake.publish(partition, file)
         return self.lines
+
+    def _count(self, reader: "_FileReader") -> Input:
+        """Add a raw file's lines, and return what of it is recorded."""
+        number = _days_since_epoch(self.day)
+        self.lines.read += reader.lines
+        self.lines.directives += reader.directives
+        self.lines.of_other_days += reader.others(number)
+        if reader.file.day == self.day:
+            self.recorded.read += reader.lines
+            self.recorded.directives += reader.directives
+            self.recorded.of_other_days += reader.others(number)
+            return reader.input()
+        part = reader.part(number)
+        self.recorded.read += part.lines
+        self.recorded.directives += part.directives
+        self.recorded.of_other_days += part.others
+        return Input(reader.file.name, part.bytes, part.sha256, part.lines)
 
     def _judge(self) -> None:
         lines, source = self.lines, self._source
@@ -281,15 +283,15 @@ class _FileReader:
     """Reads one raw file for one or more days, and counts and digests what it reads.
 
     Attributes:
-        parts: For each day (since 1970-01-01), what of the file its provenance records.
         lines: How many lines it has, read to its end.
         directives: How many of them are neither requests nor rejects.
     """
 
     def __init__(self, source: Source, file: RawFile, days: frozenset[int]) -> None:
         self.file = file
-        self.parts = {day: _Part() for day in days}
         self.directives = 0
+        self._days = days
+        self._parts: dict[int, _Part] = {}
         self._source = source
         self._reader = RawReader(file, source.files.endpoint_url)
         self._parser = BlockParser(source.format, source.classifier)
@@ -307,6 +309,10 @@ class _FileReader:
     def input(self) -> Input:
         """Return the file's name, size and digest, once it was read to its end."""
         return self._reader.input()
+
+    def part(self, day: int) -> _Part:
+        """Return what of the file a day's provenance records, if it is not the file's own day."""
+        return self._parts.get(day, _Part())
 
     def others(self, day: int) -> int:
         """Return how many lines are of another day than this one."""
@@ -328,7 +334,7 @@ class _FileReader:
         accepted = parsed.reasons == ACCEPTED
         directives = parsed.reasons == DIRECTIVE
         portions, lasts = [], {}
-        for day in sorted(self.parts.keys() & found.keys()):
+        for day in sorted(self._days & found.keys()):
             chosen = parsed.days == day
             requests = parsed.requests(chosen & accepted)
             rejects = parsed.rejects(chosen & ~accepted, self.file.name, self._lines + 1)
@@ -344,7 +350,7 @@ class _FileReader:
         begin = 0
         for day, lines in sorted(lasts.items(), key=lambda each: each[1]):
             end = int(parsed.starts[lines])
-            part = self.parts[day]
+            part = self._parts.setdefault(day, _Part())
             part.lines = self._lines + lines
             part.directives = self.directives + int(np.count_nonzero(directives[:lines]))
             of_day = self._of_day[day] + int(np.count_nonzero(parsed.days[:lines] == day))
