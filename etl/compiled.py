@@ -20,8 +20,8 @@ from lake.contracts import contract
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 
 LINES = 65_536  # taken apart at a time
-SLOTS = 2 * LINES
-ENOUGH = LINES // 4  # paths: with them, their clean forms, and one for every undecided line, slots are left
+TEXTS = LINES // 4  # of a kind; few enough for the processor's cache
+SLOTS = 2 * TEXTS
 ARENA_BYTES = 4 << 20  # for paths, as they are kept
 KINDS = {
     Kind.WORD: layout.WORD,
@@ -44,6 +44,7 @@ ROLES = {
     Role.UPSTREAM_STATUS: layout.UPSTREAM_STATUS,
     Role.UPSTREAMS: layout.UPSTREAMS,
 }
+SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT}
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
 LINE_FEED = ord("\n")
@@ -88,10 +89,9 @@ class Texts:
         self._arena = np.zeros(arena_bytes, np.uint8)
         self._table = np.zeros(layout.TABLE, np.int64)
         self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, SLOTS - 1
-        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, ENOUGH
+        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, TEXTS
         self._table[layout.ARENA_END] = self._arena.ctypes.data + arena_bytes
         self.address = self._table.ctypes.data
-        self._kept: list[object] = []
 
     def clear(self) -> None:
         """Forget all texts."""
@@ -99,7 +99,6 @@ class Texts:
             self._slots[:] = 0
             self._table[layout.COUNT] = 0
         self._table[layout.ARENA] = self._arena.ctypes.data
-        self._kept.clear()
 
     def __len__(self) -> int:
         return int(self._table[layout.COUNT])
@@ -109,42 +108,13 @@ class Texts:
         """The numbers of the paths that have to be cleaned."""
         return np.flatnonzero(self._entries[: len(self), 1] < 0)
 
-    def add(self, texts: pa.Array) -> Numbers:
-        """Add texts, without NULLs, and return the number of each."""
-        numbers = np.empty(len(texts), np.int32)
-        if len(texts):
-            _, offsets, data = texts.cast(pa.binary()).buffers()
-            padded = np.zeros(data.size + layout.PADDING, np.uint8)
-            padded[: data.size] = np.frombuffer(data, np.uint8)
-            places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(
-                np.int64
-            )
-            self._kernel(
-                layout.INTERN,
-                self.address,
-                padded.ctypes.data,
-                places.ctypes.data,
-                len(texts),
-                numbers.ctypes.data,
-            )
-            self._kept.append(padded)
-        return numbers
-
-    def forget(self, numbers: Numbers) -> None:
-        """Make texts empty, so that nothing holds what must not be kept."""
-        self._entries[numbers, 1] = 0
-
-    def values(self, numbers: Numbers | None = None) -> pa.BinaryArray:
-        """Return the texts, or those with these numbers."""
-        count = len(self) if numbers is None else len(numbers)
-        sizes = self._entries[:count, 1] if numbers is None else self._entries[numbers, 1]
-        size = int(np.abs(sizes).sum())
+    def values(self) -> pa.BinaryArray:
+        """Return the texts."""
+        count = len(self)
+        size = int(np.abs(self._entries[:count, 1]).sum())
         offsets = np.empty(count + 1, np.int32)
         data = np.empty(size + layout.PADDING, np.uint8)
-        chosen = 0 if numbers is None else numbers.ctypes.data
-        self._kernel(
-            layout.GATHER, self._entries.ctypes.data, chosen, count, offsets.ctypes.data, data.ctypes.data
-        )
+        self._kernel(layout.GATHER, self._entries.ctypes.data, count, offsets.ctypes.data, data.ctypes.data)
         return pa.BinaryArray.from_buffers(
             pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])]
         )
@@ -215,6 +185,7 @@ class CompiledParser:
             np.int64,
         )
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
+        self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(log_format, kind))
         if isinstance(log_format, Delimited):
             self._program = program_of(log_format, self._role_of)
             frame[layout.PROGRAM] = self._program.ctypes.data
@@ -256,10 +227,7 @@ class CompiledParser:
             buffer[behind] = saved
 
     def _take_apart(self, at: int, end: int) -> int:
-        frame = self._frame.ctypes.data
-        if isinstance(self._format, Delimited):
-            return self._kernel(layout.DELIMITED, frame, at, end)
-        return self._kernel(layout.KEYED, frame, at, end, isinstance(self._format, Json))
+        return self._kernel(self._shape, self._frame.ctypes.data, at, end)
 
     def _declare_keys(self) -> None:
         """Tell the kernel which keys have values that are wanted."""
@@ -380,18 +348,19 @@ class CompiledParser:
         self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray
     ) -> tuple[Numbers, pa.StringArray]:
         """Return each line's path, as its place among the values, and the values; NO_ID for NULL."""
-        dirty = texts.dirty
-        clean = texts.add(parse.clean_paths(texts.values(dirty))) if len(dirty) else numbers[:0]
-        known = texts.add(slow.drop_null())
+        dirty, values = texts.dirty, texts.values()
         if len(dirty):
-            place = np.arange(len(texts) + 1, dtype=np.int32)
-            place[-1] = layout.NO_ID
-            place[dirty] = clean
-            texts.forget(np.setdiff1d(dirty, clean))
-            numbers = place[numbers]
-        is_null = slow.is_null().to_numpy(zero_copy_only=False)
-        numbers[at[is_null]], numbers[at[~is_null]] = layout.NO_ID, known
-        return numbers, texts.values().cast(pa.string())
+            clean = parse.clean_paths(values.take(pa.array(dirty))).cast(pa.binary())
+            is_dirty = np.zeros(len(values), np.bool_)
+            is_dirty[dirty] = True
+            values = pc.replace_with_mask(values, pa.array(is_dirty), clean)
+        elif not len(slow):
+            return numbers, values.cast(pa.string())
+        encoded = pa.concat_arrays([slow, values.cast(pa.string())]).dictionary_encode()
+        place = pc.fill_null(encoded.indices, layout.NO_ID).to_numpy()
+        numbers = np.append(place[len(slow) :], np.int32(layout.NO_ID))[numbers]
+        numbers[at] = place[: len(slow)]
+        return numbers, encoded.dictionary
 
     def _applications(
         self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray

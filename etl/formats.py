@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import cached_property
 
 from lake.errors import ConfigError
 
@@ -114,7 +115,7 @@ class Delimited(Format):
     literals: tuple[str, ...]
     extra: bool = False
 
-    @property
+    @cached_property
     def pattern(self) -> str:
         """The regular expression that a whole line with its LF or CRLF matches, as RE2 and `re` read it.
 

@@ -175,6 +175,7 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
     assert "semicomplete" in done.stdout
 
 
+@pytest.mark.slow
 def test_tour(sample_project):
     """What `make run` runs: twice, the second time nothing is rebuilt."""
     first = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
@@ -192,6 +193,7 @@ def test_tour(sample_project):
         assert (done.returncode, done.stderr) == (0, ""), line
 
 
+@pytest.mark.slow
 def test_incident_stands_out(sample_project):
     """The sample's incident is on one day of one application, and the intervals tell it from the others."""
     sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))

@@ -69,5 +69,5 @@ SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
 PROVEN, UNDECIDED = 0, 1
 
-# What the kernel can do
-DELIMITED, KEYED, GATHER, INTERN = range(4)
+# What the kernel can do: take lines of one of these shapes apart, or copy a table's texts
+DELIMITED, JSON, LOGFMT, GATHER = range(4)

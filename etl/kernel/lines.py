@@ -60,12 +60,11 @@ from etl.kernel.layout import (
     HOST_TEXTS,
     HOSTS,
     IGNORED,
-    INTERN,
+    JSON,
     KEY_BYTES,
     KEY_ROLE,
     KEY_ROW,
     KEY_SCALE,
-    KEYED,
     KEYS,
     KIND,
     LAST,
@@ -130,6 +129,7 @@ from etl.kernel.layout import (
 )
 
 compiled = njit(nogil=True, error_model="numpy")
+inlined = njit(nogil=True, error_model="numpy", forceinline=True)  # a call costs more than what these do
 
 
 @compiled
@@ -463,7 +463,7 @@ def mask_path(at, size, out):
     return written if written <= 1000 else -1
 
 
-@compiled
+@inlined
 def same_text(one, other, size):
     """Tell whether so many bytes at two addresses are the same."""
     while size >= 8:
@@ -475,7 +475,7 @@ def same_text(one, other, size):
     return size == 0 or ((load64(one) ^ load64(other)) & ((1 << (8 * size)) - 1)) == 0
 
 
-@compiled
+@inlined
 def hash_of(at, size):
     """Return a number that a text has in common with few others."""
     value = size * -7_046_029_254_386_353_131
@@ -490,7 +490,7 @@ def hash_of(at, size):
     return value ^ (value >> 29)
 
 
-@compiled
+@inlined
 def slot_of(table, value, at, size):
     """Return the address of the slot that a text has in a table of texts, or would have."""
     slots, mask, entries = load64(table), load64(table + 8 * MASK), load64(table + 8 * ENTRIES)
@@ -507,7 +507,7 @@ def slot_of(table, value, at, size):
         slot = (slot + 1) & mask
 
 
-@compiled
+@inlined
 def add_text(table, slot, value, at, size):
     """Put a text into its free slot, and return its number."""
     entry = load64(table + 8 * COUNT)
@@ -520,7 +520,7 @@ def add_text(table, slot, value, at, size):
     return entry
 
 
-@compiled
+@inlined
 def intern(table, at, size):
     """Return the number of a text in a table of texts, adding it if it is new."""
     value = hash_of(at, size)
@@ -529,7 +529,7 @@ def intern(table, at, size):
     return entry if entry >= 0 else add_text(table, slot, value, at, size)
 
 
-@compiled
+@inlined
 def intern_path(table, at, size):
     """Return the number of a path as it may be kept; what it isn't proven how to mask is marked as dirty."""
     value = hash_of(at, size)
@@ -554,7 +554,7 @@ def intern_path(table, at, size):
     return add_text(table, slot, value, out, masked)
 
 
-@compiled
+@inlined
 def take_target(frame, line, at, end):
     """Take the path and the authority of a request's target; False if it isn't proven what they are."""
     path = at
@@ -595,7 +595,7 @@ def take_target(frame, line, at, end):
     return True
 
 
-@compiled
+@inlined
 def take_method(frame, line, at, size):
     """Take a method; False if it isn't a usual one."""
     if size > 7:
@@ -610,7 +610,7 @@ def take_method(frame, line, at, size):
     return False
 
 
-@compiled
+@inlined
 def take_request(frame, line, at, end):
     """Take `METHOD TARGET PROTOCOL`; False if it isn't proven what it is."""
     if at == end:
@@ -730,7 +730,7 @@ def is_single(at, end):
     return True
 
 
-@compiled
+@inlined
 def take(frame, line, role, scale, at, end):
     """Take what a field holds; False if it isn't proven what it means."""
     if role == TIME:
@@ -805,7 +805,7 @@ def take(frame, line, role, scale, at, end):
     return True
 
 
-@compiled
+@inlined
 def begin_line(line, at):
     """Set what a line is before anything is known of it; `at` is where in the block it begins."""
     store64(line + TIMES, NO_TIME)
@@ -819,7 +819,7 @@ def begin_line(line, at):
     store64(line + MANTISSA, NONE_YET)
 
 
-@compiled
+@inlined
 def is_whole(frame, line):
     """Tell whether a line had all that a request needs, and set its duration."""
     mantissa, places = load64(line + MANTISSA), load64(frame + 8 * PLACES)
@@ -831,7 +831,7 @@ def is_whole(frame, line):
     return load64(line + TIMES) != NO_TIME and load16(line + STATUSES) != 0xFFFF
 
 
-@compiled
+@inlined
 def field_end(kind, p, end, last):
     """Return where a field ends: its terminator's address, or 0 if that isn't proven."""
     if kind == QUOTED:
@@ -880,7 +880,7 @@ def field_end(kind, p, end, last):
     return p
 
 
-@compiled
+@inlined
 def line_end(at):
     """Return the address of the next line feed."""
     mask = line_feeds(at)
@@ -890,65 +890,39 @@ def line_end(at):
     return at + first_set(mask)
 
 
-@compiled
-def delimited(frame, at, stop):
-    """Take lines apart that have one field after the other.
-
-    Returns:
-        The address of the first line that there was no room for, or `stop`; the number of lines is in the frame.
-    """
-    line = load64(frame + 8 * ROWS)
-    room = line + 64 * load64(frame + 8 * LINES)
-    program, fields = load64(frame + 8 * PROGRAM), load64(frame + 8 * FIELDS)
-    block, first = at, line
-    paths = load64(frame + 8 * PATH_TEXTS)
-    while at < stop and line < room and load64(paths + 8 * COUNT) < load64(paths + 8 * ENOUGH):
-        begin_line(line, at - block)
-        p = at
-        proven = True
-        row = program
-        for _ in range(fields):
-            size = load64(row)
-            if size:
-                if (load64(p) & load64(row + 8 * LITERAL_MASK)) != load64(row + 8 * LITERAL):
-                    proven = False
-                    break
-                p += size
-            begin = p
-            p = field_end(load64(row + 8 * KIND), p, load64(row + 8 * END), load64(row + 8 * LAST))
-            if p == 0:
-                p = begin
-                proven = False
-                break
-            role = load64(row + 8 * ROLE)
-            if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, p):
-                proven = False
-                break
-            row += 8 * ROW
-        if proven:
-            size = load64(row)
-            if size:
-                if (load64(p) & load64(row + 8 * LITERAL_MASK)) == load64(row + 8 * LITERAL):
-                    p += size
-                else:
-                    proven = False
-        if proven:
-            if load64(frame + 8 * EXTRA) and load8(p) == 32:
-                begin = p
-                p = line_end(p)
-                for q in range(begin, p - 1):
-                    if load8(q) == 13:
-                        proven = False
-            elif load8(p) == 13:
-                p += 1
-            proven = proven and load8(p) == 10 and is_whole(frame, line) and p + 1 - at <= MAX_LINE_BYTES
-        if not proven:
-            p = line_end(at)
-        store8(line + CODES, PROVEN if proven else UNDECIDED)
-        at = min(p + 1, stop)
-        line += 64
-    store64(frame + 8 * LINES, (line - first) // 64)
-    return at
+@inlined
+def delimited_line(frame, line, at):
+    """Take a line of one field after the other; return where it ends, or 0 if it isn't proven what it is."""
+    p = at
+    row = load64(frame + 8 * PROGRAM)
+    for _ in range(load64(frame + 8 * FIELDS)):
+        size = load64(row)
+        if size:
+            if (load64(p) & load64(row + 8 * LITERAL_MASK)) != load64(row + 8 * LITERAL):
+                return 0
+            p += size
+        begin = p
+        p = field_end(load64(row + 8 * KIND), p, load64(row + 8 * END), load64(row + 8 * LAST))
+        if p == 0:
+            return 0
+        role = load64(row + 8 * ROLE)
+        if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, p):
+            return 0
+        row += 8 * ROW
+    size = load64(row)
+    if size:
+        if (load64(p) & load64(row + 8 * LITERAL_MASK)) != load64(row + 8 * LITERAL):
+            return 0
+        p += size
+    if load64(frame + 8 * EXTRA) and load8(p) == 32:
+        begin = p
+        p = line_end(p)
+        for q in range(begin, p - 1):
+            if load8(q) == 13:
+                return 0
+    elif load8(p) == 13:
+        p += 1
+    return p if is_whole(frame, line) else 0
 
 
 @compiled
@@ -1272,24 +1246,46 @@ def logfmt_pairs(frame, at):
             return p if position and not (is_new and have_duplicates(frame, position)) else 0
 
 
+@inlined
+def keyed_line(frame, line, at, is_json):
+    """Take a line of keys with their values, likewise."""
+    found = load64(frame + 8 * FOUND)
+    for n in range(load64(frame + 8 * FIELDS)):
+        store64(found + 8 * VALUE_ROW * n, 0)
+    p = json_object(frame, at) if is_json else logfmt_pairs(frame, at)
+    if p == 0:
+        return 0
+    if load8(p) == 13:
+        p += 1
+    return p if take_values(frame, line) else 0
+
+
+@inlined
+def has_room(frame, texts):
+    """Tell whether a table of texts has room for those of one more line."""
+    table = load64(frame + 8 * texts)
+    return load64(table + 8 * COUNT) < load64(table + 8 * ENOUGH)
+
+
 @compiled
-def keyed(frame, at, stop, is_json):
-    """Take lines apart that have keys with their values, likewise."""
-    line = load64(frame + 8 * ROWS)
+def take_apart(frame, at, stop, shape):
+    """Take lines apart.
+
+    Returns:
+        The address of the first line that there was no room for, or `stop`; the number of lines is in the frame.
+    """
+    first = line = load64(frame + 8 * ROWS)
     room = line + 64 * load64(frame + 8 * LINES)
-    found, count = load64(frame + 8 * FOUND), load64(frame + 8 * FIELDS)
-    block, first = at, line
-    paths = load64(frame + 8 * PATH_TEXTS)
-    while at < stop and line < room and load64(paths + 8 * COUNT) < load64(paths + 8 * ENOUGH):
+    block = at
+    while at < stop and line < room:
+        if not (has_room(frame, PATH_TEXTS) and has_room(frame, HOST_TEXTS) and has_room(frame, AGENT_TEXTS)):
+            break
         begin_line(line, at - block)
-        for n in range(count):
-            store64(found + 8 * VALUE_ROW * n, 0)
-        p = json_object(frame, at) if is_json else logfmt_pairs(frame, at)
-        proven = p != 0
-        if proven:
-            if load8(p) == 13:
-                p += 1
-            proven = load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES and take_values(frame, line)
+        if shape == DELIMITED:
+            p = delimited_line(frame, line, at)
+        else:
+            p = keyed_line(frame, line, at, shape == JSON)
+        proven = p != 0 and load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES
         if not proven:
             p = line_end(at)
         store8(line + CODES, PROVEN if proven else UNDECIDED)
@@ -1300,15 +1296,15 @@ def keyed(frame, at, stop, is_json):
 
 
 @compiled
-def gather(entries, numbers, count, offsets, texts):
-    """Copy the texts of entries (all up to `count`, or those that `numbers` has) to one place after another.
+def gather(entries, count, offsets, texts):
+    """Copy the texts of entries to one place after another.
 
     Where each begins is written to `offsets`, and in the end how many bytes they are.
     """
     size = 0
     for n in range(count):
         store32(offsets + 4 * n, size)
-        entry = entries + 16 * (load64(numbers + 8 * n) if numbers else n)
+        entry = entries + 16 * n
         length = abs(load64(entry + 8))
         copy(load64(entry), length, texts + size)  # and more, which the next text is written over
         size += length
@@ -1316,22 +1312,9 @@ def gather(entries, numbers, count, offsets, texts):
 
 
 @compiled
-def intern_all(table, texts, places, count, numbers):
-    """Intern texts that lie one after another, given where each begins; write the number of each."""
-    for n in range(count):
-        begin = load64(places + 8 * n)
-        store32(numbers + 4 * n, intern(table, texts + begin, load64(places + 8 * n + 8) - begin))
-
-
-@compiled
-def run(task, one, two, three, four, five):
+def run(task, one, two, three, four):
     """Do what a task's number says, so that all of the kernel is one function."""
-    if task == DELIMITED:
-        return delimited(one, two, three)
-    if task == KEYED:
-        return keyed(one, two, three, four)
     if task == GATHER:
-        gather(one, two, three, four, five)
-    if task == INTERN:
-        intern_all(one, two, three, four, five)
-    return 0
+        gather(one, two, three, four)
+        return 0
+    return take_apart(one, two, three, task)

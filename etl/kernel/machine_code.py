@@ -21,7 +21,7 @@ from llvmlite import binding
 
 SOURCES = ("layout.py", "intrinsics.py", "lines.py")
 CACHE = "error-rate-lake"
-ARGUMENTS = 6
+ARGUMENTS = 5
 Kernel = Callable[..., int]
 
 logger = logging.getLogger(__name__)

@@ -51,6 +51,7 @@ def test_unfinished_day_is_never_built(in_project, build, kind):
         days.run()
 
 
+@pytest.mark.slow
 def test_long_range_is_not_cut(in_project, build):
     """130 days of five years ago are all built: neither 100 days back nor 50 tasks is a limit."""
     source = in_project.source | {"files": "logs/{YYYY}.log", "since": "2010-01-01"}

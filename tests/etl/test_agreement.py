@@ -228,6 +228,7 @@ def test_thousands_of_lines(case: Case, in_blocks: Callable[[int], None]) -> Non
         assert agreement.differences(log, case) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("excess", [0, 1, 2 << 20])
 @pytest.mark.parametrize("name", ["combined", "w3c", "json", "logfmt"])
 def test_long_lines(name: str, excess: int, in_blocks: Callable[[int], None]) -> None:
