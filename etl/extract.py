@@ -32,7 +32,7 @@ EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
 DAYS_A_PASS = 200
-WAITING_ROWS = 4 * ROW_GROUP_ROWS
+WAITING_ROWS = 2 * ROW_GROUP_ROWS
 
 Booleans = npt.NDArray[np.bool_]
 

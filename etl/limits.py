@@ -38,12 +38,18 @@ def limits(config: Config) -> Limits:
     Raises:
         ConfigError: A key is unknown, no number, or too little to work with.
     """
-    values = config.section(SECTION) if SECTION in config.sections else {}
+    try:
+        return _limits(config.section(SECTION) if SECTION in config.sections else {})
+    except ConfigError as error:
+        raise ConfigError(f"{config.path}, [{SECTION}]: {error}") from error
+
+
+def _limits(values: Mapping[str, str]) -> Limits:
     readers = _number(values, "threads", cores(), 1, 256)
     memory = _number(values, "memory_mb", DEFAULT_MEMORY_MB, BASE_MB, HIGHEST_MB)
     unknown = sorted(set(values) - {"threads", "memory_mb"})
     if unknown:
-        raise ConfigError(f"[{SECTION}]: unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
+        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
     left = memory - BASE_MB
     readers = max(1, min(readers, 1 + left // READER_MB))
     left -= (readers - 1) * READER_MB
@@ -53,5 +59,5 @@ def limits(config: Config) -> Limits:
 def _number(values: Mapping[str, str], key: str, default: int, lowest: int, highest: int) -> int:
     text = values.get(key, str(default))
     if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-        raise ConfigError(f"[{SECTION}] {key} = {text}: expected a whole number, {lowest} to {highest}.")
+        raise ConfigError(f"{key} = {text}: expected a whole number, {lowest} to {highest}.")
     return int(text)

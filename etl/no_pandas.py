@@ -11,7 +11,7 @@ PANDAS = "pandas"
 class _Absent(MetaPathFinder):
     """Finds that there is no pandas."""
 
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
+    def find_spec(self, name: str, *_: object) -> None:
         """Refuse pandas, and leave all else to the other finders."""
         if name == PANDAS:
             raise ModuleNotFoundError(name=name)

@@ -14,7 +14,7 @@ from lake import provenance
 from lake.contract import Contract
 from lake.provenance import Provenance
 
-ROW_GROUP_ROWS = 131_072
+ROW_GROUP_ROWS = 262_144
 
 
 @dataclass(frozen=True)

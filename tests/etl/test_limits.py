@@ -43,6 +43,6 @@ def test_more_memory_reads_farther_ahead(tmp_path: Path) -> None:
     "text", ["threads = 0", "threads = two", "memory_mb = 100", "memory_mb = -1", "cores = 2"]
 )
 def test_a_limit_that_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
-    """The message names the section and the key."""
-    with pytest.raises(ConfigError, match=rf"\[extraction\].*{text.split(maxsplit=1)[0]}"):
+    """The message names the file, the section and the key."""
+    with pytest.raises(ConfigError, match=rf"luigi\.cfg, \[extraction\]: .*{text.split(maxsplit=1)[0]}"):
         _limits(tmp_path, f"[extraction]\n{text}\n")
