@@ -1,37 +1,109 @@
 """The `backfill` command."""
 
 import argparse
-import json
 import os
-from collections import Counter
+import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
-import luigi
-
-from backfill import report
-from backfill.days import DayRange, State
+from backfill import range_commands, report
+from backfill.check import Severity
+from backfill.range_commands import NIGHTLY_DAYS
 from etl import identify, replay
 from etl.formats import FORMATS
 from etl.raw_files import RawFile
 from lake import config
 from lake.cli import run
 from lake.errors import ConfigError
-from tasks import clock
-from tasks.daily import DailyTask, publishing_tasks
 from tasks.project import project
 
+RANGE_CODES = """
+exit codes:
+  0  {good}
+  1  some day is not there
+  2  luigi.cfg or an argument is wrong
+  3  the lake can't be read or written
+"""
+PLAN = """\
+examples:
+  backfill plan --of ErrorRateDaily --start 2015-05-17
+  backfill plan --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 --json
+  backfill plan --of ErrorRateDaily --late --stale
+
+exit codes:
+  0  planned, whatever there is to do
+  2  luigi.cfg or an argument is wrong
+  3  the lake can't be read
+"""
+RUN = (
+    """\
+A day that failed max_attempts times ([backfill] in luigi.cfg, 3 by default) with the same code and settings is
+skipped, and named, until --retry-failed.
+
+examples:
+  backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
+  backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
+  backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
+"""
+    + RANGE_CODES.format(good="every day on which a source is active is there")
+    + """\
+  130, 143  stopped by Ctrl-C, by SIGTERM, before all was there
+"""
+)
 STATUS = """\
 examples:
   backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
   backfill status --of ErrorRateDaily --json
   backfill status --of RequestsDaily --source web --start 2015-05-17
+""" + RANGE_CODES.format(good="every day on which a source is active is there")
+CHECK = """\
+It looks at the lake, not at what the last run said. Days that are settled and not there are late.
+
+examples:
+  backfill check --of ErrorRateDaily
+  backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3
+  backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
+  backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
 
 exit codes:
-  0  every day on which a source is active is there
-  1  some day is not there
+  0  OK: fewer late days than --warning
+  1  WARNING
+  2  CRITICAL: as many late days as --critical, or more
+  3  UNKNOWN: luigi.cfg is wrong, or the lake can't be read
+"""
+NIGHTLY = """\
+For cron: it prints nothing and exits 0 if all is well. Two at once do no harm.
+
+examples:
+  backfill nightly --of ErrorRateDaily
+  backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
+""" + RANGE_CODES.format(good="every settled day of the last two weeks is there")
+RESTATE = """\
+The new revision, and those of what is made from it, are built first and compared with the old ones. They are
+published if you agree; the old ones stay, readers get the new ones. Reason, previous digest and who asked for it
+are in the provenance.
+
+examples:
+  backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the log came late"
+  backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong" --yes
+  backfill restate --of ErrorRateDaily --late --start 2015-05-17 --reason "logs came late"
+  backfill restate --of ErrorRateDaily --stale --reason "new health checks" --yes
+
+exit codes:
+  0  published, or nothing differs
+  1  not published: nobody agreed, or it can't be built
+  2  luigi.cfg or an argument is wrong; the day is not published yet, or there is nobody to ask
+  3  the lake can't be read or written
+"""
+EXPLAIN = """\
+examples:
+  backfill explain --of ErrorRateDaily --date 2015-05-18
+  backfill explain --of RequestsDaily --source web --date 2015-05-18
+
+exit codes:
+  0  explained
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read
 """
@@ -61,7 +133,13 @@ exit codes:
 """
 EXAMPLES = """\
 examples:
+  backfill plan --of ErrorRateDaily --start 2015-05-17
+  backfill run --of ErrorRateDaily --start 2015-05-17
   backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
+  backfill check --of ErrorRateDaily
+  backfill nightly --of ErrorRateDaily
+  backfill explain --of ErrorRateDaily --date 2015-05-18
+  backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong"
   backfill identify access.log.gz
   backfill rejects --source web --date 2015-05-18
 
@@ -77,40 +155,6 @@ def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
     run("backfill", lambda: arguments.command(arguments))
-
-
-def status(arguments: argparse.Namespace) -> int:
-    """Print the state of every day of a range; return 0 if all is there, else 1."""
-    now = clock.utc_now()
-    parameters = {"source": arguments.source} if arguments.source else {}
-    day = arguments.start or arguments.stop or now.date()
-    try:
-        example = _daily_task(arguments.of)(date=day, **parameters)
-    except luigi.parameter.ParameterException as error:
-        raise ConfigError(f"{error}. Give --source with RequestsDaily, and only there.") from error
-    days = DayRange.resolve(example, arguments.start, arguments.stop, now)
-    found = days.survey_with_input(now)
-    counts = Counter(each.state for each in found)
-    if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "of": example.task_family,
-                    "start": days.start,
-                    "stop": days.stop,
-                    "counts": {state: counts[state] for state in State},
-                    "days": [asdict(each) for each in found],
-                },
-                default=str,
-                indent=1,
-            )
-        )
-    else:
-        print(days)
-        for each in found:
-            print(f"{each.date}  {each.state:8}  {each.reason or ''}".rstrip())
-        print(", ".join(f"{counts[state]} {state}" for state in State))
-    return 0 if counts[State.MISSING] + counts[State.WAITING] == 0 else 1
 
 
 def identify_log(arguments: argparse.Namespace) -> int:
@@ -156,17 +200,20 @@ def _in_configuration(path: str) -> str:
     return path if Path(path).is_absolute() else os.path.relpath(path, folder)
 
 
-def _daily_task(name: str) -> type[DailyTask]:
-    known = publishing_tasks()
-    if name not in known:
-        raise ConfigError(f"No daily task {name!r}. There are: {', '.join(sorted(known))}.")
-    return known[name]
+class _Parser(argparse.ArgumentParser):
+    """A parser that a monitor doesn't misunderstand: to Nagios, 2 is critical and 3 is unknown."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2, and with 3 from `check`."""
+        self.print_usage(sys.stderr)
+        code = Severity.UNKNOWN if sys.argv[1:2] == ["check"] else ConfigError.exit_code
+        self.exit(code, f"{self.prog}: error: {message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="backfill",
-        description="What is there of a range of days, what a log is, and what its rejects are now.",
+        description="Build ranges of days, say what is there of them, what a log is, and what its rejects are.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -186,24 +233,88 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     command = add(
+        "plan",
+        range_commands.plan,
+        "what would be built, and why days are not there",
+        "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
+        PLAN,
+    )
+    _add_range(command)
+    _add_order(command)
+    _add_outdated(command, command)
+
+    command = add(
+        "run",
+        range_commands.run,
+        "build what plan says; exit 0 only when all is there",
+        "Build the days of [start, stop) that can be built, and say what came of it.",
+        RUN,
+    )
+    _add_range(command)
+    _add_order(command)
+    _add_failures(command)
+
+    command = add(
         "status",
-        status,
-        "a line a day; exit 0 only when all is there",
-        "Print the state of every day of [start, stop).",
+        range_commands.status,
+        "a calendar; exit 0 only when all is there",
+        "Print [start, stop) as a calendar, a month a row, and why days are not there.",
         STATUS,
     )
-    command.add_argument("--of", required=True, metavar="TASK", help="a daily task, such as ErrorRateDaily")
-    command.add_argument("--source", help="the source, for a task of one source")
-    command.add_argument(
-        "--start", type=_day, metavar="DAY", help="first day, YYYY-MM-DD; default: the first of any source"
+    _add_range(command)
+
+    command = add(
+        "check",
+        range_commands.checked,
+        "how late the days are, for Nagios, Prometheus or Jenkins",
+        "Tell a monitor how many settled days are not there.",
+        CHECK,
     )
+    _add_range(command)
+    _add_days(command)
     command.add_argument(
-        "--stop",
-        type=_day,
-        metavar="DAY",
-        help="the day after the last; default: up to the last settled day with an active source",
+        "--format", choices=("nagios", "prometheus", "junit"), default="nagios", help="default: nagios"
     )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--warning", type=_positive, default=1, metavar="N", help="late days; default: 1")
+    command.add_argument("--critical", type=_positive, default=2, metavar="N", help="late days; default: 2")
+    command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
+
+    command = add(
+        "nightly",
+        range_commands.nightly,
+        "for cron: build what is missing of the last two weeks, and check it",
+        "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
+        NIGHTLY,
+    )
+    _add_of(command)
+    _add_days(command)
+    _add_failures(command)
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
+    command.add_argument("--verbose", action="store_true", help="say what was done even if all is well")
+
+    command = add(
+        "restate",
+        range_commands.restated,
+        "a new revision of a day, after a look at what it changes",
+        "Publish a new revision of a day and of what is made from it.",
+        RESTATE,
+    )
+    _add_range(command)
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--date", type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
+    _add_outdated(command, which)
+    command.add_argument("--reason", required=True, type=_text, help="why, for the provenance")
+    command.add_argument("--yes", action="store_true", help="publish without asking")
+
+    command = add(
+        "explain",
+        range_commands.explained,
+        "everything that is known about a day",
+        "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
+        EXPLAIN,
+    )
+    _add_of(command)
+    command.add_argument("--date", required=True, type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
 
     command = add(
         "identify",
@@ -232,6 +343,70 @@ def _parser() -> argparse.ArgumentParser:
         "--raw", action="store_true", help="show raw lines, not masked ones: they may hold personal data"
     )
     return parser
+
+
+def _add_of(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--of", required=True, metavar="TASK", help="a daily task, such as ErrorRateDaily")
+    command.add_argument("--source", help="the source, for a task of one source")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_range(command: argparse.ArgumentParser) -> None:
+    _add_of(command)
+    command.add_argument(
+        "--start", type=_day, metavar="DAY", help="first day, YYYY-MM-DD; default: the first of any source"
+    )
+    command.add_argument(
+        "--stop",
+        type=_day,
+        metavar="DAY",
+        help="the day after the last; default: up to the last settled day with an active source",
+    )
+
+
+def _add_order(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--order", choices=("oldest", "newest"), default="oldest", help="which to build first; default: oldest"
+    )
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
+
+
+def _add_outdated(command: argparse.ArgumentParser, which: argparse._ActionsContainer) -> None:
+    """Add what finds published days that would be others today."""
+    which.add_argument("--late", action="store_true", help="days whose raw files came or changed since")
+    which.add_argument("--stale", action="store_true", help="days made by other SQL, contract or settings")
+    command.add_argument(
+        "--deep", action="store_true", help="with --late: read all raw files, not their sizes only"
+    )
+
+
+def _add_failures(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--retry-failed", action="store_true", help="build what is skipped, too")
+    command.add_argument(
+        "--max-failures",
+        type=_positive,
+        metavar="N",
+        help="begin no more days once so many failed; default: never",
+    )
+
+
+def _add_days(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--days", type=_positive, default=NIGHTLY_DAYS, metavar="N", help=f"the last N; default: {NIGHTLY_DAYS}"
+    )
+
+
+def _positive(text: str) -> int:
+    number = _number(text)
+    if not number:
+        raise argparse.ArgumentTypeError("0 is too few, expected 1 or more")
+    return number
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty, say why")
+    return text.strip()
 
 
 def _number(text: str) -> int:

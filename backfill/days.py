@@ -18,13 +18,21 @@ class State(StrEnum):
 
     THERE = "there"
     MISSING = "missing"  # it can be built
-    WAITING = "waiting"  # unsettled, or its raw logs are not there
+    FAILED = "failed"  # it could not be built so far, and is tried again
+    SKIPPED = "skipped"  # it failed so often that it is tried again only if somebody asks for it
+    NO_INPUT = "no input"  # its raw logs are not there
+    UNSETTLED = "unsettled"
     INACTIVE = "inactive"  # no source has logs on it: no gap
+
+
+NO_GAP = frozenset({State.THERE, State.INACTIVE})
+TO_BUILD = frozenset({State.MISSING, State.FAILED})
+WAITING = frozenset({State.NO_INPUT, State.UNSETTLED})
 
 
 @dataclass(frozen=True)
 class Day:
-    """A UTC day of a task: its state, and for a waiting one the reason."""
+    """A UTC day of a task: its state, and a sentence of why it is not there, where there is more to say."""
 
     date: date
     state: State
@@ -87,26 +95,26 @@ class DayRange:
             elif settled is None:
                 days.append(Day(day, State.INACTIVE))
             elif settled > now:
-                days.append(Day(day, State.WAITING, f"unsettled until {settled:%Y-%m-%d %H:%M} UTC"))
+                days.append(Day(day, State.UNSETTLED, f"unsettled until {settled:%Y-%m-%d %H:%M} UTC"))
             else:
                 days.append(Day(day, State.MISSING))
         return days
 
     def survey_with_input(self, now: datetime) -> list[Day]:
         """Return what `survey` does, after looking for the raw logs of each missing day."""
-        return [self._with_input(day) if day.state == State.MISSING else day for day in self.survey(now)]
+        return [self.with_input(day) if day.state is State.MISSING else day for day in self.survey(now)]
 
-    def _with_input(self, day: Day) -> Day:
+    def with_input(self, day: Day) -> Day:
+        """Return a missing day, or if its raw logs are not there, what is not."""
         try:
             reason = _missing_raw_logs(self.task(day.date))
         except LakeError as error:  # one source that can't be looked at is no reason to say nothing of the rest
             reason = str(error)
-        return Day(day.date, State.WAITING, f"no input: {reason}") if reason else day
+        return Day(day.date, State.NO_INPUT, f"no input: {reason}") if reason else day
 
     def __str__(self) -> str:
-        last = self.stop - ONE_DAY
-        count = len(self.dates)
-        days = f"{self.start} … {last}, {count} days" if count > 1 else f"{self.start}, 1 day"
+        count = (self.stop - self.start).days
+        days = f"{self.start} … {self.stop - ONE_DAY}, {count:,} days" if count > 1 else f"{self.start}, 1 day"
         return f"{self.example.task_family} {days}"
 
 

@@ -7,17 +7,20 @@ Luigi takes the most derived class of a name, so these are what `--of` on the co
 
 import atexit
 import sys
-from datetime import date, datetime
 
 import luigi
 import luigi.tools.range
 from luigi.cmdline_parser import CmdlineParser
 
-from backfill.days import DayRange, State, listed
-from backfill.progress import Progress
+from backfill import attempts
+from backfill.days import DayRange, listed
+from backfill.plan import Plan
+from backfill.settings import settings
+from backfill.watch import Watch
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
 from tasks.daily import DayParameter, publishing_tasks
+from tasks.project import project
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
@@ -30,7 +33,7 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     """
 
     # Luigi gives the same instance to all who ask for the same range in one process
-    _plan: "Plan | None" = None
+    _plan: Plan | None = None
     _reports = False
 
     start = DayParameter(default=None, description="first day; default: the first of any source")
@@ -64,11 +67,16 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     def __str__(self) -> str:
         return f"{self.task_family}(of={self.of.__name__}, start={self.start}, stop={self.stop})"
 
-    def _look(self) -> "Plan":
-        plan = Plan(self._range(), clock.utc_now(), self.task_limit, newest=self.reverse)
+    def _look(self) -> Plan:
+        days = self._range()
+        past = attempts.Attempts(project().lake.journal(attempts.NAME), days.example)
+        maximum = settings().max_attempts
+        plan = Plan.of(
+            days, clock.utc_now(), past, max_attempts=maximum, limit=self.task_limit, newest=self.reverse
+        )
         if CmdlineParser.get_instance() and not self._reports:  # in a library call the caller looks for itself
             self._reports = True
-            plan.report_at_exit()
+            _report_at_exit(plan, past)
         return plan
 
     def _range(self) -> DayRange:
@@ -84,69 +92,17 @@ class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):
     """The same as RangeDailyBase, which needs no second way here: one listing answers for all days."""
 
 
-class Plan:
-    """What a range has to do, as the lake is now, and later what came of it.
+def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
+    """Show the progress on a terminal, and at the end of the process record and say what came of it."""
+    watch = Watch(plan.range.example, plan.chosen, attempts.new_run())
+    RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
 
-    Attributes:
-        tasks: The missing days to build, in the order wanted.
-        not_there: The days that are no gap and not there.
-    """
+    def finish() -> None:
+        watch.close()
+        try:
+            past.record(watch.attempts())
+            print(plan.report(watch.failed_days()), flush=True)  # noqa: T201 - the command's result
+        except LakeError as error:
+            print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
 
-    def __init__(self, days: DayRange, now: datetime, limit: int, *, newest: bool) -> None:
-        self.range = days
-        self.now = now
-        self.before = days.survey(now)
-        missing = [day.date for day in self.before if day.state == State.MISSING]
-        chosen = missing[::-1][:limit] if newest else missing[:limit]
-        self.tasks = [days.task(day) for day in chosen]
-        self.not_there = [day.date for day in self.before if day.state not in {State.THERE, State.INACTIVE}]
-
-    def report_at_exit(self) -> None:
-        """Show the progress on a terminal, and at the end of the process say what came of it."""
-        progress = Progress(self.range.example, [task.date for task in self.tasks])
-        RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
-
-        def finish() -> None:
-            progress.close()
-            try:
-                print(self.report(progress.failed_days()), flush=True)  # noqa: T201 - the command's result
-            except LakeError as error:
-                print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
-
-        atexit.register(finish)
-
-    def report(self, failures: set[date]) -> str:
-        """Say how many days were asked for, built, already there, failed and waiting, and which.
-
-        Args:
-            failures: The days of which a task failed.
-        """
-        there_before = {day.date for day in self.before if day.state == State.THERE}
-        after = self.range.survey_with_input(self.now)
-        built = [d.date for d in after if d.state == State.THERE and d.date not in there_before]
-        failed = [d.date for d in after if d.state == State.MISSING and d.date in failures]
-        left = [d.date for d in after if d.state == State.MISSING and d.date not in failures]
-        waiting = [d for d in after if d.state == State.WAITING]
-        inactive = [d.date for d in after if d.state == State.INACTIVE]
-        counts = (
-            f"{len(built)} built, {len(there_before)} already there, {len(failed)} failed, "
-            f"{len(waiting) + len(left)} waiting"
-        )
-        lines = [f"{self.range} asked for: {counts}."]
-        if inactive:
-            lines.append(f"  no source is active on {len(inactive)} of them: {listed(inactive)}")
-        if failed:
-            lines.append(f"  failed: {listed(failed)}")
-        lines += [f"  waiting: {day.date} {day.reason}" for day in waiting[:WAITING_SHOWN]]
-        if len(waiting) > WAITING_SHOWN:
-            lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
-        if left:
-            lines.append(f"  waiting for another run (interrupted, or task_limit): {listed(left)}")
-        if failed or waiting or left:
-            lines.append("  The range is incomplete. Mend what is named above and run the same again.")
-        elif not built:
-            lines.append("  Nothing to do, nothing was rebuilt.")
-        return "\n".join(lines)
-
-
-WAITING_SHOWN = 3
+    atexit.register(finish)

@@ -102,6 +102,7 @@ def aggregate_day(
             sql_sha256=sql.digest(made.name),
             supersedes=lake.superseded(partition),
             reason=revision.reason,
+            requested_by=revision.by,
         )
         with lake.writer(made, day, folder) as writer:
             writer.write(rows)

@@ -222,6 +222,7 @@ class _Day:
                 source_sha256=self._source.settings_sha256,
                 supersedes=self._lake.superseded(partition),
                 reason=revision.reason,
+                requested_by=revision.by,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:

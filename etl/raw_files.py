@@ -243,6 +243,25 @@ class RawReader:
                 yield body
 
 
+def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
+    """Return a raw file's size in bytes, as it lies there.
+
+    Raises:
+        InputError: It is gone.
+        StoreError: S3 doesn't answer.
+    """
+    if file.location.startswith(S3_SCHEME):
+        from lake.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        bucket, key = split_url(file.location)
+        with translated(file.location):
+            return int(_s3(endpoint_url, os.getpid()).head_object(Bucket=bucket, Key=key)["ContentLength"])
+    try:
+        return Path(file.location).stat().st_size
+    except OSError as error:
+        raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
+
+
 def whole_lines(stream: Decompressed) -> Iterator[memoryview]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
     with _buffer(MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING) as buffer:

@@ -2,22 +2,26 @@
 
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
+
 from lake.config import Config
 from lake.contract import Contract
-from lake.errors import ConfigError, PartitionExists
+from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
+from lake.journal import Journal
 from lake.local import LocalStore
-from lake.parquet import PartitionWriter, StagedFile, read_provenance
+from lake.parquet import Footer, PartitionWriter, StagedFile, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.store import S3_SCHEME, Store
 
+FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SETTINGS = ("root", "endpoint_url")
 MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
 
@@ -122,14 +126,37 @@ class Lake:
         except PartitionExists as error:
             raise PartitionExists(f"{partition}: {error}") from error
 
+    def journal(self, name: str) -> Journal:
+        """Return the records of a name, which lie beside the datasets."""
+        return Journal(self.store, name)
+
     def local_copy(self, partition: Partition, folder: Path) -> Path:
         """Return a local file with a partition's bytes: itself, or a copy in `folder`."""
         return self.store.local_copy(partition.key, folder)
 
     def provenance(self, partition: Partition) -> Provenance:
         """Return what a published partition was made from and by; PartitionMissing if there is none."""
-        with tempfile.TemporaryDirectory() as folder:
-            return read_provenance(self.local_copy(partition, Path(folder)))
+        return self.footers([partition])[0].provenance
+
+    def footers(self, partitions: Sequence[Partition]) -> list[Footer]:
+        """Return the footers of published partitions, several read at once, and nothing else of the files.
+
+        Raises:
+            PartitionMissing: One is not published.
+            StoreError: The lake can't be read, or one is no Parquet file of ours.
+        """
+        filesystem, root = self.store.filesystem()
+
+        def read(partition: Partition) -> Footer:
+            try:
+                return read_footer(f"{root}/{partition.key}", filesystem)
+            except FileNotFoundError as error:
+                raise PartitionMissing(f"{self.root}/{partition.key} is not published. Build it first.") from error
+            except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+                raise StoreError(f"{self.root}/{partition.key} has no footer that can be read: {error}") from error
+
+        with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
+            return list(readers.map(read, partitions))
 
 
 def open_store(root: str, endpoint_url: str | None = None) -> Store:

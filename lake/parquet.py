@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 
 from lake import provenance
@@ -37,9 +38,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_provenance(path: Path) -> Provenance:
-    """Return the provenance in a published file's footer."""
-    return Provenance.from_json(pq.read_metadata(path).metadata[provenance.KEY.encode()])
+@dataclass(frozen=True)
+class Footer:
+    """What a published file says of itself: its provenance, and its columns' names."""
+
+    provenance: Provenance
+    columns: tuple[str, ...]
+
+
+def read_footer(path: str | Path, filesystem: pyarrow.fs.FileSystem | None = None) -> Footer:
+    """Return a published file's footer, without reading its rows."""
+    metadata = pq.read_metadata(path, filesystem=filesystem)
+    found = Provenance.from_json(metadata.metadata[provenance.KEY.encode()])
+    return Footer(found, tuple(metadata.schema.names))
 
 
 class PartitionWriter:

@@ -41,10 +41,12 @@ class Revision:
     Attributes:
         number: 0 for the first, one more for each restatement.
         reason: Why it is restated; None for the first.
+        by: Who asked for it, if that is known.
     """
 
     number: int = 0
     reason: str | None = None
+    by: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be one.
@@ -84,6 +86,7 @@ class Provenance:
         source_sha256: Digest of the source's settings that shape rows, if any.
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
         reason: Why it was restated.
+        requested_by: Who asked for that, if it is known.
     """
 
     dataset: str
@@ -103,6 +106,7 @@ class Provenance:
     source_sha256: str | None = None
     supersedes: str | None = None
     reason: str | None = None
+    requested_by: str | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""

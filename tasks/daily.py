@@ -9,6 +9,7 @@ import luigi
 from etl.sources import ONE_DAY, Source, latest_settled_day, parse_day
 from lake.contract import Contract
 from lake.errors import ConfigError
+from lake.lake import Lake
 from lake.partition import Partition
 from lake.provenance import Revision
 from tasks import clock
@@ -43,7 +44,7 @@ class SettledDayParameter(DayParameter):
 class DailyTask(luigi.Task):
     """One UTC day of one or more datasets, complete once this revision or a later one is published.
 
-    Subclasses name the contracts of their datasets, and implement `requires` and `run`.
+    Subclasses name the contracts of their datasets, and implement `requires` and `build`.
     """
 
     contracts: ClassVar[tuple[Contract, ...]]
@@ -59,6 +60,14 @@ class DailyTask(luigi.Task):
     def priority(self) -> int:
         """Oldest days first."""
         return PRIORITY_BASE - self.date.toordinal()
+
+    def build(self, lake: Lake, revision: Revision) -> None:
+        """Make this day's partitions, check them, and publish them in a lake as this revision."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Build the day in the lake of luigi.cfg."""
+        self.build(project().lake, self.which_revision())
 
     def which_revision(self) -> Revision:
         """Return the revision that this task publishes, with its reason.

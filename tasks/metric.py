@@ -5,8 +5,9 @@ import luigi
 from etl.aggregate import aggregate_day
 from etl.sources import active_on
 from lake.errors import InputError
+from lake.lake import Lake
+from lake.provenance import Revision
 from tasks.daily import DailyTask
-from tasks.project import project
 from tasks.requests import RequestsDaily
 
 
@@ -17,10 +18,10 @@ class MetricDaily(DailyTask):
         """Return the day's requests of each active source."""
         return [RequestsDaily(source=name, date=self.date) for name in self._active()]
 
-    def run(self) -> None:
+    def build(self, lake: Lake, revision: Revision) -> None:
         """Make, check and publish the day."""
         (contract,) = self.contracts
-        aggregate_day(project().lake, contract, self.date, self._active(), self.which_revision())
+        aggregate_day(lake, contract, self.date, self._active(), revision)
 
     def _active(self) -> list[str]:
         names = [source.name for source in active_on(self.sources(), self.date)]

@@ -7,6 +7,8 @@ import luigi
 from etl.extract import extract_day
 from etl.sources import LATEST, ONE_DAY, Source
 from lake.contracts import contract
+from lake.lake import Lake
+from lake.provenance import Revision
 from tasks import clock
 from tasks.daily import DailyTask
 from tasks.project import project
@@ -25,16 +27,18 @@ class RequestsDaily(DailyTask):
         return RawLogsDaily(source=self.source, date=self.date)
 
     def run(self) -> None:
-        """Extract, check and publish the day, unless the pass of another day has done it meanwhile."""
-        if self.complete():
-            return
-        found = project()
-        source = found.source(self.source)
-        extract_day(found.lake, source, self.date, self.which_revision(), self._later_days(source))
+        """Do what `build` does, unless the pass of another day has done it meanwhile."""
+        if not self.complete():
+            super().run()
+
+    def build(self, lake: Lake, revision: Revision) -> None:
+        """Extract, check and publish the day."""
+        source = project().source(self.source)
+        extract_day(lake, source, self.date, revision, set() if revision.number else self._later_days(source))
 
     def _later_days(self, source: Source) -> set[dt.date]:
         """Return the settled days after this one that are not published: a pass over undated files may do so."""
-        if source.files.is_dated or self.revision:
+        if source.files.is_dated:
             return set()
         now = clock.utc_now()
         first: dt.date = self.date

@@ -165,6 +165,9 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
         done = there.run("sh", "-ec", line.removeprefix("$ "))
         assert (done.returncode, done.stderr) == (0, ""), line
     assert "2015-05-18 │ semicomplete │           2893" in done.stdout
+    for line in example("backfill").splitlines():
+        done = there.run("sh", "-ec", line.removeprefix("$ "))
+        assert (done.returncode, done.stderr) == (0, ""), line
     for line in example("restate").splitlines():
         done = there.run("sh", "-ec", line.removeprefix("$ "))
         assert (done.returncode, done.stderr) == (0, ""), line
@@ -182,7 +185,7 @@ def test_tour(sample_project):
     assert (first.returncode, first.stderr) == (0, "")
     assert "30 built, 0 already there, 0 failed, 0 waiting" in first.stdout
     assert "shop.example.com" in first.stdout
-    assert "30 there, 0 missing" in first.stdout
+    assert "■ 30 there\n" in first.stdout
     second = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
     assert second.returncode == 0
     assert "Nothing to do, nothing was rebuilt." in second.stdout

@@ -218,7 +218,7 @@ def test_one_source_out_of_reach(a_project):
     said = refused(a_project, 35, "4 days asked for: 2 built, 0 already there, 0 failed, 2 waiting")
     assert "waiting: 2015-05-19 no input: s3://far-bucket/20150519: no AWS credentials found" in said
     status = ("backfill", "status", "--of", "ErrorRateDaily")
-    refused(a_project, 1, "2 there, 0 missing, 2 waiting", "no AWS credentials found", command=status)
+    refused(a_project, 1, "■ 2 there, ? 2 no input", "no AWS credentials found", command=status)
 
 
 def test_file_of_two_days(a_project):

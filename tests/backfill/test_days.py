@@ -46,15 +46,15 @@ def test_source_without_since_needs_a_start(in_project, now):
 
 
 def test_states(in_project, now, build):
-    """Each day is there, missing, waiting or inactive, a waiting one with its reason."""
+    """Each day is there, missing, without input, unsettled or inactive, with its reason."""
     assert build(ErrorRateDaily(date=DAYS[1]))
     (in_project.folder / "logs/2015-05-18.log").unlink()
     days = resolve(now, DAYS[0], date(2015, 5, 22))
     found = days.survey(now)
-    assert [day.state for day in found] == ["inactive", "there", "missing", "missing", "waiting", "inactive"]
-    assert found[4] == Day(DAYS[4], State.WAITING, "unsettled until 2015-05-21 06:00 UTC")
+    assert [day.state for day in found] == ["inactive", "there", "missing", "missing", "unsettled", "inactive"]
+    assert found[4] == Day(DAYS[4], State.UNSETTLED, "unsettled until 2015-05-21 06:00 UTC")
     found = days.survey_with_input(now)
-    assert [day.state for day in found] == ["inactive", "there", "waiting", "missing", "waiting", "inactive"]
+    assert [day.state for day in found] == ["inactive", "there", "no input", "missing", "unsettled", "inactive"]
     assert found[2].reason.startswith("no input: source web: 0 of 1 files for 2015-05-18")
 
 

@@ -68,6 +68,7 @@ def test_s3_holds_the_same_as_a_folder(on_s3, make_project, moto_url):
     bucket, _, prefix = on_s3.lake()["root"].removeprefix("s3://").partition("/")
     s3 = boto3.client("s3", endpoint_url=moto_url)
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    keys.remove(next(key for key in keys if f"{prefix}/_attempts/" in key))
     found = {key: s3.get_object(Bucket=bucket, Key=key) for key in keys}
     assert {
         key.removeprefix(f"{prefix}/"): each["Body"].read() for key, each in found.items()
@@ -150,5 +151,5 @@ def test_two_processes_at_once(fixture, request):
         status = there.run("backfill", "status", "--of", "ErrorRateDaily", "--stop", "2015-05-19")
         assert (status.returncode, status.stdout.splitlines()[-1]) == (
             0,
-            "2 there, 0 missing, 0 waiting, 0 inactive",
+            "■ 2 there",
         )

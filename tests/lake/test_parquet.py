@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lake import parquet
 from lake.errors import ContractViolation
-from lake.parquet import PartitionWriter, read_provenance, sha256_of
+from lake.parquet import PartitionWriter, read_footer, sha256_of
 from lake.partition import Partition
 
 
@@ -65,7 +65,7 @@ def test_provenance_is_readable_by_sql(write, rows, readings, day, provenance_of
     (text,) = duckdb.execute(query, [str(path)]).fetchone()
     written = provenance_of(Partition("readings", readings.version, day), 3)
     assert text.decode() == written.to_json()
-    assert read_provenance(path) == written
+    assert read_footer(path).provenance == written
 
 
 def test_a_day_without_rows_is_a_file(write, readings):

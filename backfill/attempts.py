@@ -1,0 +1,167 @@
+"""Attempts: what came of each try to build a day, recorded in the lake, where all its hosts see it.
+
+A run records its attempts in one object a chunk of days, under a name that nobody else has:
+
+    _attempts/ErrorRateDaily/20261122T030000.123456Z_2026-11-08_2026-11-21_13_1_4f0c….jsonl
+
+So writers can't lose each other's records, and the listing alone says which of them hold a failure of a day.
+"""
+
+import hashlib
+import json
+import socket
+import statistics
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import islice
+
+from etl.limits import Limits
+from lake.journal import Journal
+from lake.provenance import code_version
+from tasks.daily import DailyTask
+
+NAME = "attempts"
+SUFFIX = ".jsonl"
+STARTED = "%Y%m%dT%H%M%S.%fZ"
+RUNS_FOR_AN_ESTIMATE = 5
+LONGEST_ERROR = 500  # characters
+
+
+class Outcome(StrEnum):
+    """What came of an attempt."""
+
+    BUILT = "built"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try to build one day.
+
+    Attributes:
+        date: The day.
+        outcome: What came of it.
+        started: When, in UTC.
+        seconds: How long all its tasks took.
+        error: Why it failed, None if it did not.
+        host: Where.
+        run: Which run of a command it was a part of.
+        setup: Digest of the code's version and of the sources' settings.
+    """
+
+    date: date
+    outcome: Outcome
+    started: datetime
+    seconds: float
+    error: str | None
+    host: str
+    run: str
+    setup: str
+
+    def to_json(self) -> str:
+        """Return it as a line of JSON."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Attempt":
+        """Return what a line of JSON describes."""
+        found = json.loads(line)
+        day, started = date.fromisoformat(found["date"]), datetime.fromisoformat(found["started"])
+        return cls(**found | {"date": day, "started": started, "outcome": Outcome(found["outcome"])})
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What the name of a record says of the attempts in it."""
+
+    name: str
+    first: date
+    last: date
+    built: int
+    failed: int
+
+    @classmethod
+    def of(cls, name: str) -> "_Record | None":
+        """Return what a name says, None if it follows another convention."""
+        parts = name.rpartition("/")[2].removesuffix(SUFFIX).split("_")
+        try:
+            _, first, last, built, failed, _ = parts
+            return cls(name, date.fromisoformat(first), date.fromisoformat(last), int(built), int(failed))
+        except ValueError:
+            return None
+
+    def may_hold(self, days: Iterable[date]) -> bool:
+        """Tell whether it may have attempts of one of these days."""
+        return any(self.first <= day <= self.last for day in days)
+
+
+class Attempts:
+    """The recorded attempts of one daily task."""
+
+    def __init__(self, journal: Journal, example: DailyTask) -> None:
+        self._journal = journal
+        self._folder = f"{example.task_family}/" + (f"source={example.source}/" if example.source else "")
+
+    def record(self, attempts: Sequence[Attempt]) -> None:
+        """Record attempts of one run; StoreError if the lake can't be written."""
+        if not attempts:
+            return
+        days = [each.date for each in attempts]
+        failed = sum(each.outcome is Outcome.FAILED for each in attempts)
+        started = min(each.started for each in attempts)
+        name = "_".join(
+            map(
+                str,
+                (started.strftime(STARTED), min(days), max(days), len(days) - failed, failed, uuid.uuid4().hex),
+            )
+        )
+        self._journal.write(f"{self._folder}{name}{SUFFIX}", "".join(f"{each.to_json()}\n" for each in attempts))
+
+    def failures(self, days: Collection[date]) -> dict[date, list[Attempt]]:
+        """Return the failed attempts of days, oldest first; only records that hold such are opened."""
+        found: dict[date, list[Attempt]] = {}
+        for each in self._read(record for record in self._records() if record.failed and record.may_hold(days)):
+            if each.outcome is Outcome.FAILED and each.date in days:
+                found.setdefault(each.date, []).append(each)
+        return found
+
+    def of_day(self, day: date) -> list[Attempt]:
+        """Return all attempts of a day, oldest first."""
+        return [each for each in self._read(r for r in self._records() if r.may_hold([day])) if each.date == day]
+
+    def seconds_a_day(self) -> float | None:
+        """Return how long a built day took in the latest runs, the median; None if there was none."""
+        latest = islice((each for each in reversed(self._records()) if each.built), RUNS_FOR_AN_ESTIMATE)
+        seconds = [each.seconds for each in self._read(latest) if each.outcome is Outcome.BUILT]
+        return statistics.median(seconds) if seconds else None
+
+    def _records(self) -> list[_Record]:
+        found = (_Record.of(name) for name in self._journal.names(self._folder))
+        return [each for each in found if each]
+
+    def _read(self, records: Iterable[_Record]) -> list[Attempt]:
+        texts = self._journal.read(each.name for each in records)
+        found = [Attempt.from_json(line) for text in texts for line in text.splitlines()]
+        return sorted(found, key=lambda each: each.started)
+
+
+def setup_of(example: DailyTask) -> str:
+    """Return a digest of the code's version and of the settings of a task's sources.
+
+    What failed with one may work with another, so failures count as long as it is the same.
+    """
+    sources = (replace(each, limits=Limits()) for each in example.sources())
+    return hashlib.sha256("\n".join((code_version(), *map(repr, sources))).encode()).hexdigest()
+
+
+def host() -> str:
+    """Return this machine's name."""
+    return socket.gethostname()
+
+
+def new_run() -> str:
+    """Return a name for a run that no other has."""
+    return uuid.uuid4().hex[:12]

@@ -1,0 +1,151 @@
+"""What monitors are told: how late the days of a task are, by the lake itself."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import IntEnum
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from backfill.calendar import oldest_gap
+from backfill.days import NO_GAP, Day, State
+from lake.errors import StoreError
+
+OLDEST_SHOWN = 3
+EPOCH = date(1970, 1, 1)
+
+
+class Severity(IntEnum):
+    """A monitor's states, by the exit codes of Nagios' plugins."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        task: Of what.
+        days: The days looked at.
+        warning: From how many late days on it is a warning.
+        critical: From how many on it is critical.
+    """
+
+    task: str
+    days: Sequence[Day]
+    warning: int
+    critical: int
+
+    @property
+    def late(self) -> list[Day]:
+        """The days that are settled and not there."""
+        return [day for day in self.days if day.state not in NO_GAP | {State.UNSETTLED}]
+
+    @property
+    def severity(self) -> Severity:
+        """How bad that is."""
+        late = len(self.late)
+        return (
+            Severity.CRITICAL
+            if late >= self.critical
+            else Severity.WARNING
+            if late >= self.warning
+            else Severity.OK
+        )
+
+
+def nagios(finding: Finding) -> str:
+    """Return a line of status and performance data, as Nagios' plugin guidelines have it."""
+    late = finding.late
+    there = sum(day.state is State.THERE for day in finding.days)
+    said = f"{there} days there, {len(late)} late"
+    if late:
+        shown = ", ".join(f"{day.date} {day.state}" for day in late[:OLDEST_SHOWN])
+        said += f", the oldest: {shown}" + (" …" if len(late) > OLDEST_SHOWN else "")
+    # a bar would begin the performance data
+    said = f"{finding.task} {finding.severity.name}: {said}".replace("|", "/")
+    return f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0"
+
+
+def unknown(task: str, error: Exception) -> str:
+    """Return a line for a lake that can't be read."""
+    return f"{task} UNKNOWN: {' '.join(str(error).split())}".replace("|", "/")
+
+
+def prometheus(finding: Finding, now: datetime) -> str:
+    """Return gauges in Prometheus' text format: a series a state, none a day."""
+    counts = Counter(day.state for day in finding.days)
+    task = finding.task.replace("\\", r"\\").replace('"', r"\"")
+    gap = oldest_gap(finding.days)
+    latest = max((day.date for day in finding.days if day.state is State.THERE), default=None)
+    gauges: list[tuple[str, str, Mapping[str, float]]] = [
+        ("days", "Days of the range by state.", {f',state="{state}"': counts[state] for state in State}),
+        ("late_days", "Settled days that are not there.", {"": len(finding.late)}),
+        ("checked_timestamp_seconds", "When the lake was looked at.", {"": now.timestamp()}),
+    ]
+    for name, meaning, day in (
+        ("oldest_gap_timestamp_seconds", "Begin of the oldest late day, 0 if there is none.", gap),
+        ("latest_day_timestamp_seconds", "Begin of the latest day that is there, 0 if none is.", latest),
+    ):
+        seconds = (day - EPOCH).total_seconds() if day else 0
+        gauges.append((name, meaning, {"": seconds}))
+    lines = []
+    for name, meaning, values in gauges:
+        lines += [f"# HELP error_rate_lake_{name} {meaning}", f"# TYPE error_rate_lake_{name} gauge"]
+        lines += [
+            f'error_rate_lake_{name}{{task="{task}"{labels}}} {value:.16g}' for labels, value in values.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def junit(finding: Finding) -> str:
+    """Return a test suite with a case a day, as Jenkins reads it."""
+    cases = [day for day in finding.days if day.state is not State.INACTIVE]
+    unsettled = sum(day.state is State.UNSETTLED for day in cases)
+    suite = ET.Element(
+        "testsuite",
+        name=finding.task,
+        tests=str(len(cases)),
+        failures=str(len(finding.late)),
+        errors="0",
+        skipped=str(unsettled),
+    )
+    for day in cases:
+        case = ET.SubElement(suite, "testcase", classname=finding.task, name=str(day.date))
+        if day.state is State.UNSETTLED:
+            ET.SubElement(case, "skipped", message=_printable(day.reason or day.state))
+        elif day.state is not State.THERE:
+            ET.SubElement(case, "failure", type=str(day.state), message=_printable(day.reason or day.state))
+    ET.indent(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def write(path: str, text: str) -> None:
+    """Write a file as a whole or not at all, so that nobody reads half of it.
+
+    Raises:
+        StoreError: It can't be written.
+    """
+    try:
+        folder = Path(path).absolute().parent
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix=".backfill-", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o644)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise StoreError(f"Can't write {path}: {error.strerror or error}. Check the folder.") from error

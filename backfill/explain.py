@@ -1,0 +1,123 @@
+"""Everything that is known about one day of a task."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import luigi
+
+from backfill.attempts import Attempt, Attempts
+from backfill.days import Day, State
+from backfill.restate import made_from
+from etl.sources import ONE_DAY
+from lake.lake import Lake
+from lake.provenance import Provenance
+from tasks.daily import DailyTask
+from tasks.raw_logs import RawLogsDaily
+
+DIGITS = 12  # of a digest: enough to compare by eye
+
+
+@dataclass(frozen=True)
+class Published:
+    """A revision of one of the day's partitions, by its key, its digest and its provenance."""
+
+    key: str
+    sha256: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of a day.
+
+    Attributes:
+        task: Which task's day.
+        day: Its state, with the reason.
+        published: All its revisions.
+        attempts: The recorded tries to build it.
+        needs: What it is made from, and whether that is there.
+        serves: What is made from it, and whether that is there.
+        restate: The command to restate it, None if it is not there.
+    """
+
+    task: str
+    day: Day
+    published: list[Published]
+    attempts: list[Attempt]
+    needs: list[str]
+    serves: list[str]
+    restate: str | None
+
+
+def explain(lake: Lake, task: DailyTask, day: Day, past: Attempts) -> Explanation:
+    """Look up what is known of a day.
+
+    Raises:
+        StoreError: The lake can't be read.
+    """
+    partitions = [
+        partition
+        for contract in task.contracts
+        for partition in lake.partitions(contract, day.date, day.date + ONE_DAY)
+        if partition.source == task.source
+    ]
+    is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
+    source = f" --source {task.source}" if task.source else ""
+    command = f'backfill restate --of {task.task_family}{source} --date {task.date} --reason "…"'
+    return Explanation(
+        _named(task),
+        day,
+        [Published(each.key, lake.sha256(each), lake.provenance(each)) for each in partitions],
+        past.of_day(day.date),
+        [] if is_inactive else [_standing(each) for each in task.deps()],
+        [] if is_inactive else [_standing(each) for each in made_from(task)],
+        command if day.state is State.THERE else None,
+    )
+
+
+def lines(found: Explanation) -> Iterator[str]:
+    """Yield an explanation for people."""
+    yield f"{found.task} {found.day.date}, 1 day"
+    yield f"It is {found.day.state}." if found.day.reason is None else f"It is not there: {found.day.reason}."
+    for each in found.published:
+        yield from ("", each.key, f"  sha256 {each.sha256}", *_made(each.provenance))
+    if found.attempts:
+        yield from ("", "Attempts:", *map(_tried, found.attempts))
+    yield ""
+    yield from (f"Made from: {each}" for each in found.needs)
+    yield from (f"Depends on it: {each}" for each in found.serves)
+    if found.restate:
+        yield f"To restate it: {found.restate}"
+
+
+def _made(made: Provenance) -> Iterator[str]:
+    counts = f"{made.rows_read:,} rows read"
+    if made.source is not None:
+        counts = (
+            f"{made.rows_read:,} lines read, {made.rows_kept:,} requests, {made.rows_rejected:,} rejects, "
+            f"{made.rows_of_other_days:,} of other days"
+        )
+    yield f"  by error-rate-lake {made.code_version}; {counts}"
+    if made.reason:
+        by = f" by {made.requested_by}" if made.requested_by else ""
+        yield f"  restated{by}: {made.reason} (instead of {(made.supersedes or 'nothing')[:DIGITS]})"
+    for each in made.inputs:
+        part = "" if each.lines is None else f", its first {each.lines:,} lines"
+        yield f"  from {each.name}, {each.bytes:,} bytes{part}, sha256 {each.sha256[:DIGITS]}"
+    for check in made.checks:
+        yield f"  checked: {check.name}: {check.result}"
+
+
+def _tried(each: Attempt) -> str:
+    error = f": {each.error}" if each.error else ""
+    return f"  {each.started:%Y-%m-%d %H:%M:%S} UTC, {each.seconds:.1f} s, on {each.host}: {each.outcome}{error}"
+
+
+def _standing(task: luigi.Task) -> str:
+    if isinstance(task, RawLogsDaily):
+        return f"raw logs of {task.source}, {task.why_not() or 'there'}"
+    return f"{_named(task)} {task.date}, {'there' if task.complete() else 'not there'}"
+
+
+def _named(task: DailyTask) -> str:
+    return f"{task.task_family} {task.source}" if task.source else str(task.task_family)

@@ -1,0 +1,130 @@
+"""What a range has to do, and later what came of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from backfill.attempts import Attempt, Attempts, setup_of
+from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, listed
+from tasks.daily import DailyTask
+
+WAITING_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A range as the lake is now, and which of its days to build.
+
+    Attributes:
+        range: The range.
+        days: All its days.
+        chosen: The days to build, in the order wanted.
+        now: When it was made.
+    """
+
+    range: DayRange
+    days: Sequence[Day]
+    chosen: Sequence[date]
+    now: datetime
+
+    @classmethod
+    def of(  # noqa: PLR0913 - each says another thing of what to do
+        cls,
+        days: DayRange,
+        now: datetime,
+        attempts: Attempts,
+        *,
+        max_attempts: int,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> "Plan":
+        """Look at the lake: one listing a dataset, and one of the attempts if anything is missing.
+
+        Args:
+            days: The range.
+            now: The time, which says what is settled.
+            attempts: What became of the task before.
+            max_attempts: How often a day may fail before it is skipped; 0 for ever so often.
+            limit: How many days to build at most.
+            newest: Whether to build the newest first.
+        """
+        found = days.survey(now)
+        missing = {day.date for day in found if day.state is State.MISSING}
+        failures = attempts.failures(missing) if missing else {}
+        setup = setup_of(days.example) if failures else ""
+        judged = [_judged(day, failures.get(day.date, ()), setup, max_attempts) for day in found]
+        chosen = [day.date for day in judged if day.state in TO_BUILD]
+        return cls(days, judged, (chosen[::-1] if newest else chosen)[:limit], now)
+
+    @cached_property
+    def tasks(self) -> list[DailyTask]:
+        """The tasks of the chosen days."""
+        return [self.range.task(day) for day in self.chosen]
+
+    @property
+    def not_there(self) -> list[date]:
+        """The days that are no gap by right, and not there."""
+        return [day.date for day in self.days if day.state not in NO_GAP]
+
+    def with_input(self) -> "Plan":
+        """Return the plan after looking for the raw logs of each day to build."""
+        days = [self.range.with_input(day) if day.state in TO_BUILD else day for day in self.days]
+        gone = {day.date for day in days if day.state in WAITING}
+        return replace(self, days=days, chosen=[day for day in self.chosen if day not in gone])
+
+    def report(self, failures: Collection[date]) -> str:
+        """Say how many days were asked for, built, already there, failed and waiting, and which.
+
+        Args:
+            failures: The days of which a task has failed since the plan was made.
+        """
+        there_before = {day.date for day in self.days if day.state is State.THERE}
+        skipped = [day for day in self.days if day.state is State.SKIPPED]
+        after = self.range.survey_with_input(self.now)
+        built = [d.date for d in after if d.state is State.THERE and d.date not in there_before]
+        missing = [d.date for d in after if d.state is State.MISSING and d.date not in {s.date for s in skipped}]
+        failed = [day for day in missing if day in failures]
+        left = [day for day in missing if day not in failures]
+        waiting = [d for d in after if d.state in WAITING and d.date not in {s.date for s in skipped}]
+        inactive = [d.date for d in after if d.state is State.INACTIVE]
+        counts = (
+            f"{len(built)} built, {len(there_before)} already there, {len(failed)} failed, "
+            f"{len(waiting) + len(left)} waiting"
+        ) + (f", {len(skipped)} skipped" if skipped else "")
+        lines = [f"{self.range} asked for: {counts}."]
+        if inactive:
+            lines.append(f"  no source is active on {len(inactive)} of them: {listed(inactive)}")
+        if failed:
+            lines.append(f"  failed: {listed(failed)}")
+        lines += [f"  waiting: {day.date} {day.reason}" for day in waiting[:WAITING_SHOWN]]
+        if len(waiting) > WAITING_SHOWN:
+            lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
+        if left:
+            lines.append(f"  waiting for another run (interrupted, or task_limit): {listed(left)}")
+        lines += [f"  {day.date} {day.reason}" for day in skipped[:WAITING_SHOWN]]
+        if len(skipped) > WAITING_SHOWN:
+            lines.append(f"  skipped too: {listed(day.date for day in skipped[WAITING_SHOWN:])}")
+        if skipped:
+            lines.append("  Skipped days are tried again by: backfill run --retry-failed")
+        if failed or waiting or left or skipped:
+            lines.append("  The range is incomplete. Mend what is named above and run the same again.")
+        elif not built:
+            lines.append("  Nothing to do, nothing was rebuilt.")
+        return "\n".join(lines)
+
+
+def _judged(day: Day, failures: Sequence[Attempt], setup: str, max_attempts: int) -> Day:
+    """Return a day as its failed attempts make it; those with other code or settings don't count."""
+    counting = [each for each in failures if each.setup == setup]
+    if not counting:
+        return day
+    reason = f"failed {times(len(counting))}: {counting[-1].error}"
+    if max_attempts and len(counting) >= max_attempts:
+        return Day(day.date, State.SKIPPED, f"skipped: {reason}")
+    return Day(day.date, State.FAILED, reason)
+
+
+def times(count: int) -> str:
+    """Return a number of times in words."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

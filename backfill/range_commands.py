@@ -1,0 +1,287 @@
+"""The commands over days: plan, run, status, check, nightly; restate and explain for one of them."""
+
+import argparse
+import contextlib
+import getpass
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from itertools import groupby
+
+import luigi
+
+from backfill import calendar, check, explain, restate, runner
+from backfill.attempts import NAME, Attempts, host
+from backfill.days import NO_GAP, Day, DayRange, State, listed
+from backfill.outdated import Look
+from backfill.plan import Plan
+from backfill.report import printable
+from backfill.settings import settings
+from etl.sources import ONE_DAY, latest_settled_day
+from lake.contracts import CONTRACTS
+from lake.errors import ConfigError, RangeIncomplete
+from tasks import clock
+from tasks.daily import DailyTask, publishing_tasks
+from tasks.project import project
+
+REASONS_SHOWN = 10
+NIGHTLY_DAYS = 14
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Print what would be built, in which order, and why the other days are not there; return 0."""
+    days, past = _range(arguments)
+    found = _plan(arguments, days, past).with_input()
+    seconds = past.seconds_a_day()
+    estimate = None if seconds is None else seconds * len(found.chosen) / arguments.workers
+    old = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(project().lake, days)
+    if arguments.json:
+        restate_days = [
+            {"of": e.task.task_family, "source": e.task.source, "date": e.date, "reason": e.reason} for e in old
+        ]
+        _print_json(days, found.days, build=found.chosen, restate=restate_days, estimated_seconds=estimate)
+        return 0
+    print(days)
+    if found.chosen:
+        took = "; no past run to estimate the time from" if estimate is None else f", about {_duration(estimate)}"
+        print(f"To build, {arguments.order} first: {len(found.chosen):,} of them{took}")
+        print(f"  {listed(found.chosen)}")
+        for text in _requirements(days.task(found.chosen[0])):
+            print(f"  {text}")
+    else:
+        print("Nothing to build.")
+    _print_reasons(found.days)
+    for each in old:
+        print(printable(f"{each.date}  {each.reason}: backfill restate --of {each.task.task_family}"))
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build what `plan` says; return 0 if all is there, 1 if not, 128 and the signal's number if stopped."""
+    days, past = _range(arguments)
+    found = _plan(arguments, days, past)
+    return _run(found, past, arguments)
+
+
+def nightly(arguments: argparse.Namespace) -> int:
+    """Build the settled days of the last two weeks that are missing, and check; silent if all is well."""
+    days, past = _latest(arguments)
+    found = _plan(arguments, days, past)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(sys.stdout if arguments.verbose else said):
+        code = _run(found, past, arguments)
+    if code and not arguments.verbose:
+        sys.stdout.write(said.getvalue())
+    return code
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print the range as a calendar, and why days are not there; return 0 if all is there, else 1."""
+    days, past = _range(arguments)
+    found = _plan(arguments, days, past).with_input().days
+    if arguments.json:
+        _print_json(days, found)
+    else:
+        print(days)
+        for row in calendar.rows(found, colours=sys.stdout.isatty()):
+            print(row)
+        _print_reasons(found)
+    return 0 if all(day.state in NO_GAP for day in found) else 1
+
+
+def checked(arguments: argparse.Namespace) -> int:
+    """Print how late the days are, for a monitor; return 0, 1, 2 or 3 as Nagios' plugins do."""
+    try:
+        days, past = _range(arguments) if arguments.start or arguments.stop else _latest(arguments)
+        found = _plan(arguments, days, past).days
+    except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
+        print(printable(check.unknown(arguments.of, error)))
+        return check.Severity.UNKNOWN
+    finding = check.Finding(days.example.task_family, found, arguments.warning, arguments.critical)
+    texts = {
+        "nagios": lambda: printable(check.nagios(finding)) + "\n",
+        "prometheus": lambda: check.prometheus(finding, clock.utc_now()),
+        "junit": lambda: check.junit(finding),
+        "json": lambda: _as_json(days, found, severity=finding.severity.name),
+    }
+    text = texts["json" if arguments.json else arguments.format]()
+    if arguments.output:
+        check.write(arguments.output, text)
+    else:
+        sys.stdout.write(text)
+    return finding.severity
+
+
+def restated(arguments: argparse.Namespace) -> int:
+    """Show what new revisions of days change, and publish them; return 0, or 1 if nobody agreed to one."""
+    if arguments.date:
+        task = _example(arguments, arguments.date)
+        if not arguments.json:
+            print(f"{task.task_family} {task.date}, 1 day")
+        return _restate(task, arguments)
+    days, _ = _range(arguments)
+    found = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(project().lake, days)
+    if not arguments.json:
+        print(days)
+        print(f"{len(found)} to restate" if found else "Nothing to restate.")
+    codes = []
+    for each in found:
+        if not arguments.json:
+            print(printable(f"{each.task.task_family} {each.date}  {each.reason}"))
+        codes.append(_restate(each.task, arguments))
+    return max(codes, default=0)
+
+
+def _restate(task: DailyTask, arguments: argparse.Namespace) -> int:
+    by = f"{getpass.getuser()}@{host()}"
+    with restate.drafted(project().lake, task, arguments.reason, by) as draft:
+        found = restate.changes(draft, CONTRACTS)
+        if arguments.json:
+            print(json.dumps([asdict(each) for each in found], default=str))
+        else:
+            for line in restate.lines(found):
+                print(printable(line))
+        if not any(sum(each.differing) for each in found):
+            print("Nothing differs, so nothing was published.", file=sys.stderr)
+            return 0
+        if not arguments.yes and not _agreed(f"Publish {len(found)} new revisions?"):
+            print("Nothing was published.", file=sys.stderr)
+            return 1
+        draft.publish_all()
+    print("Published. Readers get the new revisions, the old ones stay.", file=sys.stderr)
+    return 0
+
+
+def explained(arguments: argparse.Namespace) -> int:
+    """Print everything that is known about a day; return 0."""
+    task = _example(arguments, arguments.date)
+    days = DayRange(task, arguments.date, arguments.date + ONE_DAY)
+    past = Attempts(project().lake.journal(NAME), task)
+    (day,) = _plan(arguments, days, past).with_input().days
+    found = explain.explain(project().lake, task, day, past)
+    if arguments.json:
+        print(json.dumps(asdict(found), default=str, indent=1))
+    else:
+        for line in explain.lines(found):
+            print(printable(line))
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    """Tell whether somebody at a terminal says yes.
+
+    Raises:
+        ConfigError: There is no terminal to ask at.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError("There is no terminal to ask at. Look at the differences, then give --yes.")
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        print(found.range, flush=True)
+    watch, stop = runner.run(
+        found,
+        past,
+        workers=arguments.workers,
+        max_failures=arguments.max_failures,
+        say=None if arguments.json or sys.stderr.isatty() else _say,
+    )
+    if arguments.json:
+        _print_json(found.range, _plan(arguments, found.range, past).with_input().days)
+    else:
+        print(found.report(watch.failed_days()), flush=True)
+    after = Plan.of(found.range, clock.utc_now(), past, max_attempts=0)
+    if stop and after.not_there:
+        print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
+        return stop.exit_code
+    return RangeIncomplete.exit_code if after.not_there else 0
+
+
+def _range(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:
+    now = clock.utc_now()
+    example = _example(arguments, arguments.start or arguments.stop or now.date())
+    days = DayRange.resolve(example, arguments.start, arguments.stop, now)
+    return days, Attempts(project().lake.journal(NAME), example)
+
+
+def _latest(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:
+    """Return the last so many settled days."""
+    now = clock.utc_now()
+    latest = latest_settled_day(_example(arguments, now.date()).sources(), now)
+    arguments.start, arguments.stop = latest - timedelta(days=arguments.days - 1), latest + ONE_DAY
+    return _range(arguments)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _example(arguments: argparse.Namespace, day: date) -> DailyTask:
+    parameters = {"source": arguments.source} if arguments.source else {}
+    known = publishing_tasks()
+    if arguments.of not in known:
+        raise ConfigError(f"No daily task {arguments.of!r}. There are: {', '.join(sorted(known))}.")
+    try:
+        return known[arguments.of](date=day, **parameters)
+    except luigi.parameter.ParameterException as error:
+        raise ConfigError(f"{error}. Give --source with RequestsDaily, and only there.") from error
+
+
+def _plan(arguments: argparse.Namespace, days: DayRange, past: Attempts) -> Plan:
+    return Plan.of(
+        days,
+        clock.utc_now(),
+        past,
+        max_attempts=0 if getattr(arguments, "retry_failed", False) else settings().max_attempts,
+        newest=getattr(arguments, "order", "oldest") == "newest",
+    )
+
+
+def _requirements(task: luigi.Task, depth: int = 0) -> Iterator[str]:
+    """Yield a day's task and what it requires, each after what it is made from."""
+    for required in task.deps():
+        yield from _requirements(required, depth + 1)
+    if isinstance(task, DailyTask) and (depth or not task.complete()):
+        what = f" {task.source}" if task.source else ""
+        yield f"{task.date} {task.task_family}{what}: {'there' if task.complete() else 'to build'}"
+
+
+def _print_reasons(days: Sequence[Day]) -> None:
+    """Print the days that are not there with why, those in a row with the same reason together."""
+    gaps = [day for day in days if day.state not in NO_GAP]
+    groups = [(key, [day.date for day in group]) for key, group in groupby(gaps, lambda d: d.reason or d.state)]
+    for reason, dates in groups[:REASONS_SHOWN]:
+        print(printable(f"{listed(dates)}  {reason}"))
+    if len(groups) > REASONS_SHOWN:
+        print(f"and {len(groups) - REASONS_SHOWN:,} more; --json has all")
+
+
+def _as_json(days: DayRange, found: Sequence[Day], **more: object) -> str:
+    counts = Counter(each.state for each in found)
+    answer = {
+        "of": days.example.task_family,
+        "start": days.start,
+        "stop": days.stop,
+        "counts": {state: counts[state] for state in State},
+        "oldest_gap": calendar.oldest_gap(found),
+        **more,
+        "days": [asdict(each) for each in found],
+    }
+    return json.dumps(answer, default=str, indent=1) + "\n"
+
+
+def _print_json(days: DayRange, found: Sequence[Day], **more: object) -> None:
+    print(_as_json(days, found, **more), end="")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:  # noqa: PLR2004 - no longer easy to read in seconds
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004

@@ -1,0 +1,109 @@
+"""Building a plan's days with Luigi: in chunks, until all are done or somebody says stop."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import luigi
+
+from backfill.attempts import Attempts, new_run
+from backfill.plan import Plan
+from backfill.watch import Watch
+from tasks.raw_logs import RawLogsDaily, say_why_not
+
+# Luigi's time for a task grows with the tasks that wait; for so many it is hardly more than for one
+CHUNK = 100
+GOOD = frozenset({signal.SIGINT, signal.SIGTERM})
+
+
+class Stop:
+    """The wish to stop: the first Ctrl-C or SIGTERM lets what runs finish, the second ends it.
+
+    Attributes:
+        signals: Those that came so far.
+    """
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self._process = os.getpid()
+
+    def __bool__(self) -> bool:
+        return bool(self.signals)
+
+    @property
+    def exit_code(self) -> int:
+        """The code of a shell for what a signal ended."""
+        return 128 + self.signals[0]
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal, in this process; its workers finish what they do, and hear of it from here."""
+        if os.getpid() != self._process:
+            return
+        self.signals.append(number)
+        if len(self.signals) > 1:
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise KeyboardInterrupt
+        print("Stopping: what runs is finished first. Once more to abandon it.", file=sys.stderr, flush=True)  # noqa: T201
+        os.kill(self._process, signal.SIGUSR1)  # on which a Luigi worker asks for no more work
+
+    @classmethod
+    @contextmanager
+    def on_signals(cls) -> Iterator["Stop"]:
+        """Listen to both signals for a while."""
+        stop = cls()
+        before = {number: signal.signal(number, stop.note) for number in GOOD}
+        before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until a worker listens
+        try:
+            yield stop
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run(
+    plan: Plan,
+    past: Attempts,
+    *,
+    workers: int,
+    max_failures: int | None = None,
+    say: Callable[[str], None] | None = None,
+) -> tuple[Watch, Stop]:
+    """Build the chosen days, and record the attempts after every chunk of them.
+
+    Args:
+        plan: What to build.
+        past: Where the attempts are recorded.
+        workers: How many processes build.
+        max_failures: After how many failed days to begin no more; None for never.
+        say: Is told how far it is, after every chunk but the last.
+
+    Returns:
+        What happened to the days, and whether somebody wished to stop.
+
+    Raises:
+        StoreError: The attempts can't be recorded.
+    """
+    RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
+    watch = Watch(plan.range.example, plan.chosen, new_run(), max_failures)
+    with Stop.on_signals() as stop:
+        try:
+            for begin in range(0, len(plan.tasks), CHUNK):
+                failed = len(watch.failed_days())
+                if stop or (max_failures and failed >= max_failures):
+                    break
+                if say and begin:
+                    say(f"{begin:,} of {len(plan.tasks):,} days done, {failed:,} of them failed")
+                luigi.build(plan.tasks[begin : begin + CHUNK], workers=workers)
+                past.record(watch.attempts())
+        except KeyboardInterrupt:
+            if not stop:
+                raise
+            past.record(watch.attempts())
+        finally:
+            watch.close()
+    return watch, stop

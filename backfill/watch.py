@@ -1,0 +1,156 @@
+"""What Luigi's workers, which may be processes of their own, do with the days of a range."""
+
+import ctypes
+import fcntl
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import luigi
+from tqdm import tqdm
+
+from backfill.attempts import LONGEST_ERROR, Attempt, Outcome, host, setup_of
+from tasks import clock
+from tasks.daily import DailyTask
+
+tqdm.monitor_interval = 0  # its thread would not survive the workers' forks
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+@dataclass(frozen=True)
+class Event:
+    """The end of one task."""
+
+    date: date
+    family: str
+    started: datetime
+    seconds: float
+    error: str | None
+
+
+class Watch:
+    """Notes the end of every task of a range, counts its days, and shows a bar of them on a terminal.
+
+    The workers append to a file without a name that this process reads.
+    """
+
+    def __init__(
+        self, example: DailyTask, days: Sequence[date], run: str, max_failures: int | None = None
+    ) -> None:
+        self._example = example
+        self._run = run
+        self._days = frozenset(days)
+        self._max_failures = max_failures
+        self._process = os.getpid()
+        self._started: dict[str, tuple[datetime, float]] = {}
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as this
+        fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) | os.O_APPEND)
+        self._done = multiprocessing.Value("i", 0)
+        self._taken = 0
+        self._failed: set[date] = set()
+        self._bar = tqdm(
+            total=len(days),
+            desc=example.task_family,
+            unit="day",
+            disable=not days or not sys.stderr.isatty(),
+            leave=False,
+        )
+        handlers: dict[str, Callable[..., None]] = {
+            luigi.Event.START: self._begin,
+            luigi.Event.SUCCESS: self._end,
+            luigi.Event.FAILURE: self._end,
+            luigi.Event.PROCESS_FAILURE: self._die,
+        }
+        for event, handler in handlers.items():
+            DailyTask.event_handler(event)(handler)
+        self._handlers = handlers
+
+    def close(self) -> None:
+        """Take the bar off the screen and hear of nothing more."""
+        self._bar.close()
+        for event, handler in self._handlers.items():
+            DailyTask.remove_event_handler(event, handler)
+
+    def failed_days(self) -> set[date]:
+        """Return the days of which some task failed, be it one that the day requires."""
+        return {each.date for each in self._read(0) if each.error is not None}
+
+    def attempts(self) -> list[Attempt]:
+        """Return what came of each day since this was last asked."""
+        by_day: dict[date, list[Event]] = {}
+        for event in self._read(self._taken):
+            by_day.setdefault(event.date, []).append(event)
+        self._taken = os.fstat(self._file.fileno()).st_size
+        setup = setup_of(self._example)
+        found = []
+        for day, events in sorted(by_day.items()):
+            error = next((each.error for each in events if each.error is not None), None)
+            if error is None and self._example.task_family not in {each.family for each in events}:
+                continue  # only what it requires was built so far
+            outcome = Outcome.BUILT if error is None else Outcome.FAILED
+            seconds = round(sum(each.seconds for each in events), 3)
+            started = min(each.started for each in events)
+            found.append(Attempt(day, outcome, started, seconds, error, host(), self._run, setup))
+        return found
+
+    def _read(self, begin: int) -> list[Event]:
+        size = os.fstat(self._file.fileno()).st_size
+        events = []
+        for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
+            day, family, started, seconds, error = json.loads(line)
+            events.append(Event(date.fromisoformat(day), family, datetime.fromisoformat(started), seconds, error))
+        return events
+
+    def _begin(self, task: DailyTask) -> None:
+        if os.getpid() != self._process:
+            _die_with_parent(self._process)
+        self._started[task.task_id] = clock.utc_now(), time.monotonic()
+
+    def _end(self, task: DailyTask, error: BaseException | None = None) -> None:
+        self._note(
+            task, None if error is None else f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}"
+        )
+
+    def _die(self, task: DailyTask, error: str) -> None:
+        """Note a worker that is gone, as when the kernel takes its memory; this runs in the parent."""
+        self._note(task, f"{_named(task)}: {' '.join(error.split())}")
+
+    def _note(self, task: DailyTask, error: str | None) -> None:
+        if task.date not in self._days:
+            return
+        started, begin = self._started.pop(task.task_id, (clock.utc_now(), time.monotonic()))
+        event = (
+            str(task.date),
+            task.task_family,
+            started.isoformat(),
+            time.monotonic() - begin,
+            error and error[:LONGEST_ERROR],
+        )
+        os.write(self._file.fileno(), json.dumps(event).encode() + b"\n")
+        if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:
+            os.kill(self._process, signal.SIGUSR1)  # on which a Luigi worker asks for no more work
+        if error is not None or isinstance(task, type(self._example)):
+            with self._done.get_lock():
+                self._done.value += 1
+                self._bar.n = min(self._done.value, self._bar.total)
+                self._bar.set_postfix_str(str(task.date))
+
+
+def _named(task: DailyTask) -> str:
+    return f"{task.task_family} {task.source}" if task.source else task.task_family
+
+
+def _die_with_parent(parent: int) -> None:
+    """Let the kernel end this process when its parent ends, however it does."""
+    with suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

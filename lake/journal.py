@@ -1,0 +1,46 @@
+"""Records beside the datasets: each written once under a name of its own, so that two writers lose nothing."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lake.parquet import StagedFile, sha256_of
+from lake.store import Store
+
+READERS = 8  # at once: on S3, each is a wait
+
+
+class Journal:
+    """Text records in a folder of a lake that no reader of datasets looks into: its name begins with `_`."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._folder = f"_{name}/"
+
+    def write(self, name: str, text: str) -> None:
+        """Write a record.
+
+        Raises:
+            PartitionExists: The name is taken by another record; nothing was changed.
+            StoreError: The lake can't be written.
+        """
+        with self._store.staging() as folder:
+            path = folder / "record"
+            path.write_text(text, encoding="utf-8")
+            self._store.create(self._folder + name, StagedFile(path, sha256_of(path), path.stat().st_size))
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the records' names below a prefix that ends with `/`, or all, in order: one listing."""
+        for key in self._store.keys(self._folder + prefix, "", "~"):
+            yield key.removeprefix(self._folder)
+
+    def read(self, names: Iterable[str]) -> list[str]:
+        """Return records by their names, several at once."""
+
+        def text(name: str) -> str:
+            with tempfile.TemporaryDirectory() as folder:
+                return self._store.local_copy(self._folder + name, Path(folder)).read_text(encoding="utf-8")
+
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(text, names))

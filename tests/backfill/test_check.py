@@ -1,0 +1,89 @@
+"""What monitors are told."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from backfill import check
+from backfill.check import Finding, Severity
+from backfill.days import Day, State
+from lake.errors import StoreError
+
+NOW = datetime(2015, 5, 24, 12, tzinfo=UTC)
+
+
+def finding(*states: State, warning: int = 1, critical: int = 3, reason: str | None = None) -> Finding:
+    """Return what a check of days in a row found."""
+    days = [Day(date(2015, 5, 17) + timedelta(days=n), state, reason) for n, state in enumerate(states)]
+    return Finding("ErrorRateDaily", days, warning, critical)
+
+
+@pytest.mark.parametrize(
+    ("states", "severity"),
+    [
+        ([State.THERE, State.INACTIVE, State.UNSETTLED], Severity.OK),
+        ([State.THERE, State.MISSING], Severity.WARNING),
+        ([State.SKIPPED, State.FAILED], Severity.WARNING),
+        ([State.SKIPPED, State.FAILED, State.NO_INPUT], Severity.CRITICAL),
+    ],
+)
+def test_late_days_are_settled_and_not_there(states, severity):
+    """As many of them as the thresholds say, whatever the reason."""
+    assert finding(*states).severity is severity
+
+
+def test_nagios_has_one_line_with_its_figures():
+    """The text, a bar, and the figures with both thresholds; no second bar, whatever the task is called."""
+    assert check.nagios(finding(State.THERE, State.THERE)) == (
+        "ErrorRateDaily OK: 2 days there, 0 late | late=0;1;3;0 there=2;;;0"
+    )
+    assert check.nagios(finding(*[State.MISSING] * 4)) == (
+        "ErrorRateDaily CRITICAL: 0 days there, 4 late, the oldest: 2015-05-17 missing, 2015-05-18 missing, "
+        "2015-05-19 missing … | late=4;1;3;0 there=0;;;0"
+    )
+    assert check.unknown("ErrorRateDaily", StoreError("can't | read\nit")) == (
+        "ErrorRateDaily UNKNOWN: can't / read it"
+    )
+
+
+def test_prometheus_has_a_series_a_state_and_none_a_day():
+    """However long the range is, the text is as long; every line is of the exposition format."""
+    text = check.prometheus(finding(State.THERE, State.MISSING), NOW)
+    longer = check.prometheus(finding(*[State.THERE] * 1000), NOW)
+    assert len(text.splitlines()) == len(longer.splitlines())
+    sample = re.compile(r'[a-z_]+\{task="ErrorRateDaily"(,state="[a-z ]+")?\} [0-9]+')
+    assert all(line.startswith("# ") or sample.fullmatch(line) for line in text.splitlines())
+    assert 'error_rate_lake_late_days{task="ErrorRateDaily"} 1\n' in text
+    assert 'error_rate_lake_days{task="ErrorRateDaily",state="there"} 1\n' in text
+    seconds = int(datetime(2015, 5, 18, tzinfo=UTC).timestamp())
+    assert f'oldest_gap_timestamp_seconds{{task="ErrorRateDaily"}} {seconds}\n' in text
+    assert f'latest_day_timestamp_seconds{{task="ErrorRateDaily"}} {seconds - 86400}\n' in text
+    assert f'checked_timestamp_seconds{{task="ErrorRateDaily"}} {int(NOW.timestamp())}\n' in text
+
+
+def test_junit_has_a_case_a_day():
+    """Late days fail with their reason, unsettled ones are skipped, inactive ones are none."""
+    reason = "failed: <b>&\x00\x1b"
+    text = check.junit(finding(State.THERE, State.FAILED, State.UNSETTLED, State.INACTIVE, reason=reason))
+    suite = ET.fromstring(text.encode())  # noqa: S314 - our own
+    assert suite.attrib == {"name": "ErrorRateDaily", "tests": "3", "failures": "1", "errors": "0", "skipped": "1"}
+    assert [case.get("name") for case in suite] == ["2015-05-17", "2015-05-18", "2015-05-19"]
+    assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["skipped"]]
+    failure = suite[1][0]
+    assert (failure.get("type"), failure.get("message")) == ("failed", "failed: <b>&??")
+
+
+def test_a_file_is_written_as_a_whole(tmp_path: Path):
+    """A reader sees the old text or the new one, and all may read it; a bad place is named."""
+    path = tmp_path / "lake.prom"
+    check.write(str(path), "old\n")
+    with path.open() as reader:
+        check.write(str(path), "new ünicode\n")
+        assert (reader.read(), path.read_text()) == ("old\n", "new ünicode\n")
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [each.name for each in tmp_path.iterdir()] == ["lake.prom"]
+    with pytest.raises(StoreError, match=r"Can.t write .*/nowhere/lake\.prom: No such file"):
+        check.write(str(tmp_path / "nowhere/lake.prom"), "text")

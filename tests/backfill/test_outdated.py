@@ -1,0 +1,108 @@
+"""Published days that would be others today."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from backfill.days import DayRange
+from backfill.outdated import Look
+from lake import sql
+from lake.provenance import Revision
+from tasks.error_rate import ErrorRateDaily
+from tasks.project import project
+from tasks.requests import RequestsDaily
+
+FIRST, SECOND, THIRD = (date(2015, 5, day) for day in (17, 18, 19))
+pytestmark = pytest.mark.usefixtures("now")
+
+
+@pytest.fixture
+def days(in_project, build):
+    """Return the range of two days that are published."""
+    assert build(ErrorRateDaily(date=FIRST), ErrorRateDaily(date=SECOND))
+    return DayRange(ErrorRateDaily(date=FIRST), FIRST, THIRD)
+
+
+def found(days, **look):
+    """Return what is outdated: task, day, reason."""
+    return [
+        (each.task.task_family, each.date, each.reason) for each in Look(**look).outdated(project().lake, days)
+    ]
+
+
+def test_nothing_is_outdated_if_nothing_has_changed(days):
+    """However deep one looks."""
+    assert found(days, late=True, stale=True, deep=True) == []
+
+
+def test_raw_files_that_changed_are_late(days, in_project):
+    """By their size, and by their bytes only if one looks deep; a metric is restated from its requests."""
+    path = in_project.folder / "logs/2015-05-18.log"
+    text = path.read_text()
+    path.write_text(text.replace(" 200 ", " 201 "))
+    assert found(days, late=True, stale=True) == []
+    reason = "late input: logs/2015-05-18.log has other bytes"
+    assert found(days, late=True, deep=True) == [("RequestsDaily", SECOND, reason)]
+    path.write_text(text + text)
+    reason = f"late input: logs/2015-05-18.log has {2 * len(text)} bytes, had {len(text)}"
+    assert found(days, late=True) == [("RequestsDaily", SECOND, reason)]
+    assert found(days, stale=True) == []
+
+
+def test_raw_files_that_came_are_late(days, in_project):
+    """Those that went are not: raw logs are kept for a while only."""
+    in_project.configure(web=in_project.source | {"files": "logs/{YYYY}-{MM}-{DD}*"})
+    (in_project.folder / "logs/2015-05-17.log").rename(in_project.folder / "logs/2015-05-17-more.log")
+    assert found(days, late=True) == [("RequestsDaily", FIRST, "late input: logs/2015-05-17-more.log has come")]
+
+
+def test_settings_that_shape_rows_make_stale(days, in_project):
+    """Others don't."""
+    in_project.configure(web=in_project.source | {"settle_hours": "7"})
+    assert found(days, stale=True) == []
+    in_project.configure(web=in_project.source | {"health_check_paths": "/0"})
+    reason = "stale: the settings of source web have changed"
+    assert found(days, stale=True) == [("RequestsDaily", FIRST, reason), ("RequestsDaily", SECOND, reason)]
+    assert found(days, late=True) == []
+
+
+def test_other_sql_makes_stale(days, monkeypatch):
+    """Of the metric alone."""
+    monkeypatch.setattr(sql, "digest", lambda _: "another")
+    reason = "stale: queries/error_rate.sql has changed"
+    assert found(days, stale=True) == [("ErrorRateDaily", FIRST, reason), ("ErrorRateDaily", SECOND, reason)]
+
+
+def test_newer_inputs_and_sources_make_stale(days, in_project):
+    """A revision of requests that no metric was made from, and a source added for a day that is published."""
+    RequestsDaily(source="web", date=FIRST).build(project().lake, Revision(1, "alone"))
+    reason = "stale: requests v1 2015-05-17 of source web revision 1 is newer than what it was made from"
+    assert found(days, stale=True) == [("ErrorRateDaily", FIRST, reason)]
+    in_project.configure(web=in_project.source, api=in_project.source | {"since": "2015-05-18"})
+    assert found(days, stale=True)[1] == ("ErrorRateDaily", SECOND, "stale: source api was not in it")
+
+
+def test_a_column_that_the_contract_gained_makes_stale(days, monkeypatch):
+    """A published file lacks it."""
+    main = ErrorRateDaily.contracts[0]
+    more = replace(main, columns=(*main.columns, replace(main.columns[0], name="region")))
+    monkeypatch.setattr(ErrorRateDaily, "contracts", (more,))
+    assert found(days, stale=True)[0] == ("ErrorRateDaily", FIRST, "stale: the contract has gained region")
+
+
+def test_commands_find_and_restate(a_project):
+    """`plan` names the days, `restate` restates them and what is made from them, and then none is left."""
+    a_project.run("backfill", "run", "--of", "ErrorRateDaily")
+    with (a_project.folder / "logs/2015-05-18.log").open("a") as log:
+        log.write('192.0.2.9 - - [18/May/2015:20:00:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n')
+    done = a_project.run("backfill", "plan", "--of", "ErrorRateDaily", "--late")
+    assert "2015-05-18  late input: logs/2015-05-18.log has " in done.stdout
+    restate = ("backfill", "restate", "--of", "ErrorRateDaily", "--late", "--reason", "logs came late")
+    done = a_project.run(*restate, "--yes")
+    assert done.returncode == 0
+    assert "1 to restate" in done.stdout
+    assert "error_rate 2015-05-18: revision 0 → 1" in done.stdout
+    again = a_project.run(*restate)
+    assert (again.returncode, again.stdout.splitlines()[1:], again.stderr) == (0, ["Nothing to restate."], "")
+    assert a_project.run("backfill", "restate", "--of", "ErrorRateDaily", "--reason", "x").returncode == 2

@@ -1,0 +1,96 @@
+"""What a range has to do: which days, in which order, and why not the others."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
+from backfill.days import DayRange, State
+from backfill.plan import Plan
+from tasks.error_rate import ErrorRateDaily
+from tasks.project import project
+
+pytestmark = pytest.mark.usefixtures("now")
+DAYS = [date(2015, 5, day) for day in range(17, 21)]
+
+
+@pytest.fixture
+def days(in_project, now):
+    """Return the range of all four days, the last of which is unsettled."""
+    return DayRange.resolve(ErrorRateDaily(date=DAYS[0]), DAYS[0], date(2015, 5, 21), now)
+
+
+@pytest.fixture
+def past(days):
+    """Return the attempts so far."""
+    return Attempts(project().lake.journal(NAME), days.example)
+
+
+def failed(day: date, times: int, setup: str) -> list[Attempt]:
+    """Return failed attempts of nights in a row."""
+    night = datetime(2015, 5, 22, 3, tzinfo=UTC)
+    return [
+        Attempt(day, Outcome.FAILED, night + timedelta(days=n), 1.0, f"error {n}", "host", "run", setup)
+        for n in range(times)
+    ]
+
+
+def test_missing_days_are_built_oldest_first(days, past, now, build):
+    """Or newest first, up to a limit; not those that are there or unsettled."""
+    assert build(ErrorRateDaily(date=DAYS[1]))
+    assert Plan.of(days, now, past, max_attempts=3).chosen == [DAYS[0], DAYS[2]]
+    assert Plan.of(days, now, past, max_attempts=3, newest=True).chosen == [DAYS[2], DAYS[0]]
+    plan = Plan.of(days, now, past, max_attempts=3, newest=True, limit=1)
+    assert plan.chosen == [DAYS[2]]
+    assert plan.not_there == [DAYS[0], DAYS[2], DAYS[3]]
+    assert [task.date for task in plan.tasks] == [DAYS[2]]
+
+
+def test_a_day_that_failed_too_often_is_skipped(days, past, now):
+    """It holds no other day up, says why, and is no success."""
+    setup = setup_of(days.example)
+    past.record(failed(DAYS[0], 3, setup))
+    past.record(failed(DAYS[1], 2, setup))
+    plan = Plan.of(days, now, past, max_attempts=3)
+    assert plan.chosen == [DAYS[1], DAYS[2]]
+    assert [day.state for day in plan.days] == [State.SKIPPED, State.FAILED, State.MISSING, State.UNSETTLED]
+    assert plan.days[0].reason == "skipped: failed 3 times: error 2"
+    assert plan.days[1].reason == "failed twice: error 1"
+    assert DAYS[0] in plan.not_there
+    said = plan.report(set())
+    assert "1 skipped" in said
+    assert "2015-05-17 skipped: failed 3 times: error 2" in said
+    assert "incomplete" in said
+
+
+def test_skipped_days_are_built_if_asked_for(days, past, now):
+    """Without a highest number of attempts, all are tried."""
+    past.record(failed(DAYS[0], 30, setup_of(days.example)))
+    assert Plan.of(days, now, past, max_attempts=0).chosen == DAYS[:3]
+
+
+def test_failures_with_other_code_or_settings_dont_count(days, past, now):
+    """What failed before the mistake was mended is tried again."""
+    past.record(failed(DAYS[0], 3, "of another setup"))
+    plan = Plan.of(days, now, past, max_attempts=3)
+    assert plan.chosen == DAYS[:3]
+    assert plan.days[0].state is State.MISSING
+
+
+def test_a_built_day_has_forgotten_its_failures(days, past, now, build):
+    """However often it failed."""
+    past.record(failed(DAYS[0], 5, setup_of(days.example)))
+    assert build(ErrorRateDaily(date=DAYS[0]))
+    assert Plan.of(days, now, past, max_attempts=3).days[0].state is State.THERE
+
+
+def test_days_without_raw_logs_are_not_chosen(days, past, now, in_project):
+    """Once somebody looks for them."""
+    (in_project.folder / "logs/2015-05-18.log").unlink()
+    plan = Plan.of(days, now, past, max_attempts=3)
+    assert plan.chosen == DAYS[:3]
+    looked = plan.with_input()
+    assert looked.chosen == [DAYS[0], DAYS[2]]
+    assert looked.days[1].state is State.NO_INPUT
+    assert replace(looked, days=plan.days, chosen=plan.chosen) == plan

@@ -1,0 +1,195 @@
+"""`backfill plan`, `run`, `nightly` and `check`, as an operator and cron use them."""
+
+import json
+import re
+import signal
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+OF = ("--of", "ErrorRateDaily")
+PLAN, RUN, STATUS, CHECK = (("backfill", name, *OF) for name in ("plan", "run", "status", "check"))
+FIRST_DAY = date(2015, 5, 17)
+GARBAGE = "no log at all\n" * 3
+
+
+def break_day(project, day: str = "2015-05-18") -> None:
+    """Make a day's raw log one that can't be read."""
+    (project.folder / f"logs/{day}.log").write_text(GARBAGE)
+
+
+def test_plan_says_what_would_be_built_and_changes_nothing(a_project):
+    """Days, order, what a day takes, and why days are not built."""
+    (a_project.folder / "logs/2015-05-19.log").unlink()
+    done = a_project.run(*PLAN, "--start", "2015-05-16", "--order", "newest")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ErrorRateDaily 2015-05-16 … 2015-05-20, 5 days"
+    assert lines[1] == "To build, newest first: 3 of them; no past run to estimate the time from"
+    assert lines[2:5] == [
+        "  2015-05-17, 2015-05-18, 2015-05-20",
+        "  2015-05-20 RequestsDaily web: to build",
+        "  2015-05-20 ErrorRateDaily: to build",
+    ]
+    assert "2015-05-19  no input: source web: 0 of 1 files for 2015-05-19" in done.stdout
+    assert not (a_project.folder / "lake").exists()
+    answer = json.loads(a_project.run(*PLAN, "--json").stdout)
+    assert answer["build"] == ["2015-05-17", "2015-05-18", "2015-05-20"]
+    assert answer["counts"]["no input"] == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_run_builds_what_plan_says(a_project, workers):
+    """All days, the same bytes as Luigi's own range; a second run has nothing to do."""
+    done = a_project.run(*RUN, "--workers", workers)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "ErrorRateDaily 2015-05-17 … 2015-05-20, 4 days"
+    assert "4 built, 0 already there, 0 failed, 0 waiting" in done.stdout
+    first = a_project.published()
+    again = a_project.run(*RUN, "--workers", workers)
+    assert again.returncode == 0
+    assert "Nothing to do, nothing was rebuilt" in again.stdout
+    assert a_project.published() == first
+    assert len(list((a_project.folder / "lake/_attempts/ErrorRateDaily").iterdir())) == 1
+    planned = a_project.run(*PLAN, "--start", "2015-05-17")
+    assert "Nothing to build." in planned.stdout
+
+
+def test_a_bad_day_is_tried_so_often_then_skipped_until_asked_for(a_project):
+    """It blocks no other, every run says so and fails, and once it is mended all is well."""
+    good = (a_project.folder / "logs/2015-05-18.log").read_text()
+    break_day(a_project)
+    for number in (1, 2, 3):
+        done = a_project.run(*RUN)
+        assert done.returncode == 1
+        assert "  failed: 2015-05-18" in done.stdout
+        assert ("3 built" in done.stdout) == (number == 1)
+    done = a_project.run(*RUN)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "2015-05-18 skipped: failed 3 times: RequestsDaily web: source web, 2015-05-18: 3 of 3" in done.stdout
+    stock = a_project.run("luigi", "RangeDailyBase", *OF, "--start", "2015-05-17")
+    assert stock.returncode != 0
+    assert "1 skipped" in stock.stdout
+    (a_project.folder / "logs/2015-05-18.log").write_text(good)
+    assert a_project.run(*RUN).returncode == 1
+    done = a_project.run(*RUN, "--retry-failed")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 built, 3 already there" in done.stdout
+
+
+def test_no_more_days_are_begun_after_so_many_failures(a_project):
+    """The oldest two fail, the others are left for another run."""
+    break_day(a_project, "2015-05-17")
+    break_day(a_project, "2015-05-18")
+    done = a_project.run(*RUN, "--max-failures", "2")
+    assert done.returncode == 1
+    assert "0 built, 0 already there, 2 failed, 2 waiting" in done.stdout
+    assert "waiting for another run (interrupted, or task_limit): 2015-05-19, 2015-05-20" in done.stdout
+
+
+def test_attempts_of_a_run_with_two_workers_are_recorded(a_project):
+    """With time, error, host and run, for built days and failed ones."""
+    break_day(a_project)
+    a_project.run(*RUN, "--workers", "2")
+    (record,) = (a_project.folder / "lake/_attempts/ErrorRateDaily").iterdir()
+    found = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [(each["date"], each["outcome"]) for each in found] == [
+        ("2015-05-17", "built"),
+        ("2015-05-18", "failed"),
+        ("2015-05-19", "built"),
+        ("2015-05-20", "built"),
+    ]
+    assert "3 of 3 lines are rejects" in found[1]["error"]
+    assert all(each["seconds"] > 0 and each["host"] for each in found)
+    assert len({each["run"] for each in found}) == 1
+    assert re.search(r"_2015-05-17_2015-05-20_3_1_[0-9a-f]{32}\.jsonl$", record.name)
+    planned = a_project.run(*PLAN)
+    assert "To build, oldest first: 1 of them, about 1 s" in planned.stdout
+    assert "2015-05-18  failed once: RequestsDaily web" in planned.stdout
+
+
+def test_json_is_one_object(a_project):
+    """Nothing else is on the standard output."""
+    answer = json.loads(a_project.run(*RUN, "--json").stdout)
+    assert (answer["counts"]["there"], answer["oldest_gap"]) == (4, None)
+
+
+def test_nightly_is_silent_unless_something_is_wrong(a_project):
+    """Cron mails what is printed; the last settled days are built, by the second run nothing."""
+    nightly = ("backfill", "nightly", *OF, "--days", "3")
+    done = a_project.run(*nightly)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    built = a_project.published()
+    days = {key.split("/")[2] for key in built if key.startswith("error_rate/")}
+    assert days == {"dt=2015-05-18", "dt=2015-05-19", "dt=2015-05-20"}
+    done = a_project.run(*nightly, "--verbose")
+    assert "0 built, 3 already there" in done.stdout
+    assert a_project.published() == built
+    break_day(a_project, "2015-05-17")
+    done = a_project.run("backfill", "nightly", *OF)
+    assert done.returncode == 1
+    assert "  failed: 2015-05-17" in done.stdout
+
+
+def test_two_nightlies_at_once(a_project):
+    """Both succeed, and each day is there once."""
+    both = [a_project.start("backfill", "nightly", *OF) for _ in range(2)]
+    assert [each.communicate(timeout=60) for each in both] == [("", "")] * 2
+    assert [each.returncode for each in both] == [0, 0]
+    assert len([key for key in a_project.published() if key.startswith("error_rate")]) == 4
+
+
+def test_check_tells_monitors(a_project):
+    """By exit code and format; a lake that can't be read, and a wrong argument, are unknown."""
+    done = a_project.run(*CHECK)
+    assert done.returncode == 2
+    assert done.stdout.startswith("ErrorRateDaily CRITICAL: 0 days there, 4 late, the oldest: 2015-05-17 missing")
+    assert done.stdout.count("\n") == 1
+    a_project.run(*RUN, "--stop", "2015-05-20")
+    done = a_project.run(*CHECK, "--critical", "5")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert a_project.run(*CHECK, "--warning", "2").returncode == 0
+    done = a_project.run(*CHECK, "--format", "prometheus", "--output", "lake.prom")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'late_days{task="ErrorRateDaily"} 1' in (a_project.folder / "lake.prom").read_text()
+    assert "<testsuite" in a_project.run(*CHECK, "--format", "junit").stdout
+    assert json.loads(a_project.run(*CHECK, "--json").stdout)["severity"] == "WARNING"
+    a_project.configure(lake={"root": "s3://no-bucket/x", "endpoint_url": "http://127.0.0.1:9"})
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_MAX_ATTEMPTS": "1"}
+    done = a_project.run(*CHECK, **keys, AWS_DEFAULT_REGION="eu-west-1")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith("ErrorRateDaily UNKNOWN: s3://")
+    assert a_project.run("backfill", "check").returncode == 3
+    assert a_project.run(*CHECK, "--bogus").returncode == 3
+
+
+def children_of(process: int) -> list[int]:
+    """Return the processes whose parent it is."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(number) for number in found.split()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_stops_the_run_cleanly(a_project, number, workers):
+    """What runs is finished or abandoned, nothing half is left, no child lives on, and the rest can be built."""
+    a_project.configure(web=a_project.source | {"until": "2015-09-01", "allow_empty": "true"})
+    for day in range(4, 100):
+        (a_project.folder / f"logs/{FIRST_DAY + timedelta(days=day)}.log").write_text("")
+    process = a_project.start(*RUN, "--workers", workers)
+    deadline = time.monotonic() + 30
+    while not list(a_project.folder.glob("lake/error_rate/v1/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    children = children_of(process.pid)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, (output, errors)
+    assert "Stopping: what runs is finished first" in errors
+    assert "waiting for another run" in output
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert not list(a_project.folder.glob("lake/_staging/*"))
+    done = a_project.run(*RUN, "--stop", "2015-06-01", "--workers", workers)
+    assert done.returncode == 0
