@@ -1,16 +1,14 @@
 """What is there of a range, what is not, and why: the days of a task, looked up in the lake."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-import luigi
-
 from etl.sources import EARLIEST, ONE_DAY, latest_settled_day, settled_at
 from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask
-from tasks.raw_logs import RawLogsDaily
+from tasks.project import project
 
 
 class State(StrEnum):
@@ -102,15 +100,15 @@ class DayRange:
 
     def survey_with_input(self, now: datetime) -> list[Day]:
         """Return what `survey` does, after looking for the raw logs of each missing day."""
-        return [self.with_input(day) if day.state is State.MISSING else day for day in self.survey(now)]
+        return self.with_input(self.survey(now))
 
-    def with_input(self, day: Day) -> Day:
-        """Return a missing day, or if its raw logs are not there, what is not."""
-        try:
-            reason = _missing_raw_logs(self.task(day.date))
-        except LakeError as error:  # one source that can't be looked at is no reason to say nothing of the rest
-            reason = str(error)
-        return Day(day.date, State.NO_INPUT, f"no input: {reason}") if reason else day
+    def with_input(self, days: Sequence[Day]) -> list[Day]:
+        """Return days after looking for the raw logs of those to build."""
+        reasons = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD])
+        return [
+            Day(day.date, State.NO_INPUT, f"no input: {reasons[day.date]}") if day.date in reasons else day
+            for day in days
+        ]
 
     def __str__(self) -> str:
         count = (self.stop - self.start).days
@@ -118,14 +116,35 @@ class DayRange:
         return f"{self.example.task_family} {days}"
 
 
-def _missing_raw_logs(task: luigi.Task) -> str | None:
-    """Say which raw logs a task still waits for, itself or through what it requires."""
-    if isinstance(task, RawLogsDaily):
-        return task.why_not()
-    if task.complete():
-        return None
-    reasons = (_missing_raw_logs(required) for required in task.deps())
-    return next((reason for reason in reasons if reason), None)
+def _missing_input(example: DailyTask, dates: Sequence[date]) -> dict[date, str]:
+    """Say which raw logs days still wait for, themselves or through what they are made from.
+
+    One source that can't be looked at is no reason to say nothing of the rest.
+    """
+    reasons: dict[date, str] = {}
+    if not dates:
+        return reasons
+    first, last = min(dates), max(dates)
+    try:
+        published = example.published_days(first, last + ONE_DAY)
+        dates = [day for day in dates if day not in published]
+        if not example.source:
+            for below in example.made_from():
+                reasons = _missing_input(below, dates) | reasons
+            return reasons
+        source = project().source(example.source)
+        reach = ONE_DAY * source.neighbour_days
+        find = source.files.finder(first - reach, last + reach)
+    except LakeError as error:
+        return dict.fromkeys(dates, str(error))
+    for day in dates:
+        try:
+            reason = source.missing_input(day, find) if source.is_active(day) else None
+        except LakeError as error:
+            reason = str(error)
+        if reason:
+            reasons[day] = reason
+    return reasons
 
 
 def listed(days: Iterable[date]) -> str:

@@ -1,7 +1,7 @@
 """Days that are there and would be others today: raw files came late, or SQL, contract or settings changed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from backfill.days import DayRange
@@ -16,7 +16,6 @@ from lake.partition import Partition
 from lake.provenance import Provenance
 from tasks.daily import DailyTask
 from tasks.project import project
-from tasks.requests import RequestsDaily
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class Look:
             StoreError: The lake, or raw files on S3, can't be read.
             InputError: A raw file can't be read.
         """
-        found = [each for below in _below(days) for each in self.outdated(lake, below)]
+        below = (replace(days, example=task) for task in days.example.made_from())
+        found = [each for made_from in below for each in self.outdated(lake, made_from)]
         covered = {each.date for each in found}
         example = days.example
         (*_, main) = example.contracts
@@ -115,15 +115,6 @@ class Look:
         for source in active_on(sources, day):
             if source.name not in used:
                 yield f"stale: source {source.name} was not in it"
-
-
-def _below(days: DayRange) -> list[DayRange]:
-    """Return the ranges of what a range's days are made from."""
-    example = days.example
-    if example.source:
-        return []
-    tasks = [RequestsDaily(source=each.name, date=example.date) for each in example.sources()]
-    return [DayRange(task, days.start, days.stop) for task in tasks]
 
 
 def _contract_change(main: Contract, footer: Footer) -> str | None:

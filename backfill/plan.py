@@ -69,7 +69,7 @@ class Plan:
 
     def with_input(self) -> "Plan":
         """Return the plan after looking for the raw logs of each day to build."""
-        days = [self.range.with_input(day) if day.state in TO_BUILD else day for day in self.days]
+        days = self.range.with_input(self.days)
         gone = {day.date for day in days if day.state in WAITING}
         return replace(self, days=days, chosen=[day for day in self.chosen if day not in gone])
 

@@ -8,8 +8,8 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -33,6 +33,8 @@ DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.err
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
 HOURS = "[0-2][0-9]"
+DIGIT = "[0-9]"
+DAYS_WORTH_A_LISTING = 30  # of all of a source's files
 _idle_buffers: list[bytearray] = []
 GLOB = re.compile(r"[*?\[]")
 
@@ -108,6 +110,42 @@ class FilePattern:
             for path in found
             if os.path.isfile(path)  # noqa: PTH113
         ]
+
+    def finder(self, first: date, last: date) -> Callable[[date], list[RawFile]]:
+        """Return what finds the files of each of many days as `find` does, on S3 by one listing of all files.
+
+        Raises:
+            StoreError: S3 doesn't answer.
+        """
+        if not self.is_dated:
+            of_all = self.find(first)
+            return lambda _: of_all
+        if not self.text.startswith(S3_SCHEME) or (last - first).days < DAYS_WORTH_A_LISTING:
+            return self.find
+        by_day: dict[date, list[RawFile]] = {}
+        shows_day = re.compile(self._day_pattern()).fullmatch
+        for url in self._find_on_s3(PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self.text)):
+            found = shows_day(url)
+            with suppress(ValueError):  # no day has that date
+                if found:
+                    day = date(int(found["YYYY"]), int(found["MM"]), int(found["DD"]))
+                    by_day.setdefault(day, []).append(RawFile(url, url, day))
+        return lambda day: by_day.get(day, [])
+
+    def _day_pattern(self) -> str:
+        """Return a regular expression for the files of any day, with a group for each part of the date."""
+        begun: set[str] = set()
+
+        def group(found: re.Match[str]) -> str:
+            name = found[1]
+            if name in begun:
+                return f"(?P={name})"
+            begun.add(name)
+            return f"(?P<{name}>[0-9]{{{len(name)}}})"
+
+        # what stands for a placeholder has no meaning in a glob, nor in a regular expression
+        marked = PLACEHOLDER.sub(lambda found: HOURS if found[1] == "HH" else f"<{found[1]}>", self.text)
+        return re.sub("<(YYYY|MM|DD)>", group, _s3_glob(marked))
 
     def _name(self, path: str) -> str:
         is_relative = not self.text.startswith(("/", "~"))

@@ -114,17 +114,19 @@ class Source:
                 )
         return found
 
-    def missing_input(self, day: date) -> str | None:
+    def missing_input(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> str | None:
         """Say which raw files of an active day are not there; None when all are.
 
         A dated file's neighbours must be there too, from `since` on: they may hold lines of this day, and
         what is published can't be mended. A source that allows empty days needs no file for the day itself.
+        `find` is what FilePattern.finder gives, for many days.
         """
+        find = find or self.files.find
         for each in self.days_read(day):
             if self.since and each < self.since:
                 continue
             expected = self.expected_files if each == day else 1
-            found = len(self.files.find(each))
+            found = len(find(each))
             excused = self.allow_empty and each == day and self.expected_files == 1
             if found < expected and not excused:
                 neighbour = "" if each == day else f" (neighbour_days = {self.neighbour_days} reads it too)"

@@ -94,6 +94,10 @@ class DailyTask(luigi.Task):
         """
         return [project().source(self.source)] if self.source else list(project().sources)
 
+    def made_from(self) -> "list[DailyTask]":
+        """Return a task of each kind that such a task is made from, on whichever day; of this task's day."""
+        return []
+
     def published_days(self, start: dt.date, stop: dt.date) -> set[dt.date]:
         """Return the days in `[start, stop)` on which such a task is complete: one listing a dataset."""
         lake = project().lake

@@ -18,6 +18,10 @@ class MetricDaily(DailyTask):
         """Return the day's requests of each active source."""
         return [RequestsDaily(source=name, date=self.date) for name in self._active()]
 
+    def made_from(self) -> list[DailyTask]:
+        """Return the requests of every source."""
+        return [RequestsDaily(source=each.name, date=self.date) for each in self.sources()]
+
     def build(self, lake: Lake, revision: Revision) -> None:
         """Make, check and publish the day."""
         (contract,) = self.contracts

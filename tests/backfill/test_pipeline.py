@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 from datetime import date, timedelta
+from functools import lru_cache
 
 import boto3
 import duckdb
@@ -11,6 +13,10 @@ import pyarrow.dataset as pads
 import pytest
 
 from backfill import RangeDailyBase
+from backfill.attempts import NAME, Attempts
+from backfill.days import DayRange
+from backfill.plan import Plan
+from etl import raw_files
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project
 
@@ -134,6 +140,28 @@ def test_ten_years_there_are_a_listing(on_s3, moto_url, monkeypatch, now, build)
     assert build(days)
     assert set(calls) == {"ListObjectsV2"}
     assert len(calls) <= 2 * 4  # the range looks once for what is missing, and once whether it is complete
+
+
+def test_ten_years_missing_are_a_few_listings(on_s3, moto_url, monkeypatch, now):
+    """A plan with its raw logs on S3 too lists datasets, attempts and logs, and asks for no day alone."""
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(on_s3.folder / "luigi.cfg"))
+    bucket = on_s3.lake()["root"].split("/")[2]
+    start, lake = date(2005, 5, 17), on_s3.lake()
+    s3 = boto3.client("s3", endpoint_url=moto_url)
+    for day in ("2005/05/18", "2015/05/16"):
+        s3.put_object(Bucket=bucket, Key=f"logs/{day}/a.log", Body=b"")
+    files = f"s3://{bucket}/logs/{{YYYY}}/{{MM}}/{{DD}}/*.log"
+    on_s3.configure(lake=lake, web=on_s3.source | {"since": str(start), "files": files})
+    calls = []
+    monkeypatch.setattr(raw_files, "_s3", lru_cache(raw_files._s3.__wrapped__))  # noqa: SLF001
+    for client in (project().lake.store._s3, raw_files._s3(lake["endpoint_url"], os.getpid())):  # noqa: SLF001
+        client.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    days = DayRange.resolve(ErrorRateDaily(date=start), start, date(2015, 5, 18), now)
+    past = Attempts(project().lake.journal(NAME), days.example)
+    found = Plan.of(days, now, past, max_attempts=3).with_input()
+    assert found.chosen == [date(2005, 5, 18), date(2015, 5, 16)]
+    assert set(calls) == {"ListObjectsV2"}
+    assert len(calls) <= 6
 
 
 @pytest.mark.slow

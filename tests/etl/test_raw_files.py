@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import boto3
@@ -88,6 +88,15 @@ class TestFind:
         found = FilePattern(f"s3://logs/raw/{pattern}", Path("/elsewhere"), s3_endpoint).find(DAY)
         assert [file.location for file in found] == [f"s3://logs/raw/{name}" for name in names]
         assert all(file.name == file.location and bool(file.day) == is_dated for file in found)
+
+    def test_of_many_days_on_s3(self, s3_endpoint: str, pattern: str, names: list[str], *, is_dated: bool) -> None:
+        """One listing finds for each day what a look for that day does, and nothing for a day without files."""
+        files = FilePattern(f"s3://logs/raw/{pattern}", Path("/elsewhere"), s3_endpoint)
+        find = files.finder(DAY - timedelta(days=400), DAY + timedelta(days=400))
+        assert [file.location for file in find(DAY)] == [f"s3://logs/raw/{name}" for name in names]
+        assert all(bool(file.day) == is_dated for file in find(DAY))
+        for day in (DAY - timedelta(days=1), DAY, DAY + timedelta(days=1)):
+            assert find(day) == files.find(day)
 
 
 @pytest.fixture(scope="module")
