@@ -99,8 +99,8 @@ def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
 
     def finish() -> None:
         watch.close()
+        watch.record(past)
         try:
-            past.record(watch.attempts())
             print(plan.report(watch.failed_days()), flush=True)  # noqa: T201 - the command's result
         except LakeError as error:
             print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201

@@ -17,7 +17,8 @@ from tasks.raw_logs import RawLogsDaily, say_why_not
 
 # Luigi's time for a task grows with the tasks that wait; for so many it is hardly more than for one
 CHUNK = 100
-GOOD = frozenset({signal.SIGINT, signal.SIGTERM})
+STOPS = frozenset({signal.SIGINT, signal.SIGTERM})
+STOPPING = b"Stopping: what runs is finished first. Once more to abandon it.\n"
 
 
 class Stop:
@@ -48,7 +49,7 @@ class Stop:
             for worker in multiprocessing.active_children():
                 worker.kill()
             raise KeyboardInterrupt
-        print("Stopping: what runs is finished first. Once more to abandon it.", file=sys.stderr, flush=True)  # noqa: T201
+        os.write(sys.stderr.fileno(), STOPPING)  # print is not to be called while it may be at work
         os.kill(self._process, signal.SIGUSR1)  # on which a Luigi worker asks for no more work
 
     @classmethod
@@ -56,7 +57,7 @@ class Stop:
     def on_signals(cls) -> Iterator["Stop"]:
         """Listen to both signals for a while."""
         stop = cls()
-        before = {number: signal.signal(number, stop.note) for number in GOOD}
+        before = {number: signal.signal(number, stop.note) for number in STOPS}
         before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until a worker listens
         try:
             yield stop
@@ -84,9 +85,6 @@ def run(
 
     Returns:
         What happened to the days, and whether somebody wished to stop.
-
-    Raises:
-        StoreError: The attempts can't be recorded.
     """
     RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
     watch = Watch(plan.range.example, plan.chosen, new_run(), max_failures)
@@ -99,11 +97,11 @@ def run(
                 if say and begin:
                     say(f"{begin:,} of {len(plan.tasks):,} days done, {failed:,} of them failed")
                 luigi.build(plan.tasks[begin : begin + CHUNK], workers=workers)
-                past.record(watch.attempts())
+                watch.record(past)
         except KeyboardInterrupt:
             if not stop:
                 raise
-            past.record(watch.attempts())
+            watch.record(past)
         finally:
             watch.close()
     return watch, stop

@@ -17,7 +17,8 @@ from datetime import date, datetime
 import luigi
 from tqdm import tqdm
 
-from backfill.attempts import LONGEST_ERROR, Attempt, Outcome, host, setup_of
+from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
+from lake.errors import LakeError
 from tasks import clock
 from tasks.daily import DailyTask
 
@@ -82,6 +83,13 @@ class Watch:
     def failed_days(self) -> set[date]:
         """Return the days of which some task failed, be it one that the day requires."""
         return {each.date for each in self._read(0) if each.error is not None}
+
+    def record(self, past: Attempts) -> None:
+        """Record what came of the days since the last time; without it a run is as good, so it goes on."""
+        try:
+            past.record(self.attempts())
+        except LakeError as error:
+            print(f"The attempts could not be recorded: {error}", file=sys.stderr)  # noqa: T201
 
     def attempts(self) -> list[Attempt]:
         """Return what came of each day since this was last asked."""

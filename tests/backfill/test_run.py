@@ -1,5 +1,6 @@
 """`backfill plan`, `run`, `nightly` and `check`, as an operator and cron use them."""
 
+import gzip
 import json
 import re
 import signal
@@ -193,3 +194,53 @@ def test_a_signal_stops_the_run_cleanly(a_project, number, workers):
     assert not list(a_project.folder.glob("lake/_staging/*"))
     done = a_project.run(*RUN, "--stop", "2015-06-01", "--workers", workers)
     assert done.returncode == 0
+
+
+def begun(project, workers: str):
+    """Start a run of a day that takes some seconds, and return its process once the day is begun."""
+    lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
+    (project.folder / "logs/2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
+    process = project.start(*RUN, "--stop", "2015-05-18", "--workers", workers)
+    deadline = time.monotonic() + 30
+    while not list(project.folder.glob("lake/_staging/*/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def are_gone(processes: list[int]) -> bool:
+    """Tell whether processes have ended, within a moment."""
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{each}").exists() for each in processes) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(Path(f"/proc/{each}").exists() for each in processes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_signal_abandons_what_runs(a_project, workers):
+    """At once, with nothing published, and no child left."""
+    process = begun(a_project, workers)
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == 143, (output, errors)
+    assert "0 built" in output
+    assert "Traceback" not in errors
+    assert are_gone(children)
+    assert a_project.published() == {}
+
+
+@pytest.mark.slow
+def test_workers_die_with_a_run_that_is_killed(a_project):
+    """So that none publishes hours later; the next run sweeps up and completes."""
+    process = begun(a_project, "2")
+    children = children_of(process.pid)
+    assert children
+    process.kill()
+    process.communicate(timeout=10)
+    assert are_gone(children)
+    assert a_project.published() == {}
+    assert a_project.run(*RUN, "--stop", "2015-05-18").returncode == 0
+    assert not list(a_project.folder.glob("lake/_staging/*"))
