@@ -12,6 +12,7 @@ import duckdb
 from etl.sources import ONE_DAY
 from lake import sql
 from lake.contract import Contract
+from lake.database import connected
 from lake.draft import Draft
 from lake.errors import ConfigError
 from lake.lake import Lake
@@ -87,8 +88,7 @@ def latest_revision(lake: Lake, task: DailyTask) -> int | None:
 
 def changes(draft: Draft, contracts: dict[str, Contract]) -> list[Change]:
     """Return what differs between each partition of a draft and the revision before it."""
-    with TemporaryDirectory() as folder, duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with TemporaryDirectory() as folder, connected() as connection:
         return [
             _change(connection, draft, new, contracts[new.dataset], Path(folder)) for new in draft.partitions_made
         ]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import contract
+from lake.database import connected
 from lake.errors import ContractViolation, PartitionMissing
 from lake.lake import Lake
 from lake.partition import Partition
@@ -31,8 +31,7 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]]) -> pa.Table:
     Raises:
         ContractViolation: The SQL yields other columns than the contract has.
     """
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with connected() as connection:
         connection.execute(sql.macros())
         for name, files in inputs.items():
             paths = ", ".join(sql.quoted(str(file)) for file in files)

@@ -152,9 +152,10 @@ class Contract:
             raise self._violation(day, f"{self.time} reaches from {bounds['min']} to {bounds['max']}")
 
     def _validate_rules(self, table: pa.Table, day: date) -> None:
-        import duckdb  # noqa: PLC0415 - most of what is written has no rules, and it takes a tenth of a second
+        # most of what is written has no rules, and it takes a tenth of a second
+        from lake.database import connected  # noqa: PLC0415
 
-        with duckdb.connect() as connection:
+        with connected() as connection:
             connection.register("rows_to_check", table)
             for rule in self.rules:
                 query = f"select count(*) from rows_to_check where ({rule.condition}) is not true"  # noqa: S608 - a contract's own text

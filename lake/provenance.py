@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,7 @@ from lake.errors import ConfigError
 KEY = "provenance"
 
 
+@cache
 def code_version() -> str:
     """Return the version of the code that is running."""
     return version("error-rate-lake")
