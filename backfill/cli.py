@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_range(command)
     _add_order(command)
-    _add_outdated(command, command)
+    _add_outdated(command)
 
     command = add(
         "run",
@@ -300,9 +300,10 @@ def _parser() -> argparse.ArgumentParser:
         RESTATE,
     )
     _add_range(command)
-    which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("--date", type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
-    _add_outdated(command, which)
+    command.add_argument(
+        "--date", type=_day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both"
+    )
+    _add_outdated(command)
     command.add_argument("--reason", required=True, type=_text, help="why, for the provenance")
     command.add_argument("--yes", action="store_true", help="publish without asking")
 
@@ -371,10 +372,10 @@ def _add_order(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
 
 
-def _add_outdated(command: argparse.ArgumentParser, which: argparse._ActionsContainer) -> None:
+def _add_outdated(command: argparse.ArgumentParser) -> None:
     """Add what finds published days that would be others today."""
-    which.add_argument("--late", action="store_true", help="days whose raw files came or changed since")
-    which.add_argument("--stale", action="store_true", help="days made by other SQL, contract or settings")
+    command.add_argument("--late", action="store_true", help="days whose raw files came or changed since")
+    command.add_argument("--stale", action="store_true", help="days made by other SQL, contract or settings")
     command.add_argument(
         "--deep", action="store_true", help="with --late: read all raw files, not their sizes only"
     )

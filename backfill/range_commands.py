@@ -118,6 +118,8 @@ def checked(arguments: argparse.Namespace) -> int:
 
 def restated(arguments: argparse.Namespace) -> int:
     """Show what new revisions of days change, and publish them; return 0, or 1 if nobody agreed to one."""
+    if bool(arguments.date) == (arguments.late or arguments.stale):
+        raise ConfigError("Give --date, or else --late, --stale or both, which find the days.")
     if arguments.date:
         task = _example(arguments, arguments.date)
         if not arguments.json:
@@ -140,19 +142,21 @@ def _restate(task: DailyTask, arguments: argparse.Namespace) -> int:
     by = f"{getpass.getuser()}@{host()}"
     with restate.drafted(project().lake, task, arguments.reason, by) as draft:
         found = restate.changes(draft, CONTRACTS)
+        said = sys.stdout
         if arguments.json:
             print(json.dumps([asdict(each) for each in found], default=str))
+            said = sys.stderr
         else:
             for line in restate.lines(found):
                 print(printable(line))
         if not any(sum(each.differing) for each in found):
-            print("Nothing differs, so nothing was published.", file=sys.stderr)
+            print("Nothing differs, so nothing was published.", file=said)
             return 0
         if not arguments.yes and not _agreed(f"Publish {len(found)} new revisions?"):
-            print("Nothing was published.", file=sys.stderr)
+            print("Nothing was published.", file=said)
             return 1
         draft.publish_all()
-    print("Published. Readers get the new revisions, the old ones stay.", file=sys.stderr)
+    print("Published. Readers get the new revisions, the old ones stay.", file=said)
     return 0
 
 

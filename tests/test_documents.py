@@ -154,6 +154,7 @@ def test_add_a_metric_is_four_files():
     assert code <= shown
 
 
+@pytest.mark.slow
 def test_readme_commands_on_the_real_log(make_project, real_log):
     """The README's section for luigi.cfg and its commands work as they stand."""
     there = make_project("readme")

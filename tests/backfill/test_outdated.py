@@ -105,4 +105,7 @@ def test_commands_find_and_restate(a_project):
     assert "error_rate 2015-05-18: revision 0 → 1" in done.stdout
     again = a_project.run(*restate)
     assert (again.returncode, again.stdout.splitlines()[1:], again.stderr) == (0, ["Nothing to restate."], "")
-    assert a_project.run("backfill", "restate", "--of", "ErrorRateDaily", "--reason", "x").returncode == 2
+    for words in ((), ("--late", "--date", "2015-05-18")):
+        done = a_project.run("backfill", "restate", "--of", "ErrorRateDaily", "--reason", "x", *words)
+        assert done.returncode == 2
+        assert "Give --date, or else --late, --stale or both" in done.stderr

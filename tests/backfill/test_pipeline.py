@@ -65,6 +65,7 @@ def test_same_day_same_bytes(make_project):
     assert lakes[0] == lakes[1]
 
 
+@pytest.mark.slow
 def test_s3_holds_the_same_as_a_folder(on_s3, make_project, moto_url):
     """A lake on S3 has the keys and bytes of a local one, digests in the metadata, and answers alike."""
     local = make_project("local")
