@@ -166,6 +166,31 @@ def test_check_tells_monitors(a_project):
     assert a_project.run(*CHECK, "--bogus").returncode == 3
 
 
+@pytest.mark.parametrize("night", [date(2015, 3, 29), date(2015, 10, 25)])
+def test_a_machine_whose_clocks_change_builds_the_same(make_project, night):
+    """A UTC day has 24 hours in London's shortest and longest night too: same bytes, same hours."""
+    lakes = []
+    for zone in ("UTC", "Europe/London"):
+        made = make_project(zone.partition("/")[2] or zone)
+        first = night - timedelta(days=1)
+        made.configure(web=made.source | {"since": str(first), "until": str(night + timedelta(days=2))})
+        (made.folder / "logs").mkdir()
+        for day in (first, night, night + timedelta(days=1)):
+            lines = (
+                f'192.0.2.1 - - [{day:%d/%b/%Y}:{hour:02}:30:00 +0000] "GET / HTTP/1.1" 200 1 "-" "x"\n'
+                for hour in range(24)
+            )
+            (made.folder / f"logs/{day}.log").write_text("".join(lines))
+        assert made.run(*RUN, TZ=zone).returncode == 0
+        hours = made.run(
+            "lake", "sql", "--csv", "select distinct hours_observed, requests_total from error_rate", TZ=zone
+        )
+        assert hours.stdout == "hours_observed,requests_total\n24,24\n"
+        lakes.append(made.published())
+    assert len(lakes[0]) == 9
+    assert lakes[0] == lakes[1]
+
+
 def children_of(process: int) -> list[int]:
     """Return the processes whose parent it is."""
     found = Path(f"/proc/{process}/task/{process}/children").read_text()
