@@ -199,7 +199,7 @@ def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(found.range, _plan(arguments, found.range, past).with_input().days)
     else:
-        print(found.report(watch.failed_days()), flush=True)
+        print(printable(found.report(watch.failed_days())), flush=True)
     after = Plan.of(found.range, clock.utc_now(), past, max_attempts=0)
     if stop and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)

@@ -15,6 +15,7 @@ from luigi.cmdline_parser import CmdlineParser
 from backfill import attempts
 from backfill.days import DayRange, listed
 from backfill.plan import Plan
+from backfill.report import printable
 from backfill.settings import settings
 from backfill.watch import Watch
 from lake.errors import ConfigError, LakeError, RangeIncomplete
@@ -101,7 +102,7 @@ def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
         watch.close()
         watch.record(past)
         try:
-            print(plan.report(watch.failed_days()), flush=True)  # noqa: T201 - the command's result
+            print(printable(plan.report(watch.failed_days())), flush=True)  # noqa: T201 - the command's result
         except LakeError as error:
             print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
 

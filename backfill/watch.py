@@ -56,7 +56,6 @@ class Watch:
         fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) | os.O_APPEND)
         self._done = multiprocessing.Value("i", 0)
         self._taken = 0
-        self._failed: set[date] = set()
         self._bar = tqdm(
             total=len(days),
             desc=example.task_family,
@@ -82,7 +81,8 @@ class Watch:
 
     def failed_days(self) -> set[date]:
         """Return the days of which some task failed, be it one that the day requires."""
-        return {each.date for each in self._read(0) if each.error is not None}
+        events, _ = self._read(0)
+        return {each.date for each in events if each.error is not None}
 
     def record(self, past: Attempts) -> None:
         """Record what came of the days since the last time; without it a run is as good, so it goes on."""
@@ -94,9 +94,9 @@ class Watch:
     def attempts(self) -> list[Attempt]:
         """Return what came of each day since this was last asked."""
         by_day: dict[date, list[Event]] = {}
-        for event in self._read(self._taken):
+        happened, self._taken = self._read(self._taken)
+        for event in happened:
             by_day.setdefault(event.date, []).append(event)
-        self._taken = os.fstat(self._file.fileno()).st_size
         setup = setup_of(self._example)
         found = []
         for day, events in sorted(by_day.items()):
@@ -109,13 +109,14 @@ class Watch:
             found.append(Attempt(day, outcome, started, seconds, error, host(), self._run, setup))
         return found
 
-    def _read(self, begin: int) -> list[Event]:
+    def _read(self, begin: int) -> tuple[list[Event], int]:
+        """Return what was noted from a place in the file on, and where it ends."""
         size = os.fstat(self._file.fileno()).st_size
         events = []
         for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
             day, family, started, seconds, error = json.loads(line)
             events.append(Event(date.fromisoformat(day), family, datetime.fromisoformat(started), seconds, error))
-        return events
+        return events, size
 
     def _begin(self, task: DailyTask) -> None:
         if os.getpid() != self._process:
