@@ -1,7 +1,7 @@
 """From a block of raw lines to rows and rejects: by the compiled kernel where it can, else by the plain parser.
 
 Both give the same, so which one runs is a matter of cost: the kernel takes a tenth of a second to load, and then a
-twentieth of the plain parser's time.
+small part of the plain parser's time.
 """
 
 import logging
