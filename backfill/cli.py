@@ -315,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
         EXPLAIN,
     )
     _add_of(command)
-    command.add_argument("--date", required=True, type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
+    _add_date(command)
 
     command = add(
         "identify",
@@ -338,7 +338,7 @@ def _parser() -> argparse.ArgumentParser:
         REJECTS,
     )
     command.add_argument("--source", required=True, help="the source")
-    command.add_argument("--date", required=True, type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
+    _add_date(command)
     command.add_argument("--limit", type=_number, default=20, metavar="N", help="rejects to show; default: 20")
     command.add_argument(
         "--raw", action="store_true", help="show raw lines, not masked ones: they may hold personal data"
@@ -363,6 +363,10 @@ def _add_range(command: argparse.ArgumentParser) -> None:
         metavar="DAY",
         help="the day after the last; default: up to the last settled day with an active source",
     )
+
+
+def _add_date(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--date", required=True, type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
 
 
 def _add_order(command: argparse.ArgumentParser) -> None:

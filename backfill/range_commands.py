@@ -227,14 +227,18 @@ def _say(text: str) -> None:
 
 
 def _example(arguments: argparse.Namespace, day: date) -> DailyTask:
-    parameters = {"source": arguments.source} if arguments.source else {}
     known = publishing_tasks()
     if arguments.of not in known:
         raise ConfigError(f"No daily task {arguments.of!r}. There are: {', '.join(sorted(known))}.")
-    try:
-        return known[arguments.of](date=day, **parameters)
-    except luigi.parameter.ParameterException as error:
-        raise ConfigError(f"{error}. Give --source with RequestsDaily, and only there.") from error
+    kind = known[arguments.of]
+    if "source" not in dict(kind.get_params()):
+        if arguments.source:
+            raise ConfigError(f"{arguments.of} is made from all sources. Take --source out.")
+        return kind(date=day)
+    if not arguments.source:
+        names = ", ".join(source.name for source in project().sources)
+        raise ConfigError(f"{arguments.of} is of one source. Give --source, one of: {names}.")
+    return kind(date=day, source=project().source(arguments.source).name)
 
 
 def _plan(arguments: argparse.Namespace, days: DayRange, past: Attempts) -> Plan:

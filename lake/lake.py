@@ -153,7 +153,10 @@ class Lake:
             except FileNotFoundError as error:
                 raise PartitionMissing(f"{self.root}/{partition.key} is not published. Build it first.") from error
             except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-                raise StoreError(f"{self.root}/{partition.key} has no footer that can be read: {error}") from error
+                raise StoreError(
+                    f"{self.root}/{partition.key} has no footer that can be read: {error}. Nothing repairs it "
+                    "here; bring the object back from a copy."
+                ) from error
 
         with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
             return list(readers.map(read, partitions))

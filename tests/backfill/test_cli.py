@@ -49,9 +49,13 @@ def test_status_of_one_source(a_project):
     task = ("backfill", "status", "--of", "RequestsDaily")
     done = a_project.run(*task)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Give --source with RequestsDaily" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert a_project.run(*STATUS, "--source", "web").returncode == 2
+    assert done.stderr == "backfill: RequestsDaily is of one source. Give --source, one of: web.\n"
+    done = a_project.run(*STATUS, "--source", "web")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "backfill: ErrorRateDaily is made from all sources. Take --source out.\n",
+    )
+    assert "luigi.cfg has no [source.nope]" in a_project.run(*task, "--source", "nope").stderr
     done = a_project.run(*task, "--source", "web")
     assert done.returncode == 1
     assert "· 4 missing\n" in done.stdout
