@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 from pathlib import Path
@@ -36,12 +36,14 @@ class Finding:
         days: The days looked at.
         warning: From how many late days on it is a warning.
         critical: From how many on it is critical.
+        incomplete: What days that are there lack of their raw logs; any such day is a warning.
     """
 
     task: str
     days: Sequence[Day]
     warning: int
     critical: int
+    incomplete: Mapping[date, str] = field(default_factory=dict)
 
     @property
     def late(self) -> list[Day]:
@@ -56,7 +58,7 @@ class Finding:
             Severity.CRITICAL
             if late >= self.critical
             else Severity.WARNING
-            if late >= self.warning
+            if late >= self.warning or self.incomplete
             else Severity.OK
         )
 
@@ -69,9 +71,15 @@ def nagios(finding: Finding) -> str:
     if late:
         shown = ", ".join(f"{day.date} {day.state}" for day in late[:OLDEST_SHOWN])
         said += f", the oldest: {shown}" + (" …" if len(late) > OLDEST_SHOWN else "")
+    if finding.incomplete:
+        latest = max(finding.incomplete)
+        said += f", {len(finding.incomplete)} incomplete, the latest: {latest} {finding.incomplete[latest]}"
     # a bar would begin the performance data
     said = f"{finding.task} {finding.severity.name}: {said}".replace("|", "/")
-    return f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0"
+    return (
+        f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0 "
+        f"incomplete={len(finding.incomplete)};1;;0"
+    )
 
 
 def unknown(task: str, error: Exception) -> str:
@@ -88,6 +96,11 @@ def prometheus(finding: Finding, now: datetime) -> str:
     gauges: list[tuple[str, str, Mapping[str, float]]] = [
         ("days", "Days of the range by state.", {f',state="{state}"': counts[state] for state in State}),
         ("late_days", "Settled days that are not there.", {"": len(finding.late)}),
+        (
+            "incomplete_days",
+            "Days that are there, and lack some of their raw logs.",
+            {"": len(finding.incomplete)},
+        ),
         ("checked_timestamp_seconds", "When the lake was looked at.", {"": now.timestamp()}),
     ]
     for name, meaning, day in (
@@ -123,6 +136,8 @@ def junit(finding: Finding) -> str:
             ET.SubElement(case, "skipped", message=_printable(day.reason or day.state))
         elif day.state is not State.THERE:
             ET.SubElement(case, "failure", type=str(day.state), message=_printable(day.reason or day.state))
+        elif day.date in finding.incomplete:
+            ET.SubElement(case, "system-out").text = f"incomplete: {_printable(finding.incomplete[day.date])}"
     ET.indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 

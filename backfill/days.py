@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from etl.sources import EARLIEST, ONE_DAY, latest_settled_day, settled_at
+from etl.completeness import Severity
+from etl.sources import EARLIEST, ONE_DAY, Source, active_on, latest_settled_day, settled_at
 from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask
 from tasks.project import project
@@ -104,11 +105,27 @@ class DayRange:
 
     def with_input(self, days: Sequence[Day]) -> list[Day]:
         """Return days after looking for the raw logs of those to build."""
-        reasons = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD])
+        waits = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD])
         return [
-            Day(day.date, State.NO_INPUT, f"no input: {reasons[day.date]}") if day.date in reasons else day
+            Day(day.date, State.NO_INPUT, f"no input: {waits[day.date].reason}") if day.date in waits else day
             for day in days
         ]
+
+    def incomplete(self, days: Iterable[Day]) -> dict[date, str]:
+        """Return what published days lack of their raw logs, by the footers of their partitions: all are opened.
+
+        Raises:
+            StoreError: The lake can't be read.
+        """
+        there = {day.date for day in days if day.state is State.THERE}
+        lake, (*_, main) = project().lake, self.example.contracts
+        partitions = [
+            each
+            for each in lake.latest(main, self.start, self.stop)
+            if each.source == self.example.source and each.dt in there
+        ]
+        found = zip(partitions, lake.footers(partitions), strict=True)
+        return {p.dt: footer.provenance.incomplete for p, footer in found if footer.provenance.incomplete}
 
     def __str__(self) -> str:
         count = (self.stop - self.start).days
@@ -116,35 +133,56 @@ class DayRange:
         return f"{self.example.task_family} {days}"
 
 
-def _missing_input(example: DailyTask, dates: Sequence[date]) -> dict[date, str]:
+@dataclass(frozen=True)
+class _Wait:
+    """Why a day waits for raw logs of a source, and whether what is made of several sources may go without it."""
+
+    reason: str
+    is_dispensable: bool = False
+
+
+def _missing_input(example: DailyTask, dates: Sequence[date]) -> dict[date, _Wait]:
     """Say which raw logs days still wait for, themselves or through what they are made from.
 
     One source that can't be looked at is no reason to say nothing of the rest.
     """
-    reasons: dict[date, str] = {}
     if not dates:
-        return reasons
+        return {}
     first, last = min(dates), max(dates)
     try:
         published = example.published_days(first, last + ONE_DAY)
         dates = [day for day in dates if day not in published]
         if not example.source:
-            for below in example.made_from():
-                reasons = _missing_input(below, dates) | reasons
-            return reasons
+            waits = [_missing_input(below, dates) for below in example.made_from()]
+            return _indispensable(waits, example.sources(), dates)
         source = project().source(example.source)
         reach = ONE_DAY * source.neighbour_days
         find = source.files.finder(first - reach, last + reach)
     except LakeError as error:
-        return dict.fromkeys(dates, str(error))
+        return dict.fromkeys(dates, _Wait(str(error)))
+    may_miss = source.severities.missing_source is Severity.WARN
+    found: dict[date, _Wait] = {}
     for day in dates:
         try:
             reason = source.missing_input(day, find) if source.is_active(day) else None
+            if reason:
+                found[day] = _Wait(reason, may_miss and source.is_missing(day, find))
         except LakeError as error:
-            reason = str(error)
-        if reason:
-            reasons[day] = reason
-    return reasons
+            found[day] = _Wait(str(error))
+    return found
+
+
+def _indispensable(
+    waits: Sequence[dict[date, _Wait]], sources: Sequence[Source], dates: Sequence[date]
+) -> dict[date, _Wait]:
+    """Return for what days that are made of several sources wait: all are dispensable, but not all at once."""
+    found = {}
+    for day in dates:
+        of_day = [each[day] for each in waits if day in each]
+        needed = [each for each in of_day if not each.is_dispensable]
+        if needed or (of_day and len(of_day) == len(active_on(sources, day))):
+            found[day] = (needed or of_day)[0]
+    return found
 
 
 def listed(days: Iterable[date]) -> str:

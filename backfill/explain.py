@@ -104,6 +104,8 @@ def _made(made: Provenance) -> Iterator[str]:
     for each in made.inputs:
         part = "" if each.lines is None else f", its first {each.lines:,} lines"
         yield f"  from {each.name}, {each.bytes:,} bytes{part}, sha256 {each.sha256[:DIGITS]}"
+    if made.incomplete:
+        yield f"  incomplete: {made.incomplete}"
     for check in made.checks:
         yield f"  checked: {check.name}: {check.result}"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from backfill.days import DayRange
+from etl.completeness import Severity
 from etl.raw_files import RawReader, size_of
 from etl.sources import Source, active_on
 from lake import sql
@@ -38,7 +39,7 @@ class Look:
 
     Attributes:
         late: Raw files that came, or have another size than they had.
-        stale: Changes of SQL, contract and settings, and newer inputs.
+        stale: Changes of SQL, contract and settings, sources added, and newer inputs.
         deep: With `late`, raw files that have other bytes, whatever their size; all are read.
     """
 
@@ -102,18 +103,22 @@ class Look:
         self, day: date, made: Provenance, sources: list[Source], latest: Mapping[str, Partition]
     ) -> Iterator[str]:
         """Yield why a metric would be another."""
+        inputs = [found for each in made.inputs if (found := Partition.parse(each.name))]
+        used = {each.source for each in inputs}
+        unused = [source for source in active_on(sources, day) if source.name not in used]
+        for source in unused:
+            if self.late and source.missing_input(day) is None:
+                yield f"late input: raw logs of source {source.name} have come"
         if not self.stale:
             return
         if made.sql_sha256 != sql.digest(made.dataset):
             yield f"stale: queries/{made.dataset}.sql has changed"
-        inputs = [found for each in made.inputs if (found := Partition.parse(each.name))]
         for each in inputs:
             newest = latest.get(each.folder)
             if newest and newest.revision > each.revision:
                 yield f"stale: {newest} is newer than what it was made from"
-        used = {each.source for each in inputs}
-        for source in active_on(sources, day):
-            if source.name not in used:
+        for source in unused:
+            if source.severities.missing_source is Severity.FAIL or not source.is_missing(day):
                 yield f"stale: source {source.name} was not in it"
 
 

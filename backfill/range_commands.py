@@ -98,15 +98,18 @@ def checked(arguments: argparse.Namespace) -> int:
     try:
         days, past = _range(arguments) if arguments.start or arguments.stop else _latest(arguments)
         found = _plan(arguments, days, past).days
+        incomplete = days.incomplete(found)
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         print(printable(check.unknown(arguments.of, error)))
         return check.Severity.UNKNOWN
-    finding = check.Finding(days.example.task_family, found, arguments.warning, arguments.critical)
+    finding = check.Finding(days.example.task_family, found, arguments.warning, arguments.critical, incomplete)
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
         "prometheus": lambda: check.prometheus(finding, clock.utc_now()),
         "junit": lambda: check.junit(finding),
-        "json": lambda: _as_json(days, found, severity=finding.severity.name),
+        "json": lambda: _as_json(
+            days, found, severity=finding.severity.name, incomplete={str(k): v for k, v in incomplete.items()}
+        ),
     }
     text = texts["json" if arguments.json else arguments.format]()
     if arguments.output:

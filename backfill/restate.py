@@ -17,7 +17,7 @@ from lake.draft import Draft
 from lake.errors import ConfigError
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.provenance import Revision
+from lake.provenance import FIRST, Revision
 from tasks.daily import DailyTask, publishing_tasks
 
 BY = ("application", "vantage")
@@ -48,6 +48,8 @@ class Change:
 def drafted(lake: Lake, task: DailyTask, reason: str, by: str) -> Iterator[Draft]:
     """Give a draft with a new revision of a task's day, and of each published day of a task made from it.
 
+    Requests that such a day needs by now and that were never published are in it too.
+
     Raises:
         ConfigError: The day is not published, so there is nothing to restate.
         LakeError: It can't be built, see `backfill run`.
@@ -57,6 +59,9 @@ def drafted(lake: Lake, task: DailyTask, reason: str, by: str) -> Iterator[Draft
         for each in (task, *made_from(task)):
             latest = latest_revision(lake, each)
             if latest is not None:
+                for required in each.deps():
+                    if isinstance(required, DailyTask) and latest_revision(draft, required) is None:
+                        required.build(draft, FIRST)
                 each.build(draft, Revision(latest + 1, reason, by))
             elif each is task:
                 raise ConfigError(f"{each} is not published: there is nothing to restate. Build it: backfill run")

@@ -1,29 +1,50 @@
 """The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from etl.sources import Source
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import contract
 from lake.database import connected
 from lake.errors import ContractViolation, PartitionMissing
 from lake.lake import Lake
+from lake.parquet import Footer, read_footer
 from lake.partition import Partition
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
+SOURCES = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("vantage", pa.string(), nullable=False),
+        pa.field("application", pa.string()),
+        pa.field("is_missing", pa.bool_(), nullable=False),
+        pa.field("incomplete", pa.string()),
+    ]
+)
+"""What the SQL of a metric can ask of the day's active sources, by the name `sources`.
 
-def run_query(made: Contract, inputs: Mapping[str, list[Path]]) -> pa.Table:
+`application` is NULL if the lines name it, `is_missing` whether the source has no requests because it had no raw
+logs, and `incomplete` what it lacks, NULL for nothing.
+"""
+MISSING = "no raw logs"
+logger = logging.getLogger(__name__)
+
+
+def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Table | None = None) -> pa.Table:
     """Run a dataset's SQL over one day.
 
     Args:
         made: The contract of the dataset to make; its SQL is `queries/<name>.sql`.
         inputs: For each input dataset, the Parquet files of its partitions; the SQL reads them by name.
+        sources: The day's active sources, as SOURCES has them; None if there is nothing to say of them.
 
     Returns:
         The day's rows, in the contract's schema.
@@ -33,6 +54,7 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]]) -> pa.Table:
     """
     with connected() as connection:
         connection.execute(sql.macros())
+        connection.register("sources", SOURCES.empty_table() if sources is None else sources)
         for name, files in inputs.items():
             paths = ", ".join(sql.quoted(str(file)) for file in files)
             connection.execute(
@@ -47,12 +69,14 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]]) -> pa.Table:
     return rows.cast(made.schema)
 
 
-def aggregate_day(
+def aggregate_day(  # noqa: PLR0913 - each says another thing of what to make
     lake: Lake,
     made: Contract,
     day: date,
-    sources: list[str],
+    sources: Sequence[Source],
     revision: Revision = FIRST,
+    *,
+    missing: Collection[str] = (),
 ) -> pa.Table:
     """Make one day of a dataset from the latest revisions of its inputs, check it and publish it.
 
@@ -60,8 +84,9 @@ def aggregate_day(
         lake: Where to read and publish.
         made: The contract of the dataset to make.
         day: The UTC day.
-        sources: The sources whose partitions go in, where an input is kept per source; all must be there.
+        sources: The sources whose partitions go in, where an input is kept per source.
         revision: The first, or a restatement and its reason.
+        missing: The names of those that may be left out if they are not published; all others must be there.
 
     Returns:
         The rows published.
@@ -74,10 +99,18 @@ def aggregate_day(
     """
     partition = Partition(made.name, made.version, day, revision=revision.number)
     with lake.staging() as folder:
-        found = {name: _input_partitions(lake, contract(name), day, sources) for name in made.inputs}
-        files = {n: [lake.local_copy(p, folder) for p in partitions] for n, partitions in found.items()}
-        rows = run_query(made, files)
-        rows_read = sum(pq.read_metadata(file).num_rows for each in files.values() for file in each)
+        inputs = [
+            _Read(each, file := lake.local_copy(each, folder), read_footer(file))
+            for name in made.inputs
+            for each in _input_partitions(lake, contract(name), day, sources, missing)
+        ]
+        lacking = _lacking(inputs, sources)
+        incomplete = "; ".join(f"{name}: {what}" for name, what in lacking.items() if what) or None
+        for name in (name for name, what in lacking.items() if what == MISSING):
+            logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
+        files = {name: [each.file for each in inputs if each.partition.dataset == name] for name in made.inputs}
+        rows = run_query(made, files, _sources(inputs, sources, lacking))
+        rows_read = sum(each.footer.rows for each in inputs)
         checks = [Check("contract", "every row")]
         if made.counts:
             checks.append(check_sum(made, rows, rows_read, day))
@@ -88,9 +121,7 @@ def aggregate_day(
             source=None,
             revision=revision.number,
             inputs=tuple(
-                Input(p.key, file.stat().st_size, lake.sha256(p))
-                for name, partitions in found.items()
-                for p, file in zip(partitions, files[name], strict=True)
+                Input(each.partition.key, each.file.stat().st_size, lake.sha256(each.partition)) for each in inputs
             ),
             rows_read=rows_read,
             rows_kept=rows_read,
@@ -102,12 +133,46 @@ def aggregate_day(
             supersedes=lake.superseded(partition),
             reason=revision.reason,
             requested_by=revision.by,
+            incomplete=incomplete,
         )
         with lake.writer(made, day, folder) as writer:
             writer.write(rows)
             staged = writer.finish(footer)
         lake.publish(partition, staged)
     return rows
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A partition that goes in, a local file with its bytes, and its footer."""
+
+    partition: Partition
+    file: Path
+    footer: Footer
+
+
+def _lacking(inputs: Sequence[_Read], sources: Sequence[Source]) -> dict[str, str | None]:
+    """Return what each source lacks of a day (each dataset, where it is not kept per source), None for nothing."""
+    found = {each.partition.source or each.partition.dataset: each.footer.provenance.incomplete for each in inputs}
+    if any(each.partition.source for each in inputs):
+        found |= {each.name: MISSING for each in sources if each.name not in found}
+    return dict(sorted(found.items()))
+
+
+def _sources(inputs: Sequence[_Read], sources: Sequence[Source], lacking: Mapping[str, str | None]) -> pa.Table:
+    """Return what a day's sources are and lack."""
+    there = {each.partition.source for each in inputs}
+    rows = [
+        {
+            "source": each.name,
+            "vantage": each.classifier.vantage,
+            "application": each.classifier.application,
+            "is_missing": each.name not in there,
+            "incomplete": lacking.get(each.name),
+        }
+        for each in sources
+    ]
+    return pa.Table.from_pylist(rows, schema=SOURCES)
 
 
 def check_sum(made: Contract, rows: pa.Table, rows_read: int, day: date) -> Check:
@@ -125,16 +190,19 @@ def check_sum(made: Contract, rows: pa.Table, rows_read: int, day: date) -> Chec
     return Check(f"sum({made.counts}) = rows of {', '.join(made.inputs)}", f"{total} rows")
 
 
-def _input_partitions(lake: Lake, wanted: Contract, day: date, sources: list[str]) -> list[Partition]:
-    """Return the latest revisions of a day's partitions, of the named sources where kept per source."""
+def _input_partitions(
+    lake: Lake, wanted: Contract, day: date, sources: Sequence[Source], missing: Collection[str]
+) -> list[Partition]:
+    """Return the latest revisions of a day's partitions, of the sources given where kept per source."""
     published = lake.latest_of_day(wanted, day)
     if not wanted.per_source:
         if not published:
             raise PartitionMissing(f"{wanted.name} {day} is not published. Build it first.")
         return published
     by_source = {p.source: p for p in published}
-    missing = [name for name in sources if name not in by_source]
-    if missing or not sources:
-        which = f"of source {missing[0]}" if missing else "of any source"
+    lacking = [each.name for each in sources if each.name not in {*by_source, *missing}]
+    found = [by_source[each.name] for each in sources if each.name in by_source]
+    if lacking or not found:
+        which = f"of source {lacking[0]}" if lacking else "of any source"
         raise PartitionMissing(f"{wanted.name} {day} {which} is not published. Build it first.")
-    return [by_source[name] for name in sources]
+    return found

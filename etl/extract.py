@@ -1,6 +1,7 @@
 """The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl.blocks import BlockParser, ParsedBlock
+from etl.completeness import HOURS, Severity, listed_hours, silent_hours
 from etl.parse import ACCEPTED, DIRECTIVE
 from etl.raw_files import RawFile, RawReader
 from etl.read_ahead import read_ahead
@@ -28,6 +30,7 @@ from lake.partition import Partition
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 EPOCH = date(1970, 1, 1)
+MICROSECONDS_AN_HOUR = 3_600_000_000
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
@@ -35,6 +38,7 @@ DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
 
 Booleans = npt.NDArray[np.bool_]
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -156,6 +160,7 @@ class _Day:
             open_files.enter_context(lake.writer(contract(name), day, folder)) for name in ("requests", "rejects")
         )
         self.lines, self.recorded = Lines(), Lines()
+        self._by_hour = np.zeros(HOURS, np.int64)
         self._lake = lake
         self._source = source
         self._is_sealed = self._is_spoilt = False
@@ -175,6 +180,7 @@ class _Day:
         self._is_spoilt |= self._is_sealed and bool(requests.num_rows)
         if requests.num_rows and not self._is_spoilt:
             self.kept.write(requests)
+            self._by_hour += hours_of(requests, self.day)
         if rejects.num_rows:
             self.rejected.write(rejects)
             self.lines.note(rejects)
@@ -201,6 +207,7 @@ class _Day:
             counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
             counted.check()
         self._judge()
+        incomplete = self._incomplete([reader.file for reader in readers])
         staged = []
         for writer in (self.rejected, self.kept):
             made = writer.contract
@@ -223,6 +230,7 @@ class _Day:
                 supersedes=self._lake.superseded(partition),
                 reason=revision.reason,
                 requested_by=revision.by,
+                incomplete=incomplete,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
@@ -262,6 +270,31 @@ class _Day:
                 f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice()} "
                 f"First ones: {'; '.join(lines.examples)}"
             )
+
+    def _incomplete(self, files: Sequence[RawFile]) -> str | None:
+        """Say which raw files and hours the day lacks, None for none.
+
+        Raises:
+            InputError: It lacks what luigi.cfg lets no day lack.
+        """
+        source = self._source
+        lacking = source.lacking(self.day, lambda day: [each for each in files if each.day in {day, None}])
+        silent = silent_hours(self._by_hour.tolist(), source.expected_hours)
+        found = {}
+        if lacking:
+            found[", ".join(map(str, lacking))] = source.severities.fewer_files
+        if silent:
+            found[f"no request in UTC hours {listed_hours(silent)}"] = source.severities.silent_hours
+        for text, severity in found.items():
+            if severity is Severity.FAIL:
+                raise InputError(
+                    f"source {source.name}, {self.day}: {text}. Bring what is missing, correct expected_files or "
+                    f"expected_hours in [source.{source.name}], or have such days published with a warning, by "
+                    "[completeness] in luigi.cfg."
+                )
+        if found:
+            logger.warning("%s of source %s is incomplete: %s", self.day, source.name, ", ".join(found))
+        return ", ".join(found) or None
 
     def _advice(self) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
@@ -399,6 +432,14 @@ def place(parsed: ParsedBlock, own_day: int, reach: int | None) -> ParsedBlock:
         days=np.where(directives, NO_DAY, np.where(readable & ~far, parsed.days, own_day)),
         reasons=np.where(far & (parsed.reasons == ACCEPTED), REASONS.index("wrong_day"), parsed.reasons),
     )
+
+
+def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
+    """Return how many requests of a UTC day were in each of its 24 hours."""
+    begin = _days_since_epoch(day) * HOURS
+    times = (chunk.cast(pa.int64()).to_numpy() for chunk in requests["ts"].chunks)
+    counts = (np.bincount(each // MICROSECONDS_AN_HOUR - begin, minlength=HOURS) for each in times if len(each))
+    return sum(counts, np.zeros(HOURS, np.int64))
 
 
 def _days_since_epoch(day: date) -> int:

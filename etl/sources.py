@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from etl.completeness import Severities, Severity, parse_hours, severities
 from etl.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
 from etl.limits import Limits, limits
 from etl.parse import AUTHORITY, Classifier
@@ -38,6 +39,7 @@ OPTIONAL = (
     "neighbour_days",
     "max_reject_rate",
     "expected_files",
+    "expected_hours",
     "allow_empty",
     "health_check_paths",
     "synthetic_user_agents",
@@ -57,6 +59,18 @@ N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True)
+class Lack:
+    """Raw files that are not there: of which day, how many there are, and how many there should be."""
+
+    day: date
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"{self.found} of {self.expected} files for {self.day}"
+
+
+@dataclass(frozen=True)
 class Source:
     """One stream of raw logs with one format.
 
@@ -67,7 +81,9 @@ class Source:
         neighbour_days: How many days before and after a dated file's day its lines may be of.
         max_reject_rate: Highest share of rejects in a day, 0 to 1.
         expected_files: How many files a day has at least.
+        expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
+        severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
     """
 
@@ -81,7 +97,9 @@ class Source:
     neighbour_days: int = 0
     max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
     expected_files: int = 1
+    expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
+    severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
 
     def is_active(self, day: date) -> bool:
@@ -114,28 +132,53 @@ class Source:
                 )
         return found
 
-    def missing_input(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> str | None:
-        """Say which raw files of an active day are not there; None when all are.
+    def lacking(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
+        """Return the days of which an active day lacks raw files.
 
-        A dated file's neighbours must be there too, from `since` on: they may hold lines of this day, and
-        what is published can't be mended. A source that allows empty days needs no file for the day itself.
-        `find` is what FilePattern.finder gives, for many days.
+        A dated file's neighbours must be there too, from `since` on: they may hold lines of this day. A source
+        that allows empty days needs no file for the day itself.
+
+        Args:
+            day: The day.
+            find: What FilePattern.finder gives, for many days.
         """
         find = find or self.files.find
+        found = []
         for each in self.days_read(day):
             if self.since and each < self.since:
                 continue
             expected = self.expected_files if each == day else 1
-            found = len(find(each))
+            files = len(find(each))
             excused = self.allow_empty and each == day and self.expected_files == 1
-            if found < expected and not excused:
-                neighbour = "" if each == day else f" (neighbour_days = {self.neighbour_days} reads it too)"
-                return (
-                    f"source {self.name}: {found} of {expected} files for {each}{neighbour} match "
-                    f"{self.files.of_day(each)}. Bring the file (an empty one, if there was no request), "
-                    f"or correct files, since or until in [{SECTION}{self.name}]"
-                )
-        return None
+            if files < expected and not excused:
+                found.append(Lack(each, files, expected))
+        return found
+
+    def missing_input(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> str | None:
+        """Say which raw files an active day waits for, since what is published can't be mended; None for none.
+
+        Args:
+            day: The day.
+            find: What FilePattern.finder gives, for many days.
+        """
+        find = find or self.files.find
+        lacking = self.lacking(day, find)
+        if not lacking:
+            return None
+        if self.severities.fewer_files is Severity.WARN and any(map(find, self.days_read(day))):
+            return None
+        lack = lacking[0]
+        neighbour = "" if lack.day == day else f" (neighbour_days = {self.neighbour_days} reads it too)"
+        return (
+            f"source {self.name}: {lack}{neighbour} match "
+            f"{self.files.of_day(lack.day)}. Bring the file (an empty one, if there was no request), "
+            f"or correct files, since or until in [{SECTION}{self.name}]"
+        )
+
+    def is_missing(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> bool:
+        """Tell whether there is no raw file at all of an active day that needs some."""
+        find = find or self.files.find
+        return bool(self.lacking(day, find)) and not any(map(find, self.days_read(day)))
 
     @property
     def settings_sha256(self) -> str:
@@ -164,13 +207,13 @@ def read_sources(config: Config) -> list[Source]:
             f"{config.path} declares no source. Add a section [{SECTION}NAME]; the README shows one."
         )
     endpoint_url = Lake.settings(config).get("endpoint_url")
-    of_all = limits(config)
+    of_all, how_bad = limits(config), severities(config)
     sources = []
     for section in sections:
         try:
             name = check_name("source", section.removeprefix(SECTION))
             source = _source(name, config, config.section(section), endpoint_url)
-            sources.append(replace(source, limits=of_all))
+            sources.append(replace(source, limits=of_all, severities=how_bad))
         except ConfigError as error:
             raise ConfigError(f"{config.path}, [{section}]: {error}") from error
     return sources
@@ -242,6 +285,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
+        expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
     if source.since and source.until and source.since >= source.until:

@@ -49,19 +49,21 @@ def _rows(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract)
     """Return the name or the expression of a relation with the dataset's rows."""
     partitions = lake.latest(contract)
     name = f"{contract.name}_files"
-    if not partitions:
-        connection.register(name, _with_partition_columns(contract).empty_table())
+    is_local = isinstance(lake.store, LocalStore)
+    if partitions and not is_local:
+        connection.register(name, _dataset(lake, contract, partitions))
         return name
-    if isinstance(lake.store, LocalStore):
-        paths = ", ".join(sql.quoted(f"{lake.root}/{p.key}") for p in partitions)
-        types = (
-            "{'dt': date, 'rev': integer, 'source': varchar}"
-            if contract.per_source
-            else "{'dt': date, 'rev': integer}"
-        )
-        return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {types})"
-    connection.register(name, _dataset(lake, contract, partitions))
-    return name
+    if contract.has_grown or not partitions:
+        connection.register(name, _with_partition_columns(contract).empty_table())
+    if not partitions:
+        return name
+    paths = ", ".join(sql.quoted(f"{lake.root}/{p.key}") for p in partitions)
+    types = ", ".join(["'dt': date", "'rev': integer", *(["'source': varchar"] if contract.per_source else [])])
+    rows = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{{types}}}"
+    if not contract.has_grown:
+        return f"{rows})"
+    # the empty table has the columns that no file may have yet; to look into each file takes some 0.1 ms
+    return f"(from {rows}, union_by_name = true) union all by name from {name})"
 
 
 def _dataset(lake: Lake, contract: Contract, partitions: list[Partition]) -> pads.Dataset:

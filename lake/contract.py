@@ -24,6 +24,7 @@ class Column:
         maximum: Largest allowed value, inclusive.
         values: The only allowed values, where they are few.
         pattern: A regular expression (RE2) that the whole text must match.
+        added: Whether it came after the first files of this version, so that some lack it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Column:
     maximum: float | None = None
     values: tuple[str, ...] = ()
     pattern: str | None = None
+    added: bool = False
 
     def allows(self, text: str) -> bool:
         """Tell whether a text matches the column's pattern."""
@@ -76,6 +78,11 @@ class Contract:
     def schema(self) -> pa.Schema:
         """The Arrow schema of a partition's file; `dt`, `source` and `rev` are in its path."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether files of this version differ in columns."""
+        return any(column.added for column in self.columns)
 
     def validate(self, table: pa.Table, day: date) -> None:
         """Check rows of one day against everything above, the key within this table included.

@@ -40,17 +40,18 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Footer:
-    """What a published file says of itself: its provenance, and its columns' names."""
+    """What a published file says of itself: its provenance, its columns' names, and how many rows it has."""
 
     provenance: Provenance
     columns: tuple[str, ...]
+    rows: int
 
 
 def read_footer(path: str | Path, filesystem: pyarrow.fs.FileSystem | None = None) -> Footer:
     """Return a published file's footer, without reading its rows."""
     metadata = pq.read_metadata(path, filesystem=filesystem)
     found = Provenance.from_json(metadata.metadata[provenance.KEY.encode()])
-    return Footer(found, tuple(metadata.schema.names))
+    return Footer(found, tuple(metadata.schema.names), metadata.num_rows)
 
 
 class PartitionWriter:

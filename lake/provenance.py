@@ -89,6 +89,8 @@ class Provenance:
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
         reason: Why it was restated.
         requested_by: Who asked for that, if it is known.
+        incomplete: What the day lacks of the raw logs of its source, or of any of its sources; None if nothing is
+            known to be missing.
     """
 
     dataset: str
@@ -109,6 +111,7 @@ class Provenance:
     supersedes: str | None = None
     reason: str | None = None
     requested_by: str | None = None
+    incomplete: str | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""

@@ -1,4 +1,4 @@
--- Error rates of one day: one row per application and vantage.
+-- Error rates of one day: one row per application and vantage, also of those whose source has no raw logs.
 with classified as (
     select
         application,
@@ -10,13 +10,21 @@ with classified as (
         traffic_class = 'synthetic' as is_synthetic,
         status in (0, 460, 499) as is_client_abort
     from requests
+
+    union all by name
+
+    select
+        application,
+        vantage
+    from sources
+    where is_missing and application is not null
 ),
 
 counted as (
     select
         application,
         vantage,
-        count(*) as requests_total,
+        count(status) as requests_total,
         count(*) filter (where is_health_check) as health_check_requests,
         count(*) filter (where is_synthetic) as synthetic_requests,
         count(*) filter (where is_valid) as valid_requests,
@@ -45,6 +53,13 @@ select
     case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
     wilson_low(server_error_requests, valid_requests) as error_rate_low,
     wilson_high(server_error_requests, valid_requests) as error_rate_high,
-    hours_observed
+    hours_observed,
+    (
+        select string_agg(sources.source || ': ' || sources.incomplete, '; ' order by sources.source)
+        from sources
+        where
+            sources.vantage = counted.vantage
+            and (sources.application is null or sources.application = counted.application)
+    ) as incomplete
 from counted
 order by application, vantage

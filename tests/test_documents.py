@@ -162,13 +162,20 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
     shared.mkdir(parents=True)
     shutil.copy(real_log, shared)
     (there.folder / "luigi.cfg").write_text(example("luigi.cfg"), encoding="utf-8")
-    for line in example("commands").splitlines():
+    first, *others = example("commands").splitlines()
+    done = there.run("sh", "-ec", first.removeprefix("$ "))
+    cut = ["2015-05-17 of source web is incomplete: no request in UTC hours 0-9"]
+    cut.append("2015-05-20 of source web is incomplete: no request in UTC hours 22-23")
+    assert (done.returncode, sorted(done.stderr.splitlines())) == (0, cut)
+    for line in others:
         done = there.run("sh", "-ec", line.removeprefix("$ "))
         assert (done.returncode, done.stderr) == (0, ""), line
     assert "2015-05-18 │ semicomplete │           2893" in done.stdout
     for line in example("backfill").splitlines():
         done = there.run("sh", "-ec", line.removeprefix("$ "))
-        assert (done.returncode, done.stderr) == (0, ""), line
+        is_check = " check " in line
+        assert (done.returncode, done.stderr) == (int(is_check), ""), line
+        assert not is_check or "4 days there, 0 late, 2 incomplete, the latest: 2015-05-20 web: no" in done.stdout
     for line in example("restate").splitlines():
         done = there.run("sh", "-ec", line.removeprefix("$ "))
         assert (done.returncode, done.stderr) == (0, ""), line

@@ -40,8 +40,16 @@ CONTRACT = Contract(
             pa.int16(),
             "hours",
             "Hours of the UTC day with any request; below 24, the rate is of a day with holes",
-            minimum=1,
+            minimum=0,
             maximum=24,
+        ),
+        Column(
+            "incomplete",
+            pa.string(),
+            "text",
+            "What the raw logs of the row's sources lack on the day; NULL if nothing is known to be missing",
+            nullable=True,
+            added=True,
         ),
     ),
     rules=(

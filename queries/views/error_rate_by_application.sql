@@ -4,6 +4,7 @@ with summed as (
         application,
         vantage,
         count(distinct dt) as days,
+        count(distinct dt) filter (where incomplete is not null) as incomplete_days,
         cast(sum(valid_requests) as bigint) as valid_requests,
         cast(sum(server_error_requests) as bigint) as server_error_requests
     from error_rate
@@ -14,6 +15,7 @@ select
     application,
     vantage,
     days,
+    incomplete_days,
     valid_requests,
     server_error_requests,
     case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,

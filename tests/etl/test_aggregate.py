@@ -26,44 +26,60 @@ NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
 MADE = [each for each in CONTRACTS.values() if each.inputs == ("requests",)]
 ERROR_RATE = contract("error_rate")
 PARTITION = Partition("error_rate", ERROR_RATE.version, DAY)
-Extract = Callable[..., None]
+Extract = Callable[..., Source]
+Sources = Callable[..., list[Source]]
 
 
 @pytest.fixture
-def extract(
-    lake: Lake, read_settings: Callable[..., list[Source]], tmp_path: Path, log_line: Callable[..., bytes]
-) -> Extract:
+def sources_of(read_settings: Callable[..., list[Source]]) -> Sources:
+    """Returns sources of the given names, each with an undated file and an application of the same name."""
+
+    def read(*names: str, **settings: str) -> list[Source]:
+        common = {"format": "combined", "vantage": "edge", "allow_empty": "true"} | settings
+        declared = {name: {"application": name, "files": f"{name}.log"} | common for name in names}
+        by_name = {each.name: each for each in read_settings(**declared)} if names else {}
+        return [by_name[name] for name in names]
+
+    return read
+
+
+@pytest.fixture
+def extract(lake: Lake, sources_of: Sources, tmp_path: Path, log_line: Callable[..., bytes]) -> Extract:
     """Publishes requests of a source: lines at noon with the given statuses."""
 
-    def publish(name: str, *statuses: int, revision: Revision | None = None) -> None:
+    def publish(name: str, *statuses: int, revision: Revision | None = None, **settings: str) -> Source:
         lines = [log_line(NOON + timedelta(hours=n), status=str(s)) for n, s in enumerate(statuses)]
         tmp_path.joinpath(f"{name}.log").write_bytes(b"".join(lines))
-        settings = {"format": "combined", "application": name, "vantage": "edge", "files": f"{name}.log"}
-        (source,) = read_settings(**{name: settings | {"allow_empty": "true"}})
+        (source,) = sources_of(name, **settings)
         extract_day(lake, source, DAY, revision or Revision())
+        return source
 
     return publish
 
 
 @pytest.mark.parametrize("made", MADE, ids=lambda made: made.name)
 def test_a_day_is_made_of_all_sources_named(
-    lake: Lake, extract: Extract, made: Contract, published: Callable[..., list[dict[str, Any]]]
+    lake: Lake,
+    sources_of: Sources,
+    extract: Extract,
+    made: Contract,
+    published: Callable[..., list[dict[str, Any]]],
 ) -> None:
     """What is returned is what is published, of every source, and adds up to its input."""
     extract("api", 200, 500)
     extract("shop", 200, 200, 404)
     extract("other", 500)
-    rows = aggregate_day(lake, made, DAY, ["api", "shop"])
+    rows = aggregate_day(lake, made, DAY, sources_of("api", "shop"))
     assert published(lake, made.name, DAY) == rows.to_pylist()
     assert set(rows["application"].to_pylist()) == {"api", "shop"}
     assert sum(rows[made.counts].to_pylist()) == 5
 
 
-def test_the_footer_says_what_a_day_was_made_from(lake: Lake, extract: Extract) -> None:
+def test_the_footer_says_what_a_day_was_made_from(lake: Lake, sources_of: Sources, extract: Extract) -> None:
     """Its inputs with size and digest, the SQL's digest, the rows, and the checks that held."""
     extract("api", 200, 500)
     extract("shop", 200)
-    aggregate_day(lake, ERROR_RATE, DAY, ["shop", "api"])
+    aggregate_day(lake, ERROR_RATE, DAY, sources_of("shop", "api"))
     footer = lake.provenance(PARTITION)
     inputs = [Partition("requests", 1, DAY, name) for name in ("shop", "api")]
     assert [(each.name, each.bytes, each.sha256) for each in footer.inputs] == [
@@ -75,49 +91,55 @@ def test_the_footer_says_what_a_day_was_made_from(lake: Lake, extract: Extract) 
 
 
 @pytest.mark.parametrize("sources", [["api", "shop"], ["shop"], []])
-def test_a_missing_input_is_named(lake: Lake, extract: Extract, sources: list[str]) -> None:
+def test_a_missing_input_is_named(lake: Lake, sources_of: Sources, extract: Extract, sources: list[str]) -> None:
     """Nothing is made of half a day, or of no source at all."""
     extract("api", 200)
     missing = "of source shop" if sources else "of any source"
     with pytest.raises(PartitionMissing, match=f"requests 2026-09-17 {missing} is not published. Build it first."):
-        aggregate_day(lake, ERROR_RATE, DAY, sources)
+        aggregate_day(lake, ERROR_RATE, DAY, sources_of(*sources))
     assert not lake.exists(PARTITION)
 
 
-def test_a_missing_input_that_is_not_kept_per_source_is_named(lake: Lake) -> None:
+def test_a_missing_input_that_is_not_kept_per_source_is_named(lake: Lake, sources_of: Sources) -> None:
     """Also where a dataset is made of another aggregate."""
     of_aggregate = replace(ERROR_RATE, name="weekly", inputs=("error_rate",))
     with pytest.raises(PartitionMissing, match=r"error_rate 2026-09-17 is not published. Build it first."):
-        aggregate_day(lake, of_aggregate, DAY, ["api"])
+        aggregate_day(lake, of_aggregate, DAY, sources_of("api"))
 
 
-def test_a_day_without_requests_is_published_without_rows(lake: Lake, extract: Extract) -> None:
+def test_a_day_without_requests_is_published_without_rows(
+    lake: Lake, sources_of: Sources, extract: Extract
+) -> None:
     """An empty input is one too."""
     extract("api")
-    assert aggregate_day(lake, ERROR_RATE, DAY, ["api"]).num_rows == 0
+    assert aggregate_day(lake, ERROR_RATE, DAY, sources_of("api")).num_rows == 0
     assert lake.exists(PARTITION)
 
 
-def test_making_a_day_twice_succeeds_and_otherwise_needs_a_revision(lake: Lake, extract: Extract) -> None:
+def test_making_a_day_twice_succeeds_and_otherwise_needs_a_revision(
+    lake: Lake, sources_of: Sources, extract: Extract
+) -> None:
     """The same bytes are no error; a restated input gives other ones, and a revision that names the old."""
     extract("api", 200, 200)
-    assert aggregate_day(lake, ERROR_RATE, DAY, ["api"]) == aggregate_day(lake, ERROR_RATE, DAY, ["api"])
+    assert aggregate_day(lake, ERROR_RATE, DAY, sources_of("api")) == aggregate_day(
+        lake, ERROR_RATE, DAY, sources_of("api")
+    )
     extract("api", 200, 500, revision=Revision(1, "the log was wrong"))
     with pytest.raises(PartitionExists, match="error_rate"):
-        aggregate_day(lake, ERROR_RATE, DAY, ["api"])
-    rows = aggregate_day(lake, ERROR_RATE, DAY, ["api"], Revision(1, "requests were restated"))
+        aggregate_day(lake, ERROR_RATE, DAY, sources_of("api"))
+    rows = aggregate_day(lake, ERROR_RATE, DAY, sources_of("api"), Revision(1, "requests were restated"))
     assert rows["server_error_requests"].to_pylist() == [1]
     footer = lake.provenance(replace(PARTITION, revision=1))
     assert (footer.supersedes, footer.reason) == (lake.sha256(PARTITION), "requests were restated")
     assert [each.name for each in footer.inputs] == [Partition("requests", 1, DAY, "api", 1).key]
 
 
-def test_a_restatement_without_a_reason_is_refused(lake: Lake, extract: Extract) -> None:
+def test_a_restatement_without_a_reason_is_refused(lake: Lake, sources_of: Sources, extract: Extract) -> None:
     """And publishes nothing."""
     extract("api", 200)
-    aggregate_day(lake, ERROR_RATE, DAY, ["api"])
+    aggregate_day(lake, ERROR_RATE, DAY, sources_of("api"))
     with pytest.raises(ConfigError, match="a reason belongs to every revision"):
-        aggregate_day(lake, ERROR_RATE, DAY, ["api"], Revision(1))
+        aggregate_day(lake, ERROR_RATE, DAY, sources_of("api"), Revision(1))
     assert not lake.exists(replace(PARTITION, revision=1))
 
 
@@ -145,11 +167,11 @@ def test_wrong_sql_publishes_nothing(
     lake: Lake, extract: Extract, monkeypatch: pytest.MonkeyPatch, select: str, message: str
 ) -> None:
     """Other columns, rows lost or doubled, and values that break the contract are found before publication."""
-    extract("api", 200, 500)
+    api = extract("api", 200, 500)
     wrong = select.format(sql.metric("error_rate"))
     monkeypatch.setattr(sql, "metric", lambda _: wrong)
     with pytest.raises(ContractViolation, match=message):
-        aggregate_day(lake, ERROR_RATE, DAY, ["api"])
+        aggregate_day(lake, ERROR_RATE, DAY, [api])
     assert not lake.exists(PARTITION)
 
 
@@ -158,3 +180,61 @@ def test_a_files_name_may_hold_a_quote(tmp_path: Path) -> None:
     file = tmp_path / "it's.parquet"
     pq.write_table(contract("requests").schema.empty_table(), file)
     assert run_query(ERROR_RATE, {"requests": [file]}).num_rows == 0
+
+
+def test_what_a_day_lacks_stands_beside_its_rate(
+    lake: Lake, extract: Extract, sources_of: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the sources that a row is made of, in the row; of all, in the footer; extraction has warned of it."""
+    extract("api", 200, 500, expected_hours="12-14")
+    extract("shop", 200, 200, expected_hours="12-13")
+    rows = aggregate_day(lake, ERROR_RATE, DAY, sources_of("api", "shop")).to_pylist()
+    assert [(each["application"], each["incomplete"]) for each in rows] == [
+        ("api", "api: no request in UTC hours 14"),
+        ("shop", None),
+    ]
+    assert lake.provenance(PARTITION).incomplete == "api: no request in UTC hours 14"
+    assert caplog.messages == ["2026-09-17 of source api is incomplete: no request in UTC hours 14"]
+
+
+def test_a_missing_source_has_a_row_without_a_rate(
+    lake: Lake, extract: Extract, sources_of: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If it may be left out: its application would otherwise just not be there."""
+    extract("shop", 200)
+    sources = sources_of("api", "shop")
+    with pytest.raises(PartitionMissing, match="of source api is not published"):
+        aggregate_day(lake, ERROR_RATE, DAY, sources, missing=["shop"])
+    rows = aggregate_day(lake, ERROR_RATE, DAY, sources, missing=["api"]).to_pylist()
+    shown = [(r["application"], r["requests_total"], r["error_rate"], r["hours_observed"]) for r in rows]
+    assert shown == [("api", 0, None, 0), ("shop", 1, 0.0, 1)]
+    assert [each["incomplete"] for each in rows] == ["api: no raw logs", None]
+    assert caplog.messages == ["error_rate 2026-09-17 is made without source api: no raw logs"]
+
+
+def test_a_missing_source_of_many_applications_concerns_all_at_its_vantage(
+    lake: Lake, extract: Extract, sources_of: Sources
+) -> None:
+    """Nobody knows which ones its lines would have named."""
+    extract("shop", 200)
+    several = {"format": "vhost_combined", "application": "field:vhost"}
+    for vantage, expected in (("edge", ["several: no raw logs"]), ("origin", [None])):
+        revision = Revision(1, "its vantage is another") if vantage == "origin" else Revision()
+        (other,) = sources_of("several", **several, vantage=vantage)
+        rows = aggregate_day(
+            lake, ERROR_RATE, DAY, [*sources_of("shop"), other], revision, missing=["several"]
+        ).to_pylist()
+        assert [each["incomplete"] for each in rows] == expected
+
+
+def test_a_metric_made_of_a_metric_inherits_what_is_missing(
+    lake: Lake, extract: Extract, sources_of: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far the raw logs are."""
+    extract("api", 200, expected_hours="0-23")
+    aggregate_day(lake, ERROR_RATE, DAY, sources_of("api"))
+    weekly = replace(ERROR_RATE, name="weekly", inputs=("error_rate",), counts=None)
+    monkeypatch.setattr(sql, "metric", lambda _: "select * from error_rate")
+    aggregate_day(lake, weekly, DAY, sources_of("api"))
+    found = lake.provenance(Partition("weekly", 1, DAY)).incomplete
+    assert found == "error_rate: api: no request in UTC hours 0-11, 13-23"

@@ -8,13 +8,16 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from etl import extract, raw_files
+from etl.completeness import Severities, Severity
 from etl.extract import Lines, extract_day
 from etl.sources import Source
 from lake.contracts import contract
@@ -169,7 +172,8 @@ def test_a_line_farther_than_its_neighbours_is_a_reject_of_the_files_day(
     for day in DAYS:
         at_noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
         tmp_path.joinpath(f"access.log-{day:%Y%m%d}").write_bytes(log_line(at_noon) + log_line(NOON + 2 * ONE_DAY))
-    source = declare(files=DATED, neighbour_days=1, max_reject_rate=1)
+    tmp_path.joinpath(f"access.log-{DAYS[-1] + ONE_DAY:%Y%m%d}").touch()
+    source = declare(files=DATED, neighbour_days=1, max_reject_rate=1, since=DAYS[0])
     found = _day_by_day(lake, source, DAYS)
     assert sum(lines.kept + lines.rejected for lines in found.values()) == 2 * len(DAYS)
     assert [found[day].reasons["wrong_day"] for day in DAYS] == [1, 1, 0, 0, 0]
@@ -441,3 +445,70 @@ def test_a_pass_takes_on_no_more_days_than_it_may(
     lake = new_lake("few")
     extract_day(lake, declare(max_reject_rate=0.05), DAY, also=scattered)
     assert {key.split("dt=")[1][:10] for key in _shas(lake)} == {str(day) for day in scattered[:3]}
+
+
+@pytest.fixture
+def busy(tmp_path: Path, log_line: LogLine) -> None:
+    """access.log-20260917: 100 requests in each hour but the fourth."""
+    midnight = NOON - timedelta(hours=12)
+    times = [midnight + timedelta(hours=h, seconds=s) for h in range(24) if h != 3 for s in range(100)]
+    tmp_path.joinpath("access.log-20260917").write_bytes(b"".join(map(log_line, times)))
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    ("settings", "severities", "incomplete"),
+    [
+        ({}, Severities(), "no request in UTC hours 3"),
+        ({"expected_hours": "0-2, 4-23"}, Severities(silent_hours=Severity.FAIL), None),
+        (
+            {"expected_files": 3},
+            Severities(fewer_files=Severity.WARN),
+            "1 of 3 files for 2026-09-17, no request in",
+        ),
+        (
+            {"neighbour_days": 1},
+            Severities(fewer_files=Severity.WARN),
+            "0 of 1 files for 2026-09-16, 0 of 1 files",
+        ),
+    ],
+)
+def test_what_a_day_lacks_is_in_its_footers(
+    lake: Lake, declare: Declare, settings: dict[str, Any], severities: Severities, incomplete: str | None
+) -> None:
+    """Of requests and of rejects; what a source says is normal is not lacking."""
+    extract_day(lake, replace(declare(files=DATED, **settings), severities=severities), DAY)
+    for dataset in ("requests", "rejects"):
+        found = lake.provenance(_partition(dataset)).incomplete
+        assert found is None if incomplete is None else str(found).startswith(incomplete)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    ("settings", "severities", "message"),
+    [
+        (
+            {},
+            Severities(silent_hours=Severity.FAIL),
+            "source web, 2026-09-17: no request in UTC hours 3. Bring what",
+        ),
+        ({"expected_files": 3}, Severities(), "source web, 2026-09-17: 1 of 3 files for 2026-09-17. Bring what"),
+    ],
+)
+def test_a_day_that_lacks_what_it_must_not_publishes_nothing(
+    lake: Lake, declare: Declare, settings: dict[str, Any], severities: Severities, message: str
+) -> None:
+    """It can be built when the rest has come, as if nothing had been."""
+    with pytest.raises(InputError, match=message):
+        extract_day(lake, replace(declare(files=DATED, **settings), severities=severities), DAY)
+    assert not lake.exists(_partition("rejects"))
+    assert not lake.exists(_partition("requests"))
+
+
+def test_hours_are_counted_over_all_batches_of_a_day() -> None:
+    """Each request once, in its own hour, whichever chunk it is in."""
+    times = [NOON + timedelta(minutes=25 * n) for n in range(-20, 20)]
+    naive = pa.array([each.replace(tzinfo=None) for each in times], pa.timestamp("us"))
+    table = pa.table({"ts": pa.chunked_array([naive[:7], naive[7:7], naive[7:]])})
+    expected = Counter(each.hour for each in times)
+    assert extract.hours_of(table, DAY).tolist() == [expected[hour] for hour in range(24)]

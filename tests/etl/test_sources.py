@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from etl.completeness import Severities, Severity
 from etl.sources import Source, active_on, latest_settled_day, read_sources, settled_at
 from lake import config
 from lake.errors import ConfigError
@@ -87,6 +89,10 @@ ReadSettings = Callable[..., list[Source]]
         ({"neighbour_days": "1.5"}, "neighbour_days = 1.5: expected 0 to 7"),
         ({"max_reject_rate": "1 %"}, "max_reject_rate = 1 %: expected a share, 0 to 1"),
         ({"max_reject_rate": "1.01"}, "max_reject_rate = 1.01: expected a share, 0 to 1"),
+        (
+            {"expected_hours": "8-25"},
+            "expected_hours = 8-25: expected hours of a UTC day, like 6-21 or 0-3, 22-23",
+        ),
         ({"expected_files": "0"}, "expected_files = 0: expected a number, 1 or more"),
         ({"expected_files": "2.5"}, "expected_files = 2.5: expected a number, 1 or more"),
         ({"allow_empty": "yes"}, "allow_empty = yes: expected true or false"),
@@ -288,6 +294,29 @@ def test_missing_files_are_named(
         tmp_path.joinpath(f"access.log-{DAY + timedelta(days=n):%Y%m%d}").touch()
     said = source.missing_input(DAY)
     assert said is None if expected is None else expected in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "said"),
+    [
+        ({"expected_files": 2}, [0], None),
+        ({"expected_files": 2}, [1], "source web: 0 of 2 files for 2026-09-17 match"),
+        ({"neighbour_days": 1}, [0, 1], None),
+        ({"neighbour_days": 1}, [1], None),
+        ({"neighbour_days": 1}, [], "source web: 0 of 1 files for 2026-09-16 (neighbour_days"),
+        ({"allow_empty": "true"}, [], None),
+    ],
+)
+def test_a_day_does_not_wait_for_files_that_may_lack(
+    declare: Declare, tmp_path: Path, settings: dict[str, Any], there: list[int], said: str | None
+) -> None:
+    """With fewer_files = warn one file is enough, of whichever day is read; without any it is missing."""
+    source = replace(declare(**USUAL | settings), severities=Severities(fewer_files=Severity.WARN))
+    for n in there:
+        tmp_path.joinpath(f"access.log-{DAY + timedelta(days=n):%Y%m%d}").touch()
+    assert (source.missing_input(DAY) or "").startswith(said or "")
+    assert (source.missing_input(DAY) is None) == (said is None)
+    assert source.is_missing(DAY) == (said is not None)
 
 
 def test_an_undated_source_has_its_input_while_a_file_matches(declare: Declare, tmp_path: Path) -> None:

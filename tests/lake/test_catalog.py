@@ -1,6 +1,7 @@
 """The catalog: views of the latest revisions, the same numbers as with other readers, and the macros."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import duckdb
 import pandas as pd
@@ -89,6 +90,28 @@ def test_columns_are_the_same_empty_or_not(empty, lake, fill):
     assert ("dt", "DATE") in [column[:2] for column in full]
 
 
+@pytest.mark.parametrize("revisions", [1, 2], ids=["old files only", "old and new files"])
+def test_a_column_that_a_file_lacks_is_null(lake, publish, provenance_of, error_rates, revisions):
+    """Files that are older than a column of their version stay readable beside those that have it."""
+    day, new = date(2015, 5, 17), CONTRACTS["error_rate"]
+    old = replace(new, columns=tuple(column for column in new.columns if not column.added))
+    assert old.columns != new.columns
+    rows = error_rates(shop=10)
+    with lake.staging() as folder, lake.writer(old, day, folder) as writer:
+        writer.write(rows.select(old.schema.names).cast(old.schema))
+        partition = Partition("error_rate", 1, day)
+        lake.publish(partition, writer.finish(provenance_of(partition, 1)))
+    expected = [(day, 10, None)]
+    if revisions > 1:
+        position = rows.schema.get_field_index("incomplete")
+        noted = rows.set_column(position, rows.schema.field(position), pa.array(["web: no raw logs"]))
+        publish(lake, Partition("error_rate", 1, day + timedelta(1)), noted)
+        expected.append((day + timedelta(1), 10, "web: no raw logs"))
+    with connect(lake) as connection:
+        found = connection.sql("select dt, server_error_requests, incomplete from error_rate order by dt")
+        assert found.fetchall() == expected
+
+
 @EVERY_DATASET
 def test_comments_are_the_contract(empty, name):
     """Views and columns are commented with the contract's own words."""
@@ -111,9 +134,9 @@ def test_rates_over_all_days_are_made_of_sums(disk_lake, fill):
     """`error_rate_by_application` sums the counts and makes rate and interval anew, it averages nothing."""
     with connect(fill(disk_lake)) as connection:
         found = connection.sql("from error_rate_by_application").fetchall()
-    assert [row[:6] for row in found] == [
-        ("api", "origin", 1, 1000, 10, 0.01),
-        ("shop", "origin", 2, 2000, 50, 0.025),
+    assert [row[:7] for row in found] == [
+        ("api", "origin", 1, 0, 1000, 10, 0.01),
+        ("shop", "origin", 2, 0, 2000, 50, 0.025),
     ]
     assert all(low < rate < high for *_, rate, low, high in found)
 

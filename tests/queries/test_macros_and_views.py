@@ -60,10 +60,11 @@ def test_rates_over_days_are_made_of_summed_counts() -> None:
             "vantage": ["edge"] * 3,
             "valid_requests": [1000, 2, 0],
             "server_error_requests": [1, 1, 0],
+            "incomplete": [None, "api: no raw logs", None],
         }
     )
     query = sql.views()["error_rate_by_application"]
     idle, shop = _ask(query, error_rate=days)
-    assert idle == ("idle", "edge", 1, 0, 0, None, None, None)
-    assert shop[:6] == ("shop", "edge", 2, 1002, 2, pytest.approx(2 / 1002))
-    assert _ask("select wilson_low(2, 1002), wilson_high(2, 1002)") == [shop[6:]]
+    assert idle == ("idle", "edge", 1, 0, 0, 0, None, None, None)
+    assert shop[:7] == ("shop", "edge", 2, 1, 1002, 2, pytest.approx(2 / 1002))
+    assert _ask("select wilson_low(2, 1002), wilson_high(2, 1002)") == [shop[7:]]

@@ -1,0 +1,89 @@
+"""What a day lacks of its raw logs, and what to do then: the section `[completeness]` of luigi.cfg."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from lake.config import Config
+from lake.errors import ConfigError
+
+SECTION = "completeness"
+HOURS = 24
+BUSY_HOUR = 100
+"""Requests an hour from which on an hour without one is no chance: with a tenth of it at night, one in 22,000."""
+
+
+class Severity(StrEnum):
+    """What becomes of a day that lacks something."""
+
+    WARN = "warn"  # it is published, and says so
+    FAIL = "fail"  # nothing is published
+
+
+@dataclass(frozen=True)
+class Severities:
+    """How bad it is that a source's day lacks something.
+
+    Attributes:
+        fewer_files: Fewer files than `expected_files`, or no file of a neighbouring day that is read too.
+        silent_hours: No request in an hour in which there normally are some.
+        missing_source: No file at all.
+    """
+
+    fewer_files: Severity = Severity.FAIL
+    silent_hours: Severity = Severity.WARN
+    missing_source: Severity = Severity.FAIL
+
+
+def severities(config: Config) -> Severities:
+    """Return the severities that luigi.cfg sets.
+
+    Raises:
+        ConfigError: A key or a severity is unknown.
+    """
+    values = config.section(SECTION) if SECTION in config.sections else {}
+    known = [each.name for each in fields(Severities)]
+    for key, text in values.items():
+        if key not in known:
+            raise ConfigError(f"{config.path}, [{SECTION}]: unknown key {key!r}. Known keys: {', '.join(known)}.")
+        if text not in list(Severity):
+            raise ConfigError(f"{config.path}, [{SECTION}]: {key} = {text}: expected warn or fail.")
+    return Severities(**{key: Severity(text) for key, text in values.items()})
+
+
+def parse_hours(text: str) -> frozenset[int]:
+    """Return the hours that a text like `6-21` or `0-3, 22` names; ValueError if it names none."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        hours = range(int(first), int(last if dash else first) + 1)
+        if not hours or not 0 <= hours[0] <= hours[-1] < HOURS:
+            raise ValueError(text)
+        found.update(hours)
+    return frozenset(found)
+
+
+def silent_hours(requests: Sequence[int], expected: frozenset[int] | None) -> list[int]:
+    """Return the hours of a UTC day without a request, in which there normally are some.
+
+    Args:
+        requests: How many there were in each of the 24 hours.
+        expected: The hours with requests; None if nobody said so: then all are, on a day on which the hours that
+            have requests have BUSY_HOUR and more on average.
+    """
+    silent = [hour for hour, count in enumerate(requests) if not count]
+    if expected is not None:
+        return [hour for hour in silent if hour in expected]
+    observed = HOURS - len(silent)
+    return silent if observed and sum(requests) >= BUSY_HOUR * observed else []
+
+
+def listed_hours(hours: Sequence[int]) -> str:
+    """Return hours as text, runs of them shortened: `3, 6-8`."""
+    runs: list[list[int]] = []
+    for hour in hours:
+        if runs and hour == runs[-1][-1] + 1:
+            runs[-1].append(hour)
+        else:
+            runs.append([hour])
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
