@@ -27,6 +27,7 @@ class State(StrEnum):
 NO_GAP = frozenset({State.THERE, State.INACTIVE})
 TO_BUILD = frozenset({State.MISSING, State.FAILED})
 WAITING = frozenset({State.NO_INPUT, State.UNSETTLED})
+RUNS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -142,22 +143,30 @@ class _Wait:
 
 
 def _missing_input(example: DailyTask, dates: Sequence[date]) -> dict[date, _Wait]:
-    """Say which raw logs days still wait for, themselves or through what they are made from.
+    """Say which raw logs days that are not there wait for, themselves or through what they are made from.
 
     One source that can't be looked at is no reason to say nothing of the rest.
     """
     if not dates:
         return {}
-    first, last = min(dates), max(dates)
+    if example.source:
+        return _missing_logs(project().source(example.source), dates)
+    waits = []
+    for below in example.made_from():
+        try:
+            published = below.published_days(min(dates), max(dates) + ONE_DAY)
+        except LakeError as error:
+            waits.append(dict.fromkeys(dates, _Wait(str(error))))
+        else:
+            waits.append(_missing_input(below, [day for day in dates if day not in published]))
+    return _indispensable(waits, example.sources(), dates)
+
+
+def _missing_logs(source: Source, dates: Sequence[date]) -> dict[date, _Wait]:
+    """Say which raw logs of a source are not there, on S3 by one listing of many days."""
+    reach = ONE_DAY * source.neighbour_days
     try:
-        published = example.published_days(first, last + ONE_DAY)
-        dates = [day for day in dates if day not in published]
-        if not example.source:
-            waits = [_missing_input(below, dates) for below in example.made_from()]
-            return _indispensable(waits, example.sources(), dates)
-        source = project().source(example.source)
-        reach = ONE_DAY * source.neighbour_days
-        find = source.files.finder(first - reach, last + reach)
+        find = source.files.finder(min(dates) - reach, max(dates) + reach)
     except LakeError as error:
         return dict.fromkeys(dates, _Wait(str(error)))
     may_miss = source.severities.missing_source is Severity.WARN
@@ -186,7 +195,7 @@ def _indispensable(
 
 
 def listed(days: Iterable[date]) -> str:
-    """Return days as text, runs of them shortened: `2015-05-17, 2015-05-19 … 2015-05-21`."""
+    """Return days as text, runs of them shortened, and no more than some: `2015-05-17, 2015-05-19 … 2015-05-21`."""
     runs: list[list[date]] = []
     for day in sorted(days):
         if runs and day - runs[-1][-1] == ONE_DAY:
@@ -194,6 +203,10 @@ def listed(days: Iterable[date]) -> str:
         else:
             runs.append([day])
     joint = {1: "", 2: ", "}
-    return ", ".join(
-        str(run[0]) if len(run) == 1 else f"{run[0]}{joint.get(len(run), ' … ')}{run[-1]}" for run in runs
-    )
+    shown = [
+        str(run[0]) if len(run) == 1 else f"{run[0]}{joint.get(len(run), ' … ')}{run[-1]}"
+        for run in runs[:RUNS_SHOWN]
+    ]
+    if more := sum(map(len, runs[RUNS_SHOWN:])):
+        shown.append(f"and {more:,} more up to {runs[-1][-1]}")
+    return ", ".join(shown)

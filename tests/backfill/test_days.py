@@ -75,6 +75,10 @@ def test_day_with_extracted_requests_needs_no_raw_logs(in_project, now, build):
         (DAYS[1::-1], "2015-05-16, 2015-05-17"),
         (DAYS, "2015-05-16 … 2015-05-21"),
         ([*DAYS[:3], DAYS[5]], "2015-05-16 … 2015-05-18, 2015-05-21"),
+        (
+            [date.fromordinal(n) for n in range(2, 5000, 2)],
+            ", ".join(str(date.fromordinal(n)) for n in range(2, 42, 2)) + ", and 2,479 more up to 0014-09-07",
+        ),
     ],
 )
 def test_listed_shortens_runs(days, text):
