@@ -36,7 +36,8 @@ class Finding:
         days: The days looked at.
         warning: From how many late days on it is a warning.
         critical: From how many on it is critical.
-        incomplete: What days that are there lack of their raw logs; any such day is a warning.
+        incomplete: What days that are there lack of their raw logs.
+        warning_incomplete: From how many such days on it is a warning.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Finding:
     warning: int
     critical: int
     incomplete: Mapping[date, str] = field(default_factory=dict)
+    warning_incomplete: int = 1
 
     @property
     def late(self) -> list[Day]:
@@ -58,7 +60,7 @@ class Finding:
             Severity.CRITICAL
             if late >= self.critical
             else Severity.WARNING
-            if late >= self.warning or self.incomplete
+            if late >= self.warning or len(self.incomplete) >= self.warning_incomplete
             else Severity.OK
         )
 
@@ -78,7 +80,7 @@ def nagios(finding: Finding) -> str:
     said = f"{finding.task} {finding.severity.name}: {said}".replace("|", "/")
     return (
         f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0 "
-        f"incomplete={len(finding.incomplete)};1;;0"
+        f"incomplete={len(finding.incomplete)};{finding.warning_incomplete};;0"
     )
 
 

@@ -63,7 +63,7 @@ It looks at the lake, not at what the last run said. Days that are settled and n
 
 examples:
   backfill check --of ErrorRateDaily
-  backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3
+  backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3 --incomplete 2
   backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
   backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
 
@@ -267,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         range_commands.checked,
         "how late the days are, for Nagios, Prometheus or Jenkins",
-        "Tell a monitor how many settled days are not there.",
+        "Tell a monitor how many settled days are not there, and how many are incomplete.",
         CHECK,
     )
     _add_range(command)
@@ -277,6 +277,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--warning", type=_positive, default=1, metavar="N", help="late days; default: 1")
     command.add_argument("--critical", type=_positive, default=2, metavar="N", help="late days; default: 2")
+    command.add_argument(
+        "--incomplete",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="from how many days with incomplete raw logs on it is a warning; default: 1",
+    )
     command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
 
     command = add(

@@ -102,7 +102,14 @@ def checked(arguments: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         print(printable(check.unknown(arguments.of, error)))
         return check.Severity.UNKNOWN
-    finding = check.Finding(days.example.task_family, found, arguments.warning, arguments.critical, incomplete)
+    finding = check.Finding(
+        days.example.task_family,
+        found,
+        arguments.warning,
+        arguments.critical,
+        incomplete,
+        arguments.incomplete,
+    )
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
         "prometheus": lambda: check.prometheus(finding, clock.utc_now()),

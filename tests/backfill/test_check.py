@@ -66,6 +66,7 @@ def test_incomplete_days_are_a_warning():
         "incomplete: web: no raw logs",
         None,
     ]
+    assert Finding("ErrorRateDaily", days, 1, 3, lacking, 3).severity is Severity.OK
     assert Finding("ErrorRateDaily", days, 1, 0, lacking).severity is Severity.CRITICAL
 
 
