@@ -5,15 +5,18 @@
 
 import configparser
 import sys
+import warnings
 
 from lake.errors import ConfigError
 
+warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours follow, with the next step
 try:
     import tasks  # noqa: F401 - registers the tasks with Luigi
-    from backfill import luigi_settings
+    from backfill import central, luigi_settings
     from backfill.ranges import RangeDaily, RangeDailyBase
 
     luigi_settings.apply()
+    central.install()
 except (
     configparser.Error,
     UnicodeError,

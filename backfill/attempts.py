@@ -13,7 +13,7 @@ import socket
 import statistics
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
@@ -35,6 +35,7 @@ class Outcome(StrEnum):
 
     BUILT = "built"
     FAILED = "failed"
+    HINDERED = "hindered"  # by a disk or a server, which says nothing of the day, and doesn't count against it
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Attempt:
 
     def to_json(self) -> str:
         """Return it as a line of JSON."""
-        return json.dumps(asdict(self), default=str)
+        return json.dumps(vars(self), default=str)
 
     @classmethod
     def from_json(cls, line: str) -> "Attempt":
@@ -110,7 +111,7 @@ class Attempts:
         if not attempts:
             return
         days = [each.date for each in attempts]
-        failed = sum(each.outcome is Outcome.FAILED for each in attempts)
+        failed = sum(each.outcome is not Outcome.BUILT for each in attempts)
         started = min(each.started for each in attempts)
         name = "_".join(
             map(
@@ -121,10 +122,10 @@ class Attempts:
         self._journal.write(f"{self._folder}{name}{SUFFIX}", "".join(f"{each.to_json()}\n" for each in attempts))
 
     def failures(self, days: Collection[date]) -> dict[date, list[Attempt]]:
-        """Return the failed attempts of days, oldest first; only records that hold such are opened."""
+        """Return the attempts that built no day, oldest first; only records that hold such are opened."""
         found: dict[date, list[Attempt]] = {}
         for each in self._read(record for record in self._records() if record.failed and record.may_hold(days)):
-            if each.outcome is Outcome.FAILED and each.date in days:
+            if each.outcome is not Outcome.BUILT and each.date in days:
                 found.setdefault(each.date, []).append(each)
         return found
 

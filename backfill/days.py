@@ -195,7 +195,7 @@ def _indispensable(
 
 
 def listed(days: Iterable[date]) -> str:
-    """Return days as text, runs of them shortened, and no more than some: `2015-05-17, 2015-05-19 … 2015-05-21`."""
+    """Return days as text, runs shortened, the first runs only: `2015-05-17, 2015-05-19 … 2015-05-21`."""
     runs: list[list[date]] = []
     for day in sorted(days):
         if runs and day - runs[-1][-1] == ONE_DAY:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
-from backfill.attempts import Attempt, Attempts, setup_of
+from backfill.attempts import Attempt, Attempts, Outcome, setup_of
 from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, listed
 from tasks.daily import DailyTask
 
@@ -115,14 +115,17 @@ class Plan:
 
 
 def _judged(day: Day, failures: Sequence[Attempt], setup: str, max_attempts: int) -> Day:
-    """Return a day as its failed attempts make it; those with other code or settings don't count."""
+    """Return a day as its failed attempts make it; those with other code or settings don't count.
+
+    One that was hindered is tried again for ever.
+    """
     counting = [each for each in failures if each.setup == setup]
     if not counting:
         return day
-    reason = f"failed {times(len(counting))}: {counting[-1].error}"
-    if max_attempts and len(counting) >= max_attempts:
-        return Day(day.date, State.SKIPPED, f"skipped: {reason}")
-    return Day(day.date, State.FAILED, reason)
+    failed = [each for each in counting if each.outcome is Outcome.FAILED]
+    if max_attempts and len(failed) >= max_attempts:
+        return Day(day.date, State.SKIPPED, f"skipped: failed {times(len(failed))}: {failed[-1].error}")
+    return Day(day.date, State.FAILED, f"failed {times(len(counting))}: {counting[-1].error}")
 
 
 def times(count: int) -> str:

@@ -20,7 +20,7 @@ from backfill.settings import settings
 from backfill.watch import Watch
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
-from tasks.daily import DayParameter, publishing_tasks
+from tasks.daily import DayParameter, failure_text, publishing_tasks, shown_parameters
 from tasks.project import project
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
@@ -65,11 +65,31 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         if plan.not_there:
             raise RangeIncomplete(f"{plan.range}: not there are {listed(plan.not_there)}.")
 
+    def on_failure(self, exception: BaseException) -> str:
+        """Return what the page of Luigi's scheduler says of a failure."""
+        return failure_text(exception) or super().on_failure(exception)
+
+    def days(self) -> DayRange:
+        """Return the days that are meant.
+
+        Raises:
+            ConfigError: There are none, or it is not a task of the lake.
+        """
+        if self.of not in publishing_tasks().values():
+            raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
+        now = clock.utc_now()
+        day = self.start or self.stop or now.date()
+        example = self.of(**self._task_parameters(day))
+        return DayRange.resolve(example, self.start, self.stop, now)
+
+    def _get_param_visibilities(self) -> dict[str, int]:
+        return shown_parameters(self, never={"days_back", "days_forward", "task_limit"})
+
     def __str__(self) -> str:
         return f"{self.task_family}(of={self.of.__name__}, start={self.start}, stop={self.stop})"
 
     def _look(self) -> Plan:
-        days = self._range()
+        days = self.days()
         past = attempts.Attempts(project().lake.journal(attempts.NAME), days.example)
         maximum = settings().max_attempts
         plan = Plan.of(
@@ -79,14 +99,6 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
             self._reports = True
             _report_at_exit(plan, past)
         return plan
-
-    def _range(self) -> DayRange:
-        if self.of not in publishing_tasks().values():
-            raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
-        now = clock.utc_now()
-        day = self.start or self.stop or now.date()
-        example = self.of(**self._task_parameters(day))
-        return DayRange.resolve(example, self.start, self.stop, now)
 
 
 class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):

@@ -10,9 +10,11 @@ from types import FrameType
 
 import luigi
 
+from backfill import central
 from backfill.attempts import Attempts, new_run
 from backfill.plan import Plan
 from backfill.watch import Watch
+from lake.store import patient
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 # Luigi's time for a task grows with the tasks that wait; for so many it is hardly more than for one
@@ -85,10 +87,14 @@ def run(
 
     Returns:
         What happened to the days, and whether somebody wished to stop.
+
+    Raises:
+        ConfigError: Luigi's central scheduler, if luigi.cfg has one, doesn't answer.
     """
     RawLogsDaily.remove_event_handler(luigi.Event.DEPENDENCY_MISSING, say_why_not)  # the report says it
     watch = Watch(plan.range.example, plan.chosen, new_run(), max_failures)
-    with Stop.on_signals() as stop:
+    luigi_uses = central.Factory(plan.range)
+    with Stop.on_signals() as stop, patient():
         try:
             for begin in range(0, len(plan.tasks), CHUNK):
                 failed = len(watch.failed_days())
@@ -96,12 +102,16 @@ def run(
                     break
                 if say and begin:
                     say(f"{begin:,} of {len(plan.tasks):,} days done, {failed:,} of them failed")
-                luigi.build(plan.tasks[begin : begin + CHUNK], workers=workers)
+                luigi.build(
+                    plan.tasks[begin : begin + CHUNK], workers=workers, worker_scheduler_factory=luigi_uses
+                )
                 watch.record(past)
+            luigi_uses.end()
         except KeyboardInterrupt:
             if not stop:
                 raise
-            watch.record(past)
         finally:
+            watch.record(past)
             watch.close()
+            RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)(say_why_not)
     return watch, stop

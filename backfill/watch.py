@@ -9,16 +9,18 @@ import signal
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import IO
 
 import luigi
 from tqdm import tqdm
 
 from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
-from lake.errors import LakeError
+from lake.errors import LakeError, StoreError
 from tasks import clock
 from tasks.daily import DailyTask
 
@@ -28,13 +30,14 @@ DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 @dataclass(frozen=True)
 class Event:
-    """The end of one task."""
+    """The end of one task, and whether it was a disk or a server that hindered it."""
 
     date: date
     family: str
     started: datetime
     seconds: float
     error: str | None
+    is_hindered: bool
 
 
 class Watch:
@@ -52,10 +55,13 @@ class Watch:
         self._max_failures = max_failures
         self._process = os.getpid()
         self._started: dict[str, tuple[datetime, float]] = {}
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as this
+        self._file = _file_without_a_name()
+        weakref.finalize(self, self._file.close)
         fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) | os.O_APPEND)
         self._done = multiprocessing.Value("i", 0)
         self._taken = 0
+        self._failed: set[date] = set()
+        self._looked = 0
         self._bar = tqdm(
             total=len(days),
             desc=example.task_family,
@@ -68,6 +74,8 @@ class Watch:
             luigi.Event.SUCCESS: self._end,
             luigi.Event.FAILURE: self._end,
             luigi.Event.PROCESS_FAILURE: self._die,
+            luigi.Event.BROKEN_TASK: self._end,
+            luigi.Event.DEPENDENCY_MISSING: self._can_not_look,
         }
         for event, handler in handlers.items():
             DailyTask.event_handler(event)(handler)
@@ -81,8 +89,9 @@ class Watch:
 
     def failed_days(self) -> set[date]:
         """Return the days of which some task failed, be it one that the day requires."""
-        events, _ = self._read(0)
-        return {each.date for each in events if each.error is not None}
+        events, self._looked = self._read(self._looked)
+        self._failed |= {each.date for each in events if each.error is not None}
+        return set(self._failed)
 
     def record(self, past: Attempts) -> None:
         """Record what came of the days since the last time; without it a run is as good, so it goes on."""
@@ -100,10 +109,12 @@ class Watch:
         setup = setup_of(self._example)
         found = []
         for day, events in sorted(by_day.items()):
-            error = next((each.error for each in events if each.error is not None), None)
-            if error is None and self._example.task_family not in {each.family for each in events}:
+            failed = next((each for each in events if each.error is not None), None)
+            if failed is None and self._example.task_family not in {each.family for each in events}:
                 continue  # only what it requires was built so far
-            outcome = Outcome.BUILT if error is None else Outcome.FAILED
+            outcome, error = Outcome.BUILT, None
+            if failed:
+                outcome, error = Outcome.HINDERED if failed.is_hindered else Outcome.FAILED, failed.error
             seconds = round(sum(each.seconds for each in events), 3)
             started = min(each.started for each in events)
             found.append(Attempt(day, outcome, started, seconds, error, host(), self._run, setup))
@@ -114,8 +125,8 @@ class Watch:
         size = os.fstat(self._file.fileno()).st_size
         events = []
         for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
-            day, family, started, seconds, error = json.loads(line)
-            events.append(Event(date.fromisoformat(day), family, datetime.fromisoformat(started), seconds, error))
+            day, family, started, *rest = json.loads(line)
+            events.append(Event(date.fromisoformat(day), family, datetime.fromisoformat(started), *rest))
         return events, size
 
     def _begin(self, task: DailyTask) -> None:
@@ -125,14 +136,20 @@ class Watch:
 
     def _end(self, task: DailyTask, error: BaseException | None = None) -> None:
         self._note(
-            task, None if error is None else f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}"
+            task,
+            None if error is None else f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}",
+            is_hindered=isinstance(error, StoreError),
         )
+
+    def _can_not_look(self, task: DailyTask) -> None:
+        """Note a task of which the lake didn't say whether it is there; Luigi has logged why."""
+        self._note(task, f"{_named(task)}: the lake did not say whether it is there", is_hindered=True)
 
     def _die(self, task: DailyTask, error: str) -> None:
         """Note a worker that is gone, as when the kernel takes its memory; this runs in the parent."""
         self._note(task, f"{_named(task)}: {' '.join(error.split())}")
 
-    def _note(self, task: DailyTask, error: str | None) -> None:
+    def _note(self, task: DailyTask, error: str | None, *, is_hindered: bool = False) -> None:
         if task.date not in self._days:
             return
         started, begin = self._started.pop(task.task_id, (clock.utc_now(), time.monotonic()))
@@ -142,6 +159,7 @@ class Watch:
             started.isoformat(),
             time.monotonic() - begin,
             error and error[:LONGEST_ERROR],
+            is_hindered,
         )
         os.write(self._file.fileno(), json.dumps(event).encode() + b"\n")
         if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:
@@ -151,6 +169,13 @@ class Watch:
                 self._done.value += 1
                 self._bar.n = min(self._done.value, self._bar.total)
                 self._bar.set_postfix_str(str(task.date))
+
+
+def _file_without_a_name() -> IO[bytes]:
+    """Open a file that workers share with this process: in memory if it can be, for disks fill up."""
+    if hasattr(os, "memfd_create"):  # Linux only
+        return os.fdopen(os.memfd_create("backfill"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _named(task: DailyTask) -> str:

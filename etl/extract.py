@@ -23,7 +23,7 @@ from etl.sources import Source
 from etl.timestamps import NO_DAY
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
-from lake.errors import ContractViolation, InputError, PartitionExists
+from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
 from lake.parquet import ROW_GROUP_ROWS
 from lake.partition import Partition
@@ -115,7 +115,7 @@ def extract_day(
         for each in days.values():
             if each is not asked and each.is_worthwhile:
                 # its own call says what is wrong
-                with suppress(InputError, PartitionExists):
+                with suppress(InputError, PartitionExists, StoreError):
                     each.publish(readers, FIRST)
         return asked.publish(readers, revision)
 

@@ -168,11 +168,12 @@ class Source:
         if self.severities.fewer_files is Severity.WARN and any(map(find, self.days_read(day))):
             return None
         lack = lacking[0]
-        neighbour = "" if lack.day == day else f" (neighbour_days = {self.neighbour_days} reads it too)"
+        neighbour, empty = f" (neighbour_days = {self.neighbour_days} reads it too)", "an empty one"
+        if lack.day == day:
+            neighbour, empty = "", "an empty one and allow_empty = true"
         return (
-            f"source {self.name}: {lack}{neighbour} match "
-            f"{self.files.of_day(lack.day)}. Bring the file (an empty one, if there was no request), "
-            f"or correct files, since or until in [{SECTION}{self.name}]"
+            f"source {self.name}: {lack}{neighbour} match {self.files.of_day(lack.day)}. Bring the file ({empty}, "
+            f"if there was no request), or correct files, since or until in [{SECTION}{self.name}]"
         )
 
     def is_missing(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> bool:

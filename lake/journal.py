@@ -1,12 +1,10 @@
 """Records beside the datasets: each written once under a name of its own, so that two writers lose nothing."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from lake.parquet import StagedFile, sha256_of
-from lake.store import Store
+from lake.store import Store, temporary_folder
 
 READERS = 8  # at once: on S3, each is a wait
 
@@ -39,8 +37,8 @@ class Journal:
         """Return records by their names, several at once."""
 
         def text(name: str) -> str:
-            with tempfile.TemporaryDirectory() as folder:
-                return self._store.local_copy(self._folder + name, Path(folder)).read_text(encoding="utf-8")
+            with temporary_folder() as folder:
+                return self._store.local_copy(self._folder + name, folder).read_text(encoding="utf-8")
 
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(text, names))

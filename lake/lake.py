@@ -19,7 +19,7 @@ from lake.local import LocalStore
 from lake.parquet import Footer, PartitionWriter, StagedFile, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
-from lake.store import S3_SCHEME, Store
+from lake.store import S3_SCHEME, Store, patient
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SETTINGS = ("root", "endpoint_url")
@@ -103,8 +103,14 @@ class Lake:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give a folder for unfinished files; it and what is in it are gone afterwards."""
-        with self.store.staging() as folder:
+        """Give a folder for unfinished files; it and what is in it are gone afterwards.
+
+        Who asks for it builds something, so a store that is out of order is waited for.
+
+        Raises:
+            StoreError: The folder can't be made, or its disk fills up.
+        """
+        with patient(), self.store.staging() as folder:
             yield folder
 
     def writer(self, contract: Contract, day: date, staging: Path) -> PartitionWriter:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pyarrow.fs
 
-from lake.errors import PartitionMissing, StoreError
+from lake.errors import PartitionMissing
 from lake.parquet import StagedFile, sha256_of
-from lake.store import other_bytes
+from lake.store import OF_THE_DISK, disk_error, other_bytes
 
 STAGING = "_staging"
 
@@ -28,10 +28,8 @@ def _translated(root: str, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"Can't {doing} the lake at {root}: {error.strerror or error} ({error.filename}). "
-            "Check [lake] root in luigi.cfg, its permissions and its disk."
-        ) from error
+        step = "Check [lake] root in luigi.cfg, its permissions and its disk."
+        raise disk_error(f"{doing} the lake at {root}", error, step) from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -119,6 +117,11 @@ class LocalStore:
             folder, lock = _locked_folder(parent)
         try:
             yield folder
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            with _translated(self.root, "write to"):
+                raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

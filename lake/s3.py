@@ -7,7 +7,6 @@ each object therefore carries its digest and a write-id, by which an own write i
 import base64
 import re
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,13 +17,17 @@ from typing import Any
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.session
 import pyarrow.fs
 
 from lake.errors import ConfigError, LakeError, PartitionMissing, StoreError
 from lake.parquet import StagedFile, sha256_of
-from lake.store import other_bytes
+from lake.store import other_bytes, patience_seconds, temporary_folder
 
-CONFLICT, PRECONDITION_FAILED, NOT_FOUND, SERVER_ERROR = 409, 412, 404, 500
+CONFLICT, PRECONDITION_FAILED, NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 409, 412, 404, 429, 500
+TRIES_AGAIN = 5  # 15 seconds on average
+WAIT_SECONDS = 5.0
+UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 NEXT_STEPS = {
@@ -41,13 +44,43 @@ def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's cl
     """Return an S3 client; region, credentials and all else as boto3 finds them."""
     if endpoint_url and "@" in endpoint_url:
         raise ConfigError("[lake] endpoint_url holds credentials. Put them where boto3 looks for them.")
-    settings = botocore.config.Config(
-        retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
-    )
     try:
-        return boto3.client("s3", endpoint_url=endpoint_url, config=settings)
+        said = botocore.session.get_session()
+        # nobody asks when an object was made, and to read it takes most of a listing's time
+        said.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+        attempts, mode = said.get_config_variable("max_attempts"), said.get_config_variable("retry_mode")
+        retries = {"mode": mode if mode != "legacy" else "standard"}
+        retries |= {"total_max_attempts": attempts or TRIES_AGAIN + 1}
+        settings = botocore.config.Config(retries=retries, connect_timeout=10, read_timeout=60)
+        made = boto3.Session(botocore_session=said).client("s3", endpoint_url=endpoint_url, config=settings)
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise ConfigError(f"Can't set up S3: {error}. Check [lake] endpoint_url and AWS_* settings.") from error
+    if not attempts:  # else somebody has said how often to try
+        made.meta.events.register_last("needs-retry.s3", Outage().wait_seconds)
+    return made
+
+
+class Outage:
+    """An S3 server that is out of order: how long it may be waited for after boto3's own tries.
+
+    It counts from the first request that failed to the next one that doesn't, so that a process waits for a long
+    outage once, and not with each request anew.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def wait_seconds(
+        self, response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object
+    ) -> float | None:
+        """Return after how many seconds to try a request again, None not to; botocore asks after each."""
+        status = response[0].status_code if response else 0
+        is_out = status >= SERVER_ERROR or status == TOO_MANY_REQUESTS
+        if not is_out and not isinstance(caught_exception, UNREACHABLE):
+            self._since = None
+            return None
+        self._since = self._since or time.monotonic()
+        return WAIT_SECONDS if time.monotonic() - self._since < patience_seconds() else None
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -70,6 +103,8 @@ def translated(url: str) -> Iterator[None]:
     except botocore.exceptions.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "?")
         step = NEXT_STEPS.get(code, "Try again; if it stays, ask who runs the bucket.")
+        if _status(error) >= SERVER_ERROR and code != str(_status(error)):
+            code = f"{_status(error)} {code}"
         raise StoreError(f"{url}: S3 answered {code} to {error.operation_name}. {step}") from error
     except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
         raise StoreError(
@@ -176,8 +211,8 @@ class S3Store:
             raise self._missing(key)
         if "sha256" in metadata:
             return metadata["sha256"]
-        with tempfile.TemporaryDirectory() as folder:  # an object that some other tool has put there
-            return sha256_of(self.local_copy(key, Path(folder)))
+        with temporary_folder() as folder:  # an object that some other tool has put there
+            return sha256_of(self.local_copy(key, folder))
 
     def local_copy(self, key: str, folder: Path) -> Path:
         """See Store."""
@@ -196,8 +231,8 @@ class S3Store:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """See Store."""
-        with tempfile.TemporaryDirectory(prefix="error-rate-lake-") as folder:
-            yield Path(folder)
+        with temporary_folder() as folder:
+            yield folder
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """See Store."""

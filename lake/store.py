@@ -1,16 +1,23 @@
 """Where objects lie: what the lake asks of a disk or a bucket, and nothing more."""
 
+import errno
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow.fs
 
-from lake.errors import PartitionExists
+from lake.errors import PartitionExists, StoreError
 from lake.parquet import StagedFile
 
 S3_SCHEME = "s3://"
+PATIENCE_SECONDS = 120
+DISK_FULL, DENIED = frozenset({errno.ENOSPC, errno.EDQUOT}), frozenset({errno.EACCES, errno.EPERM})
+OF_THE_DISK = DISK_FULL | {errno.EROFS, errno.EIO}
+"""Numbers of errors that tell of the disk, whoever was writing to it."""
 
 
 class Store(Protocol):
@@ -49,7 +56,10 @@ class Store(Protocol):
         ...
 
     def staging(self) -> AbstractContextManager[Path]:
-        """Give a folder for unfinished files, from which `create` works; gone, with them, afterwards."""
+        """Give a folder for unfinished files, from which `create` works; gone, with them, afterwards.
+
+        A disk that fills up while they are written is a StoreError, too.
+        """
         ...
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
@@ -63,3 +73,69 @@ def other_bytes(where: str, published: str, file: StagedFile) -> PartitionExists
         f"{where} is published with other bytes: there sha256 {published}, here {file.sha256}. "
         "Nothing was changed; publish a new revision if the day must be restated."
     )
+
+
+def disk_error(doing: str, error: OSError, otherwise: str) -> StoreError:
+    """Return the error for a disk that can't be used, with the next step.
+
+    Args:
+        doing: What can't be done where, such as `write to the lake at /data`.
+        error: Why, as the operating system has it.
+        otherwise: The next step where the reason tells none.
+    """
+    where = error.filename2 or error.filename
+    if error.errno in DISK_FULL:
+        step = "Make room on that disk, then run the same again."
+    elif error.errno in DENIED:
+        step = f"Check owner and mode of the folder and those above it; this runs as user {os.geteuid()}."
+    else:
+        step = otherwise
+    # Arrow's text for these is a story
+    reason = os.strerror(error.errno) if error.errno in OF_THE_DISK else error.strerror or str(error)
+    return StoreError(f"Can't {doing}: {reason}{f' ({where})' if where else ''}. {step}")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder in the one for temporary files; it and what is in it are gone afterwards.
+
+    Raises:
+        StoreError: It can't be made, or its disk fills up while files are written there.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="error-rate-lake-")
+    except OSError as error:
+        raise _temporary_error(error) from error
+    with folder:
+        try:
+            yield Path(folder.name)
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            raise _temporary_error(error) from error
+
+
+def _temporary_error(error: OSError) -> StoreError:
+    where = f"temporary files to {tempfile.tempdir}" if tempfile.tempdir else "temporary files"
+    return disk_error(f"write {where}", error, "Set TMPDIR to a folder with room.")
+
+
+class _Patience:
+    """How many of those who are building now want stores to be waited for."""
+
+    wanted = 0
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Let a store that is out of order be waited for, PATIENCE_SECONDS instead of a few: for those who build."""
+    _Patience.wanted += 1
+    try:
+        yield
+    finally:
+        _Patience.wanted -= 1
+
+
+def patience_seconds() -> float:
+    """Return how long a store that is out of order may be waited for."""
+    return PATIENCE_SECONDS if _Patience.wanted else 0

@@ -1,14 +1,17 @@
 """What all daily tasks share: the day, the revision, and oldest days first."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from functools import cache
 from typing import ClassVar
 
 import luigi
+from luigi.parameter import ParameterVisibility
 
 from etl.sources import ONE_DAY, Source, latest_settled_day, parse_day
 from lake.contract import Contract
-from lake.errors import ConfigError
+from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.provenance import Revision
@@ -18,6 +21,7 @@ from tasks.target import PartitionTarget
 
 # Luigi runs the highest priority first, and never a negative one; this is above every day's ordinal
 PRIORITY_BASE = 4_000_000
+PUBLIC, HIDDEN = (each.serialize() for each in (ParameterVisibility.PUBLIC, ParameterVisibility.HIDDEN))
 
 
 class DayParameter(luigi.DateParameter):
@@ -56,10 +60,29 @@ class DailyTask(luigi.Task):
         default="", significant=False, positional=False, description="why the day is restated"
     )
 
+    @classmethod
+    @cache  # Luigi asks some thirty times a day, and looks through all of the class each time
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        """Return the names and parameters of such a task."""
+        return super().get_params()
+
     @property
     def priority(self) -> int:
         """Oldest days first."""
         return PRIORITY_BASE - self.date.toordinal()
+
+    def on_failure(self, exception: BaseException) -> str:
+        """Return what the page of Luigi's scheduler says of a failure."""
+        return failure_text(exception) or super().on_failure(exception)
+
+    def say(self, text: str) -> None:
+        """Show a text beside the task on the page of Luigi's scheduler, where one runs it."""
+        if self.set_status_message:
+            with suppress(LakeError):  # the page is no reason to fail
+                self.set_status_message(text)
+
+    def _get_param_visibilities(self) -> dict[str, int]:
+        return shown_parameters(self)
 
     def build(self, lake: Lake, revision: Revision) -> None:
         """Make this day's partitions, check them, and publish them in a lake as this revision."""
@@ -126,13 +149,24 @@ class DailyTask(luigi.Task):
 
     def output(self) -> list[PartitionTarget]:
         """Return this revision's partition of each dataset."""
+        lake = project().lake
         return [
             PartitionTarget(
-                project().lake,
+                lake,
                 Partition(contract.name, contract.version, self.date, self.source, self.revision),
             )
             for contract in self.contracts
         ]
+
+
+def failure_text(exception: BaseException) -> str | None:
+    """Return the text of an error that is meant for the user, None for others, which need their traceback."""
+    return str(exception) if isinstance(exception, LakeError) else None
+
+
+def shown_parameters(task: luigi.Task, never: Container[str] = ()) -> dict[str, int]:
+    """Return, as Luigi has it, which parameters its page shows: those that say something."""
+    return {name: HIDDEN if name in never or not value else PUBLIC for name, value in task.param_kwargs.items()}
 
 
 def publishing_tasks(base: type[DailyTask] = DailyTask) -> dict[str, type[DailyTask]]:

@@ -28,13 +28,17 @@ class RequestsDaily(DailyTask):
 
     def run(self) -> None:
         """Do what `build` does, unless the pass of another day has done it meanwhile."""
-        if not self.complete():
+        if self.complete():
+            self.say("published by the pass of another day")
+        else:
             super().run()
 
     def build(self, lake: Lake, revision: Revision) -> None:
         """Extract, check and publish the day."""
         source = project().source(self.source)
-        extract_day(lake, source, self.date, revision, set() if revision.number else self._later_days(source))
+        later = set() if revision.number else self._later_days(source)
+        lines = extract_day(lake, source, self.date, revision, later)
+        self.say(f"{lines.kept:,} requests, {lines.rejected:,} rejects")
 
     def _later_days(self, source: Source) -> set[dt.date]:
         """Return the settled days after this one that are not published: a pass over undated files may do so."""

@@ -4,6 +4,7 @@ import luigi
 
 from lake.lake import Lake
 from lake.partition import Partition
+from lake.store import patient
 
 
 class PartitionTarget(luigi.Target):
@@ -15,7 +16,8 @@ class PartitionTarget(luigi.Target):
 
     def exists(self) -> bool:
         """Tell whether the partition is published; StoreError if the lake can't say."""
-        return self.lake.exists(self.partition)
+        with patient():  # a day whose state is unknown is not built
+            return self.lake.exists(self.partition)
 
     def __str__(self) -> str:
         return f"{self.lake.root}/{self.partition.key}"
