@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from measure import CommandFailed, Cost, Figure, run
+from measure import CommandFailed, Cost, Figure, run, seconds
 
 HERE = Path(__file__).parent
 FIRST_DAY = date(2026, 5, 1)
@@ -130,14 +130,15 @@ class Bench:
 
         self._fill(figure, one)
         if pairs:
-            figure.ours, figure.peer = (f"{statistics.median(costs):.2f} s" for costs in zip(*pairs, strict=True))
+            figure.ours, figure.peer = (seconds(statistics.median(costs)) for costs in zip(*pairs, strict=True))
         return figure
 
     def _fill(self, figure: Figure, one: Callable[[], tuple[float, str | None]]) -> Figure:
         """Take the values; a wrong result or a failure ends it."""
         try:
             for n in range(self.runs):
-                self.say(f"{figure.what}, {figure.lines:,} lines: {n + 1} of {self.runs}")
+                size = f", {figure.lines:,} lines" if figure.lines else ""
+                self.say(f"{figure.what}{size}: {n + 1} of {self.runs}")
                 value, wrong = one()
                 figure.values.append(value)
                 if wrong:

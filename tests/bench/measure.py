@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SHORT_SECONDS = 0.1
+
 
 class CommandFailed(Exception):
     """A measured command did not exit with 0."""
@@ -33,7 +35,7 @@ class Figure:
 
     Attributes:
         what: What is measured, and over what.
-        lines: Lines of the log.
+        lines: Lines of the log, 0 where there is none.
         unit: `x` for a ratio, `s` or `MB`.
         must, aim: The highest value allowed and the one aimed at, None for none.
         ours, peer: What was divided, in words.
@@ -63,6 +65,11 @@ class Figure:
         if self.must is None:
             return ""
         return "yes" if self.median <= self.must else "NO"
+
+
+def seconds(value: float) -> str:
+    """Return seconds as text, a few of them as milliseconds."""
+    return f"{value:.2f} s" if value >= SHORT_SECONDS else f"{value * 1000:.2f} ms"
 
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:

@@ -1,4 +1,4 @@
-"""What extraction costs, in ratios that hold on other machines too; `make bench` runs all of it.
+"""What extraction and orchestration cost, in ratios that hold on other machines too; `make bench` runs all of it.
 
     python tests/bench/run.py [--only NAME …] [--lines N] [--runs N] [--logs FOLDER] [--write docs/performance.md]
 
@@ -17,11 +17,15 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from figures import FIGURES, Bench, on_two_cores
+import figures
+import orchestration
+from figures import Bench, on_two_cores
 from measure import Figure
 
+FIGURES = {**figures.FIGURES, **orchestration.FIGURES}
 LINES = 5_000_000
 RUNS = 5
+SMALL = 0.1  # below it, digits that count instead of two after the point
 HEADER = ("what", "lines", "median", "range", "must", "aim", "met", "ours", "peer")
 PACKAGES = ("duckdb", "numba", "numpy", "orjson", "pandas", "polars", "pyarrow")
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -32,16 +36,19 @@ def cells(figure: Figure) -> tuple[str, ...]:
     """Return a figure as cells of a table."""
 
     def written(value: float) -> str:
-        return f"{value:.0f} MB" if figure.unit == "MB" else f"{value:.2f}" + " s" * (figure.unit == "s")
+        if figure.unit == "MB":
+            return f"{value:.0f} MB"
+        return (f"{value:.2f}" if value >= SMALL else f"{value:.2g}") + " s" * (figure.unit == "s")
 
     def limit(value: float | None) -> str:
         return "" if value is None else f"{value:.3g}"
 
+    lines = f"{figure.lines:,}" if figure.lines else ""
     counts = figure.values and not figure.problem
     median = written(figure.median) if counts else "-"
     spread = f"{written(min(figure.values))} to {written(max(figure.values))}" if counts else "-"
     return (
-        *(figure.what, f"{figure.lines:,}", median, spread, limit(figure.must), limit(figure.aim)),
+        *(figure.what, lines, median, spread, limit(figure.must), limit(figure.aim)),
         *(figure.verdict, figure.ours, figure.peer),
     )
 
@@ -89,7 +96,7 @@ def write(path: Path, text: str) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Return what the command line says."""
-    parser = argparse.ArgumentParser(description="What extraction costs, in ratios.")
+    parser = argparse.ArgumentParser(description="What extraction and orchestration cost, in ratios.")
     names = ", ".join(FIGURES)
     parser.add_argument("--only", nargs="+", choices=FIGURES, metavar="NAME", help=f"some of the figures: {names}")
     parser.add_argument("--lines", type=int, default=LINES, help="of a day (%(default)s, as the limits assume)")
@@ -113,13 +120,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench((arguments.logs or Path(folder)).absolute(), arguments.lines, arguments.runs)
         bench.warm_up()
-        figures = []
+        measured = []
         for figure in (each for name in arguments.only or FIGURES for each in FIGURES[name](bench)):
             bench.say("  ".join(cell for cell in cells(figure) if cell))
-            figures.append(figure)
-    rows = [HEADER, *map(cells, figures)]
+            measured.append(figure)
+    rows = [HEADER, *map(cells, measured)]
     print(as_text(rows))
-    for figure in figures:
+    for figure in measured:
         if figure.problem:
             print(f"{figure.what}: {figure.problem}")
     if arguments.lines != LINES:
@@ -130,7 +137,7 @@ def main() -> None:
             f"Measured on {arguments.date or day} at commit {commit}, {arguments.runs} runs each, on {machine()}."
         )
         write(arguments.write, f"{intro}\n\n{as_markdown(rows)}\n")
-    if any(figure.problem and not figure.problem.startswith("MISSING") for figure in figures):
+    if any(figure.problem and not figure.problem.startswith("MISSING") for figure in measured):
         sys.exit(1)
 
 
