@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-slow test-without-luigi lint format bench fuzz glossary lock clean
+.PHONY: help run test test-slow test-s3 test-without-luigi lint format bench fuzz glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -35,7 +35,12 @@ test: $(VENV)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
-	@$(BIN)/python -m pytest -n 2 -m slow
+	@$(BIN)/python -m pytest -n 3 -m slow
+
+test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, the lake against MiniStack too; both on this machine only
+	@RACES=8 $(BIN)/python -m pytest -n 2 --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \
+		tests/backfill/test_pipeline.py tests/backfill/test_troubles.py
+	@$(BIN)/python -m pytest -n 2 --s3-server ministack tests/lake
 
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi
 	@test -d $(VENV)-without-luigi || $(PYTHON) -m venv $(VENV)-without-luigi

@@ -28,8 +28,15 @@ CONFLICT, PRECONDITION_FAILED, NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 409,
 TRIES_AGAIN = 5  # 15 seconds on average
 WAIT_SECONDS = 5.0
 UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
+# a body that does not come, or not as it was sent
+BROKEN = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.FlexibleChecksumError,
+)
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+DAMAGED_ON_THE_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
 NEXT_STEPS = {
     "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
     "AccessDenied": "The credentials lack the right to do this.",
@@ -101,7 +108,7 @@ def translated(url: str) -> Iterator[None]:
     try:
         yield
     except botocore.exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "?")
+        code = _code(error)
         step = NEXT_STEPS.get(code, "Try again; if it stays, ask who runs the bucket.")
         if _status(error) >= SERVER_ERROR and code != str(_status(error)):
             code = f"{_status(error)} {code}"
@@ -111,8 +118,18 @@ def translated(url: str) -> Iterator[None]:
             f"{url}: no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
             "or run where a role is attached."
         ) from error
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
-        raise StoreError(f"{url}: {error}. Check the network, AWS_REGION and [lake] endpoint_url.") from error
+    except botocore.exceptions.FlexibleChecksumError as error:
+        raise StoreError(
+            f"{url}: its bytes came damaged. {error}. Try again; if it stays, bring the object back from a copy."
+        ) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise StoreError(
+            f"{url}: {str(error).rstrip('.')}. Check the network, AWS_REGION and [lake] endpoint_url."
+        ) from error
+
+
+def _code(error: botocore.exceptions.ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "?"))
 
 
 def _status(error: botocore.exceptions.ClientError) -> int:
@@ -136,7 +153,7 @@ class S3Store:
             try:
                 self._put(key, file, write_id)
             except botocore.exceptions.ClientError as error:
-                if _status(error) == CONFLICT and wait_seconds:
+                if wait_seconds and (_status(error) == CONFLICT or _code(error) in DAMAGED_ON_THE_WAY):
                     time.sleep(wait_seconds)
                     continue
                 if _status(error) != PRECONDITION_FAILED and _status(error) < SERVER_ERROR:
@@ -189,16 +206,23 @@ class S3Store:
 
     def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
         """See Store."""
+        return (key for key, _ in self.sizes(prefix, first, last))
+
+    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
+        """See Store; SeaweedFS has `a/` before `a-` and `a.`."""
         below = self._prefix + prefix
+        # of a folder that is named without its slash, SeaweedFS leaves out all that is in it
+        start = first if first.endswith("/") else first[:-1]
         pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=below, StartAfter=below + first
+            Bucket=self._bucket, Prefix=below, StartAfter=below + start
         )
         with translated(self.root):
             for page in pages:
                 for item in page.get("Contents", ()):
                     if item["Key"] >= below + last:
                         return
-                    yield item["Key"].removeprefix(self._prefix)
+                    if item["Key"] > below + first:
+                        yield item["Key"].removeprefix(self._prefix), item["Size"]
 
     def exists(self, key: str) -> bool:
         """See Store."""
@@ -218,15 +242,25 @@ class S3Store:
         """See Store."""
         copy = folder / key.replace("/", "--")
         with translated(self._url(key)):
-            try:
-                body = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
-            except botocore.exceptions.ClientError as error:
-                if _status(error) == NOT_FOUND and error.response["Error"]["Code"] != "NoSuchBucket":
-                    raise self._missing(key) from error
-                raise
-            with copy.open("wb") as file:
-                shutil.copyfileobj(body, file, 1 << 20)
-        return copy
+            for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
+                found = self._get(key)
+                try:
+                    return _saved(found, copy)
+                except BROKEN:  # boto3 tries again what it asks for, and not what is read of it then
+                    if wait_seconds is None:
+                        raise
+                    time.sleep(wait_seconds)
+        raise AssertionError  # the last round returns or raises
+
+    def _get(self, key: str) -> dict[str, Any]:
+        """Ask for an object, whose bytes come when its body is read."""
+        try:
+            found: dict[str, Any] = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        except botocore.exceptions.ClientError as error:
+            if _status(error) == NOT_FOUND and _code(error) != "NoSuchBucket":
+                raise self._missing(key) from error
+            raise
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -257,3 +291,13 @@ class S3Store:
 
     def _missing(self, key: str) -> LakeError:
         return PartitionMissing(f"{self._url(key)} is not published. Build it first.")
+
+
+def _saved(found: dict[str, Any], copy: Path) -> Path:
+    """Write an object's bytes to a file, and check them by the digest that they were published with."""
+    with copy.open("wb") as file:
+        shutil.copyfileobj(found["Body"], file, 1 << 20)
+    published = found["Metadata"].get("sha256")
+    if published and published != (here := sha256_of(copy)):
+        raise botocore.exceptions.FlexibleChecksumError(error_msg=f"There sha256 {published}, here {here}")
+    return copy

@@ -5,16 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+sys.path.append(str(Path(__file__).parent))  # tests are no package
+pytest.register_assert_rewrite("faulty", "s3_servers")  # before they are imported
+from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
+
+pytest_plugins = ["faulty", "s3_servers"]
 REPOSITORY = Path(__file__).parent.parent
 FIRST_DAY = date(2015, 5, 17)
 
@@ -123,27 +126,14 @@ def in_project(a_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return a_project
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """Return the URL of an S3 server in this process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def on_s3(a_project: Project, moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Return the project with its lake in a bucket of its own."""
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "eu-west-1"}
-    for name, value in keys.items():
+    for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{abs(hash(tmp_path)):x}"
-    boto3.client("s3", endpoint_url=moto_url).create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    made = Project(a_project.folder, a_project.environment | keys)
+    make_bucket(moto_url, bucket)
+    made = Project(a_project.folder, a_project.environment | KEYS)
     made.configure(lake={"root": f"s3://{bucket}/some/prefix", "endpoint_url": moto_url})
     return made
 

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pyarrow as pa
 import pytest
+from s3_servers import KEYS, make_bucket
 
 from lake.contract import Column, Contract, Rule
 from lake.contracts import CONTRACTS
@@ -20,7 +21,6 @@ from lake.provenance import Input, Provenance
 from lake.store import Store
 
 BUCKETS = count()
-REGION = "eu-west-1"
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,10 @@ def s3_root(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
     """The root of an empty lake in a bucket of its own on `moto_url`, with credentials in the environment."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
     bucket = f"lake-{next(BUCKETS)}"
-    boto3.client("s3", endpoint_url=moto_url).create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    make_bucket(moto_url, bucket)
     return f"s3://{bucket}/some/prefix"
 
 

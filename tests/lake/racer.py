@@ -1,4 +1,4 @@
-"""Processes that publish the same partitions at the same time: `racer.py ROOT ENDPOINT_URL same|different`.
+"""Processes that publish the same partitions at the same time: `racer.py ROOT ENDPOINT_URL same|different NUMBER`.
 
 Prints a line of JSON for each attempt: the partition's number, the process's number, and what came of it.
 """
@@ -16,14 +16,14 @@ from lake.lake import Lake, open_store
 from lake.parquet import StagedFile
 from lake.partition import Partition
 
-RACERS, PARTITIONS = 8, 25
+RACERS = 8
 
 
 def race(racer: int, barrier: Barrier) -> None:
     """Publish each partition when all racers are ready to."""
-    root, endpoint_url, contents = sys.argv[1:]
+    root, endpoint_url, contents, number = sys.argv[1:]
     lake = Lake(open_store(root, endpoint_url or None))
-    for n in range(PARTITIONS):
+    for n in range(int(number)):
         with lake.staging() as folder:
             content = f"{n} by {racer if contents == 'different' else 'all'}".encode()
             path = folder / "racing.unfinished"

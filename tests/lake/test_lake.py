@@ -135,6 +135,7 @@ def test_a_dataset_without_sources_has_none(lake, create, day):
     assert lake.partitions(ERROR_RATE) == []
 
 
+@pytest.mark.usefixtures("only_moto")
 def test_ten_years_are_one_listing(s3_root, moto_url, monkeypatch, day):
     """S3 is asked once per 1,000 keys, and once for a month of them."""
     bucket, prefix = split_url(s3_root)

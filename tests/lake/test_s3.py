@@ -1,6 +1,7 @@
 """What is special to a lake on S3: lost replies, conflicts, and servers that refuse or don't answer."""
 
 from itertools import repeat
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -124,9 +125,13 @@ def test_a_lost_request_is_a_failure(open_with, create, fault, message):
     assert not store.exists(KEY)
 
 
-def test_a_conflict_is_tried_again(open_with, create, sleeps):
-    """409 means that another write is under way: wait, try again, succeed."""
-    store = open_with("PutObject", [answer(409, "ConditionalRequestConflict")] * 2)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(409, "ConditionalRequestConflict"), (400, "BadDigest"), (400, "XAmzContentSHA256Mismatch")],
+)
+def test_a_conflict_is_tried_again(open_with, create, sleeps, status, code):
+    """Another write is under way, or the bytes were damaged on theirs: wait, try again, succeed."""
+    store = open_with("PutObject", [answer(status, code)] * 2)
     assert create(store, KEY, b"one")
     assert tuple(sleeps) == CONFLICT_WAITS_SECONDS[:2]
 
@@ -177,6 +182,22 @@ def test_a_refusal_says_what_to_do(open_with, refused, operation, code, step):
     """What S3 refuses is named with its code, the operation and the next step."""
     store = open_with(operation, [answer(403, code)])
     assert f"S3 answered {code} to {operation}. {step}" in refused(store, operation)
+
+
+@pytest.mark.usefixtures("sleeps")
+def test_half_a_listing_is_no_listing(open_with, create, refused):
+    """What ends within, as some proxy gives it, is asked for again, and in the end an error."""
+    half = SimpleNamespace(stream=lambda: [b"<ListBucketResult><Contents>"])
+
+    def cut_off(request):
+        return AWSResponse(request.url, 200, {}, half)
+
+    store = open_with("ListObjectsV2", [cut_off] * 2)
+    create(store, KEY, b"one")
+    assert list(store.keys("a/", "", "~")) == [KEY]
+    assert "S3 answered 500 to ListObjectsV2" in refused(
+        open_with("ListObjectsV2", repeat(cut_off)), "ListObjectsV2"
+    )
 
 
 @pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "HeadObject"])
