@@ -9,6 +9,7 @@ So writers can't lose each other's records, and the listing alone says which of 
 
 import hashlib
 import json
+import re
 import socket
 import statistics
 import uuid
@@ -26,6 +27,9 @@ from tasks.daily import DailyTask
 NAME = "attempts"
 SUFFIX = ".jsonl"
 STARTED = "%Y%m%dT%H%M%S.%fZ"
+NAMED = re.compile(
+    r"\d{8}T\d{6}\.\d{6}Z_(\d{4}-\d\d-\d\d)_(\d{4}-\d\d-\d\d)_(\d{1,6})_(\d{1,6})_[0-9a-f]{32}\.jsonl", re.ASCII
+)
 RUNS_FOR_AN_ESTIMATE = 5
 LONGEST_ERROR = 500  # characters
 
@@ -87,9 +91,11 @@ class _Record:
     @classmethod
     def of(cls, name: str) -> "_Record | None":
         """Return what a name says, None if it follows another convention."""
-        parts = name.rpartition("/")[2].removesuffix(SUFFIX).split("_")
+        found = NAMED.fullmatch(name.rpartition("/")[2])
+        if not found:
+            return None
+        first, last, built, failed = found.groups()
         try:
-            _, first, last, built, failed, _ = parts
             return cls(name, date.fromisoformat(first), date.fromisoformat(last), int(built), int(failed))
         except ValueError:
             return None

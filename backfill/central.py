@@ -247,7 +247,9 @@ class Factory:
 
     def create_local_scheduler(self) -> luigi.scheduler.Scheduler:
         """Return Luigi's scheduler within this process."""
-        return luigi.scheduler.Scheduler(prune_on_get_work=True, record_task_history=False)
+        # pruning takes a tenth of a run, and is for tasks that are tried again while a worker waits
+        is_waiting = luigi.worker.worker().keep_alive
+        return luigi.scheduler.Scheduler(prune_on_get_work=is_waiting, record_task_history=False)
 
     def create_remote_scheduler(self, url: str) -> Scheduler:
         """Return a central scheduler.

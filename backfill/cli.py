@@ -14,11 +14,13 @@ from backfill.range_commands import NIGHTLY_DAYS
 from etl import identify, replay
 from etl.formats import FORMATS
 from etl.raw_files import RawFile
+from etl.sources import parse_day
 from lake import config
-from lake.cli import run
+from lake.cli import printable, run
 from lake.errors import ConfigError
 from tasks.project import project
 
+HIGHEST = 99_999  # of days, rows, processes and the like; as days, some centuries
 RANGE_CODES = """
 exit codes:
   0  {good}
@@ -159,7 +161,7 @@ def main() -> None:
 
 def identify_log(arguments: argparse.Namespace) -> int:
     """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
-    file = RawFile(report.printable(arguments.file), str(Path(arguments.file).absolute()), None)
+    file = RawFile(printable(arguments.file), str(Path(arguments.file).absolute()), None)
     head = identify.first_lines(file)
     if arguments.source or arguments.format:
         by_format = {"format": arguments.format}
@@ -188,7 +190,7 @@ def replay_rejects(arguments: argparse.Namespace) -> int:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        print(report.printable(line))
+        print(printable(line))
 
 
 def _in_configuration(path: str) -> str:
@@ -424,11 +426,13 @@ def _text(text: str) -> str:
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is no number, expected 0 or more")
+    if len(text.lstrip("0")) > len(str(HIGHEST)):
+        raise argparse.ArgumentTypeError(f"is more than {HIGHEST:,}")
     return int(text)
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999") from None

@@ -13,6 +13,7 @@ from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
 from backfill.luigi_settings import DEFAULTS
+from lake.cli import printable
 from lake.errors import LakeError
 from tasks.daily import DailyTask
 from tasks.project import project
@@ -32,7 +33,7 @@ def main() -> None:
         task = _task(arguments)
         luigi_run(arguments)
     except (LakeError, TaskClassException) as error:
-        print(f"luigi: {error}", file=sys.stderr)  # noqa: T201
+        print(printable(f"luigi: {error}"), file=sys.stderr)  # noqa: T201
         sys.exit(int(DEFAULTS["retcode"]["unhandled_exception"]))
     except (KeyboardInterrupt, SystemExit) as end:
         code = end.code if isinstance(end, SystemExit) else INTERRUPTED

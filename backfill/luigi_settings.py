@@ -8,6 +8,7 @@ import luigi.configuration
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
+from lake.cli import printable
 from lake.errors import LakeError
 
 ALL_DAYS = {"days_back": "36500", "days_forward": "-1", "task_limit": "100000"}
@@ -48,7 +49,10 @@ def apply() -> None:
 
 
 class WithoutTraceback(logging.Filter):
-    """Reduces a log record of an expected error to what the user needs; others keep their traceback."""
+    """Reduces a log record of an expected error to what the user needs; others keep their traceback.
+
+    Whatever is in it, such as the name of a file, does nothing to a terminal.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record where needed; drop what RawLogsDaily has said in better words."""
@@ -60,7 +64,11 @@ class WithoutTraceback(logging.Filter):
             record.exc_info = record.exc_text = None
         elif found := SCHEDULING_ERROR.match(record.getMessage()):
             record.msg, record.args = "%s: %s", (found["what"], found["why"].rstrip())
-        return not str(record.msg).startswith(NO_DATA)
+        wanted = not str(record.msg).startswith(NO_DATA)
+        record.msg, record.args = printable(record.getMessage()), None
+        if isinstance(record.exc_info, tuple):
+            record.exc_text = printable(logging.Formatter().formatException(record.exc_info))
+        return wanted
 
 
 def _is_bad_argument(error: BaseException) -> bool:

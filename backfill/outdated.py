@@ -6,7 +6,7 @@ from datetime import date
 
 from backfill.days import DayRange
 from etl.completeness import Severity
-from etl.raw_files import RawReader, size_of
+from etl.raw_files import digest_of, size_of
 from etl.sources import Source, active_on
 from lake import sql
 from lake.contract import Contract
@@ -94,12 +94,8 @@ class Look:
                 size = size_of(file, source.files.endpoint_url)
                 if size != before.bytes:
                     yield f"late input: {file.name} has {size:,} bytes, had {before.bytes:,}"
-                elif self.deep:
-                    reader = RawReader(file, source.files.endpoint_url)
-                    for _ in reader.blocks():
-                        pass
-                    if reader.input().sha256 != before.sha256:
-                        yield f"late input: {file.name} has other bytes"
+                elif self.deep and digest_of(file, before, source.files.endpoint_url) != before.sha256:
+                    yield f"late input: {file.name} has other bytes"
 
     def _of_metric(
         self, day: date, made: Provenance, sources: list[Source], latest: Mapping[str, Partition]
@@ -126,5 +122,5 @@ class Look:
 
 def _contract_change(main: Contract, footer: Footer) -> str | None:
     """Say that a partition lacks columns that its contract has by now."""
-    lacking = [name for name in main.schema.names if name not in footer.columns]
+    lacking = [name for name in main.schema.names if name not in footer.schema.names]
     return f"stale: the contract has gained {', '.join(lacking)}" if lacking else None

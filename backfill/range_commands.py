@@ -19,9 +19,9 @@ from backfill.attempts import NAME, Attempts, host
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.outdated import Look
 from backfill.plan import Plan
-from backfill.report import printable
 from backfill.settings import settings
 from etl.sources import ONE_DAY, latest_settled_day
+from lake.cli import printable
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, RangeIncomplete
 from tasks import clock

@@ -15,9 +15,9 @@ from luigi.cmdline_parser import CmdlineParser
 from backfill import attempts
 from backfill.days import DayRange, listed
 from backfill.plan import Plan
-from backfill.report import printable
 from backfill.settings import settings
 from backfill.watch import Watch
+from lake.cli import printable
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks import clock
 from tasks.daily import DayParameter, failure_text, publishing_tasks, shown_parameters

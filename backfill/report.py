@@ -33,11 +33,6 @@ vantage = origin
 JSON and logfmt need a key with the time and one with the status, which `fields` names."""
 
 
-def printable(text: str) -> str:
-    """Return a text that does nothing to a terminal: its line ends stay, other control characters are escaped."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
 def of_unknown(readings: Sequence[Reading], head: bytes, path: str, files: str, lines: int) -> Iterator[str]:
     """Yield what a log of unknown format is taken for, and how to declare it.
 

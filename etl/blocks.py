@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 WORTH_LOADING = 3 << 20  # bytes of a block: a file that has one is long enough for the kernel
 DIRECTIVE_SIGN = b"#"
+LINE_FEED = ord("\n")
+LINES_A_PIECE = 65_536
+LOOK_BYTES = 1 << 16
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +97,7 @@ class BlockParser:
         while begin < len(block):
             end = _end_of_part(block, begin)
             if block[begin : begin + 1] == DIRECTIVE_SIGN:
-                yield self._parse_plainly(block[begin:end])
+                yield from self._parse_plainly(block[begin:end])
             else:
                 yield from self._parse(block[begin:end])
             begin = end
@@ -106,7 +109,7 @@ class BlockParser:
         if kernel:
             yield from kernel.parse(block)
         else:
-            yield self._parse_plainly(block)
+            yield from self._parse_plainly(block)
 
     def _compiled_parser(self) -> "CompiledParser | None":
         current = self._plain.current
@@ -116,16 +119,12 @@ class BlockParser:
             self._kernel = (current, parser)
         return self._kernel[1]
 
-    def _parse_plainly(self, block: memoryview) -> ParsedBlock:
-        data = np.frombuffer(block, np.uint8)
-        ends = np.flatnonzero(data == ord("\n")).astype(np.int32) + 1
-        if not len(ends) or ends[-1] != len(block):
-            ends = np.append(ends, np.int32(len(block)))
-        starts = np.append(np.int32(0), ends)
-        parsed = self._plain.parse(lines_of(block, starts))
-        accepted = parsed.reasons == ACCEPTED
-        rows = parse.requests_table(parsed, accepted, self._classifier)
-        return ParsedBlock(block, starts, parsed.days, parsed.reasons, rows, accepted)
+    def _parse_plainly(self, block: memoryview) -> Iterator[ParsedBlock]:
+        for piece, starts in _pieces(block):
+            parsed = self._plain.parse(lines_of(piece, starts))
+            accepted = parsed.reasons == ACCEPTED
+            rows = parse.requests_table(parsed, accepted, self._classifier)
+            yield ParsedBlock(piece, starts, parsed.days, parsed.reasons, rows, accepted)
 
 
 @lru_cache
@@ -148,6 +147,27 @@ def lines_of(block: memoryview, starts: npt.NDArray[np.int32]) -> pa.BinaryArray
     return pa.BinaryArray.from_buffers(
         pa.binary(), len(starts) - 1, [None, pa.py_buffer(starts), pa.py_buffer(block)]
     )
+
+
+def _pieces(block: memoryview) -> Iterator[tuple[memoryview, npt.NDArray[np.int32]]]:
+    """Yield a block in pieces of so many lines that short ones don't take many times the block's memory.
+
+    With each comes where its lines begin in it, and where the last one ends.
+    """
+    data = np.frombuffer(block, np.uint8)
+    begin = 0
+    while begin < len(block):
+        starts = [np.zeros(1, np.int32)]
+        end = begin
+        while end < len(block) and sum(map(len, starts)) <= LINES_A_PIECE:
+            found = np.flatnonzero(data[end : end + LOOK_BYTES] == LINE_FEED).astype(np.int32)
+            starts.append(found + np.int32(end - begin + 1))
+            end = min(end + LOOK_BYTES, len(block))
+        ends = np.concatenate(starts)[: LINES_A_PIECE + 1]
+        if len(ends) <= LINES_A_PIECE and ends[-1] != end - begin:
+            ends = np.append(ends, np.int32(end - begin))
+        yield block[begin : begin + int(ends[-1])], ends
+        begin += int(ends[-1])
 
 
 def _end_of_part(block: memoryview, begin: int) -> int:

@@ -36,6 +36,7 @@ EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
 DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
+ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
 
 Booleans = npt.NDArray[np.bool_]
 logger = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def extract_day(
             for portions in ahead:
                 for of_block in portions:
                     _write(of_block, days, asked)
+                    asked.give_up_if_hopeless()
         for each in days.values():
             if each is not asked and each.is_worthwhile:
                 # its own call says what is wrong
@@ -161,6 +163,7 @@ class _Day:
         )
         self.lines, self.recorded = Lines(), Lines()
         self._by_hour = np.zeros(HOURS, np.int64)
+        self._applications: set[str] = set()
         self._lake = lake
         self._source = source
         self._is_sealed = self._is_spoilt = False
@@ -181,9 +184,25 @@ class _Day:
         if requests.num_rows and not self._is_spoilt:
             self.kept.write(requests)
             self._by_hour += hours_of(requests, self.day)
+            if self._source.classifier.application_field and not self._has_too_many_applications:
+                for chunk in requests["application"].chunks:
+                    self._applications.update(chunk.unique().to_pylist())
         if rejects.num_rows:
             self.rejected.write(rejects)
             self.lines.note(rejects)
+
+    @property
+    def _has_too_many_applications(self) -> bool:
+        return len(self._applications) > self._source.max_applications
+
+    def give_up_if_hopeless(self) -> None:
+        """End a pass over a file that is no log, which may go on for days.
+
+        Raises:
+            InputError: There are millions of rejects, and they are too many of the lines so far.
+        """
+        if self.rejected.rows >= ENOUGH_REJECTS:
+            self._judge_rejects(self.kept.rows, self.rejected.rows, "the first ")
 
     def seal(self) -> None:
         """Write the rows that wait, in the belief that no more will come."""
@@ -263,12 +282,23 @@ class _Day:
                 f"lines of {source.files.of_day(self.day)}). If a day without requests is right for it, set "
                 "allow_empty = true."
             )
-        if of_day and lines.rejected / of_day > source.max_reject_rate:
+        self._judge_rejects(lines.kept, lines.rejected)
+        if self._has_too_many_applications:
             raise InputError(
-                f"source {source.name}, {self.day}: {lines.rejected:,} of {of_day:,} lines are rejects "
-                f"({', '.join(f'{n:,} {reason}' for reason, n in lines.reasons.most_common())}), more than "
+                f"source {source.name}, {self.day}: its lines name more than max_applications = "
+                f"{source.max_applications:,} applications. A client asks for whatever host it likes: for "
+                "application, take a field that the server fills by its own settings, or a name of your own; or "
+                f"raise max_applications in [source.{source.name}]."
+            )
+
+    def _judge_rejects(self, kept: int, rejected: int, which: str = "") -> None:
+        source, reasons = self._source, self.lines.reasons.most_common()
+        if rejected > source.max_reject_rate * (kept + rejected):
+            raise InputError(
+                f"source {source.name}, {self.day}: {rejected:,} of {which}{kept + rejected:,} lines are rejects "
+                f"({', '.join(f'{n:,} {reason}' for reason, n in reasons)}), more than "
                 f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice()} "
-                f"First ones: {'; '.join(lines.examples)}"
+                f"First ones: {'; '.join(self.lines.examples)}"
             )
 
     def _incomplete(self, files: Sequence[RawFile]) -> str | None:

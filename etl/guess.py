@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -61,7 +62,9 @@ KEYS = {
 }
 """What `fields` gives the key of: the names that the key may have, best first, and what its values look like."""
 KEY = re.compile(r"[^\s,;#.]+(?:\.[^\s,;#.]+)*")
-PAIR = re.compile(rb'([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
+PAIR = re.compile(rb'(?<![^ ="])([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
+MOST_PARTS = 50  # fields that may follow those of a known format
+DEEPEST = 8  # nested objects are looked into so far
 RARE = 0.2  # share of the lines: a key that fewer have is passed over
 
 DATE = re.compile(
@@ -137,8 +140,8 @@ def trailing(lines: Sequence[bytes]) -> Iterator[Settings]:
 
 def _parts(text: bytes) -> list[Part]:
     """Return the fields of a line's end, none if it is no list of fields after spaces."""
-    found = list(TRAILING.finditer(text))
-    if b"".join(each[0] for each in found) != text:
+    found = list(islice(TRAILING.finditer(text), MOST_PARTS + 1))
+    if len(found) > MOST_PARTS or b"".join(each[0] for each in found) != text:
         return []
     return [Part(*(each[group].decode("latin-1") for group in ("before", "value", "after"))) for each in found]
 
@@ -214,7 +217,7 @@ def _leaves(prefix: str, found: Mapping[str, object]) -> Iterator[tuple[str, str
     for key, value in found.items():
         if "." in key:  # would be taken for a nested one
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix.count(".") < DEEPEST:
             yield from _leaves(f"{prefix}{key}.", value)
         elif isinstance(value, str | int | float) and KEY.fullmatch(prefix + key) and key.isprintable():
             yield prefix + key, str(value)

@@ -188,14 +188,14 @@ def rejects_table(parsed: "Judged", chosen: Booleans, file: str, first_line_numb
         first_line_number: Number in that file of the block's first line.
     """
     index = np.flatnonzero(chosen)
+    lines = parsed.lines.take(pa.array(index)).dictionary_encode()  # thousands that are blank are masked once
+    masked = pa.array([privacy.mask_line(line.as_py()) for line in lines.dictionary], pa.string())
     return pa.table(
         {
             "file": pa.repeat(file, len(index)),
             "line_number": pa.array(index + first_line_number),
-            "reason": pa.array([REASONS[code] for code in parsed.reasons[index]], pa.string()),
-            "masked_line": pa.array(
-                [privacy.mask_line(line.as_py()) for line in parsed.lines.take(pa.array(index))], pa.string()
-            ),
+            "reason": pa.array(REASONS).take(pa.array(parsed.reasons[index])),
+            "masked_line": masked.take(lines.indices),
         },
         schema=contract("rejects").schema,
     )
@@ -350,6 +350,8 @@ def _json_text(value: object, role: Role | None) -> bytes | None:
         return value.encode()
     if value is None or role in TEXTS:
         return None
+    if isinstance(value, dict | list):
+        return b"{}"  # no value of any role; Python gives up on a deep one's own text
     text = repr(value)
     if isinstance(value, float) and role is Role.DURATION and ("e" in text or len(text.partition(".")[2]) > 9):  # noqa: PLR2004
         text = f"{value:.9f}"  # Go's loggers write more digits than there are nanoseconds

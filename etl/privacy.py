@@ -23,10 +23,13 @@ MASKS = (
 )
 # A run that may be a token with separators in it, as base64url has them: one if all kinds of characters are in it.
 LONG_RUN = r"[0-9A-Za-z_-]{20}"
-UNSAFE = r"(?s)[^!-~]|" + "|".join((LONG_RUN, *(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))))
+# A letter, a digit, or what may stand between them, percent-encoded; once or several times.
+ENCODED = r"%(?:25)*(?:2[BbDdEe]|[3-7][0-9A-Fa-f])"
+UNSAFE = r"(?s)[^!-~]|" + "|".join((LONG_RUN, ENCODED, *(pattern for pattern, _ in (*SEGMENT_MASKS, *MASKS))))
 """A path in which this finds nothing, and which is not too long, is clean as it is."""
 
 _LONG_RUN = re.compile(LONG_RUN + "[0-9A-Za-z_-]*")
+_ENCODED = re.compile(ENCODED)
 _KINDS = tuple(re.compile(kind) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
 _SEGMENT_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in SEGMENT_MASKS)
 _MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
@@ -52,17 +55,31 @@ def clean_path(path: bytes) -> str:
     1,000th character is cut.
     """
     text = _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], path).decode("ascii")
-    text = "/".join(_clean_segment(segment) for segment in text.split("/"))
-    for pattern, replacement in _MASKS:
-        text = pattern.sub(replacement, text)
-    return text[:PATH_CHARACTERS]
+    return "/".join(_clean_segment(segment) for segment in text.split("/"))[:PATH_CHARACTERS]
 
 
 def _clean_segment(segment: str) -> str:
-    """Return what stands for a segment: searched, not matched whole, since that takes quadratic time."""
+    """Return what stands for a segment, which is decoded if that shows something to mask."""
+    decoded = _ENCODED.sub(_decoded, segment)
+    masked = _masked(decoded)
+    return masked if masked != decoded else _masked(segment)
+
+
+def _decoded(found: re.Match[str]) -> str:
+    character = chr(int(found[0][-2:], 16))
+    return character if character.isalnum() or character in "@:._+-" else found[0]
+
+
+def _masked(segment: str) -> str:
+    """Return a segment with masks: searched, not matched whole, since that takes quadratic time."""
     if any(all(kind.search(run) for kind in _KINDS) for run in _LONG_RUN.findall(segment)):
         return "{token}"
-    return next((mask for pattern, mask in _SEGMENT_MASKS if pattern.search(segment)), segment)
+    for pattern, mask in _SEGMENT_MASKS:
+        if pattern.search(segment):
+            return mask
+    for pattern, mask in _MASKS:
+        segment = pattern.sub(mask, segment)
+    return segment
 
 
 def mask_line(line: bytes) -> str:

@@ -78,6 +78,11 @@ class FilePattern:
             raise ConfigError(
                 f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{MM}}, {{DD}}, {{HH}}."
             )
+        scheme, separator, rest = self.text.partition("://")
+        if separator and f"{scheme}://" != S3_SCHEME:
+            raise ConfigError("files is a URL that can't be read here, expected a path or s3://bucket/key.")
+        if separator and "@" in rest.partition("/")[0]:
+            raise ConfigError("files holds credentials. Put them where boto3 looks for them.")
         if found and not found.issuperset(DATE_PLACEHOLDERS):
             raise ConfigError(f"files = {self.text}: a dated pattern needs {{YYYY}}, {{MM}} and {{DD}}.")
 
@@ -149,7 +154,9 @@ class FilePattern:
 
     def _name(self, path: str) -> str:
         is_relative = not self.text.startswith(("/", "~"))
-        return os.path.relpath(path, self.folder) if is_relative else path
+        name = os.path.relpath(path, self.folder) if is_relative else path
+        # the lake's texts are UTF-8, which a file's name need not be
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
 
     def _find_on_s3(self, pattern: str) -> list[str]:
         from lake.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
@@ -279,6 +286,23 @@ class RawReader:
             body = _s3(self._endpoint_url, os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
             with body:
                 yield body
+
+
+def digest_of(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> str:
+    """Return the digest of a raw file as it is now, of the same part of it as was recorded.
+
+    Raises:
+        InputError: It can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    reader, digest, left = RawReader(file, endpoint_url), hashlib.sha256(), recorded.bytes
+    for block in reader.blocks():
+        if recorded.lines is not None:
+            digest.update(block[:left])
+            left -= len(block)
+            if left <= 0:
+                break
+    return reader.input().sha256 if recorded.lines is None else digest.hexdigest()
 
 
 def size_of(file: RawFile, endpoint_url: str | None = None) -> int:

@@ -38,6 +38,7 @@ OPTIONAL = (
     "settle_hours",
     "neighbour_days",
     "max_reject_rate",
+    "max_applications",
     "expected_files",
     "expected_hours",
     "allow_empty",
@@ -52,6 +53,7 @@ FIELD_KEYS = {
 """What `fields` may give the key of: the role, and the scale of its values."""
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
+DEFAULT_MAX_APPLICATIONS = 5000
 ONE_DAY = timedelta(days=1)
 EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 T = TypeVar("T")
@@ -80,6 +82,7 @@ class Source:
         settle_hours: How long after a day's end its logs may still arrive.
         neighbour_days: How many days before and after a dated file's day its lines may be of.
         max_reject_rate: Highest share of rejects in a day, 0 to 1.
+        max_applications: How many applications the lines of a day may name at most.
         expected_files: How many files a day has at least.
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
@@ -96,6 +99,7 @@ class Source:
     settle_hours: float = DEFAULT_SETTLE_HOURS
     neighbour_days: int = 0
     max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
+    max_applications: int = DEFAULT_MAX_APPLICATIONS
     expected_files: int = 1
     expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
@@ -223,7 +227,7 @@ def read_sources(config: Config) -> list[Source]:
 def parse_day(text: str) -> date:
     """Return the day that a text as YYYY-MM-DD names; ValueError if it is none from 1970 to 2999."""
     day = date.fromisoformat(text)
-    if not EARLIEST <= day <= LATEST:
+    if text != day.isoformat() or not EARLIEST <= day <= LATEST:  # Python also reads 2015-W20-7
         raise ValueError(text)
     return day
 
@@ -285,6 +289,9 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
         neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        max_applications=read(
+            "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
+        ),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default

@@ -1,6 +1,8 @@
-"""The `lake` command."""
+"""What asks the lake: `lake sql`, and how commands end."""
 
 import argparse
+import contextlib
+import io
 import os
 import shutil
 import sys
@@ -32,28 +34,27 @@ exit codes:
 MAX_ROWS = 1000
 
 
-def main() -> None:
-    """Run the command and exit with its code."""
-    arguments = _parser().parse_args()
-    run("lake", lambda: ask(arguments.query, csv=arguments.csv))
-
-
 def run(name: str, command: Callable[[], int]) -> NoReturn:
     """Run a command and exit with what it returns, or with an error's message and code."""
     try:
         code = command()
         sys.stdout.flush()
     except LakeError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(printable(f"{name}: {error}"), file=sys.stderr)
         code = error.exit_code
     except duckdb.Error as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(printable(f"{name}: {error}"), file=sys.stderr)
         code = 1
     except OSError as error:  # a pipe that was closed, as by `head`, or a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
         print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """Return a text that does nothing to a terminal: its line ends stay, other control characters are escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def ask(query: str, *, csv: bool) -> int:
@@ -65,7 +66,9 @@ def ask(query: str, *, csv: bool) -> int:
         if csv:
             _print_csv(answer)
         else:
-            answer.show(max_rows=MAX_ROWS, max_width=10_000)
+            with contextlib.redirect_stdout(io.StringIO()) as shown:
+                answer.show(max_rows=MAX_ROWS, max_width=10_000)
+            print(printable(shown.getvalue()), end="")
     return 0
 
 
@@ -78,14 +81,8 @@ def _print_csv(answer: duckdb.DuckDBPyRelation) -> None:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lake",
-        description="Ask the lake.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add_sql(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `sql`."""
     command = commands.add_parser(
         "sql",
         help="run one DuckDB query; every dataset is a view of its latest revisions",
@@ -95,4 +92,4 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("query", help="the query")
     command.add_argument("--csv", action="store_true", help="print CSV instead of a table")
-    return parser
+    command.set_defaults(run=lambda arguments: ask(arguments.query, csv=arguments.csv))

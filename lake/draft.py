@@ -39,6 +39,12 @@ class DraftStore:
         for key, _ in groupby(both):
             yield key
 
+    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
+        """See Store."""
+        both = heapq.merge(*(store.sizes(prefix, first, last) for store in (self._below, self._above)))
+        for _, of_key in groupby(both, lambda each: each[0]):
+            yield next(of_key)
+
     def exists(self, key: str) -> bool:
         """See Store."""
         return self._above.exists(key) or self._below.exists(key)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -11,6 +11,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from lake import evidence
 from lake.config import Config
 from lake.contract import Contract
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
@@ -118,7 +119,7 @@ class Lake:
         return PartitionWriter(contract, day, staging / f"{contract.name}-{day}.unfinished")
 
     def publish(self, partition: Partition, file: StagedFile) -> bool:
-        """Put a finished file into the lake if and only if nothing is there yet.
+        """Put a finished file into the lake if and only if nothing is there yet, after a record of it.
 
         Returns:
             True if this call published it, False if the same bytes were there already.
@@ -127,6 +128,7 @@ class Lake:
             PartitionExists: Other bytes are published there; they were not changed.
             StoreError: The disk or bucket didn't answer.
         """
+        evidence.record(self.store, partition.key, file)
         try:
             return self.store.create(partition.key, file)
         except PartitionExists as error:
@@ -151,6 +153,11 @@ class Lake:
             PartitionMissing: One is not published.
             StoreError: The lake can't be read, or one is no Parquet file of ours.
         """
+        with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
+            return list(readers.map(self.footer_reader(), partitions))
+
+    def footer_reader(self) -> Callable[[Partition], Footer]:
+        """Return what reads a published partition's footer; it raises what `footers` does."""
         filesystem, root = self.store.filesystem()
 
         def read(partition: Partition) -> Footer:
@@ -164,8 +171,7 @@ class Lake:
                     "here; bring the object back from a copy."
                 ) from error
 
-        with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
-            return list(readers.map(read, partitions))
+        return read
 
 
 def open_store(root: str, endpoint_url: str | None = None) -> Store:

@@ -40,10 +40,10 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Footer:
-    """What a published file says of itself: its provenance, its columns' names, and how many rows it has."""
+    """What a published file says of itself: its provenance, its schema, and how many rows it has."""
 
     provenance: Provenance
-    columns: tuple[str, ...]
+    schema: pa.Schema
     rows: int
 
 
@@ -51,7 +51,7 @@ def read_footer(path: str | Path, filesystem: pyarrow.fs.FileSystem | None = Non
     """Return a published file's footer, without reading its rows."""
     metadata = pq.read_metadata(path, filesystem=filesystem)
     found = Provenance.from_json(metadata.metadata[provenance.KEY.encode()])
-    return Footer(found, tuple(metadata.schema.names), metadata.num_rows)
+    return Footer(found, metadata.schema.to_arrow_schema(), metadata.num_rows)
 
 
 class PartitionWriter:

@@ -7,6 +7,7 @@ from datetime import date
 from lake.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+HIGHEST = 999_999  # version and revision
 KEY = re.compile(
     r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
     r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet",
@@ -37,6 +38,18 @@ class Partition:
     dt: date
     source: str | None = None
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what would name a key that is none, or one of another folder.
+
+        Raises:
+            ConfigError: A name may not stand in a path, or a number is too high or too low.
+        """
+        check_name("dataset", self.dataset)
+        if self.source is not None:
+            check_name("source", self.source)
+        if not 1 <= self.version <= HIGHEST or not 0 <= self.revision <= HIGHEST:
+            raise ConfigError(f"version {self.version}, revision {self.revision}: expected up to {HIGHEST:,}.")
 
     @property
     def folder(self) -> str:

@@ -43,6 +43,10 @@ class Store(Protocol):
         """List the keys below `prefix`, after `prefix + first` and before `prefix + last`, in order."""
         ...
 
+    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
+        """Yield what `keys` does, each with the object's size in bytes."""
+        ...
+
     def exists(self, key: str) -> bool:
         """Tell whether the object is there."""
         ...

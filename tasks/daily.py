@@ -45,7 +45,17 @@ class SettledDayParameter(DayParameter):
         return super().normalize(x or latest_settled_day(project().sources, clock.utc_now()))
 
 
-class DailyTask(luigi.Task):
+class DayTask(luigi.Task):
+    """Something of one UTC day."""
+
+    @classmethod
+    @cache  # Luigi asks some thirty times a day, and looks through all of the class each time
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        """Return the names and parameters of such a task."""
+        return super().get_params()
+
+
+class DailyTask(DayTask):
     """One UTC day of one or more datasets, complete once this revision or a later one is published.
 
     Subclasses name the contracts of their datasets, and implement `requires` and `build`.
@@ -59,12 +69,6 @@ class DailyTask(luigi.Task):
     reason = luigi.Parameter(
         default="", significant=False, positional=False, description="why the day is restated"
     )
-
-    @classmethod
-    @cache  # Luigi asks some thirty times a day, and looks through all of the class each time
-    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
-        """Return the names and parameters of such a task."""
-        return super().get_params()
 
     @property
     def priority(self) -> int:

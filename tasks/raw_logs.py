@@ -8,13 +8,13 @@ import luigi
 
 from lake.errors import LakeError
 from tasks import clock
-from tasks.daily import SettledDayParameter
+from tasks.daily import DayTask, SettledDayParameter
 from tasks.project import project
 
 logger = logging.getLogger("luigi-interface")
 
 
-class RawLogsDaily(luigi.ExternalTask):
+class RawLogsDaily(DayTask, luigi.ExternalTask):
     """The raw log files of one source for one UTC day."""
 
     source = luigi.Parameter(description="name of a [source.NAME] in luigi.cfg")

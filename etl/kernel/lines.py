@@ -143,8 +143,8 @@ def two_digits(at):
 
 @compiled
 def day_number(year, month, day):
-    """Return days since 1970-01-01, NO_TIME for a date that doesn't exist or is before."""
-    if year < 1970 or month < 1 or month > 12 or day < 1:
+    """Return days since 1970-01-01, NO_TIME for a date that doesn't exist, or in UTC may not be read."""
+    if year < 1970 or year > 9998 or month < 1 or month > 12 or day < 1:
         return NO_TIME
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     length = 31
@@ -414,10 +414,10 @@ def mask_segment(at, size, out):
                 code = load16(at + n + 1)
                 if load8(at + n + 2) >= 97:
                     code -= 32 << 8
-                # 25 and 40, 23, and 3A, 3B, 3F: another sign of percent, an @, and what cuts a path or is masked
-                if code == 0x3532 or code == 0x3034 or code == 0x3332:
+                # 25, 23, and 2B, 2D, 2E: another sign of percent, what cuts a path, and what stands in numbers
+                if code == 0x3532 or code == 0x3332 or code == 0x4232 or code == 0x4432 or code == 0x4532:
                     return -1
-                if code == 0x4133 or code == 0x4233 or code == 0x4633:
+                if 51 <= code & 0xFF <= 55:  # 3 to 7: a letter, a digit, @, or another that cuts a path
                     return -1
             is_email |= c == 64
             dots += 1 if c == 46 and 48 <= before <= 57 else 0

@@ -186,7 +186,7 @@ def test_days_in_the_future(a_project):
 def test_root_that_cannot_be_written(a_project):
     """A lake below a file can't be made, and the message says where and why."""
     a_project.configure(lake={"root": "luigi.cfg/lake"})
-    refused(a_project, 30, "Can't write to the lake at", "luigi.cfg/lake: Not a directory", "Check [lake] root")
+    refused(a_project, 35, "Can't list the lake at", "luigi.cfg/lake: Not a directory", "Check [lake] root")
 
 
 def test_missing_bucket(on_s3, moto_url):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-import lake.cli
+import etl.cli
 from backfill import cli
 
 STATUS = ("backfill", "status", "--of", "ErrorRateDaily")
@@ -77,8 +77,8 @@ def test_unknown_task_and_bad_day(a_project):
         (cli.main, ()),
         *((cli.main, (name,)) for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")),
         *((cli.main, (name,)) for name in ("identify", "rejects")),
-        (lake.cli.main, ()),
-        (lake.cli.main, ("sql",)),
+        (etl.cli.main, ()),
+        *((etl.cli.main, (name,)) for name in ("sql", "verify")),
     ],
 )
 def test_help_has_examples_and_exit_codes(main, words, monkeypatch, capsys):

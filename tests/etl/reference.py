@@ -792,7 +792,18 @@ def path_of(request: bytes) -> str | None:
 
 
 def masked_segment(segment: str) -> str:
-    """Return one segment of a path with what may be personal masked."""
+    """Return one segment of a path with what may be personal masked, if need be as it is without encoding."""
+    plain = re.sub(
+        "%(?:25)*([2-7][0-9A-Fa-f])",
+        lambda found: sign if (sign := chr(int(found[1], 16))).isalnum() or sign in "@:._+-" else found[0],
+        segment,
+    )
+    masked = masked_text(plain)
+    return masked_text(segment) if masked == plain else masked
+
+
+def masked_text(segment: str) -> str:
+    """Return a segment, no longer or still encoded, with what may be personal masked."""
     for run_of_text in re.findall(r"[\w-]{20,}", segment, re.ASCII):
         if re.search(r"\d", run_of_text) and run_of_text.upper() != run_of_text != run_of_text.lower():
             return "{token}"

@@ -1,0 +1,124 @@
+"""The `lake` command: asks the lake, and verifies it down to the raw logs."""
+
+import argparse
+from datetime import date
+
+from tqdm import tqdm
+
+from etl.sources import parse_day, read_sources
+from etl.verify import RawLogs, rebuilt
+from lake import config
+from lake.cli import add_sql, printable, run
+from lake.contracts import CONTRACTS
+from lake.errors import ConfigError
+from lake.lake import Lake
+from lake.verify import Finding, Scope, Verification
+
+EXAMPLES = """\
+examples:
+  lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
+  lake verify --deep
+
+exit codes:
+  0  answered; all is well
+  1  the SQL is wrong, or the answer can't be printed; something in the lake is wrong
+  2  luigi.cfg or an argument is wrong
+  3  the lake can't be read
+"""
+VERIFY = """\
+examples:
+  lake verify
+  lake verify --deep
+  lake verify --dataset error_rate --start 2015-05-17 --stop 2015-05-21
+  lake verify --rebuild-sample 10
+
+exit codes:
+  0  all is well
+  1  something is wrong, and is named; nothing is repaired
+  2  luigi.cfg or an argument is wrong
+  3  the lake can't be read
+"""
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    arguments = _parser().parse_args()
+    run("lake", lambda: int(arguments.run(arguments)))
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Look at all that was published; print what is wrong, and a summary; return 0 if nothing is, else 1."""
+    if arguments.start and arguments.stop and arguments.start >= arguments.stop:
+        raise ConfigError(f"--start {arguments.start} is not before --stop {arguments.stop}, which is exclusive.")
+    settings = config.read(config.find())
+    lake, sources = Lake.of(settings), {each.name: each for each in read_sources(settings)}
+    raw_logs = RawLogs(sources, arguments.deep)
+    scope = Scope(arguments.dataset, arguments.start, arguments.stop, arguments.deep)
+    look = Verification(lake, scope, raw_logs.changed)
+    wrong = 0
+    with tqdm(total=len(look.partitions), desc="verified", unit=" partitions", leave=False, disable=None) as bar:
+        for finding in look.findings(done=bar.update):
+            wrong += 1
+            bar.clear()
+            _say(finding.key, finding.what)
+    same = 0
+    for partition, what in rebuilt(lake, sources, look.partitions, arguments.rebuild_sample):
+        wrong += isinstance(what, Finding)
+        same += what is None
+        if what:
+            _say(partition.key, what.what if isinstance(what, Finding) else f"not made anew: {what}")
+    print(
+        f"{len(look.partitions):,} partitions {'read to the last byte' if arguments.deep else 'looked at'}, "
+        f"{same:,} of them made anew with the same bytes; {wrong:,} findings. "
+        f"{len(raw_logs.gone):,} raw logs are no longer there to compare with."
+    )
+    return int(wrong > 0)
+
+
+def _say(key: str, what: str) -> None:
+    print(printable(f"{key}: {what}"), flush=True)
+
+
+def _day(text: str) -> date:
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999.") from error
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number.")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lake",
+        description="Ask the lake, and verify it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_sql(commands)
+    command = commands.add_parser(
+        "verify",
+        help="is all that was published still there, unchanged, and made from what it says?",
+        description="Look at every partition: its name, size and digest, its footer and contract, what it was "
+        "made from, and its sums. Find and name what is wrong; repair nothing.",
+        epilog=VERIFY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--dataset", choices=sorted(CONTRACTS), help="one dataset; default: all")
+    command.add_argument("--start", type=_day, metavar="DAY", help="first day; default: the first there is")
+    command.add_argument("--stop", type=_day, metavar="DAY", help="day after the last; default: after the last")
+    command.add_argument("--deep", action="store_true", help="read and hash every byte, raw logs too")
+    command.add_argument(
+        "--rebuild-sample",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="make N partitions anew, chosen at random, and compare the bytes",
+    )
+    command.set_defaults(run=verify)
+    return parser

@@ -1,0 +1,248 @@
+"""Verification: is all that was published still there, unchanged, and made from what it says?
+
+It finds and names what is wrong, and repairs nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lake import evidence
+from lake.contract import Contract
+from lake.contracts import CONTRACTS
+from lake.errors import LakeError
+from lake.evidence import Evidence
+from lake.lake import Lake
+from lake.parquet import Footer, sha256_of
+from lake.partition import Partition
+from lake.provenance import Provenance
+from lake.store import temporary_folder
+
+LAST = "\U0010ffff"
+BESIDE = (evidence.FOLDER, "_attempts/", "_staging/")
+AT_ONCE = 4
+LAW = "rows read = kept + rejected + of other days + directives"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: with which object, and what."""
+
+    key: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to look at: a dataset or all, the days `[start, stop)`, and whether to read every byte."""
+
+    dataset: str | None = None
+    start: date | None = None
+    stop: date | None = None
+    is_deep: bool = False
+
+    def holds(self, partition: Partition) -> bool:
+        """Tell whether a partition is to be looked at."""
+        return (
+            self.dataset in {None, partition.dataset}
+            and (self.start is None or self.start <= partition.dt)
+            and (self.stop is None or partition.dt < self.stop)
+        )
+
+
+@dataclass
+class Inventory:
+    """What a listing of the whole lake shows.
+
+    Attributes:
+        sizes: The partitions there are, each with its size in bytes.
+        records: The records of each key's publication.
+        foreign: Keys that the lake has no name for.
+    """
+
+    sizes: dict[Partition, int] = field(default_factory=dict)
+    records: dict[str, list[Evidence]] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+
+    def before(self, partition: Partition) -> Partition:
+        """Return the revision before this one, whether it is there or not."""
+        candidates = [replace(partition, revision=number) for number in range(partition.revision)]
+        return next((each for each in reversed(candidates) if each in self.sizes), candidates[-1])
+
+    @classmethod
+    def of(cls, lake: Lake) -> "Inventory":
+        """List a lake: a request for each 1,000 objects on S3.
+
+        Raises:
+            StoreError: It can't be listed.
+        """
+        found = cls()
+        for key, size in lake.store.sizes("", "", LAST):
+            partition, record = Partition.parse(key), Evidence.parse(key)
+            if partition and _has_place(partition):
+                found.sizes[partition] = size
+            elif record:
+                found.records.setdefault(record.key, []).append(record)
+            elif not key.startswith(BESIDE):
+                found.foreign.append(key)
+        return found
+
+
+Further = Callable[[Partition, Provenance], Iterator[str]]
+
+
+class Verification:
+    """A look at a lake, of which each partition is looked at on its own."""
+
+    def __init__(self, lake: Lake, scope: Scope, further: Further | None = None) -> None:
+        """Prepare to look.
+
+        Args:
+            lake: The lake.
+            scope: What of it to look at.
+            further: Yields what else is wrong with a partition, by its provenance.
+
+        Raises:
+            StoreError: The lake can't be listed.
+        """
+        self._lake = lake
+        self._scope = scope
+        self._further = further
+        self._there = Inventory.of(lake)
+        self._footer = lake.footer_reader()
+        self._filesystem, self._root = lake.store.filesystem()
+        self.partitions = sorted(filter(scope.holds, self._there.sizes), key=_made_in_order)
+
+    def findings(self, done: Callable[[], object] = lambda: None) -> Iterator[Finding]:
+        """Yield what is wrong; `done` is called after each partition."""
+        if self._scope.dataset is None:
+            yield from (Finding(key, "foreign: the lake has no such name") for key in self._there.foreign)
+        yield from self._gone()
+        rows: dict[Partition, int] = {}
+        with ThreadPoolExecutor(AT_ONCE) as readers:
+            for partition, (found, footer) in zip(
+                self.partitions, readers.map(self._look, self.partitions), strict=True
+            ):
+                yield from (Finding(partition.key, what) for what in found)
+                if footer:
+                    rows[partition] = footer.rows
+                    yield from (Finding(partition.key, what) for what in _inputs_wrong(footer.provenance, rows))
+                done()
+
+    def _gone(self) -> Iterator[Finding]:
+        """Yield what was recorded and is not there."""
+        keys = {partition.key for partition in self._there.sizes}
+        for key in sorted(self._there.records.keys() - keys):
+            partition = Partition.parse(key)
+            if partition and self._scope.holds(partition):
+                yield Finding(
+                    key,
+                    "gone: its publication was recorded, and it is not there. It was deleted, or its writer was "
+                    "cut off; bring it back from a copy, or build the day again",
+                )
+
+    def _look(self, partition: Partition) -> tuple[list[str], Footer | None]:
+        """Return what is wrong with one partition, and its footer if it can be read."""
+        found: list[str] = []
+        try:
+            found += self._bytes_wrong(partition)
+            footer = self._footer(partition)
+            contract = CONTRACTS[partition.dataset]
+            found += _footer_wrong(partition, contract, footer)
+            found += self._chain_broken(partition, footer.provenance)
+            if contract.counts:
+                found += self._sum_wrong(partition, contract.counts, footer.provenance)
+            if self._further:
+                found += self._further(partition, footer.provenance)
+        except LakeError as error:
+            return [*found, f"unreadable: {error}"], None
+        return found, footer
+
+    def _bytes_wrong(self, partition: Partition) -> Iterator[str]:
+        """Yield what is wrong with an object's bytes, by the records of its publication."""
+        records = self._there.records.get(partition.key)
+        if not records:
+            yield "unrecorded: nothing says that it was published; some other tool, or an older version, made it"
+            return
+        size = self._there.sizes[partition]
+        if size not in {each.bytes for each in records}:
+            yield f"changed: it has {size:,} bytes, published were {_or(f'{each.bytes:,}' for each in records)}"
+        elif self._scope.is_deep:
+            with temporary_folder() as folder:
+                found = sha256_of(self._lake.local_copy(partition, folder))
+            if found not in {each.sha256 for each in records}:
+                yield f"changed: its sha256 is {found}, published was {_or(each.sha256 for each in records)}"
+
+    def _chain_broken(self, partition: Partition, made: Provenance) -> Iterator[str]:
+        """Yield which partitions it was made from, or instead of, are not there as they were."""
+        links = [(link, each.sha256) for each in made.inputs if (link := Partition.parse(each.name))]
+        if partition.revision:
+            links.append((self._there.before(partition), made.supersedes or ""))
+        for link, sha256 in links:
+            if link not in self._there.sizes:
+                yield f"it was made from, or instead of, {link.key}, which is not there"
+            elif sha256 not in {each.sha256 for each in self._there.records.get(link.key, ())}:
+                yield f"it was made from, or instead of, {link.key} with sha256 {sha256}, never published"
+
+    def _sum_wrong(self, partition: Partition, counts: str, made: Provenance) -> Iterator[str]:
+        """Yield whether the counts don't add up to the rows that went in."""
+        try:
+            table = pq.read_table(
+                f"{self._root}/{partition.key}", columns=[counts], filesystem=self._filesystem, partitioning=None
+            )
+        except (OSError, pa.ArrowException) as error:
+            yield f"unreadable: {error}"
+            return
+        total = pc.sum(table[counts]).as_py() or 0
+        if total != made.rows_read:
+            yield f"{counts} adds up to {total:,}, but {made.rows_read:,} rows went in"
+
+
+def _made_in_order(partition: Partition) -> tuple[date, bool, str]:
+    """Return by what partitions are put in the order in which a day is made."""
+    return partition.dt, bool(CONTRACTS[partition.dataset].inputs), partition.key
+
+
+def _has_place(partition: Partition) -> bool:
+    """Tell whether a partition is of a dataset that there is, in its version, kept per source or not."""
+    contract = CONTRACTS.get(partition.dataset)
+    return bool(
+        contract
+        and contract.version == partition.version
+        and contract.per_source == (partition.source is not None)
+    )
+
+
+def _footer_wrong(partition: Partition, contract: Contract, footer: Footer) -> Iterator[str]:
+    """Yield where a footer contradicts its key, its contract or itself."""
+    made = footer.provenance
+    says = Partition(made.dataset, made.version, date.fromisoformat(made.dt), made.source, made.revision)
+    if says != partition:
+        yield f"swapped: by its footer it is {says.key}"
+    lacking = {column.name for column in contract.columns if column.added} - set(footer.schema.names)
+    if not footer.schema.equals(pa.schema(each for each in contract.schema if each.name not in lacking)):
+        yield f"its schema is not its contract's: {', '.join(map(str, footer.schema))}"
+    law = made.rows_kept + made.rows_rejected + made.rows_of_other_days + made.directives
+    if made.rows_read != law:
+        yield f"{LAW} doesn't hold: {made.rows_read:,} and {law:,}"
+    rows = {"requests": made.rows_kept, "rejects": made.rows_rejected}.get(partition.dataset, footer.rows)
+    if footer.rows != rows:
+        yield f"it has {footer.rows:,} rows, and by its provenance {rows:,}"
+
+
+def _inputs_wrong(made: Provenance, rows: Mapping[Partition, int]) -> Iterator[str]:
+    """Yield whether the rows of the partitions that went in are not as many as it says."""
+    inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
+    if inputs and all(each in rows for each in inputs):
+        total = sum(rows[each] for each in inputs)
+        if total != made.rows_read:
+            yield f"its inputs have {total:,} rows, and {made.rows_read:,} went in"
+
+
+def _or(texts: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(texts))
