@@ -7,6 +7,7 @@ import configparser
 import sys
 import warnings
 
+from lake.config import unreadable
 from lake.errors import ConfigError
 
 warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours follow, with the next step
@@ -21,7 +22,7 @@ except (
     configparser.Error,
     UnicodeError,
 ) as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
-    print(f"Can't read luigi.cfg: {' '.join(str(error).split())}. Mend that line.", file=sys.stderr)  # noqa: T201
+    print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201
     sys.exit(ConfigError.exit_code)
 
 __all__ = ["RangeDaily", "RangeDailyBase"]

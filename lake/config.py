@@ -10,6 +10,7 @@ from pathlib import Path
 from lake.errors import ConfigError
 
 INLINE_COMMENT = re.compile(r"\s[;#]")
+CREDENTIALS = re.compile(r"://[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,16 @@ class Config:
         """Return a section's values.
 
         Raises:
-            ConfigError: There is no such section, or a value ends in a comment, which Luigi's own parser
-                would take for a part of the value.
+            ConfigError: There is no such section, a value holds credentials, which are not repeated, or it ends in
+                a comment, which Luigi's own parser would take for a part of the value.
         """
         if name not in self.sections:
             raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
         for key, value in self.sections[name].items():
+            if CREDENTIALS.search(value):
+                raise ConfigError(
+                    f"{self.path}, [{name}] {key} holds credentials. Put them where boto3 looks for them."
+                )
             if INLINE_COMMENT.search(value):
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} = {value}: put the comment on a line of its own, "
@@ -62,6 +67,17 @@ def read(path: Path) -> Config:
     try:
         parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"Can't read the configuration {path}: {reason}. Mend that line.") from error
+        raise ConfigError(unreadable(path, error)) from error
     return Config(path, {name: dict(parser[name]) for name in parser.sections()})
+
+
+def unreadable(path: Path | str, error: Exception) -> str:
+    """Say why a configuration can't be read, without what stands on a broken line: it may be a secret."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        reason = f"line {error.lineno} stands in no section"
+    elif isinstance(error, configparser.ParsingError):
+        numbers = ", ".join(str(number) for number, _ in error.errors)
+        reason = f"line {numbers} is neither a section nor a key with its value"
+    else:
+        reason = " ".join(str(error).split())
+    return f"Can't read the configuration {path}: {reason}. Mend that line."

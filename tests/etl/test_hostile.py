@@ -32,7 +32,6 @@ NASTY = (
     *("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u202egnp.exe", "\u200b", "\x9b31m", "a\rb", "=cmd()", "\x7f"),
 )
 MEASURED = """
-import resource, sys
 from datetime import date
 from pathlib import Path
 from etl.extract import extract_day
@@ -46,13 +45,16 @@ try:
     print(extract_day(Lake(open_store(str(Path("lake").absolute()))), source, date(2026, 9, 17)))
 except LakeError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) // 1024)
 """
 
 
 def measured(folder: Path) -> tuple[str, int]:
-    """Extract the day in a process of its own; return what it said, and the megabytes it took."""
-    machine_code.kernel()  # to compile it takes memory, and is done once
+    """Extract the day in a process of its own; return what it said, and the megabytes it took.
+
+    By its own peak: getrusage's begins with that of the process which started it.
+    """
+    machine_code.kernel()  # compiled here if need be, since that takes memory
     done = subprocess.run(
         [sys.executable, "-c", MEASURED], cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )

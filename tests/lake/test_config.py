@@ -48,10 +48,10 @@ def test_a_missing_file_is_named(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("root = lake\n", "no section headers"),
+        ("root = hidden\n", "line 1 stands in no section"),
         ("[lake]\nroot = a\nroot = b\n", "option 'root' in section 'lake' already exists"),
         ("[lake]\n[lake]\n", "section 'lake' already exists"),
-        ("[lake]\nroot lake\n", "parsing errors"),
+        ("[lake]\nroot hidden\n", "line 2 is neither a section nor a key with its value"),
     ],
 )
 def test_a_malformed_file_is_refused(write, text, reason):
@@ -61,7 +61,16 @@ def test_a_malformed_file_is_refused(write, text, reason):
         config.read(path)
     assert str(path) in str(refusal.value)
     assert reason in str(refusal.value)
+    assert "hidden" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("value", ["s3://KEY:hidden@bucket/x", "https://u:hidden@h", "http://u:hidden@h ; note"])
+def test_credentials_in_a_value_are_refused_and_not_repeated(write, value):
+    """Whichever key they are put into, and whatever else is wrong with it."""
+    with pytest.raises(ConfigError, match=r"\[lake\] root holds credentials. Put them where boto3") as refusal:
+        config.read(write(f"[lake]\nroot = {value}\n")).section("lake")
+    assert "hidden" not in str(refusal.value)
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
