@@ -19,7 +19,7 @@ OF = ("--of", "ErrorRateDaily")
 RUN = ("backfill", "run", *OF)
 TWO_WORKERS = (*RUN, "--workers", "2")
 STOCK = ("luigi", "RangeDailyBase", *OF, "--start", "2015-05-17")
-SLOWLY = pytest.mark.slow
+pytestmark = pytest.mark.slow
 COMMANDS = pytest.mark.parametrize(
     "command",
     [RUN, pytest.param(TWO_WORKERS, marks=SLOWLY), pytest.param(STOCK, marks=SLOWLY)],
@@ -112,7 +112,6 @@ def test_a_day_that_does_not_fit_holds_up_no_other(a_project, small_disk, undist
     assert published(lake) == expected
 
 
-@SLOWLY
 @COMMANDS
 def test_a_disk_that_fills_up_leaves_whole_days(a_project, small_disk, undisturbed, command):
     """Days are built as long as there is room; that the attempts can't be recorded is said, and ends nothing."""
@@ -141,7 +140,6 @@ def test_a_disk_that_fills_up_leaves_whole_days(a_project, small_disk, undisturb
     assert published(lake) == expected
 
 
-@SLOWLY
 def test_a_full_folder_for_temporary_files(on_s3, small_disk):
     """What is built for S3 lies there first: it is named, and the other days are built."""
     write_a_busy_day(on_s3.folder)
@@ -159,7 +157,6 @@ def test_a_full_folder_for_temporary_files(on_s3, small_disk):
     assert list(disk.path.iterdir()) == []
 
 
-@SLOWLY
 @pytest.mark.parametrize("command", [RUN, TWO_WORKERS], ids=["run", "two workers"])
 def test_what_happened_is_not_lost_on_a_full_disk(a_project, small_disk, command):
     """A run over many days needs no room for temporary files to tell which of them failed."""
@@ -193,7 +190,6 @@ def test_a_day_whose_folder_can_not_be_written(a_project, ordinary, undisturbed,
     assert a_project.published() == expected
 
 
-@SLOWLY
 @pytest.mark.parametrize("command", [RUN, TWO_WORKERS], ids=["run", "two workers"])
 def test_rights_lost_in_the_middle_of_a_range(a_project, ordinary, undisturbed, command):
     """What was built before stays, what comes after fails day by day, and completes once the rights are back."""
@@ -291,7 +287,6 @@ def test_s3_refuses_all_of_a_day(through_proxy, faulty_s3, slow_down, command, o
     assert "1 built, 3 already there" in done.stdout
 
 
-@SLOWLY
 @COMMANDS
 def test_s3_refuses_to_say_whether_a_day_is_there(through_proxy, faulty_s3, slow_down, command):
     """Before anything is built: Luigi leaves that day out, and neither forgets it nor the others."""
@@ -311,7 +306,6 @@ def test_s3_refuses_to_say_whether_a_day_is_there(through_proxy, faulty_s3, slow
     assert through_proxy.run(*command).returncode == 0
 
 
-@SLOWLY
 def test_raw_logs_on_s3_that_are_refused(through_proxy, faulty_s3, slow_down, moto_url):
     """The day waits, with S3's answer as the reason; the others are built."""
     import boto3
@@ -346,7 +340,6 @@ def during(seconds: float, begin: str, answer):
     return refuse
 
 
-@SLOWLY
 @pytest.mark.parametrize(
     ("command", "seconds"), [(RUN, 60), (TWO_WORKERS, 25), (STOCK, 25)], ids=["run", "two workers", "luigi"]
 )
@@ -361,7 +354,6 @@ def test_a_minute_of_503_is_survived(through_proxy, faulty_s3, slow_down, comman
     assert 5 < len(faulty_s3.refused) < 60
 
 
-@SLOWLY
 def test_an_outage_that_is_not_waited_for(through_proxy, faulty_s3, slow_down):
     """Days within it fail with S3 and 503 named, those before and after are built, and the next run completes."""
     first, days, day = date(2015, 5, 17), 20, "2015-05-21"

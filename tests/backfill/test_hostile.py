@@ -102,6 +102,7 @@ def test_luigi_looks_at_no_path_that_a_name_makes(a_project):
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_hostile_file_name_stays_in_its_line(a_project):
     """In Luigi's log, the report, the calendar, the explanation and what monitors read."""
     bad = a_project.folder / os.fsdecode(f"logs/{FIRST}{NASTY.replace('/', '')}\n".encode() + b"\xff.log")

@@ -19,6 +19,8 @@ import pytest
 
 from backfill import central
 
+pytestmark = pytest.mark.slow
+
 FIRST_DAY = date(2015, 5, 17)
 RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
 LUIGI = ("luigi", *RANGE)

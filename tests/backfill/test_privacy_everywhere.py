@@ -437,6 +437,7 @@ def test_an_unexpected_error_prints_no_line(in_project, monkeypatch, capfd):
     with pytest.raises(SystemExit):
         backfill_main()
     printed = capfd.readouterr()
-    assert "the disk is full" in printed.out + printed.err
+    (attempt,) = (in_project.folder / "lake/_attempts").rglob("*.jsonl")
+    assert "the disk is full" in attempt.read_text()
     assert not traces((printed.out + printed.err).encode())
     assert traces_below(in_project.folder / "lake") == {}

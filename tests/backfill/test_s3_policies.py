@@ -30,6 +30,8 @@ from backfill.check import Severity
 from lake.contracts import contract
 from lake.lake import Lake, open_store
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = Path(cli.__file__).parent / "deploy/s3"
 PAGE = (Path(__file__).parents[2] / "docs/s3.md").read_text(encoding="utf-8")
 ROLES = ("writer", "reader", "monitor")

@@ -17,6 +17,8 @@ import pytest
 from faulty import Fault, before, some_of
 from s3_servers import KEYS, client, make_bucket, partitions
 
+pytestmark = pytest.mark.slow
+
 RUN = ("backfill", "run", "--of", "ErrorRateDaily")
 TWO_WORKERS = (*RUN, "--workers", "2")
 TROUBLED_DAYS = int(os.environ.get("TROUBLED_DAYS", "20"))

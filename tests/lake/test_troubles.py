@@ -12,6 +12,8 @@ from lake.lake import Lake
 from lake.partition import Partition
 from lake.s3 import TRIES_AGAIN, S3Store, split_url
 
+pytestmark = pytest.mark.slow
+
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 HAS_ACTED = (Fault.LOST_REPLY, Refusal(500, "InternalError", has_acted=True), Refusal(503, has_acted=True))
 
