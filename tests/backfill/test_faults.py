@@ -22,7 +22,7 @@ STOCK = ("luigi", "RangeDailyBase", *OF, "--start", "2015-05-17")
 pytestmark = pytest.mark.slow
 COMMANDS = pytest.mark.parametrize(
     "command",
-    [RUN, pytest.param(TWO_WORKERS, marks=SLOWLY), pytest.param(STOCK, marks=SLOWLY)],
+    [RUN, TWO_WORKERS, STOCK],
     ids=["run", "two workers", "luigi"],
 )
 BAD_DAY = "2015-05-18"
@@ -172,7 +172,7 @@ def test_what_happened_is_not_lost_on_a_full_disk(a_project, small_disk, command
 
 
 @COMMANDS
-@pytest.mark.parametrize("dataset", [pytest.param("requests", marks=SLOWLY), "error_rate"])
+@pytest.mark.parametrize("dataset", ["requests", "error_rate"])
 def test_a_day_whose_folder_can_not_be_written(a_project, ordinary, undisturbed, command, dataset):
     """It is named with its owner's question, the other days are built; with the right back, the rest is."""
     expected = undisturbed(a_project)
@@ -266,7 +266,7 @@ def through_proxy(on_s3, faulty_s3):
 
 
 @COMMANDS
-@pytest.mark.parametrize("operation", ["PUT", pytest.param("GET", marks=SLOWLY)])
+@pytest.mark.parametrize("operation", ["PUT", "GET"])
 def test_s3_refuses_all_of_a_day(through_proxy, faulty_s3, slow_down, command, operation):
     """Written or only looked for, S3 and its 503 are named, the other days are built, the next run completes."""
 
