@@ -72,7 +72,10 @@ def rebuilt(
     latest = {each.folder: each for each in sorted(partitions, key=lambda p: p.revision)}
     chosen = random.sample(sorted(latest.values(), key=lambda p: p.key), min(number, len(latest)))
     for partition in chosen:
-        yield partition, _rebuilt(lake, sources, partition)
+        try:
+            yield partition, _rebuilt(lake, sources, partition)
+        except LakeError as error:
+            yield partition, str(error)
 
 
 def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) -> Finding | str | None:
@@ -97,8 +100,6 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
                 aggregate_day(draft, contract(partition.dataset), partition.dt, chosen, revision, missing=missing)
         except PartitionExists as error:
             return Finding(partition.key, f"made anew it has other bytes: {error}")
-        except LakeError as error:
-            return str(error)
     return None
 
 

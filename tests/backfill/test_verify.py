@@ -110,13 +110,16 @@ def test_a_flipped_byte_is_found(built, found):
     assert finding.startswith(f"requests/v1/{DAY}/source=web/rev=0/part-0.parquet: changed: its sha256 is ")
 
 
-def test_a_cut_file_is_found(built, found):
+def test_a_cut_file_is_found(built, found, verify):
     """By its size, and because it has no footer."""
     path = partition(built, "error_rate")
     path.write_bytes(path.read_bytes()[:-100])
     first, second = found()
     assert "changed: it has" in first
     assert "unreadable: " in second
+    code, out, err = verify("--dataset", "error_rate", "--rebuild-sample", "4")
+    assert (code, err) == (1, "")
+    assert "rev=0/part-0.parquet: not made anew: " in out
 
 
 def test_a_swapped_file_is_found(built, found):
