@@ -79,6 +79,7 @@ def test_warnings_go_on_and_stand_beside_the_rate(two_sources):
         assert two_sources.run("backfill", command, *RANGE[: 2 if command == "nightly" else None]).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_comes_later_is_found_and_restated(two_sources):
     """Files that were missing make the day late or stale; the new revision is complete."""
     severities(two_sources, fewer_files="warn", missing_source="warn")
@@ -95,6 +96,7 @@ def test_what_comes_later_is_found_and_restated(two_sources):
     assert two_sources.run("backfill", "check", *RANGE).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_day_without_any_raw_log_waits(two_sources):
     """However mild the severities are: of nothing no rate can be made."""
     severities(two_sources, fewer_files="warn", missing_source="warn")
@@ -107,6 +109,7 @@ def test_a_day_without_any_raw_log_waits(two_sources):
     assert [row[0] for row in asked(two_sources)] == ["2015-05-17", *["2015-05-18"] * 2]
 
 
+@pytest.mark.slow
 def test_silent_hours_fail_where_they_must_not_be(two_sources):
     """Nothing of the day is published, the message says what to do, and mended settings have it built."""
     two_sources.configure(web=two_sources.source | {"expected_hours": "0-3"})

@@ -226,6 +226,7 @@ def is_plugin_output(done, severity, warning, critical):
     assert done.returncode == severity
 
 
+@pytest.mark.slow
 @STATES
 def test_nagios_runs_a_plugin(severity, warning, critical, deployed, a_project):
     """With the arguments of the service in the places of the command, each state is told."""
@@ -257,6 +258,7 @@ def test_nagios_takes_its_configuration(tmp_path):
         assert said in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 @needs("icinga2")
 @STATES
 def test_icinga_runs_a_plugin(severity, warning, critical, deployed, tmp_path):
