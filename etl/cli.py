@@ -10,7 +10,7 @@ from etl.verify import RawLogs, rebuilt
 from lake import config
 from lake.cli import add_sql, printable, run
 from lake.contracts import CONTRACTS
-from lake.errors import ConfigError
+from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
 from lake.verify import Finding, Scope, Verification
 
@@ -61,6 +61,10 @@ def verify(arguments: argparse.Namespace) -> int:
             wrong += 1
             bar.clear()
             _say(finding.key, finding.what)
+    if not look.partitions and not wrong:  # as of a disk that is not mounted
+        raise StoreError(
+            f"Nothing is published at {lake.root} of what was asked for. Check [lake] root, and the days."
+        )
     same = 0
     for partition, what in rebuilt(lake, sources, look.partitions, arguments.rebuild_sample):
         wrong += isinstance(what, Finding)

@@ -242,6 +242,7 @@ def test_other_bytes_made_anew_are_found(built, found):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
+        (("--start", "1999-01-01", "--stop", "2000-01-01"), 3, "Nothing is published at"),
         (("--start", "2015-05-18", "--stop", "2015-05-18"), 2, "not before --stop 2015-05-18"),
         (("--start", "2015-02-30"), 2, "'2015-02-30' is no day"),
         (("--dataset", "../x"), 2, "invalid choice"),
@@ -253,3 +254,11 @@ def test_wrong_arguments_are_refused(built, verify, options, code, said):
     found, _, err = verify(*options)
     assert found == code
     assert said in err
+
+
+def test_a_lake_that_is_not_there_is_not_sound(built, verify):
+    """A disk that is not mounted has nothing wrong with it, and nothing on it."""
+    shutil.rmtree(built.folder / "lake")
+    code, out, err = verify()
+    assert (code, out) == (3, "")
+    assert "Check [lake] root" in err
