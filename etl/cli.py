@@ -1,6 +1,9 @@
-"""The `lake` command: asks the lake, and verifies it down to the raw logs."""
+"""The `lake` command: asks the lake, verifies it down to the raw logs, and deletes what is too old."""
 
 import argparse
+import getpass
+import socket
+import sys
 from datetime import date
 
 from tqdm import tqdm
@@ -12,16 +15,18 @@ from lake.cli import add_sql, printable, run
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
+from lake.retention import Expired
 from lake.verify import Finding, Scope, Verification
 
 EXAMPLES = """\
 examples:
   lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
   lake verify --deep
+  lake retention --dataset requests --before 2025-01-01
 
 exit codes:
-  0  answered; all is well
-  1  the SQL is wrong, or the answer can't be printed; something in the lake is wrong
+  0  answered; all is well; deleted, or shown what would be
+  1  the SQL is wrong, or the answer can't be printed; something in the lake is wrong; what goes is needed
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read
 """
@@ -37,6 +42,17 @@ exit codes:
   1  something is wrong, and is named; nothing is repaired
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read
+"""
+RETENTION = """\
+examples:
+  lake retention --dataset requests --before 2025-01-01
+  lake retention --dataset requests --before 2025-01-01 --even-if-needed --delete 0f3a9c41d7be --reason "90 days"
+
+exit codes:
+  0  nothing is that old; or it is shown, or deleted
+  1  something that stays was made from what would go
+  2  luigi.cfg or an argument is wrong, the code too
+  3  the lake can't be read, or something in it can't be deleted
 """
 
 
@@ -79,6 +95,49 @@ def verify(arguments: argparse.Namespace) -> int:
     return int(wrong > 0)
 
 
+def retention(arguments: argparse.Namespace) -> int:
+    """Print what of a dataset is too old; delete it if its code is given back. Return 0, or 1 if it is needed."""
+    lake = Lake.of(config.read(config.find()))
+    expired = Expired.of(lake, arguments.dataset, arguments.before)
+    if arguments.delete and not (arguments.reason or "").strip():
+        raise ConfigError("Give --reason: why it is deleted, for the record that stays.")
+    if arguments.delete not in {None, expired.code}:
+        raise ConfigError(
+            f"{arguments.delete} is not the code of what would go now. Look at it again, without --delete."
+        )
+    if not arguments.delete:
+        for partition, size in expired.sizes.items():
+            _say(partition.key, f"{size:,} bytes")
+    print(
+        f"{len(expired.sizes):,} partitions of {expired.dataset} before {expired.before}, {expired.bytes:,} "
+        f"bytes, and {len(expired.records):,} records of their publication.",
+        flush=True,
+    )
+    if not (expired.sizes or expired.records):
+        return 0
+    needed = [] if arguments.even_if_needed else list(expired.needed(lake))
+    if needed:
+        stays, goes = needed[0]
+        print(
+            f"{len(needed):,} partitions that stay were made from them, such as {stays} from {goes}: they could "
+            "no longer be made anew, nor verified down to the raw logs. Nothing was deleted. If that is meant: "
+            "--even-if-needed",
+            file=sys.stderr,
+        )
+        return 1
+    if not arguments.delete:
+        told = " --even-if-needed" if arguments.even_if_needed else ""
+        print(
+            f"Nothing was deleted. To delete it for good: lake retention --dataset {expired.dataset} "
+            f'--before {expired.before}{told} --delete {expired.code} --reason "…"'
+        )
+        return 0
+    with tqdm(total=len(expired.sizes), desc="deleted", unit=" partitions", leave=False, disable=None) as bar:
+        record = expired.delete(lake, arguments.reason, f"{getpass.getuser()}@{socket.gethostname()}", bar.update)
+    print(f"Deleted. {lake.root}/{record} says what it was.")
+    return 0
+
+
 def _say(key: str, what: str) -> None:
     print(printable(f"{key}: {what}"), flush=True)
 
@@ -99,7 +158,7 @@ def _count(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lake",
-        description="Ask the lake, and verify it.",
+        description="Ask the lake, verify it, and delete what is too old.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -125,4 +184,21 @@ def _parser() -> argparse.ArgumentParser:
         help="make N partitions anew, chosen at random, and compare the bytes",
     )
     command.set_defaults(run=verify)
+    command = commands.add_parser(
+        "retention",
+        help="show what of a dataset is older than a day, and delete it",
+        description="Show what of a dataset is older than a day: all revisions, in all versions of its contract. "
+        "With the code that is printed then, delete it for good, after a record of what it was. A day that is "
+        "deleted counts as not built: let ranges begin later, by since of its sources.",
+        epilog=RETENTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--dataset", choices=sorted(CONTRACTS), required=True, help="which")
+    command.add_argument("--before", type=_day, metavar="DAY", required=True, help="the first day that stays")
+    command.add_argument(
+        "--even-if-needed", action="store_true", help="also if partitions that stay were made from them"
+    )
+    command.add_argument("--delete", metavar="CODE", help="delete what was shown with this code")
+    command.add_argument("--reason", help="why, for the record that stays")
+    command.set_defaults(run=retention)
     return parser

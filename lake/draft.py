@@ -1,7 +1,7 @@
 """A draft: what a lake would become, in a folder of its own, until it is published or thrown away."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
@@ -56,6 +56,10 @@ class DraftStore:
     def local_copy(self, key: str, folder: Path) -> Path:
         """See Store."""
         return self._of(key).local_copy(key, folder)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """See Store; what is published is not a draft's to delete."""
+        raise AssertionError(keys)
 
     def staging(self) -> AbstractContextManager[Path]:
         """See Store."""

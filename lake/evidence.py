@@ -8,7 +8,6 @@ its partition tells of a publication that was cut off, or of a partition that is
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from lake.parquet import StagedFile, sha256_of
@@ -18,7 +17,7 @@ from lake.store import Store
 FOLDER = "_evidence/"
 RECORD = re.compile(
     r"_evidence/(?P<dataset>[^/]+/v\d+)/(?P<dt>dt=[\d-]+)_(?:(?P<source>source=[a-z][a-z0-9_-]*)_)?"
-    r"(?P<rev>rev=\d+)_(?P<sha256>[0-9a-f]{64})_(?P<bytes>\d+)\.json",
+    r"(?P<rev>rev=\d+)_(?P<sha256>[0-9a-f]{64})_(?P<bytes>0|[1-9]\d{0,15})\.json",
     re.ASCII,
 )
 
@@ -36,6 +35,14 @@ class Evidence:
         """Where the record lies, relative to the lake's root: it says all that is in it."""
         dataset, _, partition = self.key.removesuffix("/part-0.parquet").partition("/dt=")
         return f"{FOLDER}{dataset}/dt={partition.replace('/', '_')}_{self.sha256}_{self.bytes}.json"
+
+    @property
+    def partition(self) -> Partition:
+        """The partition that the key names."""
+        found = Partition.parse(self.key)
+        if not found:
+            raise ValueError(f"{self.key!r} names no partition")
+        return found
 
     @classmethod
     def parse(cls, name: str) -> "Evidence | None":
@@ -58,11 +65,3 @@ def record(store: Store, key: str, file: StagedFile) -> None:
     path = file.path.with_name(f"{file.path.name}.json")
     path.write_text(json.dumps(asdict(evidence), sort_keys=True) + "\n", encoding="utf-8")
     store.create(evidence.name, StagedFile(path, sha256_of(path), path.stat().st_size))
-
-
-def recorded(store: Store, dataset: str, first: str, last: str) -> Iterator[Evidence]:
-    """Yield the records of a dataset (`error_rate/v1`) from `first` to before `last`, both as `dt=YYYY-MM-DD`."""
-    for name in store.keys(f"{FOLDER}{dataset}/", first, last):
-        found = Evidence.parse(name)
-        if found:
-            yield found

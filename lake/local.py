@@ -9,13 +9,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pyarrow.fs
 
-from lake.errors import PartitionMissing
+from lake.errors import PartitionMissing, StoreError
 from lake.parquet import StagedFile, sha256_of
 from lake.store import OF_THE_DISK, disk_error, other_bytes
 
@@ -51,6 +52,7 @@ class LocalStore:
         """See Store."""
         target = self._root / key
         with _translated(self.root, "write to"):
+            self._check_disk()
             file.path.chmod(0o444)
             with file.path.open("rb") as staged:
                 os.fsync(staged.fileno())
@@ -73,6 +75,7 @@ class LocalStore:
     def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
         """See Store."""
         with _translated(self.root, "list"):
+            self._check_disk()
             yield from _walk(f"{self.root}/{prefix}", prefix, prefix + first, prefix + last)
 
     def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
@@ -84,6 +87,7 @@ class LocalStore:
     def exists(self, key: str) -> bool:
         """See Store."""
         with _translated(self.root, "read"):
+            self._check_disk()
             return os.path.isfile(f"{self.root}/{key}")  # noqa: PTH113 - asked often, and a Path takes longer
 
     def sha256(self, key: str) -> str:
@@ -96,10 +100,21 @@ class LocalStore:
             raise PartitionMissing(f"{self.root}/{key} is not published. Build it first.")
         return self._root / key
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """See Store; folders that are left empty go, too."""
+        with _translated(self.root, "delete from"):
+            for key in keys:
+                path = self._root / key
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # one that is not empty
+                    for folder in path.relative_to(self._root).parents[:-1]:
+                        (self._root / folder).rmdir()
+
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """See Store."""
         with _translated(self.root, "write to"):
+            self._check_disk()
             parent = self._root / STAGING
             parent.mkdir(parents=True, exist_ok=True)
             _sweep(parent)
@@ -107,6 +122,7 @@ class LocalStore:
         try:
             yield folder
         except OSError as error:
+            self._check_disk()
             if error.errno not in OF_THE_DISK:
                 raise
             with _translated(self.root, "write to"):
@@ -115,9 +131,29 @@ class LocalStore:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
+    def _check_disk(self) -> None:
+        """Look whether the lake is still on the disk that it was on at first; below a lost mount is another."""
+        if _disk_at_first(self._root) != _disk_of(self._root):
+            raise StoreError(
+                f"The lake at {self.root} is no longer on the disk that it was on when this began: is one not "
+                "mounted? Mount it, then run the same again."
+            )
+
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """See Store."""
         return pyarrow.fs.LocalFileSystem(), self.root
+
+
+def _disk_of(folder: Path) -> int:
+    """Return the number of the file system that a folder is in, or would be made in."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return os.stat(f"{there}/.").st_dev  # noqa: PTH116 - a Path takes the dot away, which has it mounted on demand
+
+
+@cache
+def _disk_at_first(folder: Path) -> int:
+    """Return what `_disk_of` said when it was first asked; processes that are forked later remember it."""
+    return _disk_of(folder)
 
 
 def _walk(folder: str, prefix: str, first: str, last: str) -> Iterator[str]:

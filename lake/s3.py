@@ -5,11 +5,13 @@ each object therefore carries its digest and a write-id, by which an own write i
 """
 
 import base64
+import posixpath
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from lake.store import other_bytes, patience_seconds, temporary_folder
 CONFLICT, PRECONDITION_FAILED, NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 409, 412, 404, 429, 500
 TRIES_AGAIN = 5  # 15 seconds on average
 WAIT_SECONDS = 5.0
+DELETED_AT_ONCE = 8
 UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
 # a body that does not come, or not as it was sent
 BROKEN = (
@@ -40,6 +43,9 @@ DAMAGED_ON_THE_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA25
 NEXT_STEPS = {
     "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
     "AccessDenied": "The credentials lack the right to do this.",
+    "AccessDenied to DeleteObject": (
+        "The credentials are not the retention role's, or Object Lock still holds it; see docs/s3.md."
+    ),
     "403": "The credentials lack the right to do this, or are wrong.",
     "ExpiredToken": "Renew the credentials.",
     "InvalidAccessKeyId": "Check the credentials that boto3 finds.",
@@ -109,7 +115,9 @@ def translated(url: str) -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         code = _code(error)
-        step = NEXT_STEPS.get(code, "Try again; if it stays, ask who runs the bucket.")
+        step = NEXT_STEPS.get(f"{code} to {error.operation_name}") or NEXT_STEPS.get(
+            code, "Try again; if it stays, ask who runs the bucket."
+        )
         if _status(error) >= SERVER_ERROR and code != str(_status(error)):
             code = f"{_status(error)} {code}"
         raise StoreError(f"{url}: S3 answered {code} to {error.operation_name}. {step}") from error
@@ -261,6 +269,26 @@ class S3Store:
                 raise self._missing(key) from error
             raise
         return found
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """See Store; where the bucket keeps versions, a plain DELETE would only hide an object."""
+        with ThreadPoolExecutor(DELETED_AT_ONCE) as deleting:
+            list(deleting.map(self._delete, self._versions(keys) if keys else ()))
+
+    def _delete(self, version: dict[str, str]) -> None:
+        with translated(f"s3://{self._bucket}/{version['Key']}"):
+            self._s3.delete_object(Bucket=self._bucket, **version)
+
+    def _versions(self, keys: Sequence[str]) -> Iterator[dict[str, str]]:
+        """Yield all versions of objects, markers included: key and version of each."""
+        wanted = {self._prefix + key for key in keys}
+        folder = posixpath.commonpath([posixpath.dirname(key) for key in wanted])
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=f"{folder}/")
+        with translated(self.root):
+            for page in pages:
+                for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if each["Key"] in wanted:
+                        yield {"Key": each["Key"], "VersionId": each["VersionId"]}
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

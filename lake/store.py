@@ -3,7 +3,7 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +57,13 @@ class Store(Protocol):
 
     def local_copy(self, key: str, folder: Path) -> Path:
         """Return a local file with the object's bytes: the object itself, or a copy in `folder`."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Delete objects below one folder for good, all their versions too; one that is not there is no error.
+
+        For retention alone. It is no transaction: what went before an error is gone.
+        """
         ...
 
     def staging(self) -> AbstractContextManager[Path]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import evidence
+from lake import evidence, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import LakeError
@@ -24,7 +24,7 @@ from lake.provenance import Provenance
 from lake.store import temporary_folder
 
 LAST = "\U0010ffff"
-BESIDE = (evidence.FOLDER, "_attempts/", "_staging/")
+BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", "_attempts/", "_staging/")
 AT_ONCE = 4
 LAW = "rows read = kept + rejected + of other days + directives"
 
@@ -62,12 +62,18 @@ class Inventory:
     Attributes:
         sizes: The partitions there are, each with its size in bytes.
         records: The records of each key's publication.
+        deleted: The digests of what retention has deleted, by key.
         foreign: Keys that the lake has no name for.
     """
 
     sizes: dict[Partition, int] = field(default_factory=dict)
     records: dict[str, list[Evidence]] = field(default_factory=dict)
+    deleted: dict[str, set[str]] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
+
+    def published(self, key: str) -> set[str]:
+        """Return the digests with which a key was published, what retention has deleted included."""
+        return {each.sha256 for each in self.records.get(key, ())} | self.deleted.get(key, set())
 
     def before(self, partition: Partition) -> Partition:
         """Return the revision before this one, whether it is there or not."""
@@ -76,12 +82,14 @@ class Inventory:
 
     @classmethod
     def of(cls, lake: Lake) -> "Inventory":
-        """List a lake: a request for each 1,000 objects on S3.
+        """List a lake: a request for each 1,000 objects on S3, and one for each record of retention.
 
         Raises:
-            StoreError: It can't be listed.
+            StoreError: It can't be listed, or a record of retention can't be read.
         """
         found = cls()
+        for each in retention.deleted(lake.store):
+            found.deleted.setdefault(each.key, set()).add(each.sha256)
         for key, size in lake.store.sizes("", "", LAST):
             partition, record = Partition.parse(key), Evidence.parse(key)
             if partition and _has_place(partition):
@@ -184,9 +192,9 @@ class Verification:
         if partition.revision:
             links.append((self._there.before(partition), made.supersedes or ""))
         for link, sha256 in links:
-            if link not in self._there.sizes:
+            if link not in self._there.sizes and link.key not in self._there.deleted:
                 yield f"it was made from, or instead of, {link.key}, which is not there"
-            elif sha256 not in {each.sha256 for each in self._there.records.get(link.key, ())}:
+            elif sha256 not in self._there.published(link.key):
                 yield f"it was made from, or instead of, {link.key} with sha256 {sha256}, never published"
 
     def _sum_wrong(self, partition: Partition, counts: str, made: Provenance) -> Iterator[str]:

@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import runpy
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,8 @@ pytestmark = pytest.mark.slow
 
 DEPLOY = Path(cli.__file__).parent / "deploy/s3"
 PAGE = (Path(__file__).parents[2] / "docs/s3.md").read_text(encoding="utf-8")
-ROLES = ("writer", "reader", "monitor")
+ROLES = ("writer", "reader", "monitor", "verifier", "retention")
+LISTINGS = ("s3:ListBucket", "s3:ListBucketVersions")
 ACTIONS = {  # those that IAM knows and that are needed here
     "s3:BypassGovernanceRetention",
     "s3:DeleteBucket",
@@ -43,6 +45,7 @@ ACTIONS = {  # those that IAM knows and that are needed here
     "s3:DeleteObjectVersion",
     "s3:GetObject",
     "s3:ListBucket",
+    "s3:ListBucketVersions",
     "s3:PutBucketObjectLockConfiguration",
     "s3:PutBucketPolicy",
     "s3:PutBucketVersioning",
@@ -58,7 +61,16 @@ DENIED = ("AccessDenied", "InvalidAccessKeyId", "403")
 RETENTION_ROLE = "arn:aws:iam::123456789012:role/lake-retention"
 NUMBERS = count()
 SIDS = ("RefuseDeletes", "RefuseUnconditionalPuts", "RefuseReplicas", "RefuseOtherSettings", "RefusePlainHttp")
-RARELY_READ = ("_attempts/*.jsonl", "_evidence/*.json")
+RARELY_READ = {
+    "writer": (
+        "_attempts/*.jsonl",
+        "_evidence/*.json",
+    ),  # after a write whose reply was lost, and of past failures
+    "verifier": ("_retention/*.json",),  # if anything was deleted
+}
+CODE = "--delete ([0-9a-f]{12}) "
+COUNT = ("lake", "sql", "--csv", "select count(distinct dt) from requests")
+RETENTION = ("lake", "retention", "--dataset", "requests", "--before", "2015-05-18")
 
 
 def policy(name: str) -> dict[str, Any]:
@@ -90,7 +102,7 @@ def test_a_policy_has_nothing_but_what_is_known(name):
         assert is_about_all or ACTIONS.issuperset(listed(each["Action"]))
         for resource in listed(each["Resource"]):
             assert re.match(r"arn:aws:s3:::example-(lake|logs)(/|$)", resource)
-            assert ("/" in resource) != (each["Action"] == "s3:ListBucket") or name == "bucket"
+            assert ("/" in resource) != (each["Action"] in LISTINGS) or name == "bucket"
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -99,7 +111,7 @@ def test_a_role_is_only_allowed_things(name):
     for each in policy(name)["Statement"]:
         assert each["Effect"] == "Allow"
         assert "Principal" not in each
-        if each["Action"] == "s3:ListBucket":
+        if each["Action"] in LISTINGS:
             (prefixes,) = each["Condition"]["StringLike"].values()
             assert all(re.match(r"(lake|logs)/", prefix) for prefix in listed(prefixes))
 
@@ -219,12 +231,18 @@ def given(names) -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture
-def anybody(server, names) -> Any:
-    """A client of a user who may do everything, as far as users' policies go."""
+def keys_of_anybody(server, names) -> dict[str, str]:
+    """The environment of a user who may do everything, as far as users' policies go."""
     # not of all buckets: that would make an administrator of SeaweedFS
     resources = [f"arn:aws:s3:::{name}{below}" for name in names.values() for below in ("", "/*")]
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": resources}
-    return server.client(keys=server.user("all", {"Version": "2012-10-17", "Statement": [everything]}, names))
+    return server.user("all", {"Version": "2012-10-17", "Statement": [everything]}, names)
+
+
+@pytest.fixture
+def anybody(server, keys_of_anybody) -> Any:
+    """A client of that user."""
+    return server.client(keys=keys_of_anybody)
 
 
 def denies(action: Callable[..., Any], **arguments: Any) -> bool:
@@ -241,9 +259,9 @@ def denies(action: Callable[..., Any], **arguments: Any) -> bool:
 def asked(request: Request) -> tuple[str, str]:
     """Return the action that a request is to IAM, and of what; a request that is none of these is a failure."""
     path, _, query = request.path.partition("?")
-    if request.method == "GET" and query.startswith("list-type=2&"):
+    if request.method == "GET" and query.startswith(("list-type=2&", "versions&")):
         (prefix,) = parse_qs(query)["prefix"]
-        return "s3:ListBucket", f"{path[1:]} {prefix}"
+        return LISTINGS[query.startswith("versions&")], f"{path[1:]} {prefix}"
     assert not query, request
     return {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject"}[request.method], path[1:]
 
@@ -277,21 +295,13 @@ def logs_on_s3(a_project, server, names):
     return a_project
 
 
-@pytest.fixture
-def roles(given) -> dict[str, dict[str, Any]]:
-    """The policies of the roles, and of who verifies: the reader's, with what the writer's says of raw logs."""
-    found = {role: given(role) for role in ROLES}
-    raw_logs = [each for each in found["writer"]["Statement"] if each["Sid"].endswith("RawLogs")]
-    verifier = found["reader"] | {"Statement": [*found["reader"]["Statement"], *raw_logs]}
-    return found | {"verifier": verifier}
-
-
 @pytest.mark.slow
-def test_each_role_may_do_what_it_does_and_no_more(server, names, roles, logs_on_s3, anybody):
+def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on_s3, anybody):
     """Its command works with its policy, and has a use for each thing that the policy allows.
 
     Meanwhile somebody deletes rejects: `check`, which looks at error rates, doesn't see it; `lake verify` does.
     """
+    roles = {role: given(role) for role in ROLES}
     keys = {role: server.user(role, document, names) for role, document in roles.items()}
     web = {"files": f"s3://{names['example-logs']}/logs/{{YYYY}}-{{MM}}-{{DD}}.log", "until": "2015-05-19"}
     said = {}
@@ -310,15 +320,96 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, roles, logs_on
             for action, what in requests:
                 assert any(action == a and fnmatchcase(what, pattern) for a, pattern in may), (action, what)
             needed = {(a, p) for a, p in may if any(a == action and fnmatchcase(w, p) for action, w in requests)}
-            # what the writer reads only if a write's reply was lost, or to tell of past failures
-            kept_for_trouble = {("s3:GetObject", f"{root[5:]}/{folder}") for folder in RARELY_READ}
-            assert may - needed <= (kept_for_trouble if role == "writer" else set())
+            rare = {("s3:GetObject", f"{root[5:]}/{folder}") for folder in RARELY_READ.get(role, ())}
+            assert may - needed <= rare
     assert "1 days there, 1 late, the oldest: 2015-05-18 failed" in said["monitor"]
     assert f"{REJECTS}: gone: its publication was recorded, and it is not there." in said["verifier"]
 
 
+@pytest.fixture
+def run_as(server, names, logs_on_s3) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command with a user's keys, on a lake in which one day is built."""
+    root = f"s3://{names['example-lake']}/lake"
+    logs = f"s3://{names['example-logs']}/logs/{{YYYY}}-{{MM}}-{{DD}}.log"
+    logs_on_s3.configure(
+        lake={"root": root, "endpoint_url": server.url},
+        web=logs_on_s3.source | {"files": logs, "until": "2015-05-18"},
+    )
+
+    def run(keys, *command):
+        return replace(logs_on_s3, environment=logs_on_s3.environment | keys).run(*command)
+
+    assert run(KEYS, "backfill", "run", "--of", "ErrorRateDaily").returncode == 0
+    return run
+
+
+@pytest.fixture
+def versions(anybody, names) -> Callable[[], set[str]]:
+    """Returns the keys of which there is any version or marker in the lake."""
+
+    def keys():
+        found = anybody.list_object_versions(Bucket=names["example-lake"], Prefix="lake/")
+        return {each["Key"] for each in (*found["Versions"], *found.get("DeleteMarkers", ()))}
+
+    return keys
+
+
+@pytest.mark.slow
+def test_retention_deletes_with_its_policy_alone(server, names, given, versions, run_as):
+    """For good: no version is left; `lake verify` then knows it from what is gone. The writer can't do it."""
+    keys = {role: server.user(role, given(role), names) for role in ROLES}
+    with server.enforcing():
+        needed = run_as(keys["retention"], *RETENTION)
+        assert needed.returncode == 1, needed
+        assert needed.stderr.startswith("1 partitions that stay were made from them, such as error_rate ")
+        there = versions()
+        shown = run_as(keys["retention"], *RETENTION, "--even-if-needed")
+        delete = (*RETENTION, "--even-if-needed", "--delete", re.search(CODE, shown.stdout)[1], "--reason", "x")
+        refused = run_as(keys["writer"], *delete)
+        assert refused.returncode == 3, refused
+        assert "The credentials lack the right to do this." in refused.stderr
+        assert versions() == there
+        done = run_as(keys["retention"], *delete)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        verified = run_as(keys["verifier"], "lake", "verify")
+        assert (verified.returncode, verified.stderr) == (0, ""), verified
+    gone = {key for key in there if key.startswith(("lake/requests/", "lake/_evidence/requests/"))}
+    (record,) = versions() - (there - gone)
+    assert record.startswith("lake/_retention/requests/before=2015-05-18_")
+
+
+@pytest.mark.slow
+def test_retention_is_refused_by_the_bucket_to_all_but_its_role(
+    server, names, given, keys_of_anybody, run_as
+):
+    """To who may delete by their own policy, too. SeaweedFS tells users by another key than AWS tells roles."""
+    if server.name == "moto":
+        pytest.skip("moto doesn't look at conditions")
+    bucket = names["example-lake"]
+    keys = server.user("retention", given("retention"), names)
+    users = [each["UserName"] for each in server.client("iam").list_users()["Users"]]
+    (statement,) = (each for each in given("bucket")["Statement"] if each["Sid"] == "RefuseDeletes")
+    assert statement["Condition"].keys() == {"StringNotEquals"}
+    statement["Condition"]["StringNotEquals"] = {
+        "aws:username": [each for each in users if each.startswith("retention-")]
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    server.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+    shown = run_as(keys, *RETENTION, "--even-if-needed")
+    delete = (*RETENTION, "--even-if-needed", "--delete", re.search(CODE, shown.stdout)[1], "--reason", "x")
+    refused = run_as(keys_of_anybody, *delete)
+    assert refused.returncode == 3, refused
+    assert (
+        "S3 answered AccessDenied to DeleteObject. The credentials are not the retention role's" in refused.stderr
+    )
+    assert run_as(KEYS, *COUNT).stdout.split()[-1] == "1"
+    done = run_as(keys, *delete)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert run_as(KEYS, *COUNT).stdout.split()[-1] == "0"
+
+
 def test_each_role_is_refused_the_rest(server, names, given, anybody):
-    """None deletes, none but the writer writes; the monitor reads no requests, the reader no attempts."""
+    """Retention alone deletes, the writer alone writes; the monitor reads no requests, the reader no attempts."""
     bucket = names["example-lake"]
     keys = {role: server.user(role, given(role), names) for role in ROLES}
     requests = f"lake/{REQUESTS}"
@@ -330,16 +421,23 @@ def test_each_role_is_refused_the_rest(server, names, given, anybody):
         for role in ROLES:
             here = {"Bucket": bucket, "Key": KEY}
             assert not denies(s3[role].get_object, **here)
-            assert denies(s3[role].delete_object, **here)
-            assert denies(s3[role].delete_objects, Bucket=bucket, Delete={"Objects": [{"Key": KEY}]})
+            version = {"VersionId": s3["writer"].head_object(**here).get("VersionId", "null")}
+            for what in (version, {}):
+                several = {"Objects": [{"Key": KEY} | what]}
+                if role != "retention":
+                    assert denies(s3[role].delete_object, **here, **what)
+                    assert denies(s3[role].delete_objects, Bucket=bucket, Delete=several)
+            other = {"Objects": [{"Key": "lake/other"}]}
+            assert denies(s3[role].delete_objects, Bucket=bucket, Delete=other)
+            assert denies(s3[role].list_object_versions, Bucket=bucket, Prefix="lake/") == (role != "retention")
             assert denies(s3[role].put_object, **here | {"Key": "lake/other"}, Body=b"")
             assert denies(s3[role].put_object, **here, Body=b"") == (role != "writer")
             assert denies(s3[role].get_object, **here | {"Key": requests}) == (role == "monitor")
-            assert denies(s3[role].get_object, **here | {"Key": attempts}) == (role == "reader")
+            assert denies(s3[role].get_object, **here | {"Key": attempts}) == (role not in {"writer", "monitor"})
             assert denies(s3[role].get_bucket_policy, Bucket=bucket)
             assert denies(s3[role].put_bucket_policy, Bucket=bucket, Policy=json.dumps(given("bucket")))
             assert denies(s3[role].list_objects_v2, Bucket=names["example-logs"], Prefix="logs/") == (
-                role != "writer"
+                role not in {"writer", "verifier"}
             )
             if server.name != "moto":  # which doesn't look at conditions
                 assert denies(s3[role].list_objects_v2, Bucket=bucket)
@@ -488,7 +586,7 @@ def test_set_up_shows_policies_with_the_given_names(set_up):
     assert (done.code, done.err) == (0, "")
     assert not re.search("example|111122223333|arn:aws:", done.out)
     found = json.loads(done.out)
-    assert list(found) == ["writer", "reader", "monitor", "bucket"]
+    assert list(found) == [*ROLES, "bucket"]
     assert allowed_anywhere(found["writer"]) == {
         "arn:aws-cn:s3:::acme-lake",
         "arn:aws-cn:s3:::acme-lake/logs/http/*/v*/dt=*/rev=*/part-0.parquet",
@@ -638,4 +736,4 @@ def test_the_page_shows_how_to_set_up(set_up):
     words = command[1].split()
     done = set_up("--show", **{name[2:]: value for name, value in zip(words[::2], words[1::2], strict=True)})
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out).keys() == {"writer", "reader", "monitor", "bucket"}
+    assert json.loads(done.out).keys() == {*ROLES, "bucket"}

@@ -22,7 +22,7 @@ from lake.cli import run
 from lake.errors import ConfigError
 from lake.s3 import NOT_FOUND, client, split_url, translated
 
-POLICIES = ("writer", "reader", "monitor", "bucket")
+POLICIES = ("writer", "reader", "monitor", "verifier", "retention", "bucket")
 PREFIX = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")  # without what a policy takes for a pattern or variable
 ROLE = re.compile(r"arn:(aws[a-z-]*):iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 EXAMPLE_ROLE = "arn:aws:iam::111122223333:role/lake-retention"

@@ -1,0 +1,157 @@
+"""Retention: the one way to delete what was published, after a record of it that stays.
+
+    _retention/requests/before=2025-01-01_<digest of what goes>.json
+
+The record is written before anything is deleted; `lake verify` takes from it what is gone on purpose.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import groupby
+
+from lake import evidence
+from lake.contracts import CONTRACTS
+from lake.errors import StoreError
+from lake.evidence import Evidence
+from lake.journal import Journal
+from lake.lake import Lake
+from lake.parquet import sha256_of
+from lake.partition import Partition
+from lake.store import Store, temporary_folder
+
+NAME = "retention"
+DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What of a dataset is older than a day: all revisions, in all versions of its contract.
+
+    Attributes:
+        before: The first day that stays.
+        sizes: The partitions that go, each with its size in bytes.
+        records: The records of their publication, and of those that are gone already.
+    """
+
+    dataset: str
+    before: date
+    sizes: dict[Partition, int]
+    records: tuple[Evidence, ...]
+
+    @property
+    def code(self) -> str:
+        """What tells this from any other list of what goes: who gives it back has seen this one."""
+        keys = [f"{partition.key} {size}" for partition, size in self.sizes.items()]
+        return _digest("\n".join((str(self.before), *keys, *(each.name for each in self.records))))
+
+    @property
+    def bytes(self) -> int:
+        """How much goes."""
+        return sum(self.sizes.values())
+
+    @classmethod
+    def of(cls, lake: Lake, dataset: str, before: date) -> "Expired":
+        """List what of a dataset is older than a day; what follows no naming convention is passed over.
+
+        Raises:
+            StoreError: The lake can't be listed.
+        """
+        found = (
+            (partition, size)
+            for key, size in lake.store.sizes(f"{dataset}/", "v", "v~")
+            if (partition := Partition.parse(key)) and partition.dt < before
+        )
+        records = (
+            record
+            for name in lake.store.keys(f"{evidence.FOLDER}{dataset}/", "v", "v~")
+            if (record := Evidence.parse(name)) and record.partition.dt < before
+        )
+        return cls(
+            dataset,
+            before,
+            dict(sorted(found, key=lambda each: each[0].key)),
+            tuple(sorted(records, key=lambda each: each.name)),
+        )
+
+    def needed(self, lake: Lake) -> Iterator[tuple[Partition, Partition]]:
+        """Yield each partition that stays with one that goes and that it was made from.
+
+        Raises:
+            StoreError: What a partition was made from can't be read.
+        """
+        for contract in CONTRACTS.values():
+            if self.dataset in contract.inputs:
+                staying = lake.partitions(contract, stop=self.before)
+                for partition, footer in zip(staying, lake.footers(staying), strict=True):
+                    links = (Partition.parse(each.name) for each in footer.provenance.inputs)
+                    gone = next((each for each in links if each in self.sizes), None)
+                    if gone:
+                        yield partition, gone
+
+    def delete(self, lake: Lake, reason: str, by: str, done: Callable[[int], object] = lambda _: None) -> str:
+        """Record what goes, then delete it; after an interruption, what is left can be listed and deleted anew.
+
+        Revisions go oldest first, so that no reader takes a superseded one for the latest, and the records of
+        publication last, so that `lake verify` says of an interrupted deletion what is gone.
+
+        Args:
+            lake: The lake.
+            reason: Why, for the record.
+            by: Who asks for it.
+            done: Called with how many partitions have gone.
+
+        Returns:
+            The name of the record.
+
+        Raises:
+            StoreError: Something can't be deleted, for want of a right or because Object Lock holds it. What went
+                before it is gone.
+        """
+        known = {each.key for each in self.records}
+        unrecorded = (
+            Evidence(partition.key, _sha256_of_bytes(lake.store, partition.key), size)
+            for partition, size in self.sizes.items()
+            if partition.key not in known
+        )
+        deleted = [asdict(each) for each in (*self.records, *unrecorded)]
+        why = {"dataset": self.dataset, "before": str(self.before), "reason": reason, "by": by}
+        said = {**why, "deleted": deleted}
+        text = json.dumps(said, sort_keys=True, indent=1) + "\n"
+        record = f"{self.dataset}/before={self.before}_{_digest(text)}.json"
+        Journal(lake.store, NAME).write(record, text)
+        in_order = sorted(self.sizes, key=lambda each: each.revision)
+        for _, revisions in groupby(in_order, key=lambda each: each.revision):
+            keys = sorted(each.key for each in revisions)
+            lake.store.remove(keys)
+            done(len(keys))
+        lake.store.remove([each.name for each in self.records])
+        return f"_{NAME}/{record}"
+
+
+def deleted(store: Store) -> Iterator[Evidence]:
+    """Yield what was deleted on purpose.
+
+    Raises:
+        StoreError: A record of it can't be read.
+    """
+    journal = Journal(store, NAME)
+    names = list(journal.names())
+    for name, text in zip(names, journal.read(names), strict=True):
+        try:
+            yield from (Evidence(**each) for each in json.loads(text)["deleted"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{store.root}/_{NAME}/{name} is no record of a deletion: {error}. Bring it back from a copy."
+            ) from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def _sha256_of_bytes(store: Store, key: str) -> str:
+    with temporary_folder() as folder:
+        return sha256_of(store.local_copy(key, folder))

@@ -1,0 +1,130 @@
+"""`lake retention`, as who keeps requests for some days and error rates for ever runs it."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl import cli
+
+REPOSITORY = Path(cli.__file__).parents[1]
+REQUESTS = ("--dataset", "requests", "--before", "2015-05-19")
+RANGE = ("--start", "2015-05-17", "--stop", "2015-05-21")
+KEYS = [f"requests/v1/dt=2015-05-{day}/source=web/rev=0/part-0.parquet" for day in (17, 18)]
+
+
+@pytest.fixture
+def built(in_project):
+    """The project with its four days of error rates built."""
+    assert in_project.run("backfill", "run", "--of", "ErrorRateDaily", *RANGE).returncode == 0
+    return in_project
+
+
+@pytest.fixture
+def lake(monkeypatch, capsys):
+    """Return a function that runs the command in this process, and returns its exit code and what it says."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["lake", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.slow
+def test_requests_go_and_error_rates_stay(built, lake):
+    """Shown first, deleted with the code, recorded; ranges, verification and readers go on."""
+    before = built.published()
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"<!-- example: retention -->\n```console\n\$ lake (.*)\n```", readme)
+    code, out, err = lake(*command.split())
+    assert (code, err) == (0, "")
+    assert built.published() == before
+    *shown, summary, advice = out.splitlines()
+    assert [line.split(":")[0] for line in shown] == KEYS
+    size = sum(len(before[key]) for key in KEYS)
+    assert summary == (
+        f"2 partitions of requests before 2015-05-19, {size:,} bytes, and 2 records of their publication."
+    )
+    told = re.fullmatch(r'Nothing was deleted\. To delete it for good: lake (.*) --reason "…"', advice)
+    code, out, err = lake(*told[1].split(), "--reason", "90 days")
+    assert (code, err) == (0, "")
+    assert built.published() == {key: content for key, content in before.items() if key not in KEYS}
+    (record,) = (built.folder / "lake/_retention/requests").iterdir()
+    assert out.splitlines()[-1] == f"Deleted. {record} says what it was."
+    code, out, err = lake("verify", "--deep")
+    assert (code, err) == (0, "")
+    assert out.startswith(
+        "10 partitions read to the last byte, 0 of them made anew with the same bytes; 0 findings."
+    )
+    again = built.run("backfill", "run", "--of", "ErrorRateDaily", *RANGE)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "0 built, 4 already there" in again.stdout
+    old = built.run("backfill", "restate", "--of", "ErrorRateDaily", "--late", "--stale", "--reason", "x", *RANGE)
+    assert (old.returncode, old.stderr) == (0, "")
+    assert "Nothing to restate." in old.stdout
+    assert lake("sql", "--csv", "select count(distinct dt) from requests")[1].split()[-1] == "2"
+    assert lake("sql", "--csv", "select sum(valid_requests) from error_rate")[1].split()[-1] == "12"
+
+
+def test_what_is_needed_is_not_deleted_unless_told(built, lake):
+    """It says by what, and deletes nothing, with the code neither; what nothing is made from needs no word."""
+    before = built.published()
+    shown = lake("retention", *REQUESTS, "--even-if-needed")[1]
+    code = re.search(r"--delete ([0-9a-f]{12}) ", shown)[1]
+    for options in ((), ("--delete", code, "--reason", "90 days")):
+        ended, _, err = lake("retention", *REQUESTS, *options)
+        assert ended == 1
+        assert err.startswith(
+            "2 partitions that stay were made from them, such as error_rate v1 2015-05-17 from requests v1 "
+            "2015-05-17 of source web: "
+        )
+        assert "Nothing was deleted. If that is meant: --even-if-needed\n" in err
+    assert built.published() == before
+    for dataset in ("error_rate", "rejects"):
+        ended, out, err = lake("retention", "--dataset", dataset, "--before", "2015-05-19")
+        assert (ended, err) == (0, "")
+        assert f"2 partitions of {dataset} before 2015-05-19" in out
+
+
+def test_a_wrong_code_deletes_nothing(built, lake):
+    """Nor a missing reason."""
+    before = built.published()
+    for options, said in (
+        (("--delete", "0123456789ab", "--reason", "x"), "0123456789ab is not the code of what would go now"),
+        (("--delete", "", "--reason", "x"), " is not the code of what would go now"),
+        (("--delete", "0123456789ab"), "Give --reason: why it is deleted"),
+        (("--delete", "0123456789ab", "--reason", " "), "Give --reason: why it is deleted"),
+    ):
+        code, _, err = lake("retention", "--dataset", "error_rate", "--before", "2015-05-19", *options)
+        assert code == 2
+        assert said in err
+    assert built.published() == before
+
+
+def test_nothing_is_that_old(built, lake):
+    """That is no error, and there is no code to give back."""
+    code, out, err = lake("retention", "--dataset", "requests", "--before", "2015-05-17")
+    assert (code, err) == (0, "")
+    assert out == "0 partitions of requests before 2015-05-17, 0 bytes, and 0 records of their publication.\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--dataset", "requests"),
+        ("--before", "2015-05-17"),
+        ("--dataset", "../requests", "--before", "2015-05-17"),
+        ("--dataset", "requests", "--before", "17.5.2015"),
+        ("--dataset", "requests", "--before", "9999-01-01"),
+    ],
+)
+def test_wrong_arguments_end_with_usage(lake, words):
+    """Before a lake is looked at."""
+    code, out, err = lake("retention", *words)
+    assert (code, out) == (2, "")
+    assert "usage: lake retention" in err
