@@ -1,5 +1,6 @@
 """How backfills behave: the section `[backfill]` of luigi.cfg."""
 
+import re
 from dataclasses import dataclass, fields
 
 from lake import config
@@ -7,6 +8,7 @@ from lake.errors import ConfigError
 
 SECTION = "backfill"
 HIGHEST = 1_000_000
+DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,6 @@ def settings() -> Settings:
     for key, text in values.items():
         if key not in known:
             raise ConfigError(f"{found.path}, [{SECTION}]: unknown key {key!r}. Known keys: {', '.join(known)}.")
-        if not text.isascii() or not text.isdigit() or int(text) > HIGHEST:
+        if not DIGITS.fullmatch(text) or int(text) > HIGHEST:
             raise ConfigError(f"{found.path}, [{SECTION}]: {key} = {text}: expected a whole number, 0 or more.")
     return Settings(**{key: int(text) for key, text in values.items()})

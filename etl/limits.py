@@ -1,6 +1,7 @@
 """How much of a machine an extraction may use: the section `[extraction]` of luigi.cfg."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ SECTION = "extraction"
 BASE_MB, READER_MB, AHEAD_MB = 300, 40, 8
 DEFAULT_MEMORY_MB = 400
 HIGHEST_MB = 1 << 20
+DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 def cores() -> int:
@@ -58,6 +60,6 @@ def _limits(values: Mapping[str, str]) -> Limits:
 
 def _number(values: Mapping[str, str], key: str, default: int, lowest: int, highest: int) -> int:
     text = values.get(key, str(default))
-    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+    if not DIGITS.fullmatch(text) or not lowest <= int(text) <= highest:
         raise ConfigError(f"{key} = {text}: expected a whole number, {lowest} to {highest}.")
     return int(text)

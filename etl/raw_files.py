@@ -37,6 +37,7 @@ DIGIT = "[0-9]"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
 _idle_buffers: list[bytearray] = []
 GLOB = re.compile(r"[*?\[]")
+IN_BRACKETS = re.compile(r"\[[^]]*\{")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class FilePattern:
         """Refuse a pattern that can't be meant.
 
         Raises:
-            ConfigError: A placeholder is unknown or the date is not whole.
+            ConfigError: A placeholder is unknown or in brackets, or the date is not whole.
         """
         found = set(PLACEHOLDER.findall(self.text))
         unknown = found - {*DATE_PLACEHOLDERS, "HH"}
@@ -77,6 +78,10 @@ class FilePattern:
             what = "'%'" if not unknown else "{" + min(unknown) + "}"
             raise ConfigError(
                 f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{MM}}, {{DD}}, {{HH}}."
+            )
+        if found and IN_BRACKETS.search(self.text):
+            raise ConfigError(
+                f"files = {self.text}: no part of a date can stand between '[' and ']'; write [[] for a '['."
             )
         scheme, separator, rest = self.text.partition("://")
         if separator and f"{scheme}://" != S3_SCHEME:
@@ -141,16 +146,16 @@ class FilePattern:
         """Return a regular expression for the files of any day, with a group for each part of the date."""
         begun: set[str] = set()
 
-        def group(found: re.Match[str]) -> str:
-            name = found[1]
+        def group(name: str) -> str:
+            if name == "HH":
+                return HOURS
             if name in begun:
                 return f"(?P={name})"
             begun.add(name)
             return f"(?P<{name}>[0-9]{{{len(name)}}})"
 
-        # what stands for a placeholder has no meaning in a glob, nor in a regular expression
-        marked = PLACEHOLDER.sub(lambda found: HOURS if found[1] == "HH" else f"<{found[1]}>", self.text)
-        return re.sub("<(YYYY|MM|DD)>", group, _s3_glob(marked))
+        parts = PLACEHOLDER.split(self.text)  # every other one is the name of a placeholder
+        return "".join(group(part) if number % 2 else _s3_glob(part) for number, part in enumerate(parts))
 
     def _name(self, path: str) -> str:
         is_relative = not self.text.startswith(("/", "~"))

@@ -29,8 +29,9 @@ class Config:
         """Return a section's values.
 
         Raises:
-            ConfigError: There is no such section, a value holds credentials, which are not repeated, or it ends in
-                a comment, which Luigi's own parser would take for a part of the value.
+            ConfigError: There is no such section, a value holds credentials, which are not repeated, or a zero
+                byte, which no file's name can have, or it ends in a comment, which Luigi's own parser would take
+                for a part of the value.
         """
         if name not in self.sections:
             raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
@@ -39,6 +40,8 @@ class Config:
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} holds credentials. Put them where boto3 looks for them."
                 )
+            if "\0" in value:
+                raise ConfigError(f"{self.path}, [{name}] {key} holds a zero byte. Take it out.")
             if INLINE_COMMENT.search(value):
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} = {value}: put the comment on a line of its own, "

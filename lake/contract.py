@@ -122,8 +122,6 @@ class Contract:
     def _validate_column(self, column: Column, data: pa.ChunkedArray, day: date) -> None:
         if not column.nullable and data.null_count:
             raise self._violation(day, f"{column.name} is NULL in {data.null_count} rows, it may not be")
-        if data.null_count == len(data):
-            return
         distinct, what = data, "rows"
         if pa.types.is_dictionary(data.type):
             distinct, what = pa.chunked_array([each.dictionary for each in data.chunks], column.type), "values"

@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +15,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # tests are no package
 pytest.register_assert_rewrite("faulty", "s3_servers")  # before they are imported
+from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
 
 pytest_plugins = ["faulty", "s3_servers"]
@@ -24,10 +25,17 @@ FIRST_DAY = date(2015, 5, 17)
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a luigi.cfg and raw logs, and the commands run in it."""
+    """A folder with a luigi.cfg and raw logs, and the commands run in it.
+
+    Attributes:
+        folder: Where it is.
+        environment: That of its commands.
+        template: What its commands are forks of; None has each be a process of its own from the start.
+    """
 
     folder: Path
     environment: dict[str, str]
+    template: Template | None
     source: ClassVar = {
         "format": "combined",
         "files": "logs/{YYYY}-{MM}-{DD}.log",
@@ -66,7 +74,9 @@ class Project:
             (self.folder / f"logs/{day}.log").write_text(text, encoding="utf-8")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the installed environment in the folder."""
+        """Run a command of the installed environment in the folder; with more environment, always on its own."""
+        if self.template and command[0] in COMMANDS and not environment:
+            return self.template.run(command, self.folder, self.environment)
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -76,6 +86,10 @@ class Project:
             check=False,
             timeout=120,
         )
+
+    def anew(self) -> "Project":
+        """Return the project with commands that are processes of their own from the start, as a user's are."""
+        return replace(self, template=None)
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command of the installed environment in the folder."""
@@ -94,8 +108,16 @@ class Project:
         return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """Return the process that projects' commands are forks of."""
+    made = Template(tmp_path_factory.mktemp("commands"))
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[[str], Project]:
+def make_project(tmp_path: Path, template: Template) -> Callable[[str], Project]:
     """Return a function that makes a project in a new folder."""
     scripts = Path(sys.executable).parent
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LUIGI_"))}
@@ -104,7 +126,7 @@ def make_project(tmp_path: Path) -> Callable[[str], Project]:
     def make(name: str) -> Project:
         folder = tmp_path / name
         folder.mkdir()
-        made = Project(folder, environment | {"HOME": str(tmp_path)})
+        made = Project(folder, environment | {"HOME": str(tmp_path)}, template)
         made.configure()
         return made
 
@@ -133,7 +155,7 @@ def on_s3(a_project: Project, moto_url: str, tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{abs(hash(tmp_path)):x}"
     make_bucket(moto_url, bucket)
-    made = Project(a_project.folder, a_project.environment | KEYS)
+    made = replace(a_project, environment=a_project.environment | KEYS)
     made.configure(lake={"root": f"s3://{bucket}/some/prefix", "endpoint_url": moto_url})
     return made
 

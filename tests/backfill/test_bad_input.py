@@ -32,13 +32,18 @@ def refused(project, code, *words, command=RANGE, **environment):
     ],
 )
 def test_bad_source(a_project, changed, words):
-    """A wrong setting is named with its file and section, by each of the commands."""
+    """A wrong setting is named with its file and section."""
     a_project.configure(web=a_project.source | changed)
     refused(a_project, 40, "luigi.cfg, [source.web]", *words)
-    refused(
-        a_project, 2, "luigi.cfg, [source.web]", *words, command=("backfill", "status", "--of", "ErrorRateDaily")
-    )
     assert not a_project.published()
+
+
+def test_bad_source_of_another_command(a_project):
+    """Each of the commands names it."""
+    a_project.configure(web=a_project.source | {"format": "foo"})
+    words = ("luigi.cfg, [source.web]", "unknown format 'foo'")
+    for command in (("backfill", "status", "--of", "ErrorRateDaily"), ("lake", "verify")):
+        refused(a_project, 2, *words, command=command)
 
 
 @pytest.mark.parametrize(

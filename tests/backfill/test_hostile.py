@@ -68,13 +68,17 @@ def test_a_day_is_a_day(call, day):
 
 @pytest.mark.parametrize("number", ["100000", "9" * 30, "9" * 5000, "-1", "1e3", "\u0661", "0x10", NASTY])
 def test_a_number_is_a_number(call, number):
-    """Of at most five digits, so that no sum of days leaves the calendar; the greatest one is worked with."""
+    """Of at most five digits, so that no sum of days leaves the calendar."""
     for arguments in (
         *(("nightly", "--of", "ErrorRateDaily", "--days"), ("run", "--of", "ErrorRateDaily", "--workers")),
         *(("identify", "a.log", "--lines"), ("rejects", "--source", "web", "--date", FIRST, "--limit")),
     ):
         code, said = call(*arguments[:-1], f"{arguments[-1]}={number}")
         assert (code, "Traceback" in said) == (2, False)
+
+
+def test_the_greatest_number_is_worked_with(call):
+    """Days of some centuries are all looked at."""
     assert call("check", "--of", "ErrorRateDaily", "--days", "99999")[0] == check.Severity.CRITICAL
 
 

@@ -275,7 +275,7 @@ def test_readme_commands_for_an_unknown_log(make_project, real_log):
     def example(name):
         return re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", readme, re.DOTALL)[1]
 
-    there = make_project("readme")
+    there = make_project("readme").anew()
     shared = there.folder.parent / "shared/data"
     shared.mkdir(parents=True)
     shutil.copy(real_log, shared)

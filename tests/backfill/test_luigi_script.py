@@ -37,7 +37,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 )
 def test_range_builds_all_days(a_project, command):
     """Every form of the range command builds the four days, says so, and exits with 0."""
-    done = a_project.run(*command)
+    done = a_project.anew().run(*command)
     assert (done.returncode, done.stderr) == (0, "")
     expected = "4 days asked for: 4 built, 0 already there, 0 failed, 0 waiting."
     assert done.stdout == f"ErrorRateDaily 2015-05-17 … 2015-05-20, {expected}\n"

@@ -379,9 +379,7 @@ def test_retention_deletes_with_its_policy_alone(server, names, given, versions,
 
 
 @pytest.mark.slow
-def test_retention_is_refused_by_the_bucket_to_all_but_its_role(
-    server, names, given, keys_of_anybody, run_as
-):
+def test_retention_is_refused_by_the_bucket_to_all_but_its_role(server, names, given, keys_of_anybody, run_as):
     """To who may delete by their own policy, too. SeaweedFS tells users by another key than AWS tells roles."""
     if server.name == "moto":
         pytest.skip("moto doesn't look at conditions")

@@ -14,7 +14,15 @@ def test_settings_are_those_of_luigi_cfg(in_project):
     assert settings() == Settings(max_attempts=0)
 
 
-@pytest.mark.parametrize("text", ["max_attempts = -1", "max_attempts = often", "max_attempt = 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_attempts = -1",
+        "max_attempts = often",
+        "max_attempt = 3",
+        pytest.param("max_attempts = " + "9" * 5000, id="thousands of digits"),
+    ],
+)
 def test_a_setting_that_cannot_be_meant_is_refused(in_project, text):
     """The message names the file, the section and the key."""
     path = in_project.folder / "luigi.cfg"

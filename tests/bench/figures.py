@@ -49,6 +49,8 @@ found = config.read(Path("luigi.cfg").absolute())
 extract_day(Lake.of(found), read_sources(found)[0], date.fromisoformat("{FIRST_DAY}"))
 """
 EXTRACTION = (sys.executable, "-c", EXTRACT)
+VERIFY = (str(Path(sys.executable).with_name("lake")), "verify", "--deep")
+NONE_GONE = " 0 raw logs are no longer there to compare with.\n"
 LUIGI = str(Path(sys.executable).with_name("luigi"))
 LUIGI_DAY = (LUIGI, "RequestsDaily", "--source", "bench", "--date", str(FIRST_DAY))
 LUIGI_RANGE = (
@@ -297,6 +299,26 @@ def undated_range(bench: Bench) -> Iterator[Figure]:
         yield bench.compare(figure, wall, lambda: one_day.run(LUIGI_DAY), lambda: all_days.run(LUIGI_RANGE))
 
 
+def verification(bench: Bench) -> Iterator[Figure]:
+    """Every byte of a lake and of the raw log that it was made from, over sha256sum of the same files."""
+    log = bench.log("vhost_combined", bench.lines, "plain")
+    with Project.of(log) as project:
+        with suppress(CommandFailed):  # which the comparison then tells
+            project.run()
+        hashing = ["sh", "-c", 'find lake "$0" -type f -print0 | xargs -0 sha256sum', str(log.path)]
+        for name, cost_of in (("wall", wall), ("CPU", cpu)):
+            figure = Figure(f"lake verify --deep, {name}, over sha256sum", log.lines, "x", must=1.3)
+            yield bench.compare(
+                figure, cost_of, lambda: (run(hashing, project.folder)[0], None), lambda: verified(project)
+            )
+
+
+def verified(project: Project) -> tuple[Cost, str | None]:
+    """Verify a project's lake, and return the cost and whether something was not looked at."""
+    cost, said = run(VERIFY, project.folder, {"LUIGI_CONFIG_PATH": str(project.folder / "luigi.cfg")})
+    return cost, None if said.startswith("2 partitions read") and said.endswith(NONE_GONE) else said
+
+
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "task": whole_task,
     "hours": hourly_files,
@@ -305,6 +327,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "json": json_lines,
     "small": small_day,
     "range": undated_range,
+    "verification": verification,
 }
 
 

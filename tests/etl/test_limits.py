@@ -40,7 +40,15 @@ def test_more_memory_reads_farther_ahead(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["threads = 0", "threads = two", "memory_mb = 100", "memory_mb = -1", "cores = 2"]
+    "text",
+    [
+        "threads = 0",
+        "threads = two",
+        pytest.param("threads = " + "9" * 5000, id="thousands of digits"),
+        "memory_mb = 100",
+        "memory_mb = -1",
+        "cores = 2",
+    ],
 )
 def test_a_limit_that_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
     """The message names the file, the section and the key."""

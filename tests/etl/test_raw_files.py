@@ -47,6 +47,7 @@ FILES = (
     "access.log-20260907/inner.log",
     "deep/a/b/2026-09-07.log",
     "deep/2026-09-07.log",
+    "<MM>/2026-09-07.txt",
 )
 
 
@@ -62,6 +63,7 @@ FILES = (
         ("access.log*", ["access.log", "access.log-20260907.gz", "access.log-20260908.gz"], False),
         ("*/2026-09-07.log", ["deep/2026-09-07.log"], False),
         ("none-{YYYY}{MM}{DD}", [], True),
+        ("<MM>/{YYYY}-{MM}-{DD}.txt", ["<MM>/2026-09-07.txt"], True),
     ],
 )
 class TestFind:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import boto3
 import pyarrow as pa
 import pytest
+from moto.s3.responses import S3Response
 from s3_servers import KEYS, make_bucket
 
 from lake.contract import Column, Contract, Rule
@@ -39,6 +41,18 @@ def s3_root(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
     bucket = f"lake-{next(BUCKETS)}"
     make_bucket(moto_url, bucket)
     return f"s3://{bucket}/some/prefix"
+
+
+@pytest.fixture
+def atomic_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes moto's conditional PUT atomic, as S3's is: its threads look for the object first and put it then."""
+    lock, put = Lock(), S3Response.put_object
+
+    def put_alone(response: S3Response) -> Any:
+        with lock:
+            return put(response)
+
+    monkeypatch.setattr(S3Response, "put_object", put_alone)
 
 
 @pytest.fixture

@@ -1,10 +1,16 @@
 """The command `lake sql`, as its users run it."""
 
+import argparse
 import os
+import re
 import subprocess
+import sys
 
+import duckdb
 import pytest
 
+from lake import cli
+from lake.errors import ConfigError, LakeError, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
@@ -110,3 +116,112 @@ def test_a_broken_file_is_explained(project, day):
     assert answer.returncode == 1
     assert key in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.fixture
+def here(project, monkeypatch, capfd):
+    """Runs the command in this process, in the project; returns its exit code, what it prints, and its errors."""
+
+    def run(*arguments):
+        monkeypatch.setenv("LUIGI_CONFIG_PATH", str(project.folder / "luigi.cfg"))
+        parser = argparse.ArgumentParser(prog="lake")
+        cli.add_sql(parser.add_subparsers(required=True))
+        with pytest.raises(SystemExit) as ended:
+            cli.run("lake", lambda: (told := parser.parse_args(arguments)).run(told))
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+def test_a_long_and_wide_answer_is_shown_whole(here):
+    """A thousand rows, and texts longer than any terminal."""
+    code, out, err = here("sql", "select range as n, repeat('x', 900) as long from range(1000)")
+    assert (code, err) == (0, "")
+    assert out.count("x" * 900) == 1000
+    assert out.endswith("\n")
+    assert not out.endswith("\n\n\n")
+
+
+def test_of_a_longer_answer_the_middle_is_left_out(here):
+    """A thousand rows are shown of it, and how many there are."""
+    _, out, _ = here("sql", "select 'row ' || range as n from range(5000)")
+    assert out.count("row ") == 1000
+    assert {"row 0 ", "row 4999 "} <= set(re.findall(r"row \d+ ", out))
+    assert "5000 rows" in out
+
+
+def test_csv_is_all_of_the_answer(here):
+    """Thousands of rows, with their names, and nothing else."""
+    code, out, err = here("sql", "--csv", "select range as n, 'a,b' as text from range(3000)")
+    assert (code, err) == (0, "")
+    assert out == "n,text\n" + "".join(f'{n},"a,b"\n' for n in range(3000))
+
+
+def test_help_shows_examples_line_by_line(here):
+    """With the exit codes, as they are written."""
+    code, out, err = here("sql", "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: lake sql [-h] [--csv] query\n")
+    assert f"\n{cli.EXAMPLES}" in out
+    assert "  query       the query\n" in out
+    assert "  --csv       print CSV instead of a table\n" in out
+    assert "\nRun one DuckDB query; every dataset is a view of its latest revisions.\n" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (LakeError("a \x1b[31m\nb"), 1, "lake: a \\x1b[31m\nb\n"),
+        (ConfigError("wrong"), 2, "lake: wrong\n"),
+        (StoreError("gone"), 3, "lake: gone\n"),
+        (duckdb.Error("no \u202e"), 1, "lake: no \\u202e\n"),
+    ],
+)
+def test_an_error_is_a_line_and_an_exit_code(capsys, error, code, said):
+    """Its own code, and what it says; nothing that a terminal would obey."""
+
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        cli.run("lake", fail)
+    assert ended.value.code == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_what_a_command_returns_is_the_exit_code(capsys):
+    """And nothing is said."""
+    with pytest.raises(SystemExit) as ended:
+        cli.run("lake", lambda: 7)
+    assert ended.value.code == 7
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [("sys.stdout.write('x' * 100_000)", "No space left on device"), ("raise OSError('odd')", "odd")],
+)
+def test_an_answer_that_can_not_be_written_is_explained(raised, said):
+    """A full disk: exit code 1 and the reason, and no traceback when what is left is flushed at the end."""
+    script = f"""
+import sys
+from lake.cli import run
+
+def fail():
+    {raised}
+
+run("lake", fail)
+"""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - no file that a Path would be about
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, f"lake: can't print the answer: {said}\n")
+
+
+@pytest.mark.parametrize("csv", [True, False])
+def test_a_statement_without_an_answer_changes_nothing(here, csv):
+    """It is refused, since what it made would be gone at once."""
+    code, out, err = here("sql", *(["--csv"] if csv else []), "create table a (b int)")
+    assert (code, out) == (2, "")
+    assert err == "lake: That statement has no answer to show; ask with select, from or describe.\n"

@@ -73,6 +73,12 @@ def test_credentials_in_a_value_are_refused_and_not_repeated(write, value):
     assert "hidden" not in str(refusal.value)
 
 
+def test_a_zero_byte_in_a_value_is_refused(write):
+    """No file's name can have one: the operating system's own error would name neither file nor key."""
+    with pytest.raises(ConfigError, match=r"luigi\.cfg, \[lake\] root holds a zero byte\. Take it out"):
+        config.read(write("[lake]\nroot = a\0b\n")).section("lake")
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     """Bytes that are not UTF-8 are refused by name, without a traceback of the decoder."""
     (tmp_path / "luigi.cfg").write_bytes(b"[lake]\nroot = \xff\n")

@@ -6,7 +6,7 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from lake.contract import Column, Rule
+from lake.contract import Column, Contract, Rule
 from lake.errors import ContractViolation
 
 MIDNIGHT = datetime(2015, 5, 17)
@@ -101,3 +101,83 @@ def test_another_schema_is_refused(readings, rows, day, change):
 def test_a_column_tells_what_it_allows(pattern, text, allowed):
     """A text is allowed if the pattern matches the whole of it."""
     assert Column("a", pa.string(), "1", "m", pattern=pattern).allows(text) is allowed
+
+
+def encoded(table, *names):
+    """Return the table with columns dictionary-encoded."""
+    for name in names:
+        at = table.schema.get_field_index(name)
+        column = table[name].dictionary_encode()
+        table = table.set_column(at, table.schema.field(at).with_type(column.type), column)
+    return table
+
+
+def test_encoded_texts_are_checked_by_their_values(readings, rows, day):
+    """Each value once, however many rows have it; good ones pass."""
+    readings.validate(encoded(rows(5), "name", "kind"), day)
+    with pytest.raises(ContractViolation, match=r"kind is 'hot' in 1 values, expected one of \('warm', 'cold'\)"):
+        readings.validate(encoded(rows(5, kind="hot"), "name", "kind"), day)
+    with pytest.raises(ContractViolation, match="name is 'a b' in 1 values, expected like"):
+        readings.validate(encoded(rows(5, name="a b"), "name"), day)
+
+
+def test_a_column_may_be_null_all_through(readings, rows, day):
+    """Whatever its rules are, encoded or not; and if it may not be NULL, all are counted."""
+    table = rows(4)
+    for name in ("kind", "share"):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), pa.nulls(4, table.schema.field(at).type))
+    readings.validate(table, day)
+    readings.validate(encoded(table, "kind"), day)
+    at = table.schema.get_field_index("hits")
+    table = table.set_column(at, table.schema.field(at), pa.nulls(4, pa.int64()))
+    with pytest.raises(ContractViolation, match="hits is NULL in 4 rows"):
+        readings.validate(table, day)
+
+
+def test_bad_values_are_counted(readings, rows, day):
+    """All of them, and the first is shown; NULL is not one of them."""
+    table = pa.concat_tables([rows(2, share=9.0), rows(2, share=None, name="y"), rows(2, share=8.0, name="z")])
+    with pytest.raises(ContractViolation, match=r"share is 9\.0 in 2 rows, expected <= 1"):
+        readings.validate(table, day)
+
+
+def test_a_rule_counts_its_rows(readings, rows, day):
+    """The first rule that is broken is named."""
+    ruled = replace(
+        readings, rules=(Rule("hits >= 0", "always"), Rule("hits < 1", "none"), Rule("false", "never"))
+    )
+    with pytest.raises(ContractViolation, match=r": 2 rows break hits < 1 \(none\)\. Nothing"):
+        ruled.validate(rows(3), day)
+
+
+def test_a_contract_without_rules_takes_what_fits_its_schema(day):
+    """No key, no time, no rule: rows may be alike, and of any day; and no database is opened for it."""
+    plain = Contract("plain", 1, "a row", (Column("at", pa.timestamp("us"), "UTC", "When"),))
+    plain.validate(pa.table({"at": [MIDNIGHT.replace(year=1970)] * 2}, plain.schema), day)
+    assert (plain.inputs, plain.per_source, plain.counts, plain.has_grown) == ((), False, None, False)
+
+
+def test_a_column_has_no_rule_of_its_own_accord():
+    """It may not be NULL, and was there from the first file on; all else is said."""
+    column = Column("a", pa.string(), "1", "m")
+    assert not column.nullable
+    assert not column.added
+    assert (column.minimum, column.maximum, column.values, column.pattern) == (None, None, (), None)
+
+
+def test_a_contract_has_grown_if_a_column_came_later(readings):
+    """One is enough."""
+    later = Column("more", pa.string(), "1", "m", nullable=True, added=True)
+    assert not readings.has_grown
+    assert replace(readings, columns=(*readings.columns, later)).has_grown
+
+
+def test_keys_that_occur_twice_are_counted(readings, rows, day):
+    """Each once; a key of several columns is one only if all are the same."""
+    with pytest.raises(ContractViolation, match="2 keys occur twice"):
+        readings.validate_key(pa.concat_tables([rows(3), rows(2)]), day)
+    replace(readings, key=("name", "hits")).validate_key(
+        pa.concat_tables([rows(3), rows(3, hits=7).slice(2)]), day
+    )
+    replace(readings, key=()).validate_key(pa.concat_tables([rows(3), rows(3)]), day)

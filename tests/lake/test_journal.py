@@ -43,3 +43,19 @@ def test_readers_of_datasets_see_none_of_it(store, tmp_path):
     Journal(store, "notes").write("error_rate/v1/x", "text")
     assert not list(tmp_path.rglob("*.parquet"))
     assert not [each for each in (tmp_path / "lake").iterdir() if not each.name.startswith("_")]
+
+
+def test_records_are_texts_of_any_kind(store):
+    """What is no ASCII comes back as it was, and more records than are read at once in their order."""
+    journal = Journal(store, "notes")
+    names = [f"{n:02}" for n in range(20)]
+    for name in names:
+        journal.write(name, f"Tag {name}: größer\n")
+    assert journal.read(names[::-1]) == [f"Tag {name}: größer\n" for name in names[::-1]]
+
+
+def test_journals_are_apart(store):
+    """The records of one name are none of another."""
+    Journal(store, "notes").write("one", "text")
+    assert list(Journal(store, "note").names()) == []
+    assert list(store.keys("", "", "~")) == ["_notes/one"]

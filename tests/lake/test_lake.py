@@ -12,7 +12,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from lake.contracts import contract
-from lake.errors import PartitionExists, PartitionMissing
+from lake.errors import PartitionExists, PartitionMissing, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 from lake.s3 import split_url
@@ -184,3 +184,71 @@ def test_a_later_revision_is_as_good(lake, create, day):
     create(lake.store, partition.key, b"one")
     there = [lake.exists(replace(partition, revision=number)) for number in range(4)]
     assert there == [True, True, True, False]
+
+
+def test_footers_are_read_in_the_order_they_are_asked_for(lake, publish, error_rates, day):
+    """Several at once: what each file says of itself."""
+    partitions = [Partition("error_rate", 1, day + timedelta(n)) for n in range(12)]
+    for n, each in enumerate(partitions):
+        publish(lake, each, error_rates(**{f"a{i}": 0 for i in range(n)}))
+    footers = lake.footers(partitions[::-1])
+    assert [each.rows for each in footers] == list(range(12))[::-1]
+    assert [each.provenance.dt for each in footers] == [str(each.dt) for each in partitions[::-1]]
+    assert footers[0].schema.equals(ERROR_RATE.schema)
+
+
+@pytest.mark.parametrize("content", [b"", b"no Parquet at all", None], ids=["empty", "text", "no provenance"])
+def test_a_footer_that_can_not_be_read_is_named(lake, write_foreign, day, tmp_path, content):
+    """A broken file is an error of the lake, which nothing here repairs; it is not taken for a missing one."""
+    partition = Partition("error_rate", 1, day)
+    if content is None:
+        pq.write_table(ERROR_RATE.schema.empty_table(), tmp_path / "other")
+        content = (tmp_path / "other").read_bytes()
+    write_foreign(lake.store, partition.key, content)
+    with pytest.raises(StoreError, match="has no footer that can be read") as failure:
+        lake.footers([partition])
+    assert str(failure.value).startswith(f"{lake.root}/{partition.key} ")
+    assert "bring the object back from a copy" in str(failure.value)
+
+
+def test_a_days_file_is_named_after_it(lake, day, tmp_path):
+    """Several days may wait in one staging folder, and no glob for Parquet sees them."""
+    writers = [lake.writer(each, day, tmp_path) for each in (ERROR_RATE, REQUESTS)]
+    writers.append(lake.writer(REQUESTS, day + timedelta(1), tmp_path))
+    assert len({each.path for each in writers}) == 3
+    assert {each.path.parent for each in writers} == {tmp_path}
+    assert not [each.path for each in writers if each.path.suffix == ".parquet"]
+    assert [(each.contract, each.day) for each in writers[1:]] == [(REQUESTS, day), (REQUESTS, day + timedelta(1))]
+
+
+def test_a_journal_lies_beside_the_datasets(lake):
+    """Under a name that readers of datasets pass over."""
+    lake.journal("notes").write("2015/one", "text")
+    assert list(lake.store.keys("", "", "~")) == ["_notes/2015/one"]
+    assert list(lake.journal("notes").names()) == ["2015/one"]
+
+
+def test_a_source_of_another_name_is_another_partition(lake, create, day):
+    """Neither is there because of the other, nor supersedes it."""
+    web, web_2 = Partition("requests", 1, day, "web"), Partition("requests", 1, day, "web-2", 1)
+    create(lake.store, web.key, b"one")
+    assert lake.exists(web)
+    assert not lake.exists(replace(web_2, revision=0))
+    assert lake.superseded(web_2) is None
+
+
+def test_the_revision_before_is_the_highest_below(lake, create, day):
+    """10 over 9, and whatever came later doesn't count."""
+    for revision, content in ((9, b"nine"), (10, b"ten"), (12, b"twelve")):
+        create(lake.store, Partition("error_rate", 1, day, revision=revision).key, content)
+    superseded = lake.superseded(Partition("error_rate", 1, day, revision=11))
+    assert superseded == hashlib.sha256(b"ten").hexdigest()
+
+
+def test_foreign_keys_below_a_partition_are_no_revision(lake, write_foreign, day):
+    """Neither make it exist, nor are superseded."""
+    partition = Partition("error_rate", 1, day, revision=1)
+    write_foreign(lake.store, f"{partition.folder}rev=00/part-0.parquet", b"")
+    write_foreign(lake.store, f"{partition.folder}rev=7/other", b"")
+    assert not lake.exists(partition)
+    assert lake.superseded(partition) is None

@@ -1,8 +1,10 @@
 """What is special to a lake on disk: modes, staging, killed processes, and roots that can't be used."""
 
+import fcntl
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,7 +112,7 @@ def test_a_root_that_can_not_be_written_is_named(tmp_path, stage, root, use):
 def test_a_root_that_is_a_file_can_not_be_listed(tmp_path):
     """A root that is there and no folder is an error, not an empty lake."""
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="Can't list the lake at"):
+    with pytest.raises(StoreError, match=f"Can't list the lake at {tmp_path / 'file'}: Not a directory"):
         list(LocalStore(str(tmp_path / "file")).keys("a/", "", "~"))
 
 
@@ -120,3 +122,77 @@ def test_a_folder_under_a_key_is_an_error(disk, create):
     assert not disk.exists(KEY)
     with pytest.raises(StoreError, match="Is a directory"):
         create(disk, KEY, b"one")
+
+
+def test_a_publication_outlives_a_power_cut(disk, create, monkeypatch):
+    """The bytes are on the disk before the name is, and the name and every new folder before success is told."""
+    target, synced = Path(disk.root) / KEY, []
+
+    def fsync(handle):
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), target.exists()))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    create(disk, KEY, b"one")
+    (staged, was_there), *folders = synced
+    assert staged.is_relative_to(Path(disk.root) / STAGING)
+    assert not was_there
+    made = {each for each in target.parents if each.is_relative_to(disk.root)}
+    assert {path for path, _ in folders} == made
+    assert all(is_there for _, is_there in folders)
+    synced.clear()
+    create(disk, KEY.replace("rev=0/", "rev=1/"), b"two")
+    assert {path for path, _ in synced[1:]} == {target.parent.with_name("rev=1"), target.parents[1]}
+
+
+def test_no_handles_stay_open(disk, create):
+    """Whoever publishes ten years of days has as many handles afterwards as before."""
+    create(disk, KEY, b"one")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for n in range(3):
+        create(disk, KEY.replace("rev=0", f"rev={n}"), b"one")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_file_that_vanishes_under_a_listing_is_an_error(disk, create, monkeypatch):
+    """It is named with the lake, as any other trouble of the disk."""
+    create(disk, KEY, b"one")
+    monkeypatch.setattr("lake.local._walk", lambda *_: iter(["a/gone"]))
+    with pytest.raises(StoreError, match=r"Can't list the lake at .*No such file or directory \(.*a/gone"):
+        list(disk.sizes("a/", "", "~"))
+
+
+def test_a_copy_is_the_object_itself(disk, create, tmp_path):
+    """Nothing is copied on a disk."""
+    create(disk, KEY, b"one")
+    assert disk.local_copy(KEY, tmp_path) == Path(disk.root) / KEY
+
+
+def test_a_staging_folder_that_was_swept_too_soon_is_made_anew(disk, monkeypatch):
+    """Another process may take it for a dead one's, between its making and its locking."""
+    make, lock, made = tempfile.mkdtemp, fcntl.flock, []
+
+    def made_and_swept(**where):
+        made.append(Path(make(**where)))
+        if len(made) == 1:
+            made[0].rmdir()
+        return str(made[-1])
+
+    def swept_and_locked(handle, how):
+        if how == fcntl.LOCK_EX and len(made) == 2 and made[1].exists():
+            made[1].rmdir()
+        lock(handle, how)
+
+    monkeypatch.setattr("tempfile.mkdtemp", made_and_swept)
+    monkeypatch.setattr("fcntl.flock", swept_and_locked)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with disk.staging() as folder:
+        assert folder == made[2]
+        assert folder.parent == Path(disk.root) / STAGING
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert list((Path(disk.root) / STAGING).iterdir()) == []
+
+
+def test_a_staging_folder_that_is_gone_is_no_error(disk):
+    """What was to be removed is removed."""
+    with disk.staging() as folder:
+        folder.rmdir()

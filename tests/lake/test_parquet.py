@@ -1,5 +1,6 @@
 """Partition files: the same bytes for the same rows, and only rows that keep to the contract."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import duckdb
@@ -89,3 +90,91 @@ def test_rows_of_two_batches_keep_their_order(write, rows):
     """Rows stand in the file as they were written."""
     batches = [rows(1, name=name) for name in ("c", "a", "b")]
     assert pq.ParquetFile(write(*batches).path).read().equals(pa.concat_tables(batches).combine_chunks())
+
+
+def test_a_file_is_written_for_readers_of_all_kinds(write, rows):
+    """zstd, Parquet 2.6, no schema of Arrow's; whole numbers by differences, and no statistics of texts."""
+    metadata = pq.ParquetFile(write(rows(10)).path).metadata
+    assert metadata.format_version == "2.6"
+    assert set(metadata.metadata) == {b"provenance"}
+    columns = {metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i) for i in range(6)}
+    assert {each.compression for each in columns.values()} == {"ZSTD"}
+    by_differences = {name for name, each in columns.items() if "DELTA_BINARY_PACKED" in each.encodings}
+    by_dictionary = {name for name, each in columns.items() if each.has_dictionary_page}
+    assert (by_differences, by_dictionary) == ({"at", "hits", "total"}, {"name", "kind", "share"})
+    assert {name for name, each in columns.items() if each.is_stats_set} == {"at", "share", "hits", "total"}
+
+
+@pytest.fixture
+def writer(readings, day, tmp_path, monkeypatch):
+    """A writer of row groups of three rows."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 3)
+    with PartitionWriter(readings, day, tmp_path / "readings.unfinished") as made:
+        yield made
+
+
+def test_what_waits_is_less_than_a_row_group(writer, rows):
+    """So memory is bounded; rows are counted as they come."""
+    counts = []
+    for n in (2, 1, 7, 1):
+        writer.write(rows(10).slice(0, n))
+        counts.append((writer.rows, writer.waiting_rows))
+        writer.contract = replace(writer.contract, key=())  # the rows are the same ones
+    assert counts == [(2, 2), (3, 0), (10, 1), (11, 2)]
+
+
+def test_nothing_is_written_before_it_must_be(writer, rows, provenance_of, day):
+    """A pass over many days holds no file open for a day whose rows wait; what is flushed waits no more."""
+    writer.write(rows(2))
+    assert not writer.path.exists()
+    writer.flush()
+    writer.flush()
+    assert writer.waiting_rows == 0
+    writer.write(rows(4).slice(2))
+    file = writer.finish(provenance_of(Partition("readings", 2, day), 4))
+    metadata = pq.ParquetFile(file.path).metadata
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [2, 2]
+
+
+def test_a_file_without_rows_has_no_row_group(write):
+    """So no reader stumbles over an empty one; its footer says that there is none."""
+    path = write().path
+    assert pq.ParquetFile(path).metadata.num_row_groups == 0
+    assert (read_footer(path).rows, read_footer(path).provenance.rows_read) == (0, 0)
+
+
+def test_a_footer_tells_schema_and_rows(write, rows, readings):
+    """Without the rows being read."""
+    footer = read_footer(write(rows(7)).path)
+    assert footer.rows == 7
+    assert footer.schema.equals(readings.schema)
+
+
+def test_a_writer_that_is_left_early_closes_its_file(writer, rows):
+    """What it has written stays in staging, and no handle of it stays open."""
+    writer.write(rows(3))
+    writer.__exit__(None, None, None)
+    assert not writer._parquet.is_open  # noqa: SLF001
+
+
+@given(st.lists(st.none() | st.sampled_from(["warm", "cold"]), min_size=1, max_size=8), st.integers(0, 8))
+@settings(deadline=None, max_examples=25)
+def test_bytes_do_not_depend_on_how_texts_were_encoded(write, rows, kinds, cut):
+    """Plain, or by dictionaries with other values, in another order, that do not occur."""
+    table = rows(len(kinds))
+    position = table.schema.get_field_index("kind")
+    plain = table.set_column(position, table.schema.field(position), pa.array(kinds, pa.string()))
+    values = ["none such", "cold", "warm"]
+    indices = pa.array([None if kind is None else values.index(kind) for kind in kinds], pa.int32())
+    encoded = pa.DictionaryArray.from_arrays(indices, pa.array(values))
+    field = table.schema.field(position).with_type(encoded.type)
+    other = table.set_column(position, field, encoded)
+    assert write(other.slice(0, cut), other.slice(cut)).sha256 == write(plain).sha256
+
+
+def test_a_key_is_checked_over_all_row_groups(writer, rows, provenance_of, day):
+    """Each is in order by itself; the message is the same as within one."""
+    writer.write(rows(3))
+    writer.write(rows(2))
+    with pytest.raises(ContractViolation, match="readings v2 2015-05-17: 2 keys occur twice"):
+        writer.finish(provenance_of(Partition("readings", 2, day), 5))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.errors import ConfigError
+from lake.evidence import Evidence
 from lake.partition import NAME, Partition, check_name
 
 names = st.from_regex(NAME, fullmatch=True)
@@ -57,6 +58,15 @@ def test_a_partition_has_one_key(key):
 def test_foreign_keys_name_nothing(key):
     """Keys that follow another convention are no partitions."""
     assert Partition.parse(key) is None
+
+
+@pytest.mark.parametrize(
+    "size", ["", "007", "1e3", "१", "9" * 17, pytest.param("9" * 5000, id="thousands of digits")]
+)
+def test_a_record_of_evidence_has_one_name(size):
+    """A size that is written in another way, or that no object has, is of another convention."""
+    name = Evidence("error_rate/v1/dt=2015-05-17/rev=0/part-0.parquet", "0" * 64, 12).name
+    assert Evidence.parse(name.replace("_12.", f"_{size}.")) is None
 
 
 def test_the_convention():

@@ -1,13 +1,15 @@
 """Provenance as text and back."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.errors import ConfigError
-from lake.provenance import Provenance, Revision
+from lake.provenance import FIRST, Input, Provenance, Revision, code_version
 
 
 @given(st.from_type(Provenance))
@@ -29,3 +31,21 @@ def test_a_revision_without_its_reason_is_refused(number, reason):
     """Every revision after the first has a reason, and only those; none is negative."""
     with pytest.raises(ConfigError, match="a reason belongs to every revision after the first"):
         Revision(number, reason)
+
+
+def test_what_is_not_said_is_null():
+    """A partition without SQL, restatement or gap says nothing of them; a first publication is revision 0."""
+    made = Provenance("x", 1, "2015-05-17", None, 0, (Input("a", 1, "00"),), 0, 0, 0, 0, "1", ())
+    told = json.loads(made.to_json())
+    assert {name: value for name, value in told.items() if value is None} == dict.fromkeys(
+        ("source", "sql_sha256", "source_sha256", "supersedes", "reason", "requested_by", "incomplete")
+    )
+    assert told["directives"] == 0
+    assert told["inputs"] == [{"bytes": 1, "lines": None, "name": "a", "sha256": "00"}]
+    assert Revision() == FIRST == Revision(0, None, None)
+
+
+def test_the_version_is_that_of_the_project():
+    """What made a partition is told by the version that CHANGELOG and package have."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert code_version() == project["project"]["version"]

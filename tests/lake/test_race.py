@@ -11,28 +11,14 @@ import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from threading import Lock
 
 import pytest
-from moto.s3.responses import S3Response
 
 from lake.lake import Lake
 from lake.partition import Partition
 
 pytestmark = pytest.mark.slow
 RACERS, PARTITIONS = 8, int(os.environ.get("RACES", "25"))
-
-
-@pytest.fixture
-def atomic_moto(monkeypatch):
-    """Makes moto's conditional PUT atomic, as S3's is: its threads look for the object first and put it then."""
-    lock, put = Lock(), S3Response.put_object
-
-    def put_alone(response):
-        with lock:
-            return put(response)
-
-    monkeypatch.setattr(S3Response, "put_object", put_alone)
 
 
 @pytest.fixture

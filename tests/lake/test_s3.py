@@ -1,17 +1,27 @@
 """What is special to a lake on S3: lost replies, conflicts, and servers that refuse or don't answer."""
 
+import base64
+import io
+import re
 from itertools import repeat
 from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    PartialCredentialsError,
+    ResponseStreamingError,
+)
 from botocore.httpsession import URLLib3Session
+from s3_servers import KEYS
 
 import lake.s3
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
-from lake.s3 import CONFLICT_WAITS_SECONDS, S3Store, split_url
+from lake.s3 import CONFLICT_WAITS_SECONDS, S3Store, split_url, translated
 
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 
@@ -120,14 +130,19 @@ def test_a_lost_reply_to_other_bytes_is_a_failure(open_with, create, moto_url, s
 def test_a_lost_request_is_a_failure(open_with, create, fault, message):
     """Where the server never acted, publishing fails and nothing is there."""
     store = open_with("PutObject", repeat(fault))
-    with pytest.raises(StoreError, match=message):
+    with pytest.raises(StoreError, match=f"^{store.root}/{KEY}: .*{message}"):
         create(store, KEY, b"one")
     assert not store.exists(KEY)
 
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(409, "ConditionalRequestConflict"), (400, "BadDigest"), (400, "XAmzContentSHA256Mismatch")],
+    [
+        (409, "ConditionalRequestConflict"),
+        (400, "BadDigest"),
+        (400, "IncompleteBody"),
+        (400, "XAmzContentSHA256Mismatch"),
+    ],
 )
 def test_a_conflict_is_tried_again(open_with, create, sleeps, status, code):
     """Another write is under way, or the bytes were damaged on theirs: wait, try again, succeed."""
@@ -161,7 +176,7 @@ def refused(create, tmp_path):
         with pytest.raises(StoreError) as refusal:
             OPERATIONS[operation](store, create, tmp_path)
         text = str(refusal.value)
-        assert text.startswith(store.root)
+        assert text.startswith(store.root if operation == "ListObjectsV2" else f"{store.root}/{KEY}: ")
         assert text.count("\n") < 2
         assert "test-secret" not in text
         return text
@@ -244,7 +259,10 @@ def test_a_lake_may_fill_a_bucket(s3_root, moto_url, create):
     """Without a prefix, keys start at the bucket's root."""
     bucket = split_url(s3_root)[0]
     store = S3Store(f"s3://{bucket}//", moto_url)
+    assert store.root == f"s3://{bucket}"
     assert create(store, KEY, b"one")
+    s3 = boto3.client("s3", endpoint_url=moto_url)
+    assert KEY in [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert list(store.keys("a/", "", "~")) == [KEY]
     assert list(S3Store(s3_root, moto_url).keys("a/", "", "~")) == []
     with pytest.raises(PartitionMissing):
@@ -256,3 +274,225 @@ def test_an_endpoint_with_credentials_is_refused(s3_root):
     with pytest.raises(ConfigError, match="endpoint_url holds credentials") as refusal:
         S3Store(s3_root, "http://user:hunter2@127.0.0.1:9000")
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://abc", ("abc", "")),
+        ("s3://a-b.c/", ("a-b.c", "")),
+        ("s3://0a9/x/y/", ("0a9", "x/y/")),
+        ("s3://" + "a" * 63 + "/x", ("a" * 63, "x")),
+    ],
+)
+def test_a_url_is_bucket_and_key(url, expected):
+    """The first part is the bucket, whatever comes behind it is the key."""
+    assert split_url(url) == expected
+
+
+@pytest.mark.parametrize("bucket", ["", "ab", "a" * 64, "Abc", "a_c", "-bc", "ab.", "a b", "u:p@abc"])
+def test_what_can_be_no_bucket_is_refused(bucket):
+    """Before anybody is asked for it; the message shows what was taken for a bucket."""
+    with pytest.raises(ConfigError) as refusal:
+        split_url(f"s3://{bucket}/x")
+    assert str(refusal.value).startswith(f"s3://{bucket}/x names no bucket ({bucket!r} can't be one)")
+
+
+def refusal(status=None, **error):
+    """Return an error as boto3 raises it."""
+    response = {"Error": error} if error else {}
+    return ClientError(
+        response | ({"ResponseMetadata": {"HTTPStatusCode": status}} if status else {}), "PutObject"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            refusal(403, Code="403"),
+            "S3 answered 403 to PutObject. The credentials lack the right to do this, or are",
+        ),
+        (refusal(404, Code="NoSuchBucket"), "S3 answered NoSuchBucket to PutObject. Create the bucket or correct"),
+        (
+            refusal(403, Code="AccessDenied"),
+            "S3 answered AccessDenied to PutObject. The credentials lack the right",
+        ),
+        (
+            refusal(403, Code="InvalidAccessKeyId"),
+            "S3 answered InvalidAccessKeyId to PutObject. Check the credentials",
+        ),
+        (
+            refusal(403, Code="SignatureDoesNotMatch"),
+            "S3 answered SignatureDoesNotMatch to PutObject. Check the cred",
+        ),
+        (refusal(400, Code="ExpiredToken"), "S3 answered ExpiredToken to PutObject. Renew the credentials."),
+        (
+            refusal(499, Code="New"),
+            "S3 answered New to PutObject. Try again; if it stays, ask who runs the bucket.",
+        ),
+        (refusal(500, Code="500"), "S3 answered 500 to PutObject. Try again"),
+        (refusal(500, Code="InternalError"), "S3 answered 500 InternalError to PutObject. Try again"),
+        (refusal(503, Code=503), "S3 answered 503 to PutObject. Try again"),
+        (refusal(), "S3 answered ? to PutObject. Try again"),
+        (PartialCredentialsError(provider="env", cred_var="x"), "no AWS credentials found. Set AWS_ACCESS_KEY_ID"),
+        (BotoCoreError(), "An unspecified error occurred. Check the network, AWS_REGION and [lake] endpoint_url."),
+    ],
+)
+def test_an_error_of_boto3_is_said_in_one_line(error, said):
+    """What was asked of which URL, the server's own code, its status where it is at fault, and what to do."""
+    with pytest.raises(StoreError) as failure, translated("s3://bucket/key"):
+        raise error
+    assert str(failure.value).startswith(f"s3://bucket/key: {said}")
+    assert failure.value.__cause__ is error
+
+
+def test_other_errors_are_not_translated():
+    """What has nothing to do with S3 stays what it is."""
+    with pytest.raises(ZeroDivisionError), translated("s3://bucket/key"):
+        raise ZeroDivisionError
+
+
+def test_a_write_says_what_the_server_needs(open_with, create):
+    """That nothing may be there yet, which bytes they are, and by whom."""
+    asked = []
+    store = open_with("PutObject", [lambda request: asked.append(request.headers)])
+    create(store, KEY, b"one")
+    (headers,) = asked
+    digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    assert headers["If-None-Match"] == b"*"
+    assert base64.b64decode(headers["x-amz-checksum-sha256"]).hex() == digest
+    assert headers["x-amz-meta-sha256"] == digest.encode()
+    assert len(headers["x-amz-meta-write-id"]) == 32
+
+
+def test_each_write_has_an_id_of_its_own(open_with, create):
+    """Or another's object would be taken for one's own."""
+    asked = []
+    store = open_with("PutObject", [lambda request: asked.append(request.headers["x-amz-meta-write-id"])] * 2)
+    create(store, KEY, b"one")
+    create(store, f"{KEY}2", b"one")
+    assert len(set(asked)) == 2
+
+
+def test_copies_in_one_folder_are_apart(store, create, tmp_path):
+    """Every partition's file is called the same."""
+    for n in range(2):
+        create(store, f"a/{n}/part-0.parquet", f"{n}".encode())
+    copies = [store.local_copy(f"a/{n}/part-0.parquet", tmp_path) for n in range(2)]
+    assert [each.read_bytes() for each in copies] == [b"0", b"1"]
+
+
+@pytest.fixture
+def read_with(s3_root, moto_url, create):
+    """Opens a store with an object in it; what its first answers to a GET come with is given."""
+
+    def opened(bodies):
+        left = iter(bodies)
+        store = S3Store(s3_root, moto_url)
+        create(store, KEY, b"one")
+
+        def change(parsed, **_):
+            body = next(left, None)
+            if body:
+                parsed["Body"] = body
+
+        store._s3.meta.events.register("after-call.s3.GetObject", change)  # noqa: SLF001
+        return store
+
+    return opened
+
+
+class CutOff:
+    """A body of which half comes."""
+
+    def read(self, _):
+        """Read what doesn't come."""
+        raise ResponseStreamingError(error="cut off")
+
+
+@pytest.mark.parametrize("body", [lambda: io.BytesIO(b"0ne"), CutOff], ids=["damaged", "cut off"])
+def test_bytes_that_come_damaged_are_asked_for_again(read_with, sleeps, tmp_path, body):
+    """By the digest that they were published with; each time a little later."""
+    store = read_with([body() for _ in range(3)])
+    assert store.local_copy(KEY, tmp_path).read_bytes() == b"one"
+    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS[:3]
+
+
+def test_bytes_that_are_damaged_for_good_are_named(read_with, sleeps, tmp_path):
+    """With both digests, and the next step, after all waits."""
+    store = read_with([io.BytesIO(b"0ne") for _ in range(99)])
+    with pytest.raises(StoreError) as failure:
+        store.local_copy(KEY, tmp_path)
+    assert str(failure.value).startswith(f"{store.root}/{KEY}: its bytes came damaged. ")
+    assert re.search("There sha256 7692c3ad[0-9a-f]{56}, here [0-9a-f]{64}. Try again; if it", str(failure.value))
+    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS
+
+
+def test_bytes_that_never_come_are_named(read_with, sleeps, tmp_path):
+    """It is the network, as far as anybody can tell."""
+    store = read_with([CutOff() for _ in range(99)])
+    with pytest.raises(StoreError, match="Check the network"):
+        store.local_copy(KEY, tmp_path)
+    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS
+
+
+def test_an_object_of_another_tool_is_copied_as_it_is(write_foreign, s3_root, moto_url, tmp_path):
+    """Without a digest there is nothing to compare it with."""
+    store = S3Store(s3_root, moto_url)
+    write_foreign(store, KEY, b"one")
+    assert store.local_copy(KEY, tmp_path).read_bytes() == b"one"
+
+
+def test_arrow_is_given_what_boto3_finds(s3_root, moto_url, monkeypatch):
+    """Keys and the token of a role, region and endpoint; with the path below the bucket."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a token")
+    monkeypatch.setattr("pyarrow.fs.S3FileSystem", lambda **given: given)
+    given, path = S3Store(s3_root, moto_url).filesystem()
+    assert given == {
+        "access_key": KEYS["AWS_ACCESS_KEY_ID"],
+        "secret_key": KEYS["AWS_SECRET_ACCESS_KEY"],
+        "session_token": "a token",
+        "region": KEYS["AWS_DEFAULT_REGION"],
+        "endpoint_override": moto_url.removeprefix("http://"),
+        "scheme": "http",
+    }
+    assert path == s3_root.removeprefix("s3://")
+    bucket = split_url(s3_root)[0]
+    assert S3Store(f"s3://{bucket}/", moto_url).filesystem()[1] == bucket
+
+
+def test_a_server_that_says_nothing_is_given_up(s3_root, moto_url):
+    """In seconds if it can't be reached, in a minute if it doesn't answer; not in the ten of the network's own."""
+    found = lake.s3.client(moto_url).meta.config
+    assert found.connect_timeout <= 10
+    assert found.read_timeout <= 60
+    assert found.retries["mode"] == "standard"
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchKey"), (404, "404")])
+def test_an_object_that_is_gone_is_missing(open_with, tmp_path, status, code):
+    """Not an error of the lake, whatever the server calls it."""
+    store = open_with("GetObject", repeat(answer(status, code)))
+    with pytest.raises(PartitionMissing, match=f"{KEY} is not published"):
+        store.local_copy(KEY, tmp_path)
+
+
+def test_a_refused_write_is_not_looked_into(open_with, create):
+    """403 is no unknown outcome: the server did nothing, so nobody asks what is there."""
+    heads = []
+    store = open_with("PutObject", repeat(answer(403, "AccessDenied")))
+    store._s3.meta.events.register("before-send.s3.HeadObject", lambda **_: heads.append(1))  # noqa: SLF001
+    with pytest.raises(StoreError, match="AccessDenied to PutObject"):
+        create(store, KEY, b"one")
+    assert heads == []
+
+
+def test_a_digest_is_told_without_the_bytes(s3_root, moto_url, create):
+    """By what was said when the object was written; of another tool's object the bytes are read."""
+    gets = []
+    store = S3Store(s3_root, moto_url)
+    create(store, KEY, b"one")
+    store._s3.meta.events.register("before-send.s3.GetObject", lambda **_: gets.append(1))  # noqa: SLF001
+    assert store.sha256(KEY).startswith("7692c3ad")
+    assert gets == []

@@ -1,9 +1,14 @@
 """What every store promises, on disk and on S3: created once, never changed, listed in order."""
 
+import errno
+import os
+import tempfile
+
 import pytest
 
-from lake.errors import ConfigError, PartitionExists, PartitionMissing
+from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.lake import open_store
+from lake.store import disk_error, temporary_folder
 
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 
@@ -128,3 +133,78 @@ def test_roots_that_mislead_readers_are_refused(root):
     """A root that reads as a glob or as part of a partition's path would give wrong answers."""
     with pytest.raises(ConfigError, match="would mislead readers"):
         open_store(root)
+
+
+def named(number, *names):
+    """Return an error as the operating system has it."""
+    return OSError(number, os.strerror(number), *names)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            named(errno.ENOSPC, "/a"),
+            "No space left on device (/a). Make room on that disk, then run the same again.",
+        ),
+        (named(errno.EDQUOT), "Disk quota exceeded. Make room on that disk, then run the same again."),
+        (named(errno.EROFS, "/a"), "Read-only file system (/a). Look."),
+        (named(errno.EIO), "Input/output error. Look."),
+        (named(errno.ENOENT, "/a", None, "/b"), "No such file or directory (/b). Look."),
+        (OSError("a story"), "a story. Look."),
+        (OSError(errno.EIO, "a long story by Arrow"), "Input/output error. Look."),
+        (OSError(errno.ENOENT, "another story"), "another story. Look."),
+    ],
+)
+def test_a_disk_error_says_what_where_and_what_next(error, said):
+    """In the operating system's own words where the disk is the reason, with the file where one is known."""
+    assert str(disk_error("read the lake", error, "Look.")) == f"Can't read the lake: {said}"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_right_that_is_lacking_names_the_user(number):
+    """So it can be seen at once that cron runs it as somebody else."""
+    assert str(disk_error("write", named(number, "/a"), "Look.")) == (
+        f"Can't write: {os.strerror(number)} (/a). Check owner and mode of the folder and those above it; "
+        f"this runs as user {os.geteuid()}."
+    )
+
+
+def test_temporary_folders_are_named_after_the_project_and_go_away(tmp_path, monkeypatch):
+    """Who finds one after a power cut knows whose it is; what fails in it is not changed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+        assert folder.name.startswith("error-rate-lake-")
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError, match="gone"), temporary_folder():
+        raise FileNotFoundError(errno.ENOENT, "gone")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_temporary_disk_names_its_folder(tmp_path, monkeypatch):
+    """And the setting that names another."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(StoreError) as failure, temporary_folder():
+        raise OSError(errno.EROFS, "a story")
+    assert str(failure.value) == (
+        f"Can't write temporary files to {tmp_path}: Read-only file system. Set TMPDIR to a folder with room."
+    )
+
+
+def test_sizes_go_with_their_keys(store, create):
+    """In the same order and between the same bounds as a listing of keys."""
+    for key, content in (("a/1", b""), ("a/2", b"22"), ("a/3/4", b"4444"), ("b/1", b"1")):
+        create(store, key, content)
+    assert list(store.sizes("a/", "", "~")) == [("a/1", 0), ("a/2", 2), ("a/3/4", 4)]
+    assert list(store.sizes("a/", "1", "3")) == [("a/2", 2)]
+    assert list(store.sizes("", "", "\U0010ffff"))[-1] == ("b/1", 1)
+
+
+def test_arrow_reads_what_is_there(store, create):
+    """By the file system that the store gives, and its root there."""
+    create(store, KEY, b"one")
+    filesystem, root = store.filesystem()
+    with filesystem.open_input_stream(f"{root}/{KEY}") as file:
+        assert file.read() == b"one"

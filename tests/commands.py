@@ -1,0 +1,98 @@
+"""The project's commands without the half second that each takes to import what others wrote.
+
+A template has imported libraries, but none of our code, and not Luigi, which reads luigi.cfg as it is imported.
+Each command is a fork of it; folder, environment, streams, imports, end and exit code are those of any process.
+Only what Python takes from the environment as it starts, such as the seed of hashes, is the template's.
+"""
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+COMMANDS = frozenset({"backfill", "lake", "luigi"})
+LIBRARIES = (  # not DuckDB, which after a fork answers all right, but then waits for its threads for ever
+    "boto3",
+    "isal.igzip",
+    "jsonschema",
+    "llvmlite.binding",
+    "orjson",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.fs",
+    "pyarrow.parquet",
+    "requests",
+    "tenacity",
+    "tqdm",
+)
+SECONDS = 120  # for a command
+
+
+class Template:
+    """The process that commands are forks of, one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._streams = (folder / "stdout", folder / "stderr")
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # as etl has it
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, command: tuple[str, ...], folder: Path, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command, and return what came of it."""
+        request = (command, str(folder), environment, [str(path) for path in self._streams])
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        return subprocess.CompletedProcess(command, code, *(path.read_text() for path in self._streams))
+
+    def end(self) -> None:
+        """End it."""
+        self._process.communicate(timeout=SECONDS)
+
+
+def forked() -> str:
+    """Return the path of a script in a process that is to run it; the process it is a fork of never returns."""
+    for name in LIBRARIES:
+        import_module(name)
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            return _prepared(*json.loads(line))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
+    sys.exit()
+
+
+def _prepared(command: list[str], folder: str, environment: dict[str, str], streams: list[str]) -> str:
+    """Make this process what a new one would be, and return the path of the command's script."""
+    signal.alarm(SECONDS)
+    files = [
+        os.open(os.devnull, os.O_RDONLY),
+        *(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for path in streams),
+    ]
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    script = Path(sys.executable).with_name(command[0])
+    sys.argv = [str(script), *command[1:]]
+    sys.path[0] = str(script.parent)
+    return str(script)
+
+
+if __name__ == "__main__":
+    runpy.run_path(forked(), run_name="__main__")  # and then Python ends as it always does
