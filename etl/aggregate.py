@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,7 +15,7 @@ from lake import sql
 from lake.contract import Contract
 from lake.contracts import contract
 from lake.database import connected
-from lake.errors import ContractViolation, PartitionMissing
+from lake.errors import ContractViolation, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.parquet import Footer, read_footer
 from lake.partition import Partition
@@ -51,17 +52,24 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Tabl
 
     Raises:
         ContractViolation: The SQL yields other columns than the contract has.
+        StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
     """
     with connected() as connection:
         connection.execute(sql.macros())
         connection.register("sources", SOURCES.empty_table() if sources is None else sources)
-        for name, files in inputs.items():
-            paths = ", ".join(sql.quoted(str(file)) for file in files)
-            connection.execute(
-                f"create temporary view {name} as "  # noqa: S608 - a contract's name, quoted paths
-                f"select * from read_parquet([{paths}], hive_partitioning = false)"
-            )
-        rows = connection.execute(sql.metric(made.name)).to_arrow_table()
+        try:
+            for name, files in inputs.items():
+                paths = ", ".join(sql.quoted(str(file)) for file in files)
+                connection.execute(
+                    f"create temporary view {name} as "  # noqa: S608 - a contract's name, quoted paths
+                    f"select * from read_parquet([{paths}], hive_partitioning = false)"
+                )
+            rows = connection.execute(sql.metric(made.name)).to_arrow_table()
+        except duckdb.IOException as error:
+            reason = str(error).partition("\n")[0]
+            raise StoreError(
+                f"Can't make {made.name}: {reason}. Check the disks, then run the same again."
+            ) from error
     if rows.schema.names != made.schema.names:
         raise ContractViolation(
             f"queries/{made.name}.sql yields {rows.schema.names}, its contract has {made.schema.names}."

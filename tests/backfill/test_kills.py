@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 RUN = ("backfill", "run", "--of", "ErrorRateDaily", "--workers", "2")
 FIRST, DAYS, DAYS_ON_S3 = date(2015, 5, 17), 12, 6
-KILLS = int(os.environ.get("KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "4"))
 SEED = 20151
 IN_START_UP = 0.2
 DATASETS = ("requests", "rejects", "error_rate")

@@ -20,7 +20,7 @@ from etl import raw_files
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project
 
-RACES = int(os.environ.get("RACES", "8"))  # of two processes; fifty take six minutes
+RACES = int(os.environ.get("RACES", "4"))  # of two processes; fifty take six minutes
 RANGE = ("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
 QUERY = """
 select dt, valid_requests, server_error_requests, client_error_requests, hours_observed,

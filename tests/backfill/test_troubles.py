@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 RUN = ("backfill", "run", "--of", "ErrorRateDaily")
 TWO_WORKERS = (*RUN, "--workers", "2")
-TROUBLED_DAYS = int(os.environ.get("TROUBLED_DAYS", "20"))
+TROUBLED_DAYS = int(os.environ.get("TROUBLED_DAYS", "12"))
 SERVER_KILLS = int(os.environ.get("SERVER_KILLS", "5"))
 SHARE, SEED = 0.05, 20151
 SURROUNDINGS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)

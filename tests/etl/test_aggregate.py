@@ -16,7 +16,7 @@ from etl.sources import Source
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, contract
-from lake.errors import ConfigError, ContractViolation, PartitionExists, PartitionMissing
+from lake.errors import ConfigError, ContractViolation, PartitionExists, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.provenance import Revision
@@ -180,6 +180,12 @@ def test_a_files_name_may_hold_a_quote(tmp_path: Path) -> None:
     file = tmp_path / "it's.parquet"
     pq.write_table(contract("requests").schema.empty_table(), file)
     assert run_query(ERROR_RATE, {"requests": [file]}).num_rows == 0
+
+
+def test_a_file_that_has_gone_is_named(tmp_path: Path) -> None:
+    """As when its disk is unmounted in the middle: that hinders the day, and is no defect of ours."""
+    with pytest.raises(StoreError, match=r"Can't make error_rate: IO Error: No files found .*gone\.parquet"):
+        run_query(ERROR_RATE, {"requests": [tmp_path / "gone.parquet"]})
 
 
 def test_what_a_day_lacks_stands_beside_its_rate(

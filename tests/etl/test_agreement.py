@@ -219,13 +219,12 @@ def test_many_lines(case: Case) -> None:
 
 @pytest.mark.slow
 @by_case
-def test_thousands_of_lines(case: Case, in_blocks: Callable[[int], None]) -> None:
-    """And those of a great many, in blocks of which some hold no whole line."""
+def test_more_lines_in_blocks(case: Case, in_blocks: Callable[[int], None]) -> None:
+    """And those of as many more, in blocks of which some hold no whole line."""
     rng = lines.seeded(f"{case.name} 2")
-    for _ in range(2):
-        in_blocks(rng.choice((100, 10_000, 100_000, 4 << 20)))
-        log = lines.log(rng, case.name, case.dialect, 1000, damaged=rng.random())
-        assert agreement.differences(log, case) == []
+    in_blocks(rng.choice((100, 10_000, 100_000, 4 << 20)))
+    log = lines.log(rng, case.name, case.dialect, 1000, damaged=rng.random())
+    assert agreement.differences(log, case) == []
 
 
 @pytest.mark.slow
@@ -250,6 +249,6 @@ def test_long_lines(name: str, excess: int, in_blocks: Callable[[int], None]) ->
 @pytest.mark.slow
 def test_fuzz() -> None:
     """The command that compares the two parsers on a great many lines finds no difference."""
-    command = [sys.executable, Path(__file__).with_name("fuzz.py"), "--lines", "400000"]
+    command = [sys.executable, Path(__file__).with_name("fuzz.py"), "--lines", "200000"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr

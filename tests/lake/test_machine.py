@@ -346,10 +346,10 @@ def live(make: Callable[[], Lake], lives: int, steps: int) -> None:
 @pytest.mark.slow
 def test_a_lake_on_disk_is_what_it_promises(tmp_path):
     """Whatever is published, restated, raced for, cut off, lost and retained, in whatever order."""
-    live(lambda: Lake(open_store(str(tmp_path / f"lake{next(LAKES)}"))), lives=60, steps=20)
+    live(lambda: Lake(open_store(str(tmp_path / f"lake{next(LAKES)}"))), lives=40, steps=20)
 
 
 @pytest.mark.slow
 def test_a_lake_on_s3_is_what_it_promises(s3_root, moto_url, atomic_moto):
     """The same."""
-    live(lambda: Lake(open_store(f"{s3_root}/lake{next(LAKES)}", moto_url)), lives=20, steps=20)
+    live(lambda: Lake(open_store(f"{s3_root}/lake{next(LAKES)}", moto_url)), lives=8, steps=20)
