@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from isal import igzip, isal_zlib
@@ -207,7 +207,7 @@ class Decompressed(Protocol):
 class _Digesting(io.RawIOBase):
     """Passes a stream's bytes on and keeps their digest and number."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.RawIOBase) -> None:
         self.stream = stream
         self.digest = hashlib.sha256()
         self.bytes = 0
@@ -216,7 +216,7 @@ class _Digesting(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        size: int = self.stream.readinto(buffer)  # type: ignore[attr-defined] # as files and bodies of S3 have it
+        size: int = self.stream.readinto(buffer)
         self.digest.update(memoryview(buffer)[:size])
         self.bytes += size
         return size
@@ -279,18 +279,18 @@ class RawReader:
                 yield buffered
 
     @contextmanager
-    def _open_raw(self) -> Iterator[BinaryIO]:
+    def _open_raw(self) -> Iterator[io.RawIOBase]:
         if not self.file.location.startswith(S3_SCHEME):
             with Path(self.file.location).open("rb", buffering=0) as file:
                 yield file
             return
-        from lake.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+        from lake.s3 import Stream, split_url, translated  # noqa: PLC0415 - boto3 takes long to import
 
-        bucket, key = split_url(self.file.location)
-        with translated(self.file.location):
-            body = _s3(self._endpoint_url, os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
-            with body:
-                yield body
+        with (
+            translated(self.file.location),
+            Stream(_s3(self._endpoint_url, os.getpid()), *split_url(self.file.location)) as body,
+        ):
+            yield body
 
 
 def digest_of(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> str:
@@ -378,7 +378,7 @@ def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:
     return begin
 
 
-def _damage(stream: BinaryIO) -> tuple[int, Exception | None]:
+def _damage(stream: io.RawIOBase) -> tuple[int, Exception | None]:
     """Return how many whole lines of a gzip stream can be read, and what is wrong after them.
 
     It is read again with the standard library, which is slower and gives what it has before it gives up.

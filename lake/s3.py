@@ -5,6 +5,7 @@ each object therefore carries its digest and a write-id, by which an own write i
 """
 
 import base64
+import io
 import posixpath
 import re
 import shutil
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,8 @@ WAIT_SECONDS = 5.0
 DELETED_AT_ONCE = 8
 UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
 # a body that does not come, or not as it was sent
-BROKEN = (
-    botocore.exceptions.HTTPClientError,
-    botocore.exceptions.IncompleteReadError,
-    botocore.exceptions.FlexibleChecksumError,
-)
+CUT_OFF = (botocore.exceptions.HTTPClientError, botocore.exceptions.IncompleteReadError)
+BROKEN = (*CUT_OFF, botocore.exceptions.FlexibleChecksumError)
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 DAMAGED_ON_THE_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
@@ -46,6 +45,7 @@ NEXT_STEPS = {
     "AccessDenied to DeleteObject": (
         "The credentials are not the retention role's, or Object Lock still holds it; see docs/s3.md."
     ),
+    "PreconditionFailed to GetObject": "It was changed while it was read. Run the same again.",
     "403": "The credentials lack the right to do this, or are wrong.",
     "ExpiredToken": "Renew the credentials.",
     "InvalidAccessKeyId": "Check the credentials that boto3 finds.",
@@ -142,6 +142,50 @@ def _code(error: botocore.exceptions.ClientError) -> str:
 
 def _status(error: botocore.exceptions.ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+class Stream(io.RawIOBase):
+    """An object's bytes. Where they break off on the way, the rest of the same object is asked for."""
+
+    def __init__(self, s3: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3's clients are made at run time
+        super().__init__()
+        self._ask = partial(s3.get_object, Bucket=bucket, Key=key)
+        self._found = self._ask()
+        self._read = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        """Read up to so many bytes into a buffer, and return how many; 0 at the end.
+
+        Raises:
+            botocore's errors: They don't come, or are another object's by now.
+        """
+        for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
+            try:
+                size: int = self._found["Body"].readinto(buffer)
+            except CUT_OFF:
+                if wait_seconds is None:
+                    raise
+                time.sleep(wait_seconds)
+                self._found |= {"Body": self._rest()}
+            else:
+                self._read += size
+                return size
+        raise AssertionError  # the last round returns or raises
+
+    def close(self) -> None:
+        """End the request."""
+        self._found["Body"].close()
+        super().close()
+
+    def _rest(self) -> Any:  # noqa: ANN401 - a body as boto3 has it
+        self._found["Body"].close()
+        if self._read == self._found["ContentLength"]:
+            return io.BytesIO()
+        return self._ask(Range=f"bytes={self._read}-", IfMatch=self._found["ETag"])["Body"]
 
 
 class S3Store:

@@ -1,5 +1,7 @@
 """What befalls single requests between a lake and its S3 server: nothing is lost, doubled or misread by it."""
 
+import io
+import random
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,7 @@ import lake.s3
 from lake.errors import PartitionExists, StoreError
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.s3 import TRIES_AGAIN, S3Store, split_url
+from lake.s3 import TRIES_AGAIN, S3Store, Stream, split_url, translated
 
 pytestmark = pytest.mark.slow
 
@@ -136,3 +138,42 @@ def test_footers_are_read_through_troubles(there, publish, error_rates, day):
             there.proxy.refuse = first(1, trouble, "GET")
             assert Lake(there.troubled).footers([partition]) == expected
             assert trouble in {each for _, each in there.proxy.requests}
+
+
+def read(there, key=KEY):
+    """Return an object's bytes as a stream has them."""
+    bucket, prefix = split_url(there.troubled.root)
+    s3 = client(there.proxy.url)
+    with translated(key), Stream(s3, bucket, f"{prefix}/{key}") as stream:
+        return io.BufferedReader(stream).read()
+
+
+def test_a_stream_goes_on_where_it_broke_off(there, create):
+    """However often: each time only the rest is asked for, and nothing of it is there twice."""
+    content = random.Random(1).randbytes(1 << 20)  # noqa: S311 - no secret
+    create(there.straight, KEY, content)
+    there.proxy.refuse = first(5, Fault.CUT, "GET")
+    assert read(there) == content
+    assert len(there.proxy.requests) == 6
+
+
+def test_a_stream_that_is_cut_off_for_ever_ends(there, create):
+    """With an error, not with a part of the object."""
+    create(there.straight, KEY, b"0123456789" * 1000)
+    there.proxy.refuse = first(99, Fault.CUT, "GET")
+    with pytest.raises(StoreError, match=KEY):
+        read(there)
+
+
+def test_a_stream_is_of_one_object(there, create, write_foreign):
+    """If somebody puts another object there meanwhile, the rest of that is not taken for the rest of the first."""
+    create(there.straight, KEY, b"0123456789" * 1000)
+
+    there.proxy.refuse = first(1, Fault.CUT, "GET")
+    bucket, prefix = split_url(there.troubled.root)
+    with Stream(client(there.proxy.url), bucket, f"{prefix}/{KEY}") as stream:
+        begin = stream.read(10)
+        write_foreign(there.straight, KEY, b"9876543210" * 1000)
+        assert begin == b"0123456789"
+        with pytest.raises(StoreError, match="It was changed while it was read"), translated(KEY):
+            io.BufferedReader(stream).read()
