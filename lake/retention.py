@@ -31,11 +31,13 @@ class Expired:
     """What of a dataset is older than a day: all revisions, in all versions of its contract.
 
     Attributes:
+        root: The lake's.
         before: The first day that stays.
         sizes: The partitions that go, each with its size in bytes.
         records: The records of their publication, and of those that are gone already.
     """
 
+    root: str
     dataset: str
     before: date
     sizes: dict[Partition, int]
@@ -45,7 +47,7 @@ class Expired:
     def code(self) -> str:
         """What tells this from any other list of what goes: who gives it back has seen this one."""
         keys = [f"{partition.key} {size}" for partition, size in self.sizes.items()]
-        return _digest("\n".join((str(self.before), *keys, *(each.name for each in self.records))))
+        return _digest("\n".join((self.root, str(self.before), *keys, *(each.name for each in self.records))))
 
     @property
     def bytes(self) -> int:
@@ -70,6 +72,7 @@ class Expired:
             if (record := Evidence.parse(name)) and record.partition.dt < before
         )
         return cls(
+            lake.root,
             dataset,
             before,
             dict(sorted(found, key=lambda each: each[0].key)),
@@ -118,8 +121,7 @@ class Expired:
         )
         deleted = [asdict(each) for each in (*self.records, *unrecorded)]
         why = {"dataset": self.dataset, "before": str(self.before), "reason": reason, "by": by}
-        said = {**why, "deleted": deleted}
-        text = json.dumps(said, sort_keys=True, indent=1) + "\n"
+        text = json.dumps({**why, "deleted": deleted}, sort_keys=True, indent=1) + "\n"
         record = f"{self.dataset}/before={self.before}_{_digest(text)}.json"
         Journal(lake.store, NAME).write(record, text)
         in_order = sorted(self.sizes, key=lambda each: each.revision)

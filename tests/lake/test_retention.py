@@ -56,7 +56,7 @@ def test_what_is_older_than_a_day_is_listed(filled, write_foreign):
         if ((found := Partition.parse(key)) and found.dt < BEFORE)
     )
     assert [each.partition for each in expired.records] == [OLD, RESTATED, YOUNGER]
-    assert Expired.of(filled, "error_rate", DAYS[0]) == Expired("error_rate", DAYS[0], {}, ())
+    assert Expired.of(filled, "error_rate", DAYS[0]) == Expired(filled.root, "error_rate", DAYS[0], {}, ())
 
 
 def test_a_code_stands_for_one_list(filled, publish, error_rates):
@@ -64,6 +64,7 @@ def test_a_code_stands_for_one_list(filled, publish, error_rates):
     code = Expired.of(filled, "error_rate", BEFORE).code
     assert Expired.of(filled, "error_rate", BEFORE).code == code
     assert Expired.of(filled, "error_rate", BEFORE - timedelta(days=1)).code != code
+    assert replace(Expired.of(filled, "error_rate", BEFORE), root="/elsewhere").code != code
     publish(filled, replace(OLD, revision=2), error_rates(shop=7))
     assert Expired.of(filled, "error_rate", BEFORE).code != code
 
