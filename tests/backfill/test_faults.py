@@ -83,7 +83,7 @@ def undisturbed(make_project):
     return build
 
 
-@COMMANDS
+@pytest.mark.parametrize("command", [RUN, STOCK], ids=["run", "luigi"])  # of two at once both may find no room
 def test_a_day_that_does_not_fit_holds_up_no_other(a_project, small_disk, undisturbed, command):
     """There is no room for one day: it is named with the disk, nothing half is left, the rest is built."""
     write_a_busy_day(a_project.folder)
