@@ -118,6 +118,7 @@ class SeaweedFS(Process):
             "-admin.ui=false",
             "-webdav=false",
             "-s3.autoCreateBucket=false",
+            "-volume.max=10000",  # each bucket takes some, and by itself it counts by the disk's free space
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             *(f"-{name}={port}" for name, port in self._ports.items()),
