@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import getpass
 import io
 import json
 import sys
@@ -15,7 +14,7 @@ from itertools import groupby
 import luigi
 
 from backfill import calendar, check, explain, restate, runner
-from backfill.attempts import NAME, Attempts, host
+from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.outdated import Look
 from backfill.plan import Plan
@@ -24,6 +23,7 @@ from etl.sources import ONE_DAY, latest_settled_day
 from lake.cli import printable
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, RangeIncomplete
+from lake.provenance import requester
 from tasks import clock
 from tasks.daily import DailyTask, publishing_tasks
 from tasks.project import project
@@ -149,8 +149,7 @@ def restated(arguments: argparse.Namespace) -> int:
 
 
 def _restate(task: DailyTask, arguments: argparse.Namespace) -> int:
-    by = f"{getpass.getuser()}@{host()}"
-    with restate.drafted(project().lake, task, arguments.reason, by) as draft:
+    with restate.drafted(project().lake, task, arguments.reason, requester()) as draft:
         found = restate.changes(draft, CONTRACTS)
         said = sys.stdout
         if arguments.json:

@@ -1,6 +1,5 @@
 """How backfills behave: the section `[backfill]` of luigi.cfg."""
 
-import re
 from dataclasses import dataclass, fields
 
 from lake import config
@@ -8,7 +7,6 @@ from lake.errors import ConfigError
 
 SECTION = "backfill"
 HIGHEST = 1_000_000
-DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,10 @@ def settings() -> Settings:
     found = config.read(config.find())
     values = found.section(SECTION) if SECTION in found.sections else {}
     known = [field.name for field in fields(Settings)]
-    for key, text in values.items():
+    for key in values:
         if key not in known:
             raise ConfigError(f"{found.path}, [{SECTION}]: unknown key {key!r}. Known keys: {', '.join(known)}.")
-        if not DIGITS.fullmatch(text) or int(text) > HIGHEST:
-            raise ConfigError(f"{found.path}, [{SECTION}]: {key} = {text}: expected a whole number, 0 or more.")
-    return Settings(**{key: int(text) for key, text in values.items()})
+    try:
+        return Settings(**{key: config.whole_number(key, text, 0, HIGHEST) for key, text in values.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{found.path}, [{SECTION}]: {error}") from error

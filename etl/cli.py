@@ -1,8 +1,6 @@
 """The `lake` command: asks the lake, verifies it down to the raw logs, and deletes what is too old."""
 
 import argparse
-import getpass
-import socket
 import sys
 from datetime import date
 
@@ -15,6 +13,7 @@ from lake.cli import add_sql, printable, run
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
+from lake.provenance import requester
 from lake.retention import Expired
 from lake.verify import Finding, Scope, Verification
 
@@ -98,6 +97,7 @@ def verify(arguments: argparse.Namespace) -> int:
 def retention(arguments: argparse.Namespace) -> int:
     """Print what of a dataset is too old; delete it if its code is given back. Return 0, or 1 if it is needed."""
     lake = Lake.of(config.read(config.find()))
+    lake.require()
     expired = Expired.of(lake, arguments.dataset, arguments.before)
     if arguments.delete and not (arguments.reason or "").strip():
         raise ConfigError("Give --reason: why it is deleted, for the record that stays.")
@@ -133,7 +133,7 @@ def retention(arguments: argparse.Namespace) -> int:
         )
         return 0
     with tqdm(total=len(expired.sizes), desc="deleted", unit=" partitions", leave=False, disable=None) as bar:
-        record = expired.delete(lake, arguments.reason, f"{getpass.getuser()}@{socket.gethostname()}", bar.update)
+        record = expired.delete(lake, arguments.reason, requester(), bar.update)
     print(f"Deleted. {lake.root}/{record} says what it was.")
     return 0
 

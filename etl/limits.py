@@ -1,11 +1,10 @@
 """How much of a machine an extraction may use: the section `[extraction]` of luigi.cfg."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lake.config import Config
+from lake.config import Config, whole_number
 from lake.errors import ConfigError
 
 SECTION = "extraction"
@@ -13,7 +12,6 @@ SECTION = "extraction"
 BASE_MB, READER_MB, AHEAD_MB = 300, 40, 8
 DEFAULT_MEMORY_MB = 400
 HIGHEST_MB = 1 << 20
-DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 def cores() -> int:
@@ -47,8 +45,8 @@ def limits(config: Config) -> Limits:
 
 
 def _limits(values: Mapping[str, str]) -> Limits:
-    readers = _number(values, "threads", cores(), 1, 256)
-    memory = _number(values, "memory_mb", DEFAULT_MEMORY_MB, BASE_MB, HIGHEST_MB)
+    readers = whole_number("threads", values.get("threads", str(cores())), 1, 256)
+    memory = whole_number("memory_mb", values.get("memory_mb", str(DEFAULT_MEMORY_MB)), BASE_MB, HIGHEST_MB)
     unknown = sorted(set(values) - {"threads", "memory_mb"})
     if unknown:
         raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
@@ -56,10 +54,3 @@ def _limits(values: Mapping[str, str]) -> Limits:
     readers = max(1, min(readers, 1 + left // READER_MB))
     left -= (readers - 1) * READER_MB
     return Limits(readers, max(1, left // (readers * AHEAD_MB)))
-
-
-def _number(values: Mapping[str, str], key: str, default: int, lowest: int, highest: int) -> int:
-    text = values.get(key, str(default))
-    if not DIGITS.fullmatch(text) or not lowest <= int(text) <= highest:
-        raise ConfigError(f"{key} = {text}: expected a whole number, {lowest} to {highest}.")
-    return int(text)

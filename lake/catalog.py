@@ -1,7 +1,5 @@
 """The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
 
-from pathlib import Path
-
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -9,7 +7,6 @@ import pyarrow.dataset as pads
 from lake import sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
-from lake.errors import StoreError
 from lake.lake import Lake
 from lake.local import LocalStore
 from lake.partition import Partition
@@ -24,8 +21,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     Raises:
         StoreError: There is no lake, or it can't be listed.
     """
-    if isinstance(lake.store, LocalStore) and not Path(lake.root).exists():
-        raise StoreError(f"There is no lake at {lake.root}. Build one with luigi, or correct [lake] root.")
+    lake.require()
     connection = duckdb.connect()
     for contract in CONTRACTS.values():
         _create_view(connection, lake, contract)

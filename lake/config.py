@@ -11,6 +11,7 @@ from lake.errors import ConfigError
 
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
+DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Config:
                     "luigi reads it as part of the value."
                 )
         return self.sections[name]
+
+
+def whole_number(key: str, text: str, lowest: int, highest: int) -> int:
+    """Return the number that a value is.
+
+    Raises:
+        ConfigError: It is none from `lowest` to `highest`, both inclusive, or has more than seven digits.
+    """
+    if not DIGITS.fullmatch(text) or not lowest <= int(text) <= highest:
+        raise ConfigError(f"{key} = {text}: expected a whole number, {lowest} to {highest}.")
+    return int(text)
 
 
 def find() -> Path:

@@ -64,6 +64,15 @@ class Lake:
         """Absolute path or URL of the lake."""
         return self.store.root
 
+    def require(self) -> None:
+        """Make sure that there is a lake; one in a bucket says so itself, once it is asked.
+
+        Raises:
+            StoreError: There is no folder at its root.
+        """
+        if isinstance(self.store, LocalStore) and not Path(self.root).exists():
+            raise StoreError(f"There is no lake at {self.root}. Build one with luigi, or correct [lake] root.")
+
     def partitions(
         self, contract: Contract, start: date | None = None, stop: date | None = None
     ) -> list[Partition]:

@@ -1,6 +1,8 @@
 """What a partition was made from and by: JSON in the Parquet footer, under the key `provenance`."""
 
+import getpass
 import json
+import socket
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -15,6 +17,11 @@ KEY = "provenance"
 def code_version() -> str:
     """Return the version of the code that is running."""
     return version("error-rate-lake")
+
+
+def requester() -> str:
+    """Return who runs this, and where: `user@host`."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True)

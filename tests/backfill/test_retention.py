@@ -113,6 +113,13 @@ def test_nothing_is_that_old(built, lake):
     assert out == "0 partitions of requests before 2015-05-17, 0 bytes, and 0 records of their publication.\n"
 
 
+def test_a_lake_that_is_not_there_is_no_lake_without_old_days(in_project, lake):
+    """As when its disk is not mounted: exit code 3 and the next step."""
+    code, out, err = lake("retention", *REQUESTS)
+    assert (code, out) == (3, "")
+    assert "There is no lake at" in err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -138,3 +138,11 @@ def test_a_relative_root_is_relative_to_luigi_cfg(write, monkeypatch, root, expe
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert Lake.of(config.read(path)).root == expected.format(folder=path.parent, home="/home/someone")
+
+
+@pytest.mark.parametrize("text", ["", "1", "11", "2.5", "-3", "٣", "9" * 5000])
+def test_a_number_outside_its_bounds_is_refused(text):
+    """The message has key and bounds; the bounds themselves are inside."""
+    with pytest.raises(ConfigError, match=r"^days = .*: expected a whole number, 2 to 10\.$"):
+        config.whole_number("days", text, 2, 10)
+    assert [config.whole_number("days", each, 2, 10) for each in ("2", "010")] == [2, 10]
