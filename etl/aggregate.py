@@ -55,7 +55,6 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Tabl
         StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
     """
     with connected() as connection:
-        connection.execute(sql.macros())
         connection.register("sources", SOURCES.empty_table() if sources is None else sources)
         try:
             for name, files in inputs.items():
@@ -64,6 +63,7 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Tabl
                     f"create temporary view {name} as "  # noqa: S608 - a contract's name, quoted paths
                     f"select * from read_parquet([{paths}], hive_partitioning = false)"
                 )
+            connection.execute(sql.metric_macros(made.name))
             rows = connection.execute(sql.metric(made.name)).to_arrow_table()
         except duckdb.IOException as error:
             reason = str(error).partition("\n")[0]

@@ -25,10 +25,19 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for contract in CONTRACTS.values():
         _create_view(connection, lake, contract)
-    connection.execute(sql.macros())
-    for name, query in sql.views().items():
-        connection.execute(f"create temporary view {name} as {query}")
+    define(connection)
     return connection
+
+
+def define(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the macros and the analysts' questions, with comments, where there is a relation for each dataset."""
+    connection.execute(
+        "create table if not exists slo "
+        "(slo varchar, applications varchar[], vantage varchar, objective double, window_days integer)"
+    )
+    for each in (*sql.macros(), *sql.questions()):
+        connection.execute(each.statement)
+        connection.execute(f"comment on {each.kind} {each.name} is {sql.quoted(each.meaning)}")
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract) -> None:

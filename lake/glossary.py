@@ -7,9 +7,11 @@ import re
 import sys
 from pathlib import Path
 
+from lake import sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 
+QUESTIONS = re.compile(r"(<!-- questions -->\n).*?(<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- dataset (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -33,12 +35,20 @@ def table(contract: Contract) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def questions() -> str:
+    """Return the analysts' views and macros as Markdown: how each is asked, and what it answers."""
+    lines = ["| ask | answer |", "|---|---|"]
+    found = sorted((*sql.macros(), *sql.questions()), key=lambda each: each.name)
+    return "\n".join([*lines, *(f"| `{each.call}` | {_cell(each.meaning)} |" for each in found)]) + "\n"
+
+
 def update(text: str) -> str:
     """Return a glossary with its tables made anew, and a section added for each dataset that lacks one."""
     described = {found["name"] for found in BLOCK.finditer(text)}
     for name in CONTRACTS:
         if name not in described:
             text = f"{text.rstrip()}\n\n### {name}\n\n<!-- dataset {name} -->\n<!-- end -->\n"
+    text = QUESTIONS.sub(lambda found: f"{found[1]}{questions()}{found[2]}", text)
     return BLOCK.sub(lambda found: f"{found[1]}{table(CONTRACTS[found['name']])}{found[3]}", text)
 
 

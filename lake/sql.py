@@ -1,8 +1,62 @@
 """The SQL in `queries/`, as data."""
 
 import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+HEAD = re.compile(
+    r"(?P<comment>(?:--.*\n)+)create or replace (?P<kind>view|macro) (?P<name>\w+)"
+    r"(?:\((?P<parameters>[^)]*)\))? as ?(?P<table>table\n)?",
+)
+COMMENT = re.compile(r"--.*")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A file that creates one view or macro, after a comment that says what it is.
+
+    Attributes:
+        statement: The whole text of the file.
+    """
+
+    statement: str
+
+    @cached_property
+    def _head(self) -> re.Match[str]:
+        found = HEAD.match(self.statement)
+        if not found:
+            raise ValueError(f"This is no comment followed by `create or replace`: {self.statement[:200]}")
+        return found
+
+    @property
+    def name(self) -> str:
+        """What it creates."""
+        return self._head["name"]
+
+    @property
+    def kind(self) -> str:
+        """`view`, `macro`, or `macro table` for one that returns rows, as DuckDB's `comment on` has it."""
+        return f"{self._head['kind']}{' table' if self._head['table'] else ''}"
+
+    @property
+    def call(self) -> str:
+        """How it is asked: its name, with the names and defaults of its parameters."""
+        parameters = self._head["parameters"]
+        return self.name if parameters is None else f"{self.name}({parameters})"
+
+    @property
+    def meaning(self) -> str:
+        """What it answers, in one line."""
+        return " ".join(line.removeprefix("--").strip() for line in self._head["comment"].splitlines())
+
+    def names(self, other: "Definition") -> bool:
+        """Tell whether this one makes use of another."""
+        without_comments = COMMENT.sub("", self.statement)
+        return self != other and re.search(rf"\b{other.name}\b", without_comments) is not None
 
 
 def metric(dataset: str) -> str:
@@ -10,19 +64,26 @@ def metric(dataset: str) -> str:
     return files("queries").joinpath(f"{dataset}.sql").read_text(encoding="utf-8")
 
 
-def macros() -> str:
-    """Return the statements that create all macros."""
-    return "".join(file.read_text(encoding="utf-8") for file in _folder("macros"))
+def macros() -> tuple[Definition, ...]:
+    """Return what metrics share, each after those that it makes use of."""
+    return _in_order("macros")
 
 
-def views() -> dict[str, str]:
-    """Return the analysts' views: name to SELECT."""
-    return {file.name.removesuffix(".sql"): file.read_text(encoding="utf-8") for file in _folder("views")}
+def questions() -> tuple[Definition, ...]:
+    """Return the analysts' views and macros, each after those that it makes use of."""
+    return _in_order("questions")
+
+
+def metric_macros(dataset: str) -> str:
+    """Return the statements that create the macros of which a dataset's SQL makes use, for one connection only."""
+    return "".join(
+        each.statement.replace("replace macro", "replace temporary macro", 1) for each in _used(dataset)
+    )
 
 
 def digest(dataset: str) -> str:
     """Return the SHA-256 of all the SQL that makes a dataset."""
-    return hashlib.sha256((macros() + metric(dataset)).encode()).hexdigest()
+    return hashlib.sha256((metric_macros(dataset) + metric(dataset)).encode()).hexdigest()
 
 
 def quoted(text: str) -> str:
@@ -30,6 +91,24 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _folder(name: str) -> list[Traversable]:
+def _used(dataset: str) -> list[Definition]:
+    """Return the macros that a dataset's SQL names, itself or through others, in the order of `macros`."""
+    users = [Definition(metric(dataset))]
+    used = set()
+    while users:
+        user = users.pop()
+        found = [each for each in macros() if user.names(each) and each not in used]
+        used.update(found)
+        users += found
+    return [each for each in macros() if each in used]
+
+
+def _in_order(name: str) -> tuple[Definition, ...]:
+    found = [Definition(file.read_text(encoding="utf-8")) for file in _files(name)]
+    uses = {each: [other for other in found if each.names(other)] for each in found}
+    return tuple(TopologicalSorter(uses).static_order())
+
+
+def _files(name: str) -> list[Traversable]:
     folder = files("queries").joinpath(name)
     return sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)

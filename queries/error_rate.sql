@@ -1,15 +1,7 @@
 -- Error rates of one day: one row per application and vantage, also of those whose source has no raw logs.
-with classified as (
-    select
-        application,
-        vantage,
-        status,
-        hour(ts) as hour_of_day,
-        traffic_class = 'user' as is_valid,
-        traffic_class = 'health_check' as is_health_check,
-        traffic_class = 'synthetic' as is_synthetic,
-        status in (0, 460, 499) as is_client_abort
-    from requests
+with five_minutes as (
+    select * exclude (status_class)
+    from five_minute_counts()
 
     union all by name
 
@@ -24,18 +16,16 @@ counted as (
     select
         application,
         vantage,
-        count(status) as requests_total,
-        count(*) filter (where is_health_check) as health_check_requests,
-        count(*) filter (where is_synthetic) as synthetic_requests,
-        count(*) filter (where is_valid) as valid_requests,
-        count(*) filter (where is_valid and status between 500 and 599) as server_error_requests,
-        count(*) filter (
-            where is_valid and status between 400 and 499 and status != 429 and not is_client_abort
-        ) as client_error_requests,
-        count(*) filter (where is_valid and is_client_abort) as client_abort_requests,
-        count(*) filter (where is_valid and status = 429) as throttled_requests,
-        count(distinct hour_of_day) as hours_observed
-    from classified
+        cast(coalesce(sum(requests_total), 0) as bigint) as requests_total,
+        cast(coalesce(sum(health_check_requests), 0) as bigint) as health_check_requests,
+        cast(coalesce(sum(synthetic_requests), 0) as bigint) as synthetic_requests,
+        cast(coalesce(sum(valid_requests), 0) as bigint) as valid_requests,
+        cast(coalesce(sum(server_error_requests), 0) as bigint) as server_error_requests,
+        cast(coalesce(sum(client_error_requests), 0) as bigint) as client_error_requests,
+        cast(coalesce(sum(client_abort_requests), 0) as bigint) as client_abort_requests,
+        cast(coalesce(sum(throttled_requests), 0) as bigint) as throttled_requests,
+        count(distinct hour(bucket_start)) as hours_observed
+    from five_minutes
     group by application, vantage
 )
 

@@ -2,7 +2,7 @@
 select
     application,
     vantage,
-    case when status = 0 then 'none' else (status // 100) || 'xx' end as status_class,
+    status_class(status) as status_class,
     count(*) as requests
 from requests
 group by all

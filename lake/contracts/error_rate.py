@@ -5,9 +5,30 @@ import pyarrow as pa
 from lake.contract import Column, Contract, Rule
 from lake.contracts.requests import APPLICATION, VANTAGE
 
-
-def _count(name: str, meaning: str) -> Column:
-    return Column(name, pa.int64(), "requests", meaning, minimum=0)
+COUNTS = tuple(
+    Column(name, pa.int64(), "requests", meaning, minimum=0)
+    for name, meaning in (
+        ("requests_total", "All requests"),
+        ("health_check_requests", "Requests for the source's health_check_paths"),
+        ("synthetic_requests", "Requests of the source's synthetic_user_agents"),
+        ("valid_requests", "All but health checks and synthetic requests: the rate's denominator"),
+        ("server_error_requests", "Valid requests with status 500 to 599: the rate's numerator"),
+        ("client_error_requests", "Valid requests with another 4xx status, 408 included"),
+        ("client_abort_requests", "Valid requests that the client gave up: 499, 460 or 0"),
+        ("throttled_requests", "Valid requests answered 429"),
+    )
+)
+COUNT_RULES = (
+    Rule(
+        "valid_requests + health_check_requests + synthetic_requests = requests_total",
+        "every request is of one traffic class",
+    ),
+    Rule(
+        "server_error_requests + client_error_requests + client_abort_requests + throttled_requests"
+        " <= valid_requests",
+        "a valid request is of one kind at most",
+    ),
+)
 
 
 def _share(name: str, meaning: str) -> Column:
@@ -24,14 +45,7 @@ CONTRACT = Contract(
     columns=(
         APPLICATION,
         VANTAGE,
-        _count("requests_total", "All requests"),
-        _count("health_check_requests", "Requests for the source's health_check_paths"),
-        _count("synthetic_requests", "Requests of the source's synthetic_user_agents"),
-        _count("valid_requests", "All but health checks and synthetic requests: the rate's denominator"),
-        _count("server_error_requests", "Valid requests with status 500 to 599: the rate's numerator"),
-        _count("client_error_requests", "Valid requests with another 4xx status, 408 included"),
-        _count("client_abort_requests", "Valid requests that the client gave up: 499, 460 or 0"),
-        _count("throttled_requests", "Valid requests answered 429"),
+        *COUNTS,
         _share("error_rate", "server_error_requests / valid_requests; NULL without valid requests"),
         _share("error_rate_low", "Lower end of the rate's 95 % Wilson interval"),
         _share("error_rate_high", "Upper end of the rate's 95 % Wilson interval"),
@@ -49,19 +63,10 @@ CONTRACT = Contract(
             "text",
             "What the raw logs of the row's sources lack on the day; NULL if nothing is known to be missing",
             nullable=True,
-            added=True,
         ),
     ),
     rules=(
-        Rule(
-            "valid_requests + health_check_requests + synthetic_requests = requests_total",
-            "every request is of one traffic class",
-        ),
-        Rule(
-            "server_error_requests + client_error_requests + client_abort_requests + throttled_requests"
-            " <= valid_requests",
-            "a valid request is of one kind at most",
-        ),
+        *COUNT_RULES,
         Rule("(error_rate is null) = (valid_requests = 0)", "no requests, no rate"),
         Rule(
             "valid_requests = 0 or error_rate between error_rate_low and error_rate_high",

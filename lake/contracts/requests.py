@@ -28,6 +28,9 @@ VANTAGE = Column(
     "Where the request was seen; the same request is seen at several, so never sum across them",
     values=VANTAGES,
 )
+STATUS_CLASS = Column(
+    "status_class", pa.string(), "name", "First digit of status; none for 0", pattern="[1-5]xx|none"
+)
 
 CONTRACT = Contract(
     name="requests",

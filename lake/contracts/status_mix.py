@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from lake.contract import Column, Contract
-from lake.contracts.requests import APPLICATION, VANTAGE
+from lake.contracts.requests import APPLICATION, STATUS_CLASS, VANTAGE
 
 CONTRACT = Contract(
     name="status_mix",
@@ -15,7 +15,7 @@ CONTRACT = Contract(
     columns=(
         APPLICATION,
         VANTAGE,
-        Column("status_class", pa.string(), "name", "First digit of status; none for 0", pattern="[1-5]xx|none"),
+        STATUS_CLASS,
         Column("requests", pa.int64(), "requests", "All requests, whatever their traffic class", minimum=1),
     ),
 )

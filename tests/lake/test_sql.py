@@ -1,5 +1,8 @@
 """SQL as data: what is in `queries/`, and its digest."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import duckdb
 import pytest
 from hypothesis import given
@@ -18,13 +21,60 @@ def test_the_digest_covers_query_and_macros(monkeypatch):
     """A change of the query or of a macro changes the digest, and nothing else does."""
     before = sql.digest("error_rate")
     assert before == sql.digest("error_rate") != sql.digest("status_mix")
-    monkeypatch.setattr(sql, "macros", lambda: "create macro one() as 1;")
+    changed = [replace(each, statement=each.statement.replace("5 minutes", "6 minutes")) for each in sql.macros()]
+    assert changed != list(sql.macros())
+    monkeypatch.setattr(sql, "macros", lambda: tuple(changed))
     assert sql.digest("error_rate") != before
 
 
-def test_views_are_named_after_their_files():
-    """An analysts' view is a SELECT under its file's name."""
-    assert "from error_rate" in sql.views()["error_rate_by_application"]
+def test_the_digest_leaves_out_what_a_query_does_not_use(monkeypatch):
+    """A new macro for another metric makes no published day stale; those used by a macro that is used count."""
+    before = {name: sql.digest(name) for name in ("error_rate", "error_counts", "status_mix")}
+    more = sql.Definition("-- One.\ncreate or replace macro one() as 1;\n")
+    there = sql.macros()
+    monkeypatch.setattr(sql, "macros", lambda: (more, *there))
+    assert {name: sql.digest(name) for name in before} == before
+    assert "macro status_class" in sql.metric_macros("error_counts")
+    assert "macro wilson_low" not in sql.metric_macros("error_counts")
+    assert "macro status_class" in sql.metric_macros("status_mix")
+    assert "five_minute_counts" not in sql.metric_macros("status_mix")
+
+
+@pytest.mark.parametrize("folder", ["macros", "questions"])
+def test_a_definition_is_in_the_file_of_its_name(folder):
+    """And begins with a comment that says what it is."""
+    there = {path.stem: path for path in (Path(sql.__file__).parents[1] / "queries" / folder).glob("*.sql")}
+    found = getattr(sql, folder)()
+    assert sorted(each.name for each in found) == sorted(there)
+    for each in found:
+        assert each.statement == there[each.name].read_text()
+        assert each.meaning.endswith(".")
+
+
+def test_a_definition_follows_those_that_it_makes_use_of():
+    """So that each can be created in this order."""
+    names = [each.name for each in sql.macros()]
+    assert names.index("status_class") < names.index("five_minute_counts")
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("-- All.\n-- Of it.\ncreate or replace view a as\nfrom b;", ("a", "view", "a", "All. Of it.")),
+        ("-- 1.\ncreate or replace macro f(x, y := 2) as x + y;", ("f", "macro", "f(x, y := 2)", "1.")),
+        ("-- 1.\ncreate or replace macro t() as table\nfrom b;", ("t", "macro table", "t()", "1.")),
+    ],
+)
+def test_a_definition_says_what_it_is(statement, expected):
+    """Its name, kind, call and meaning are in its text."""
+    found = sql.Definition(statement)
+    assert (found.name, found.kind, found.call, found.meaning) == expected
+
+
+def test_another_statement_is_no_definition():
+    """Nothing is run that is something else."""
+    with pytest.raises(ValueError, match="no comment followed by"):
+        _ = sql.Definition("drop table a;").name
 
 
 @pytest.mark.parametrize("name", ["nothing", "../pyproject"])

@@ -316,8 +316,11 @@ def test_a_restatement_names_the_one_before(lake, put, findings, error_rates):
     assert last == [f"{fourth.key}: it was made from, or instead of, {third.key}, which is not there"]
 
 
-def test_another_schema_is_named(lake, put, findings, error_rates):
+def test_another_schema_is_named(lake, put, findings, error_rates, monkeypatch):
     """But for columns that came later than the file."""
+    contract = CONTRACTS["error_rate"]
+    grown = [replace(each, added=each.name == "incomplete") for each in contract.columns]
+    monkeypatch.setitem(CONTRACTS, "error_rate", replace(contract, columns=tuple(grown)))
     put(RATES, error_rates(shop=1))
     path = Path(lake.root) / RATES.key
     told = pq.read_metadata(path).metadata[b"provenance"].decode()

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lake import sql
-from lake.contracts import contract
+from lake.catalog import define
+from lake.contracts import CONTRACTS, contract
 
 
 def _ask(query: str, **tables: pa.Table) -> list[tuple[object, ...]]:
     with duckdb.connect() as connection:
-        connection.execute(sql.macros())
-        for name, table in tables.items():
-            connection.register(name, table)
+        for name, of in CONTRACTS.items():
+            source = [pa.field("source", pa.string())] if of.per_source else []
+            schema = pa.schema([pa.field("dt", pa.date32()), *source, *of.schema, pa.field("rev", pa.int32())])
+            connection.register(name, tables.get(name, schema.empty_table()))
+        for name in tables.keys() - CONTRACTS:
+            connection.register(name, tables[name])
+        define(connection)
         return connection.execute(query).fetchall()
 
 
@@ -63,8 +67,7 @@ def test_rates_over_days_are_made_of_summed_counts() -> None:
             "incomplete": [None, "api: no raw logs", None],
         }
     )
-    query = sql.views()["error_rate_by_application"]
-    idle, shop = _ask(query, error_rate=days)
+    idle, shop = _ask("from error_rate_by_application", error_rate=days)
     assert idle == ("idle", "edge", 1, 0, 0, 0, None, None, None)
     assert shop[:7] == ("shop", "edge", 2, 1, 1002, 2, pytest.approx(2 / 1002))
     assert _ask("select wilson_low(2, 1002), wilson_high(2, 1002)") == [shop[7:]]

@@ -11,6 +11,7 @@ import tasks
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, InputError
 from tasks.daily import DailyTask, DayParameter
+from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project
 from tasks.raw_logs import RawLogsDaily
@@ -19,7 +20,7 @@ from tasks.status_mix import StatusMixDaily
 
 pytestmark = pytest.mark.usefixtures("now")
 DAYS = [date(2015, 5, day) for day in (17, 18, 19, 20)]
-PUBLISHING = (RequestsDaily, ErrorRateDaily, StatusMixDaily)
+PUBLISHING = (RequestsDaily, ErrorRateDaily, ErrorCountsDaily, StatusMixDaily)
 
 
 def test_every_dataset_has_its_task():

@@ -1,4 +1,5 @@
 -- Error rates over all days in the lake: counts are summed, rate and interval are made anew from the sums.
+create or replace view error_rate_by_application as
 with summed as (
     select
         application,
@@ -22,4 +23,4 @@ select
     wilson_low(server_error_requests, valid_requests) as error_rate_low,
     wilson_high(server_error_requests, valid_requests) as error_rate_high
 from summed
-order by application, vantage
+order by application, vantage;
