@@ -1,4 +1,101 @@
 """The write-once lake: contracts, publishing, listing, reading, provenance and the DuckDB catalog.
 
-It knows nothing of logs and nothing of Luigi.
+It knows nothing of logs and nothing of Luigi. Whoever asks it needs two functions:
+
+    import lake
+
+    lake.connect().sql("from error_rate_weekly where application = 'shop'").df()
+    lake.read("error_rate", "2026-09-01", "2026-10-01")
 """
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Literal, overload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+    from lake.lake import Lake
+
+# What follows imports what it needs when it is called: each takes longer than a day of a small source.
+
+
+def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB connection in which every dataset of the lake is a view; see `lake.catalog`.
+
+    Args:
+        config: The luigi.cfg that names the lake; default: `$LUIGI_CONFIG_PATH`, else the one in this folder.
+
+    Raises:
+        ConfigError: There is none, or it is wrong.
+        StoreError: There is no lake, or it can't be listed.
+    """
+    from lake import catalog  # noqa: PLC0415
+
+    return catalog.connect(_lake(config))
+
+
+@overload
+def read(
+    dataset: str,
+    start: date | str | None = None,
+    stop: date | str | None = None,
+    *,
+    arrow: Literal[False] = False,
+    config: Path | str | None = None,
+) -> pd.DataFrame: ...
+@overload
+def read(
+    dataset: str,
+    start: date | str | None = None,
+    stop: date | str | None = None,
+    *,
+    arrow: Literal[True],
+    config: Path | str | None = None,
+) -> pa.Table: ...
+def read(
+    dataset: str,
+    start: date | str | None = None,
+    stop: date | str | None = None,
+    *,
+    arrow: bool = False,
+    config: Path | str | None = None,
+) -> pd.DataFrame | pa.Table:
+    """Return the rows of a dataset's UTC days `[start, stop)`, latest revisions, oldest day first.
+
+    Args:
+        dataset: Its name.
+        start: The first day, as a date or as YYYY-MM-DD; default: the first there is.
+        stop: The day after the last; default: after the last there is.
+        arrow: Whether to return an Arrow table, with `dt` as its first column.
+        config: As for `connect`.
+
+    Returns:
+        A frame with the contract's columns, `source` where it is kept per source, and `rev`; its index is `dt`.
+        Whole numbers and truth values that may be NULL have pandas' nullable types.
+
+    Raises:
+        ConfigError: There is no such dataset, or luigi.cfg is wrong.
+        StoreError: There is no lake, or it can't be read.
+        ValueError: A day is none.
+    """
+    from lake import catalog, frames  # noqa: PLC0415
+    from lake.contracts import contract  # noqa: PLC0415
+
+    first, last = (date.fromisoformat(each) if isinstance(each, str) else each for each in (start, stop))
+    rows = catalog.read(_lake(config), contract(dataset), first, last)
+    return rows if arrow else frames.frame(rows, contract(dataset))
+
+
+def _lake(path: Path | str | None) -> Lake:
+    from pathlib import Path  # noqa: PLC0415
+
+    from lake import config  # noqa: PLC0415
+    from lake.lake import Lake  # noqa: PLC0415
+
+    return Lake.of(config.read(Path(path).absolute() if path else config.find()))

@@ -12,7 +12,7 @@ from lake.lake import Lake
 from lake.local import LocalStore
 from lake.parquet import StagedFile
 from lake.partition import Partition
-from lake.store import Store
+from lake.store import Store, Stored
 
 
 class DraftStore:
@@ -39,10 +39,10 @@ class DraftStore:
         for key, _ in groupby(both):
             yield key
 
-    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
+    def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
         """See Store."""
-        both = heapq.merge(*(store.sizes(prefix, first, last) for store in (self._below, self._above)))
-        for _, of_key in groupby(both, lambda each: each[0]):
+        both = heapq.merge(*(store.objects(prefix, first, last) for store in (self._below, self._above)))
+        for _, of_key in groupby(both, lambda each: each.key):
             yield next(of_key)
 
     def exists(self, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ from lake.local import LocalStore
 from lake.parquet import Footer, PartitionWriter, StagedFile, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
-from lake.store import S3_SCHEME, Store, patient
+from lake.store import S3_SCHEME, Store, Stored, patient
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SETTINGS = ("root", "endpoint_url")
@@ -81,16 +81,20 @@ class Lake:
         One listing, 1,000 keys a request on S3, whatever the range. Keys that follow another naming
         convention are passed over.
         """
-        prefix = f"{contract.name}/v{contract.version}/"
-        first = f"dt={start.isoformat()}" if start else "dt="
-        last = f"dt={stop.isoformat()}" if stop else "dt=~"
-        found = (Partition.parse(key) for key in self.store.keys(prefix, first, last))
-        ours = (p for p in found if p and (p.source is not None) == contract.per_source)
-        return sorted(ours, key=lambda p: (p.dt, p.source or "", p.revision))
+        found = map(Partition.parse, self.store.keys(*_bounds(contract, start, stop)))
+        return sorted((each for each in found if each and _is_of(each, contract)), key=_in_order)
+
+    def objects(
+        self, contract: Contract, start: date | None = None, stop: date | None = None
+    ) -> dict[Partition, Stored]:
+        """List as `partitions` does, with size and time of publication."""
+        listed = self.store.objects(*_bounds(contract, start, stop))
+        found = {part: each for each in listed if (part := Partition.parse(each.key)) and _is_of(part, contract)}
+        return {partition: found[partition] for partition in sorted(found, key=_in_order)}
 
     def latest(self, contract: Contract, start: date | None = None, stop: date | None = None) -> list[Partition]:
         """List as `partitions` does, of each partition the latest revision only."""
-        return list({p.folder: p for p in self.partitions(contract, start, stop)}.values())
+        return latest(self.partitions(contract, start, stop))
 
     def latest_of_day(self, contract: Contract, day: date) -> list[Partition]:
         """List the latest revisions of one day, one for each source where the dataset is kept so."""
@@ -181,6 +185,26 @@ class Lake:
                 ) from error
 
         return read
+
+
+def latest(partitions: Iterable[Partition]) -> list[Partition]:
+    """Return of each partition the last revision in a list."""
+    return list({each.folder: each for each in partitions}.values())
+
+
+def _bounds(contract: Contract, start: date | None, stop: date | None) -> tuple[str, str, str]:
+    """Return prefix, first and last of a listing of a dataset's days `[start, stop)`."""
+    first = f"dt={start.isoformat()}" if start else "dt="
+    last = f"dt={stop.isoformat()}" if stop else "dt=~"
+    return f"{contract.name}/v{contract.version}/", first, last
+
+
+def _is_of(partition: Partition, contract: Contract) -> bool:
+    return (partition.source is not None) == contract.per_source
+
+
+def _in_order(partition: Partition) -> tuple[date, str, int]:
+    return partition.dt, partition.source or "", partition.revision
 
 
 def open_store(root: str, endpoint_url: str | None = None) -> Store:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pyarrow.fs
 
 from lake.errors import PartitionMissing, StoreError
 from lake.parquet import StagedFile, sha256_of
-from lake.store import OF_THE_DISK, disk_error, other_bytes
+from lake.store import OF_THE_DISK, Stored, disk_error, other_bytes
 
 STAGING = "_staging"
 
@@ -78,11 +79,12 @@ class LocalStore:
             self._check_disk()
             yield from _walk(f"{self.root}/{prefix}", prefix, prefix + first, prefix + last)
 
-    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
+    def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
         """See Store."""
         for key in self.keys(prefix, first, last):
             with _translated(self.root, "list"):
-                yield key, (self._root / key).stat().st_size
+                found = (self._root / key).stat()
+            yield Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def exists(self, key: str) -> bool:
         """See Store."""

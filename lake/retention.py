@@ -62,9 +62,9 @@ class Expired:
             StoreError: The lake can't be listed.
         """
         found = (
-            (partition, size)
-            for key, size in lake.store.sizes(f"{dataset}/", "v", "v~")
-            if (partition := Partition.parse(key)) and partition.dt < before
+            (partition, each.bytes)
+            for each in lake.store.objects(f"{dataset}/", "v", "v~")
+            if (partition := Partition.parse(each.key)) and partition.dt < before
         )
         records = (
             record

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import pyarrow.fs
 
 from lake.errors import ConfigError, LakeError, PartitionMissing, StoreError
 from lake.parquet import StagedFile, sha256_of
-from lake.store import other_bytes, patience_seconds, temporary_folder
+from lake.store import Stored, other_bytes, patience_seconds, temporary_folder
 
 CONFLICT, PRECONDITION_FAILED, NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 409, 412, 404, 429, 500
 TRIES_AGAIN = 5  # 15 seconds on average
@@ -59,7 +60,7 @@ def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's cl
         raise ConfigError("[lake] endpoint_url holds credentials. Put them where boto3 looks for them.")
     try:
         said = botocore.session.get_session()
-        # nobody asks when an object was made, and to read it takes most of a listing's time
+        # few ask when an object was made, and boto3 takes most of a listing's time to read that
         said.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
         attempts, mode = said.get_config_variable("max_attempts"), said.get_config_variable("retry_mode")
         retries = {"mode": mode if mode != "legacy" else "standard"}
@@ -258,10 +259,16 @@ class S3Store:
 
     def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
         """See Store."""
-        return (key for key, _ in self.sizes(prefix, first, last))
+        return (item["Key"].removeprefix(self._prefix) for item in self._listed(prefix, first, last))
 
-    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
-        """See Store; SeaweedFS has `a/` before `a-` and `a.`."""
+    def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
+        """See Store."""
+        for item in self._listed(prefix, first, last):
+            published = datetime.fromisoformat(item["LastModified"])
+            yield Stored(item["Key"].removeprefix(self._prefix), item["Size"], published)
+
+    def _listed(self, prefix: str, first: str, last: str) -> Iterator[dict[str, Any]]:
+        """Yield what a listing says of each object; SeaweedFS has `a/` before `a-` and `a.`."""
         below = self._prefix + prefix
         # of a folder that is named without its slash, SeaweedFS leaves out all that is in it
         start = first if first.endswith("/") else first[:-1]
@@ -274,7 +281,7 @@ class S3Store:
                     if item["Key"] >= below + last:
                         return
                     if item["Key"] > below + first:
-                        yield item["Key"].removeprefix(self._prefix), item["Size"]
+                        yield item
 
     def exists(self, key: str) -> bool:
         """See Store."""

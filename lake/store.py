@@ -5,8 +5,9 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow.fs
 
@@ -18,6 +19,19 @@ PATIENCE_SECONDS = 120
 DISK_FULL, DENIED = frozenset({errno.ENOSPC, errno.EDQUOT}), frozenset({errno.EACCES, errno.EPERM})
 OF_THE_DISK = DISK_FULL | {errno.EROFS, errno.EIO}
 """Numbers of errors that tell of the disk, whoever was writing to it."""
+
+
+class Stored(NamedTuple):
+    """An object as a listing shows it.
+
+    Attributes:
+        bytes: Its size.
+        published: When it was created, by the clock of the disk or bucket.
+    """
+
+    key: str
+    bytes: int
+    published: datetime
 
 
 class Store(Protocol):
@@ -43,8 +57,8 @@ class Store(Protocol):
         """List the keys below `prefix`, after `prefix + first` and before `prefix + last`, in order."""
         ...
 
-    def sizes(self, prefix: str, first: str, last: str) -> Iterator[tuple[str, int]]:
-        """Yield what `keys` does, each with the object's size in bytes."""
+    def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
+        """Yield what `keys` does, with what a listing tells of each."""
         ...
 
     def exists(self, key: str) -> bool:

@@ -1,7 +1,11 @@
 """The catalog: views of the latest revisions, the same numbers as with other readers, and the macros."""
 
-from dataclasses import replace
-from datetime import date, timedelta
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -10,7 +14,7 @@ import pyarrow.dataset as pads
 import pytest
 
 from lake import sql
-from lake.catalog import connect
+from lake.catalog import connect, read
 from lake.contracts import CONTRACTS
 from lake.errors import StoreError
 from lake.lake import Lake, open_store
@@ -120,7 +124,7 @@ def test_comments_are_the_contract(empty, name):
     """Views and columns are commented with the contract's own words."""
     contract = CONTRACTS[name]
     query = "select comment from duckdb_views() where view_name = ?"
-    assert empty.execute(query, [name]).fetchone() == (contract.grain,)
+    assert empty.execute(query, [name]).fetchone() == (f"A row is {contract.grain}. Latest revisions.",)
     query = "select column_name, comment from duckdb_columns() where table_name = ? and comment is not null"
     assert dict(empty.execute(query, [name]).fetchall()) == {
         column.name: f"{column.meaning} [{column.unit}]" for column in contract.columns
@@ -168,6 +172,136 @@ def test_other_readers_see_the_same_numbers_on_s3(s3_root, moto_url, fill):
     assert dataset.to_table()["dt"].to_pylist() == ["2015-05-17", "2015-05-17", "2015-05-18"]
     assert [row[:4] for row in expected] == [("api", 1, 10, 1000), ("shop", 2, 50, 2000)]
     assert duckdb.sql(PER_APPLICATION.format("dataset")).fetchall() == expected
+
+
+def files_read(connection, query):
+    """Return how many files a query reads, by DuckDB's own account."""
+    ((_, plan),) = connection.execute(f"explain analyze {query}").fetchall()
+    return [int(number) for number in re.findall(r"Total Files Read: (\d+)", plan)]
+
+
+@pytest.fixture
+def restated(lake, publish, error_rates, day):
+    """A lake with two days, of which the first was restated to something else, and then to nothing."""
+    for revision, rates in enumerate((error_rates(shop=10), error_rates(api=20), error_rates())):
+        publish(lake, Partition("error_rate", 1, day, revision=revision), rates)
+    publish(lake, Partition("error_rate", 1, day + timedelta(1)), error_rates(shop=30))
+    return lake
+
+
+def test_a_day_restated_to_nothing_has_no_rows(restated, day):
+    """It is the listing that says which revision is the latest: the rows of such a one don't."""
+    with connect(restated) as connection:
+        found = connection.sql("select dt, application, rev from error_rate").fetchall()
+        assert found == [(day + timedelta(1), "shop", 0)]
+    assert read(restated, CONTRACTS["error_rate"])["dt"].to_pylist() == [day + timedelta(1)]
+
+
+def test_history_has_all_revisions(restated, day):
+    """Each row with the revision that it is of; the files have a line even without rows."""
+    with connect(restated) as connection:
+        found = connection.sql("select dt, application, rev from error_rate_history order by all").fetchall()
+        assert found == [(day, "api", 1), (day, "shop", 0), (day + timedelta(1), "shop", 0)]
+        files = connection.sql("select dt, rev, bytes, file from error_rate_files order by all").fetchall()
+    assert [row[:2] for row in files] == [(day, 0), (day, 1), (day, 2), (day + timedelta(1), 0)]
+    assert {row[3]: row[2] for row in files} == {
+        f"{restated.root}/{each.key}": stored.bytes
+        for each, stored in restated.objects(CONTRACTS["error_rate"]).items()
+    }
+
+
+def test_the_lake_as_of_a_time(restated, day):
+    """Rows are those of the revisions that had been published by then, by the store's clock; before, none."""
+    times = [each.published for each in restated.objects(CONTRACTS["error_rate"]).values()]
+    query = "select dt, application, rev from error_rate_as_of($1) order by all"
+    with connect(restated) as connection:
+        assert connection.execute(query, [min(times) - timedelta(seconds=1)]).fetchall() == []
+        assert connection.execute(query, [max(times)]).fetchall() == [(day + timedelta(1), "shop", 0)]
+        assert connection.execute("from error_rate_as_of('2015-01-01')").fetchall() == []
+
+
+def test_as_of_shows_what_was_superseded_later(disk_lake, publish, error_rates, day):
+    """A revision that came after the time asked for hides nothing."""
+    for revision, hour in ((0, 10), (1, 12)):
+        partition = Partition("error_rate", 1, day, revision=revision)
+        publish(disk_lake, partition, error_rates(shop=10 + revision))
+        then = datetime(2026, 9, 18, hour, tzinfo=UTC).timestamp()
+        os.utime(Path(disk_lake.root) / partition.key, (then, then))
+    query = "select server_error_requests, rev from error_rate_as_of($1)"
+    with connect(disk_lake) as connection:
+        connection.execute("set TimeZone = 'Asia/Tokyo'")
+        for time, expected in (
+            ("2026-09-18 09:59:59Z", []),
+            ("2026-09-18 10:00:00Z", [(10, 0)]),
+            ("2026-09-18 13:59:59+02", [(10, 0)]),
+            ("2026-09-18 12:00:00Z", [(11, 1)]),
+        ):
+            assert connection.execute(query, [time]).fetchall() == expected
+
+
+def test_provenance_is_a_view_of_the_footers(restated, day):
+    """All that a footer says, for all revisions of all datasets."""
+    with connect(restated) as connection:
+        found = connection.sql("from provenance where dataset = 'error_rate' order by dt, rev").to_arrow_table()
+    said = restated.footers(restated.partitions(CONTRACTS["error_rate"]))
+    assert found["rev"].to_pylist() == [0, 1, 2, 0]
+    for row, footer in zip(found.to_pylist(), said, strict=True):
+        made = asdict(footer.provenance)
+        assert date.fromisoformat(made.pop("dt")) == row["dt"]
+        assert (made.pop("revision"), made.pop("version")) == (row["rev"], 1)
+        assert {name: list(v) if isinstance(v, tuple) else v for name, v in made.items()} == {
+            name: row[name] for name in made
+        }
+    assert found.schema.names[:4] == ["dataset", "dt", "source", "rev"]
+
+
+def test_provenance_reads_the_footers_asked_for(restated, day, monkeypatch):
+    """Of one day, not those of the whole lake."""
+    asked = []
+    footers = Lake.footers
+    monkeypatch.setattr(Lake, "footers", lambda lake, each: asked.extend(each) or footers(lake, each))
+    with connect(restated) as connection:
+        assert connection.sql("select rev, rows_kept > 0 from provenance where dt = '2015-05-18'").fetchall() == [
+            (0, True)
+        ]
+    assert asked == [Partition("error_rate", 1, day + timedelta(1))]
+
+
+@pytest.mark.parametrize(
+    ("condition", "files"),
+    [
+        ("dt = '2015-05-20'", 1),
+        ("dt in ('2015-05-18', '2015-05-20')", 2),
+        ("dt between '2015-05-18' and '2015-05-20'", 3),
+        ("dt >= '2015-05-20' and dt < '2015-05-22'", 2),
+        ("date_trunc('week', dt) = '2015-05-18'", 7),
+        ("dt = '2015-05-17'", 1),
+        ("dt = '2014-05-17'", 0),
+    ],
+)
+def test_a_view_reads_the_days_asked_for(disk_lake, publish, error_rates, day, condition, files):  # noqa: PLR0913, PLR0917 - fixtures
+    """Conditions on dt prune files through a view, of a restated day the old revisions too."""
+    for n in range(10):
+        publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
+    publish(disk_lake, Partition("error_rate", 1, day, revision=1), error_rates(shop=100))
+    with connect(disk_lake) as connection:
+        assert sum(files_read(connection, f"select count(application) from error_rate where {condition}")) == files
+
+
+def test_a_day_of_ten_years_opens_that_day(disk_lake, publish, error_rates, day):
+    """Whoever asks for one day has its file read, and the first one for the schema, and no bytes of any other."""
+    partitions = [Partition("error_rate", 1, day + timedelta(n)) for n in range(0, 3650, 50)]
+    for each in partitions:
+        publish(disk_lake, each, error_rates(shop=1))
+    with connect(disk_lake) as connection:
+        with suppress(duckdb.InvalidInputException):  # it answers with a time, for which Python wants a package
+            connection.execute("call enable_logging('FileSystem')")
+        connection.execute("select * from error_rate where dt = '2020-04-20'").fetchall()
+        log = connection.execute("select path, op, bytes from duckdb_logs_parsed('FileSystem')").to_arrow_table()
+    opened = {each["path"] for each in log.to_pylist() if each["op"] == "OPEN"}
+    asked = partitions[36]
+    assert asked.dt == date(2020, 4, 20)
+    assert opened == {f"{disk_lake.root}/{each.key}" for each in (partitions[0], asked)}
 
 
 def test_a_day_is_one_file(disk_lake, fill):

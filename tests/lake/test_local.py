@@ -158,7 +158,7 @@ def test_a_file_that_vanishes_under_a_listing_is_an_error(disk, create, monkeypa
     create(disk, KEY, b"one")
     monkeypatch.setattr("lake.local._walk", lambda *_: iter(["a/gone"]))
     with pytest.raises(StoreError, match=r"Can't list the lake at .*No such file or directory \(.*a/gone"):
-        list(disk.sizes("a/", "", "~"))
+        list(disk.objects("a/", "", "~"))
 
 
 def test_a_copy_is_the_object_itself(disk, create, tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -193,13 +194,21 @@ def test_a_full_temporary_disk_names_its_folder(tmp_path, monkeypatch):
     )
 
 
-def test_sizes_go_with_their_keys(store, create):
-    """In the same order and between the same bounds as a listing of keys."""
+def test_sizes_and_times_go_with_their_keys(store, create):
+    """In the same order and between the same bounds as a listing of keys; times are of now, in UTC."""
+
+    def listed(*bounds):
+        return [(each.key, each.bytes) for each in store.objects(*bounds)]
+
+    now = datetime.now(UTC)  # noqa: TID251 - the stores' own clock
+    before = now - timedelta(seconds=2)  # S3's are whole seconds
     for key, content in (("a/1", b""), ("a/2", b"22"), ("a/3/4", b"4444"), ("b/1", b"1")):
         create(store, key, content)
-    assert list(store.sizes("a/", "", "~")) == [("a/1", 0), ("a/2", 2), ("a/3/4", 4)]
-    assert list(store.sizes("a/", "1", "3")) == [("a/2", 2)]
-    assert list(store.sizes("", "", "\U0010ffff"))[-1] == ("b/1", 1)
+    assert listed("a/", "", "~") == [("a/1", 0), ("a/2", 2), ("a/3/4", 4)]
+    assert listed("a/", "1", "3") == [("a/2", 2)]
+    assert listed("", "", "\U0010ffff")[-1] == ("b/1", 1)
+    after = now + timedelta(seconds=60)
+    assert all(before < each.published < after for each in store.objects("a/", "", "~"))
 
 
 def test_arrow_reads_what_is_there(store, create):
