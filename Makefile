@@ -94,7 +94,7 @@ glossary: $(VENV)/run ## write the generated tables of glossary.md and docs/form
 	@$(BIN)/python -m etl.formats_page docs/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
-	$(COMPILE) --upgrade --group build -o requirements.lock
+	$(COMPILE) --upgrade --group build --extra report -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from etl.sources import parse_day, read_sources
 from etl.verify import RawLogs, rebuilt
 from lake import config
-from lake.cli import add_sql, printable, run
+from lake.cli import add_commands, printable, run
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
@@ -19,7 +19,9 @@ from lake.verify import Finding, Scope, Verification
 
 EXAMPLES = """\
 examples:
+  lake ls
   lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
+  lake catalog lake.duckdb
   lake verify --deep
   lake retention --dataset requests --before 2025-01-01
 
@@ -163,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_sql(commands)
+    add_commands(commands)
     command = commands.add_parser(
         "verify",
         help="is all that was published still there, unchanged, and made from what it says?",

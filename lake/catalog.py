@@ -1,31 +1,25 @@
 """The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
 
-from collections.abc import Iterable, Mapping
 from datetime import date
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as pads
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from lake import sql
+from lake.cache import Cache
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
-from lake.lake import Lake, latest
-from lake.local import LocalStore
+from lake.files import Files, dataset
+from lake.lake import Lake
 from lake.partition import Partition
 from lake.relations import (
-    Relations,
     create_columns,
     create_provenance,
     create_views,
-    partition_columns,
-    read_files,
-    read_parquet,
     shown_columns,
     with_partition_columns,
 )
-from lake.store import Stored
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -33,7 +27,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
     Each dataset is a view of its latest revisions, with its contract's columns, `dt` (and `source`, where it is
     kept per source) and `rev`, and their meanings as comments. Beside them stand what `relations` draws, macros
-    and the analysts' questions. What is published later is not shown. Another thread needs a connection of its own.
+    and the analysts' questions. What was pulled is read from its copy. What is published later is not shown.
+    Another thread needs a connection of its own.
 
     Raises:
         StoreError: There is no lake, or it can't be listed.
@@ -42,19 +37,13 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set parquet_metadata_cache = true")  # files are never changed
-    listed: dict[str, list[Partition]] = {}
+    files = Files(connection, lake, Cache.of(lake.root))
     for contract in CONTRACTS.values():
         create_columns(connection, contract)
-        if isinstance(lake.store, LocalStore):
-            listed[contract.name] = lake.partitions(contract)
-            relations = _local_relations(connection, lake, contract, listed[contract.name][:1])
-        else:
-            relations = _relations(connection, lake, contract)
-        create_views(connection, contract, relations)
+        create_views(connection, contract, files.relations(contract))
     _create_provenance(connection, lake)
     define(connection)
-    for name, partitions in listed.items():  # at last, since each view and comment so far looked through the lists
-        _set_files(connection, lake, name, partitions)
+    files.complete()
     return connection
 
 
@@ -81,87 +70,8 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
     lake.require()
     schema = with_partition_columns(contract)
     partitions = lake.latest(contract, start, stop)
-    found = _dataset(lake, contract, partitions).to_table() if partitions else schema.empty_table()
+    found = dataset(lake, contract, partitions).to_table() if partitions else schema.empty_table()
     return found.select(shown_columns(contract))
-
-
-def _relations(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract) -> Relations:
-    """Return what the views of a dataset on S3 are made of."""
-    name, objects = contract.name, lake.objects(contract)
-    connection.register(f"{name}_objects", _described(lake, contract, objects))
-    if not objects:
-        return Relations(f"{name}_columns", f"{name}_columns", f"{name}_objects")
-    # not httpfs, which has to be fetched, and asks another way for credentials than who publishes
-    connection.register(f"{name}_latest", _dataset(lake, contract, latest(objects)))
-    connection.register(f"{name}_all", _dataset(lake, contract, objects))
-    return Relations(f"{name}_latest", f"{name}_all", f"{name}_objects")
-
-
-def _local_relations(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, partitions: list[Partition]
-) -> Relations:
-    """Return what the views of a dataset on disk are made of: lists of files in variables."""
-    name = contract.name
-    _set_files(connection, lake, name, partitions)
-    files = read_files(contract, f"getvariable('{name}_all')")
-    if not partitions:
-        return Relations(f"{name}_columns", f"{name}_columns", files)
-    return Relations(
-        read_parquet(contract, f"getvariable('{name}_latest')"),
-        read_parquet(contract, f"getvariable('{name}_all')"),
-        files,
-    )
-
-
-def _set_files(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, partitions: list[Partition]) -> None:
-    """Set a dataset's variables to its files; as parameters, long lists take a second."""
-    for variable, each in ((f"{name}_latest", latest(partitions)), (f"{name}_all", partitions)):
-        paths = pa.array([f"{lake.root}/{partition.key}" for partition in each], pa.string())
-        connection.register("files_to_set", pa.table({"file": paths}))
-        connection.execute(f"set variable {variable} = (select coalesce(list(file), []) from files_to_set)")
-        connection.unregister("files_to_set")
-
-
-def _described(lake: Lake, contract: Contract, objects: Mapping[Partition, Stored]) -> pa.Table:
-    """Return objects as rows."""
-    rows = [
-        {
-            "dt": partition.dt,
-            "source": partition.source,
-            "rev": partition.revision,
-            "file": f"{lake.root}/{partition.key}",
-            "bytes": stored.bytes,
-            "published": stored.published.replace(tzinfo=None),
-        }
-        for partition, stored in objects.items()
-    ]
-    schema = pa.schema(
-        [
-            pa.field("dt", pa.date32()),
-            *([pa.field("source", pa.string())] if contract.per_source else []),
-            pa.field("rev", pa.int32()),
-            pa.field("file", pa.string()),
-            pa.field("bytes", pa.int64()),
-            pa.field("published", pa.timestamp("us")),
-        ]
-    )
-    return pa.Table.from_pylist(rows, schema)
-
-
-def _dataset(lake: Lake, contract: Contract, partitions: Iterable[Partition]) -> pads.Dataset:
-    """Return files as one Arrow dataset; DuckDB hands its filters down, so that `dt` prunes files."""
-    filesystem, root = lake.store.filesystem()
-    schema = with_partition_columns(contract)
-    return pads.dataset(
-        [f"{root}/{each.key}" for each in partitions],
-        schema=schema,
-        filesystem=filesystem,
-        format="parquet",
-        partitioning=pads.partitioning(
-            pa.schema([schema.field(name) for name in partition_columns(contract)]), flavor="hive"
-        ),
-        partition_base_dir=root,
-    )
 
 
 def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

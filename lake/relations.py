@@ -60,14 +60,18 @@ def read_parquet(contract: Contract, files: str) -> str:
     return f"(from {rows}, union_by_name = true) union all by name from {contract.name}_columns)"
 
 
+def place_in(path: str) -> dict[str, str]:
+    """Return SQL for the partition's columns that stand in a path, which another SQL expression gives."""
+    return {
+        "dt": f"cast(split_part({path}, '/dt=', 2)[:10] as date)",
+        "source": f"nullif(split_part(split_part({path}, '/source=', 2), '/', 1), '')",
+        "rev": f"cast(split_part(split_part({path}, '/rev=', 2), '/', 1) as integer)",
+    }
+
+
 def read_files(contract: Contract, files: str) -> str:
     """Return SQL for the files that another SQL expression names; their content is not read."""
-    part = {
-        "dt": "cast(split_part(filename, '/dt=', 2)[:10] as date)",
-        "source": "split_part(split_part(filename, '/source=', 2), '/', 1)",
-        "rev": "cast(split_part(split_part(filename, '/rev=', 2), '/', 1) as integer)",
-    }
-    columns = ", ".join(f"{part[name]} as {name}" for name in partition_columns(contract))
+    columns = ", ".join(f"{place_in('filename')[name]} as {name}" for name in partition_columns(contract))
     return (
         f"(select {columns}, filename as file, size as bytes, last_modified at time zone 'UTC' as published "
         f"from read_blob({files}))"

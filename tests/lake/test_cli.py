@@ -125,7 +125,7 @@ def here(project, monkeypatch, capfd):
     def run(*arguments):
         monkeypatch.setenv("LUIGI_CONFIG_PATH", str(project.folder / "luigi.cfg"))
         parser = argparse.ArgumentParser(prog="lake")
-        cli.add_sql(parser.add_subparsers(required=True))
+        cli.add_commands(parser.add_subparsers(required=True))
         with pytest.raises(SystemExit) as ended:
             cli.run("lake", lambda: (told := parser.parse_args(arguments)).run(told))
         return ended.value.code, *capfd.readouterr()
@@ -162,7 +162,7 @@ def test_help_shows_examples_line_by_line(here):
     code, out, err = here("sql", "--help")
     assert (code, err) == (0, "")
     assert out.startswith("usage: lake sql [-h] [--csv] query\n")
-    assert f"\n{cli.EXAMPLES}" in out
+    assert f"\n{cli.SQL}" in out
     assert "  query       the query\n" in out
     assert "  --csv       print CSV instead of a table\n" in out
     assert "\nRun one DuckDB query; every dataset is a view of its latest revisions.\n" in out
@@ -225,3 +225,53 @@ def test_a_statement_without_an_answer_changes_nothing(here, csv):
     code, out, err = here("sql", *(["--csv"] if csv else []), "create table a (b int)")
     assert (code, out) == (2, "")
     assert err == "lake: That statement has no answer to show; ask with select, from or describe.\n"
+
+
+def test_the_lake_is_listed_described_pulled_and_written_down(project):
+    """By the commands that README shows: each says in a line what it did, or shows what there is."""
+    environment = {"XDG_CACHE_HOME": str(project.folder / "cache")}
+    done = project.run("lake", "pull", "error_rate", "status_mix", **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "error_rate: 1 partitions fetched, 0 superseded ones dropped.",
+        "status_mix: 0 partitions fetched, 0 superseded ones dropped.",
+    ]
+    listed = project.run("lake", "ls", **environment)
+    assert listed.returncode == 0
+    assert [line.split()[:2] for line in listed.stdout.splitlines() if line.endswith("yes")] == [
+        ["error_rate", "1"],
+        ["status_mix", "0"],
+    ]
+    described = project.run("lake", "describe", "error_rate")
+    assert described.returncode == 0
+    assert "1 partitions of 1 days, 2015-05-17 … 2015-05-17" in described.stdout
+    written = project.run("lake", "catalog", "lake.duckdb")
+    assert written.returncode == 0
+    assert written.stdout.startswith("lake.duckdb is written.")
+    with duckdb.connect(str(project.folder / "lake.duckdb"), read_only=True) as connection:
+        assert connection.execute("select application from error_rate").fetchall() == [("shop",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["describe", "nothing"], 2, "invalid choice: 'nothing'"),
+        (["pull", "nothing"], 2, "invalid choice: 'nothing'"),
+        (["pull"], 2, "the following arguments are required: DATASET"),
+        (["catalog", "luigi.cfg"], 2, "luigi.cfg is there and is no catalog"),
+        (["catalog", "gone/lake.duckdb"], 3, "Can't write the catalog"),
+    ],
+)
+def test_what_can_not_be_done_is_explained(project, arguments, code, message):
+    """On stderr, with the exit code that --help tells."""
+    done = project.run("lake", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", [["ls"], ["describe", "error_rate"], ["pull", "error_rate"], ["shell"]])
+def test_a_lake_that_is_not_there_can_not_be_asked(make_project, command):
+    """Exit code 3, the place and the next step."""
+    done = make_project("empty").run("lake", *command)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "There is no lake at" in done.stderr

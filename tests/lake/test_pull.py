@@ -1,0 +1,210 @@
+"""Local copies: what is pulled is not asked for again, and what is not pulled is read from the lake."""
+
+import hashlib
+import logging
+from datetime import timedelta
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from lake.cache import Cache
+from lake.catalog import connect
+from lake.contracts import CONTRACTS
+from lake.errors import StoreError
+from lake.lake import Lake, open_store
+from lake.parquet import StagedFile
+from lake.partition import Partition
+from lake.pull import BATCH, pull
+
+RATES, REJECTS = CONTRACTS["error_rate"], CONTRACTS["rejects"]
+QUERY = "select dt, application, server_error_requests, rev from error_rate order by all"
+
+
+@pytest.fixture(autouse=True)
+def cache_home(tmp_path, monkeypatch):
+    """Copies lie in a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def filled(lake, publish, error_rates, day):
+    """A lake with three days of error rates."""
+    for n in range(3):
+        publish(lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n, api=10))
+    return lake
+
+
+def pulled(lake, contract=RATES):
+    """Pull a dataset; return the copies and the counts."""
+    cache = Cache.of(lake.root)
+    return cache, pull(lake, contract, cache)
+
+
+def asked(lake, query=QUERY):
+    """Return what the catalog answers."""
+    with connect(lake) as connection:
+        return connection.execute(query).fetchall()
+
+
+def is_copy_asked(lake, query=QUERY):
+    """Tell whether the copy is asked, and whether the lake is."""
+    with connect(lake) as connection:
+        ((_, plan),) = connection.execute(f"explain {query}").fetchall()
+    return "SEQ_SCAN" in plan, "PARQUET" in plan or "ARROW_SCAN" in plan
+
+
+def test_what_is_pulled_answers(filled):
+    """The same rows, from the copy alone; a second time there is nothing to fetch."""
+    before = asked(filled)
+    assert len(before) == 6
+    assert is_copy_asked(filled) == (False, True)
+    cache, counts = pulled(filled)
+    assert counts == (3, 0)
+    assert is_copy_asked(filled) == (True, False)
+    assert asked(filled) == before
+    made = cache.path(RATES).stat().st_ino
+    assert pulled(filled)[1] == (0, 0)
+    assert cache.path(RATES).stat().st_ino == made
+    assert [path.name for path in cache.folder.iterdir()] == [cache.path(RATES).name]
+
+
+def test_the_lake_need_not_be_read_again(filled, day):
+    """Once pulled, files of a dataset are listed and not read; the first one alone, for the history's columns."""
+    before = asked(filled)
+    pulled(filled)
+    for n in (1, 2):
+        partition = Partition("error_rate", 1, day + timedelta(n))
+        filled.store.remove([partition.key])
+        with filled.store.staging() as folder:
+            (folder / "empty").touch()
+            filled.store.create(partition.key, StagedFile(folder / "empty", hashlib.sha256().hexdigest(), 0))
+    assert asked(filled) == before
+
+
+def test_what_is_new_is_fetched_alone(filled, publish, error_rates, day):
+    """Published and restated days come, superseded ones go; until then the lake answers for them."""
+    pulled(filled)
+    publish(filled, Partition("error_rate", 1, day + timedelta(3)), error_rates(shop=30))
+    publish(filled, Partition("error_rate", 1, day, revision=1), error_rates(shop=100))
+    publish(filled, Partition("error_rate", 1, day + timedelta(1), revision=1), error_rates())
+    expected = [
+        (day, "shop", 100, 1),
+        (day + timedelta(2), "api", 10, 0),
+        (day + timedelta(2), "shop", 2, 0),
+        (day + timedelta(3), "shop", 30, 0),
+    ]
+    assert asked(filled) == expected
+    assert is_copy_asked(filled) == (True, True)
+    seen = []
+    assert pull(filled, RATES, Cache.of(filled.root), seen.append) == (3, 2)
+    assert seen == [3]
+    assert is_copy_asked(filled) == (True, False)
+    assert asked(filled) == expected
+
+
+def test_history_is_not_pulled(filled, publish, error_rates, day):
+    """Superseded revisions are asked of the lake as ever."""
+    publish(filled, Partition("error_rate", 1, day, revision=1), error_rates(shop=100))
+    pulled(filled)
+    found = asked(
+        filled, "select rev, server_error_requests from error_rate_history where application = 'shop' order by all"
+    )
+    assert found == [(0, 0), (0, 1), (0, 2), (1, 100)]
+
+
+def test_a_dataset_kept_per_source(lake, publish, day):
+    """Each source's partition is one of its own."""
+    table = pa.Table.from_pylist(
+        [{"file": "a.log", "line_number": 1, "reason": "shape", "masked_line": "xxx"}], REJECTS.schema
+    )
+    for source in ("web", "api"):
+        publish(lake, Partition("rejects", 1, day, source), table)
+    assert pulled(lake, REJECTS)[1] == (2, 0)
+    publish(lake, Partition("rejects", 1, day, "web", 1), table.slice(0, 0))
+    query = "select dt, source, masked_line, rev from rejects"
+    assert asked(lake, query) == [(day, "api", "xxx", 0)]
+    assert pulled(lake, REJECTS)[1] == (1, 1)
+    assert asked(lake, query) == [(day, "api", "xxx", 0)]
+
+
+def test_a_dataset_without_partitions_can_be_pulled(disk_lake, publish, error_rates, day):
+    """It is an empty copy, which the first day ends."""
+    publish(disk_lake, Partition("status_mix", 1, day), CONTRACTS["status_mix"].schema.empty_table())
+    assert pulled(disk_lake)[1] == (0, 0)
+    assert asked(disk_lake) == []
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    assert asked(disk_lake) == [(day, "shop", 1, 0)]
+
+
+def test_a_long_history_comes_in_batches(disk_lake, publish, error_rates, day):
+    """Progress is told batch by batch, and nothing is lost between them."""
+    for n in range(BATCH + 1):
+        publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
+    seen = []
+    assert pull(disk_lake, RATES, Cache.of(disk_lake.root), seen.append) == (BATCH + 1, 0)
+    assert seen == [BATCH, 1]
+    assert asked(disk_lake, "select sum(server_error_requests), count(distinct dt) from error_rate") == [
+        (BATCH * (BATCH + 1) // 2, BATCH + 1)
+    ]
+
+
+def test_lakes_don_t_share_copies(disk_lake, tmp_path, publish, error_rates, day):
+    """A copy is of one root alone."""
+    other = Lake(open_store(str(tmp_path / "other")))
+    for each, errors in ((disk_lake, 1), (other, 2)):
+        publish(each, Partition("error_rate", 1, day), error_rates(shop=errors))
+        pulled(each)
+    assert asked(disk_lake) == [(day, "shop", 1, 0)]
+    assert asked(other) == [(day, "shop", 2, 0)]
+
+
+def test_a_broken_copy_is_passed_over_and_said(disk_lake, publish, error_rates, day, caplog):
+    """The lake answers, with a warning that names the file; pulling says what is wrong with it."""
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    cache, _ = pulled(disk_lake)
+    cache.path(RATES).write_bytes(b"no database")
+    with caplog.at_level(logging.WARNING):
+        assert asked(disk_lake) == [(day, "shop", 1, 0)]
+    assert f"{cache.path(RATES)} can't be read, the lake is asked instead" in caplog.text
+    assert pulled(disk_lake)[1] == (1, 0)
+    assert is_copy_asked(disk_lake) == (True, False)
+
+
+def test_a_reader_is_not_disturbed_by_a_pull(disk_lake, publish, error_rates, day):
+    """Who asks while a copy is brought up to date sees what there was when it began."""
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    pulled(disk_lake)
+    with connect(disk_lake) as connection:
+        publish(disk_lake, Partition("error_rate", 1, day, revision=1), error_rates(shop=2))
+        assert pulled(disk_lake)[1] == (1, 1)
+        assert connection.execute(QUERY).fetchall() == [(day, "shop", 1, 0)]
+    assert asked(disk_lake) == [(day, "shop", 2, 1)]
+
+
+def test_a_copy_that_can_not_be_written_is_an_error(disk_lake, publish, error_rates, day, cache_home):
+    """With the place and the next step; nothing is left there."""
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    cache_home.write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match=r"Can't write the copy .*XDG_CACHE_HOME"):
+        pulled(disk_lake)
+
+
+def test_a_pull_that_is_interrupted_leaves_the_copy_as_it_was(filled, publish, error_rates, day, monkeypatch):
+    """And nothing beside it."""
+    cache, _ = pulled(filled)
+    before = cache.path(RATES).read_bytes()
+    publish(filled, Partition("error_rate", 1, day + timedelta(3)), error_rates(shop=30))
+    monkeypatch.setattr("lake.pull.dataset", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        pull(filled, RATES, cache)
+    assert [path.read_bytes() for path in cache.folder.iterdir()] == [before]
+
+
+def test_copies_are_for_their_owner(filled):
+    """The folder can't be entered by others: what is in the lake may not be for all on this machine."""
+    cache, _ = pulled(filled)
+    assert cache.folder.stat().st_mode & 0o777 == 0o700
+    with duckdb.connect(str(cache.path(RATES)), read_only=True) as connection:
+        assert connection.execute("select count(*) from partitions").fetchone() == (3,)

@@ -1,0 +1,116 @@
+"""`lake shell`, on a terminal and from a pipe."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lake.lake import Lake, open_store
+from lake.partition import Partition
+
+OF_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def project(make_project, publish, error_rates, day):
+    """A project whose lake has one day of error rates."""
+    made = make_project("asked")
+    publish(Lake(open_store(str(made.folder / "lake"))), Partition("error_rate", 1, day), error_rates(shop=20))
+    return made
+
+
+def piped(project, text):
+    """Run the shell with a text as its input."""
+    return subprocess.run(
+        ["lake", "shell"],
+        cwd=project.folder,
+        env=project.environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_statements_from_a_pipe_are_answered(project):
+    """One after the other, over lines, semicolons in texts too; what has no answer is done silently."""
+    done = piped(project, "select 'a;b' as first;\nset variable x = 7;\nselect getvariable('x')\n as second")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.index("a;b") < done.stdout.index("7")
+    assert "lake>" not in done.stdout
+
+
+def test_a_wrong_statement_from_a_pipe_ends_it(project):
+    """With its reason; what comes after it is not run."""
+    done = piped(project, "select 41 + 1 as x; select nothing from error_rate; select 'later' as y;")
+    assert done.returncode == 1
+    assert "42" in done.stdout
+    assert "later" not in done.stdout
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class Terminal:
+    """The shell on a terminal, as somebody sees it."""
+
+    def __init__(self, project):
+        self._here, there = pty.openpty()
+        self._shell = subprocess.Popen(
+            [sys.executable, "-c", OF_TERMINAL, "lake", "shell"],
+            cwd=project.folder,
+            env=project.environment,
+            stdin=there,
+            stdout=there,
+            stderr=there,
+            start_new_session=True,
+        )
+        os.close(there)
+        self.seen = ""
+
+    def wait_for(self, text):
+        """Read until a text is seen."""
+        start = len(self.seen)
+        deadline = time.monotonic() + 30
+        while text not in self.seen[start:]:
+            ready, _, _ = select.select([self._here], [], [], deadline - time.monotonic())
+            assert ready, self.seen
+            self.seen += os.read(self._here, 65536).decode()
+
+    def type(self, text):
+        """Type."""
+        os.write(self._here, text.encode())
+
+    def ended(self):
+        """Return the exit code."""
+        return self._shell.wait(30)
+
+
+def test_on_a_terminal(project):
+    """A prompt; answers; a wrong statement and Ctrl-C don't end it; names are completed; Ctrl-D leaves with 0."""
+    terminal = Terminal(project)
+    terminal.wait_for("lake> ")
+    assert "Ctrl-D leaves" in terminal.seen
+    terminal.type("select nothing from error_rate;\n")
+    terminal.wait_for("Binder Error")
+    terminal.wait_for("lake> ")
+    terminal.type("select 1 +\n")
+    terminal.wait_for("  ... ")
+    terminal.type("\x03")
+    terminal.wait_for("lake> ")
+    terminal.type("select server_error_r\t + 22 as x from error_rate;\n")
+    terminal.wait_for("42")
+    terminal.wait_for("lake> ")
+    terminal.type("\x04")
+    assert terminal.ended() == 0
+    assert "Traceback" not in terminal.seen
+    history = project.folder.parent / ".local/state/error-rate-lake/history"
+    assert "select server_error_requests + 22" in history.read_text()
