@@ -1,0 +1,50 @@
+-- Error rates of the days of a time zone such as 'Europe/London', of 23 or 25 hours where the clocks change; of
+-- the local days from `start` (or the first) to before `stop` (or all).
+create or replace macro error_rate_by(time_zone, start := null, stop := null) as table
+    with summed as (
+        select
+            cast(local_start as date) as local_day,
+            application,
+            vantage,
+            cast(sum(valid_requests) as bigint) as valid_requests,
+            cast(sum(server_error_requests) as bigint) as server_error_requests
+        from local_counts(time_zone, start := start, stop := stop)
+        group by all
+    ),
+
+    -- counted, since a local midnight may come twice, or not at all
+    quarters as (
+        select
+            unnest(range(
+                cast(min(local_day) - 1 as timestamp), cast(max(local_day) + 2 as timestamp), interval 15 minutes
+            )) as quarter_start
+        from summed
+    ),
+
+    lengths as (
+        select
+            cast(quarter_start at time zone 'UTC' at time zone time_zone as date) as local_day,
+            count(*) / 4 as hours_in_day
+        from quarters
+        group by all
+    ),
+
+    days as (
+        select
+            lengths.hours_in_day,
+            summed.*
+        from summed
+        inner join lengths on summed.local_day = lengths.local_day
+    )
+
+    select
+        local_day as day,
+        hours_in_day,
+        application,
+        vantage,
+        valid_requests,
+        server_error_requests,
+        case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
+        wilson_low(server_error_requests, valid_requests) as error_rate_low,
+        wilson_high(server_error_requests, valid_requests) as error_rate_high
+    from days;

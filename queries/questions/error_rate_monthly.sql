@@ -1,0 +1,34 @@
+-- Error rates of each month, which its first day names: the days' counts are summed, rate and interval made from
+-- the sums.
+create or replace view error_rate_monthly as
+with calendar as (  -- joined, since a condition on date_trunc(…, dt) would reach no partition
+    select cast(dates.month as date) as month
+    from range(timestamp '1990-01-01', timestamp '2100-01-01', interval 1 month) as dates (month)
+),
+
+summed as (
+    select
+        calendar.month,
+        error_rate.application,
+        error_rate.vantage,
+        count(*) as days,
+        count(error_rate.incomplete) as incomplete_days,
+        cast(sum(error_rate.valid_requests) as bigint) as valid_requests,
+        cast(sum(error_rate.server_error_requests) as bigint) as server_error_requests
+    from calendar
+    inner join error_rate on error_rate.dt between calendar.month and last_day(calendar.month)
+    group by all
+)
+
+select
+    month,
+    application,
+    vantage,
+    days,
+    incomplete_days,
+    valid_requests,
+    server_error_requests,
+    case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
+    wilson_low(server_error_requests, valid_requests) as error_rate_low,
+    wilson_high(server_error_requests, valid_requests) as error_rate_high
+from summed;

@@ -1,0 +1,2 @@
+-- The second day was restated to nothing: it was built, and has no rows to say so; the third was not built.
+from completeness order by all

@@ -1,0 +1,1 @@
+from completeness order by all

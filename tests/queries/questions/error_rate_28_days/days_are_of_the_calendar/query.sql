@@ -1,0 +1,1 @@
+from error_rate_28_days order by all

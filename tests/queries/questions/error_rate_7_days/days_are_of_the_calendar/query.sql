@@ -1,0 +1,1 @@
+from error_rate_7_days order by all

@@ -1,0 +1,1 @@
+from error_rate_daily order by all

@@ -1,0 +1,1 @@
+from error_rate_monthly order by all

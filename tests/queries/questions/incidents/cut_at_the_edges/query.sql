@@ -1,0 +1,1 @@
+from incidents(0.05, start := '2026-09-17', stop := '2026-09-18', min_lost := 1) order by started

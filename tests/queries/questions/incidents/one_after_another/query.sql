@@ -1,0 +1,1 @@
+from incidents(0.05)

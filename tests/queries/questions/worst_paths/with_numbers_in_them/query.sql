@@ -1,0 +1,1 @@
+from worst_paths('2026-09-17')

@@ -1,0 +1,164 @@
+"""The analysts' questions: each answers its golden cases, and reads no more of a lake than it must.
+
+Golden cases: questions/NAME/CASE/ holds `query.sql`, which asks the question NAME, a CSV of each dataset that
+there is (with `dt`; columns that it leaves out are filled), and `expected.csv`, the answer in its order, with
+rates to six places. The objectives of error budgets, where there are some, are in `slo.csv`.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etl.aggregate import run_query
+from lake import sql
+from lake.contracts import CONTRACTS, contract
+
+QUESTIONS = [each.name for each in sql.questions()]
+CASES = sorted(path for path in Path(__file__).with_name("questions").glob("*/*") if path.is_dir())
+DAYS = [date(2026, 9, 14) + timedelta(n) for n in range(3)]
+EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parent.name}/{path.name}")
+
+
+def _roughly(row):
+    """Return a row whose shares are equal to those that are the same to six places."""
+    return {k: pytest.approx(v, rel=0, abs=5e-7) if isinstance(v, float) else v for k, v in row.items()}
+
+
+@EVERY_CASE
+def test_a_question_is_answered_as_expected(case, catalog, read_lake, read_csv):
+    """Whatever the time zone of who asks: the days and hours in an answer are those that the question names."""
+    with catalog(**read_lake(case)) as connection:
+        for time_zone in ("UTC", "America/St_Johns", "Pacific/Auckland"):
+            connection.execute(f"set TimeZone = '{time_zone}'")
+            found = connection.sql((case / "query.sql").read_text()).to_arrow_table()
+            expected = read_csv(case / "expected.csv", found.schema)
+            assert found.schema.names == expected.schema.names
+            assert found.to_pylist() == [_roughly(row) for row in expected.to_pylist()], time_zone
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_a_golden_case(name):
+    """No question can be added without one."""
+    assert [case for case in CASES if case.parent.name == name]
+
+
+@EVERY_CASE
+def test_every_golden_case_is_of_a_question(case):
+    """It asks the question whose name it is under, and holds no file that nothing reads."""
+    files = {path.name for path in case.iterdir()}
+    assert case.parent.name in QUESTIONS
+    assert case.parent.name in (case / "query.sql").read_text()
+    assert {"query.sql", "expected.csv"} <= files
+    tables = {f"{name}{listing}.csv" for name in CONTRACTS for listing in ("", "_files")}
+    assert files <= {"query.sql", "expected.csv", "slo.csv", *tables}
+
+
+@EVERY_CASE
+def test_a_question_can_be_kept_in_a_file(case, catalog, read_lake, tmp_path):
+    """Views and macros that are stored in a database give who opens it the same answer."""
+    query = (case / "query.sql").read_text()
+    with catalog(tmp_path / "stored.duckdb", **read_lake(case)) as connection:
+        before = connection.execute(query).fetchall()
+    with duckdb.connect(tmp_path / "stored.duckdb", read_only=True) as connection:
+        assert connection.execute(query).fetchall() == before
+
+
+@pytest.fixture(scope="module")
+def in_files(catalog, tmp_path_factory):
+    """A catalog of a hundred days from 2026-01-01, of a hundred applications, each dataset in a file a day."""
+    places = [(date(2026, 1, 1) + timedelta(n // 100), f"app{n % 100}", "edge") for n in range(10_000)]
+    rows = pa.table(dict(zip(("dt", "application", "vantage"), zip(*places, strict=True), strict=True)))
+    counts = rows.append_column("status_class", pa.repeat("2xx", rows.num_rows))
+    datasets = {"error_rate": rows, "error_counts": counts, "requests": rows}
+    with catalog(**datasets) as connection:
+        for name in datasets:
+            columns = ", ".join(connection.table(name).columns)
+            folder = tmp_path_factory.mktemp(name)
+            connection.execute(f"copy {name} to '{folder}' (format parquet, partition_by (dt, rev))")
+            connection.execute(f"drop table {name}")
+            connection.execute(
+                f"create view {name} as select {columns} from read_parquet('{folder}/*/*/*.parquet', "
+                "hive_partitioning = true, hive_types = {'dt': date, 'rev': integer})"
+            )
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("question", "files"),
+    [
+        ("error_rate_daily where dt = '2026-02-16'", 1),
+        ("error_rate_weekly where week = '2026-02-16'", 7),
+        ("error_rate_monthly where month = '2026-02-01'", 28),
+        ("error_rate_monthly where month >= '2026-03-01'", 41),
+        ("error_rate_7_days where dt = '2026-02-16'", 7),
+        ("error_rate_28_days where dt between '2026-02-16' and '2026-02-17'", 29),
+        ("error_rate_by('Europe/London', start := '2026-02-16', stop := '2026-02-17')", 3),
+        ("error_rate_profile(start := '2026-02-16', stop := '2026-02-23')", 9),
+        ("incidents(0.01, start := '2026-02-16', stop := '2026-02-18')", 2),
+        ("movers('2026-02-16')", 14),
+        ("worst_days where dt = '2026-02-16'", 1),
+        ("worst_paths('2026-02-16')", 1),
+    ],
+)
+def test_a_question_reads_the_days_that_it_asks_for(in_files, question, files):
+    """A condition reaches the partitions: of local days, with the UTC days around them."""
+    plan = in_files.execute(f"explain (analyze, format json) from {question}").fetchone()[1]
+    assert sum(map(int, re.findall(r'"Total Files Read": "(\d+)"', plan))) == files
+
+
+NAMES = ("ts", "application", "vantage", "status", "traffic_class")
+REQUEST = pa.schema([*(contract("requests").schema.field(name) for name in NAMES), pa.field("dt", pa.date32())])
+REQUESTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "ts": st.datetimes(datetime(2026, 9, 14), datetime(2026, 9, 16, 23, 59, 59)),
+            "application": st.sampled_from(["shop", "api"]),
+            "vantage": st.sampled_from(["edge", "origin"]),
+            "status": st.sampled_from([0, 200, 429, 499, 500, 503, 599]),
+            "traffic_class": st.sampled_from(["user", "user", "health_check", "synthetic"]),
+        }
+    ),
+    min_size=1,
+)
+
+
+def _made(name, requests, folder):
+    """Return a dataset of DAYS, made day by day by its own SQL."""
+    days = []
+    for day in DAYS:
+        rows = [each for each in requests if each["dt"] == day]
+        pq.write_table(pa.Table.from_pylist(rows, REQUEST), folder / "requests.parquet")
+        found = run_query(contract(name), {"requests": [folder / "requests.parquet"]})
+        days.append(found.append_column("dt", pa.array([day] * found.num_rows, pa.date32())))
+    return pa.concat_tables(days)
+
+
+@settings(derandomize=True, deadline=None, max_examples=5)
+@given(given_requests=REQUESTS)
+def test_questions_agree_with_the_metric(catalog, tmp_path_factory, given_requests):
+    """Days of the time zone UTC, counted from five minutes, are `error_rate`'s; so are the errors of all paths."""
+    requests = [each | {"dt": each["ts"].replace(tzinfo=UTC).date()} for each in given_requests]
+    folder = tmp_path_factory.mktemp("requests")
+    made = {name: _made(name, requests, folder) for name in ("error_rate", "error_counts")}
+    with catalog(requests=pa.Table.from_pylist(requests, REQUEST), **made) as connection:
+        columns = "application, vantage, valid_requests, server_error_requests, error_rate, error_rate_low"
+        by_zone = f"select day, {columns} from error_rate_by('UTC') order by all"
+        by_day = f"select dt, {columns} from error_rate_daily order by all"
+        assert connection.execute(by_zone).fetchall() == connection.execute(by_day).fetchall()
+        for day in DAYS:
+            by_path = (
+                "select application, vantage, sum(server_error_requests), round(sum(share_of_errors), 9) "
+                f"from worst_paths('{day}') group by all order by all"
+            )
+            by_day = (
+                "select application, vantage, server_error_requests, 1.0 "
+                f"from worst_days where dt = '{day}' order by all"
+            )
+            assert connection.execute(by_path).fetchall() == connection.execute(by_day).fetchall()
