@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lake.lake import Lake
+    from lake.config import Config
 
 # What follows imports what it needs when it is called: each takes longer than a day of a small source.
 
@@ -36,8 +36,11 @@ def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         StoreError: There is no lake, or it can't be listed.
     """
     from lake import catalog  # noqa: PLC0415
+    from lake.lake import Lake  # noqa: PLC0415
+    from lake.slo import read_slos  # noqa: PLC0415
 
-    return catalog.connect(_lake(config))
+    settings = _settings(config)
+    return catalog.connect(Lake.of(settings), read_slos(settings))
 
 
 @overload
@@ -86,16 +89,16 @@ def read(
     """
     from lake import catalog, frames  # noqa: PLC0415
     from lake.contracts import contract  # noqa: PLC0415
+    from lake.lake import Lake  # noqa: PLC0415
 
     first, last = (date.fromisoformat(each) if isinstance(each, str) else each for each in (start, stop))
-    rows = catalog.read(_lake(config), contract(dataset), first, last)
+    rows = catalog.read(Lake.of(_settings(config)), contract(dataset), first, last)
     return rows if arrow else frames.frame(rows, contract(dataset))
 
 
-def _lake(path: Path | str | None) -> Lake:
+def _settings(path: Path | str | None) -> Config:
     from pathlib import Path  # noqa: PLC0415
 
     from lake import config  # noqa: PLC0415
-    from lake.lake import Lake  # noqa: PLC0415
 
-    return Lake.of(config.read(Path(path).absolute() if path else config.find()))
+    return config.read(Path(path).absolute() if path else config.find())

@@ -20,15 +20,20 @@ from lake.relations import (
     shown_columns,
     with_partition_columns,
 )
+from lake.slo import Slo, create_table
 
 
-def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection:
     """Return a connection in which the lake, as it is now, can be asked.
 
     Each dataset is a view of its latest revisions, with its contract's columns, `dt` (and `source`, where it is
     kept per source) and `rev`, and their meanings as comments. Beside them stand what `relations` draws, macros
     and the analysts' questions. What was pulled is read from its copy. What is published later is not shown.
     Another thread needs a connection of its own.
+
+    Args:
+        lake: The lake.
+        slos: The objectives that questions about error budgets ask of.
 
     Raises:
         StoreError: There is no lake, or it can't be listed.
@@ -42,17 +47,14 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
         create_columns(connection, contract)
         create_views(connection, contract, files.relations(contract))
     _create_provenance(connection, lake)
-    define(connection)
+    define(connection, slos)
     files.complete()
     return connection
 
 
-def define(connection: duckdb.DuckDBPyConnection) -> None:
+def define(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...] = ()) -> None:
     """Create the macros and the analysts' questions, with comments, where there is a relation for each dataset."""
-    connection.execute(
-        "create table if not exists slo "
-        "(slo varchar, applications varchar[], vantage varchar, objective double, window_days integer)"
-    )
+    create_table(connection, slos)
     for each in (*sql.macros(), *sql.questions()):
         connection.execute(each.statement)
         connection.execute(f"comment on {each.kind} {each.name} is {sql.quoted(each.meaning)}")

@@ -26,6 +26,7 @@ from lake.relations import (
     read_files,
     read_parquet,
 )
+from lake.slo import Slo
 from lake.store import disk_error, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
@@ -33,11 +34,11 @@ STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibili
 SEED_PLACES = {"dt": "2000-01-01", "source": "seed", "rev": "0"}
 
 
-def write(lake: Lake, path: Path) -> None:
+def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
     """Write a DuckDB file with the views and macros of `catalog.connect`, over one that this wrote before.
 
     Neither the lake nor a network is asked for it. For another place than the lake's root, as a copy of it, a
-    reader says `set variable lake_root = '/other/root'`.
+    reader says `set variable lake_root = '/other/root'`. Its objectives are those of when it was written.
 
     Raises:
         ConfigError: There is another file at `path`.
@@ -50,7 +51,7 @@ def write(lake: Lake, path: Path) -> None:
             made = path.with_name(f".{path.name}.{os.getpid()}")
             try:
                 with duckdb.connect(str(made), config=STORAGE) as connection:
-                    _create(connection, lake.root, folder)
+                    _create(connection, lake.root, folder, slos)
                 made.replace(path)
             finally:
                 made.unlink(missing_ok=True)
@@ -59,7 +60,7 @@ def write(lake: Lake, path: Path) -> None:
         raise disk_error(f"write the catalog {path}", reason, "Choose another place for it.") from error
 
 
-def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path) -> None:
+def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path, slos: tuple[Slo, ...]) -> None:
     """Create everything, bound to empty files: views are looked through when they are created."""
     connection.execute(f"set variable lake_root = {sql.quoted(str(seeds))}")
     connection.execute(f"create macro lake_root() as coalesce(getvariable('lake_root'), {sql.quoted(root)})")
@@ -71,7 +72,7 @@ def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path) -> No
             create_columns(connection, contract)
         create_views(connection, contract, _relations(contract))
     create_provenance(connection, _footers())
-    define(connection)
+    define(connection, slos)
 
 
 def _relations(contract: Contract) -> Relations:

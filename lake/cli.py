@@ -21,6 +21,7 @@ from lake.contracts import CONTRACTS, contract
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.pull import pull
+from lake.slo import read_slos
 
 SQL = """\
 examples:
@@ -134,7 +135,8 @@ def describe(dataset: str) -> int:
 
 def write_catalog(path: Path) -> int:
     """Write the catalog as a file, and return 0."""
-    catalog_file.write(_lake(), path.absolute())
+    found = config.read(config.find())
+    catalog_file.write(Lake.of(found), path.absolute(), read_slos(found))
     print(printable(f'{path} is written. Ask it with: duckdb -readonly {path} "from error_rate_weekly"'))
     return 0
 

@@ -1,0 +1,11 @@
+-- month, 99.9 %, so 1 of 1,000 may fail; both vantages of shop, never summed:
+--   09-01   5 of 10,000, allowed 10: half is left
+--   09-02  15 of 20,000, allowed 20: 5 of 20 are left
+--   09-30  still all three days: 15 of 40,000, allowed 40: 25 of 40 are left
+--   10-01  without 09-01: 70 of 40,000, allowed 40: overspent by 30 of 40
+--   origin has one day: 0 of 1,000, all is left; a day without valid requests has no budget to speak of
+-- four_weeks, 99.5 %, edge only, 28 days:
+--   09-29  from 09-02 on; 09-30 from 09-03 on, so that day alone: 0 of 20,000
+--   10-01  60 of 30,000, allowed 150: 90 of 150 are left
+-- blog matches no pattern.
+from error_budget

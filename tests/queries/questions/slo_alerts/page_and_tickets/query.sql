@@ -1,0 +1,11 @@
+-- 99.9 % over 30 days. 1,000 requests every five minutes from 06:00, 20 of them (2 %, a burn rate of 20) fail
+-- from 10:00 to 11:00, and none after. So k buckets after 10:00 there were 20 k errors, 240 at most, and
+-- (48 + k) * 1,000 requests; a factor of F allows F errors per 1,000 requests.
+--   page, 14.4 over 60 minutes of 12,000 requests: more than 172.8, so 9 buckets: 10:45. The five minutes are
+--     above it till 11:00, so it ends at 11:05.
+--   page, 6: 20 k > 6 (48 + k) needs k = 21, after the errors: never.
+--   ticket, 3 over a day: 20 k > 3 (48 + k), so k = 9: 10:45; 180 of its 2 hours' 24,000 are more than 72. The day
+--     ends it: 240 > 3 (48 + k) holds to k = 31; at k = 32, 12:40, it is 240 of 240, and equal is not above.
+--   ticket, 1 over 3 days: 20 k > 48 + k, so k = 3: 10:15, and the 6 hours hold the same. They end it: from 16:00
+--     on they lose 20 errors every five minutes, 240 - 20 j > 72 to j = 8: 16:45.
+from slo_alerts()
