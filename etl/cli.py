@@ -14,6 +14,7 @@ from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
 from lake.provenance import requester
+from lake.report.command import add_report
 from lake.retention import Expired
 from lake.verify import Finding, Scope, Verification
 
@@ -166,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_commands(commands)
+    add_report(commands)
     command = commands.add_parser(
         "verify",
         help="is all that was published still there, unchanged, and made from what it says?",

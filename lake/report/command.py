@@ -1,0 +1,139 @@
+"""The command `lake report`: writes a report as one HTML file, and as a picture."""
+
+import argparse
+import os
+import tempfile
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+
+from lake import config, connect
+from lake.cli import printable
+from lake.errors import ConfigError, LakeError
+from lake.lake import Lake
+from lake.report.data import Report, Scope, gather, scope
+from lake.report.markup import plural
+
+EXAMPLES = """\
+examples:
+  lake report --start 2026-09-01 --stop 2026-10-01 -o september.html
+  lake report -o report.html --png report.png
+  lake report --applications 'eu-*' --incident-threshold 0.02 -o eu.html
+
+exit codes:
+  0  written
+  1  a file of the lake is broken, or the report can't be written
+  2  luigi.cfg or an argument is wrong, or what draws charts is not installed
+  3  the lake can't be read, or nothing is in it
+"""
+EARLIEST_YEAR = 1970
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write what is asked for, say where, and return 0.
+
+    Raises:
+        ConfigError: An argument is wrong, or what draws charts is not installed.
+        LakeError: A file can't be written.
+        StoreError: The lake can't be read, or nothing is in it.
+    """
+    charts, page = _drawing()
+    lake = Lake.of(config.read(config.find()))
+    lake.require()
+    asked = scope(lake, arguments.start, arguments.stop, arguments.applications, arguments.incident_threshold)
+    with connect() as connection:
+        found = gather(lake, connection, asked)
+    _write(arguments.output, page.page(found).encode())
+    if arguments.png:
+        _write(arguments.png, charts.picture(found))
+    _say(found, [each for each in (arguments.output, arguments.png) if each])
+    return 0
+
+
+def _drawing() -> tuple[ModuleType, ModuleType]:
+    """Import what draws, which takes long and starts threads, so no other command does."""
+    try:
+        from lake.report import charts, page  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "vl_convert":
+            raise
+        raise ConfigError(
+            "What draws the charts is not installed. Install it with: pip install 'error-rate-lake[report]'"
+        ) from error
+    return charts, page
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file in its place at once: who opens it meanwhile has the old one or the new one, whole.
+
+    Raises:
+        LakeError: It can't be written; what was there stays.
+    """
+    unfinished = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            unfinished = Path(file.name)
+            file.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        unfinished.chmod(0o666 & ~mask)  # as of any new file; that of a temporary one is its owner's alone
+        unfinished.replace(path)
+    except OSError as error:
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
+        raise LakeError(f"Can't write {path}: {error.strerror or error}. Nothing was changed there.") from error
+
+
+def _say(report: Report, paths: list[Path]) -> None:
+    days = report.scope.days
+    found = [
+        plural(len({each.application for each in report.series}), "application"),
+        plural(len(report.incidents), "incident"),
+        plural(len(report.restatements), "restatement"),
+    ]
+    print(  # noqa: T201 - a command prints
+        f"{' and '.join(printable(str(each)) for each in paths)}: {days[0]} … {days[-1]}, "
+        f"{report.published:,} of {plural(len(days), 'day')} published, {', '.join(found)}."
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if not day or text != day.isoformat() or day.year < EARLIEST_YEAR:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD.")
+    return day
+
+
+def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `report`."""
+    command = commands.add_parser(
+        "report",
+        help="write a page for people: error rates, budgets, incidents, what is missing",
+        description="Write one HTML file that needs nothing else: a calendar of days and applications,\n"
+        "each application's error rate over time, error budgets, incidents, what changed, and what is\n"
+        "missing or was restated. A file that is there is replaced.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--start", type=_day, metavar="DAY", help="first day; default: the first there is, a year ago at most"
+    )
+    command.add_argument("--stop", type=_day, metavar="DAY", help="day after the last; default: after the last")
+    command.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html"
+    )
+    command.add_argument("--png", type=Path, metavar="FILE", help="write a picture, too, as for a mail")
+    command.add_argument(
+        "--applications", default="*", metavar="GLOB", help="those whose names match, as 'eu-*'; default: all"
+    )
+    command.add_argument(
+        "--incident-threshold",
+        type=float,
+        default=Scope.incident_threshold,
+        metavar="SHARE",
+        help="of requests that fail in each five minutes of an incident; default: %(default)s",
+    )
+    command.set_defaults(run=report)

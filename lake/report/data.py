@@ -1,0 +1,264 @@
+"""What a report says: the catalog's answers about a range of days, as plain values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import duckdb
+
+from lake.contracts import CONTRACTS
+from lake.errors import ConfigError, StoreError
+from lake.lake import Lake
+from lake.provenance import Provenance, code_version
+
+Row = dict[str, Any]
+LONGEST_DAYS = 365  # that are shown unless more are asked for
+MOST_DAYS = 3660  # ten years: more is a slip of the pen
+DAILY_UP_TO = 31  # days; the figures of more than that are shown by month
+LEAST_LOST = 5  # requests that fail in an incident, so that 1 of 2 at night is none
+DAYS = """
+    from error_rate_daily
+    where dt >= $start and dt < $stop and application glob $applications
+    order by application, vantage, dt
+"""
+SUMS = """
+    select
+        application,
+        vantage,
+        {period} as period,
+        count(*) as days,
+        cast(sum(valid_requests) as bigint) as valid_requests,
+        cast(sum(server_error_requests) as bigint) as server_error_requests,
+        case when sum(valid_requests) > 0 then sum(server_error_requests) / sum(valid_requests) end as error_rate,
+        wilson_low(sum(server_error_requests), sum(valid_requests)) as error_rate_low,
+        wilson_high(sum(server_error_requests), sum(valid_requests)) as error_rate_high
+    from error_rate_daily
+    where dt >= $start and dt < $stop and application glob $applications
+    group by all
+    order by application, vantage, period
+"""
+COMPLETENESS = """
+    from completeness
+    where dt >= $start and dt < $stop and application glob $applications
+    order by application, vantage, dt
+"""
+BUDGETS = """
+    select
+        *,
+        allowed_error_rate(objective) as allowed_error_rate
+    from error_budget
+    where dt >= $start and dt < $stop and application glob $applications
+    qualify dt = max(dt) over (partition by slo, application, vantage)
+    order by budget_left nulls last, slo, application, vantage
+"""
+INCIDENTS = """
+    from incidents($threshold, start := $start, stop := $stop, min_lost := $lost)
+    where application glob $applications
+    order by server_error_requests desc, started, application, vantage
+"""
+MOVERS = """
+    from movers(stop := $stop)
+    where application glob $applications
+    order by abs(difference) desc, application, vantage
+"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is asked for.
+
+    Attributes:
+        start: The first day.
+        stop: The day after the last.
+        applications: A glob that their names match.
+        incident_threshold: The share of requests of which more fail in each five minutes of an incident.
+    """
+
+    start: date
+    stop: date
+    applications: str = "*"
+    incident_threshold: float = 0.05
+
+    @property
+    def days(self) -> list[date]:
+        """Each day of it."""
+        return [self.start + timedelta(n) for n in range((self.stop - self.start).days)]
+
+    @property
+    def period(self) -> str:
+        """What figures are summed by: `day`, or `month` if there are many days."""
+        return "day" if len(self.days) <= DAILY_UP_TO else "month"
+
+
+@dataclass(frozen=True)
+class Series:
+    """An application at a vantage.
+
+    Attributes:
+        label: Its name, with the vantage if it is seen at several.
+        total: Its counts and rate over all days of the scope.
+        days: The row of error_rate_daily of each of the scope's days, None where there is none.
+        completeness: What `completeness` says, for each day from its first on.
+        allowed_error_rate: The share of requests that may fail by its strictest objective, None if none is set.
+        incidents: Its incidents, those with the most failed requests first.
+    """
+
+    application: str
+    vantage: str
+    label: str
+    total: Row
+    days: tuple[Row | None, ...]
+    completeness: tuple[Row, ...]
+    allowed_error_rate: float | None
+    incidents: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a page says.
+
+    Attributes:
+        series: Each application at each vantage, the one with the least budget left first.
+        periods: Its counts and rate by day or month.
+        budgets: The error budget on the scope's last day, of each objective.
+        movers: Whose rate of the last seven days differs from that of the seven before.
+        restatements: What was published as a revision after the first, and why.
+        absent: The applications of which there is nothing in these days, but was before.
+        published: How many of the days are published.
+        days_without_counts: Days of error_rate without error_counts: of these no incident is known.
+    """
+
+    scope: Scope
+    root: str
+    code_version: str
+    series: tuple[Series, ...]
+    periods: tuple[Row, ...]
+    budgets: tuple[Row, ...]
+    movers: tuple[Row, ...]
+    restatements: tuple[Provenance, ...]
+    absent: tuple[str, ...]
+    published: int
+    days_without_counts: tuple[date, ...]
+
+    @property
+    def incidents(self) -> list[tuple[Series, Row]]:
+        """All incidents, those with the most failed requests first."""
+        found = [(series, each) for series in self.series for each in series.incidents]
+        return sorted(
+            found, key=lambda pair: (-pair[1]["server_error_requests"], pair[1]["started"], pair[0].label)
+        )
+
+
+def scope(lake: Lake, start: date | None, stop: date | None, applications: str, threshold: float) -> Scope:
+    """Return what is asked for; from the first to the last day that is there, a year at most, unless it is told.
+
+    Raises:
+        ConfigError: There is no day or too many, or the threshold is no share.
+        StoreError: There is nothing to show, or the lake can't be listed.
+    """
+    if not 0 <= threshold < 1:
+        raise ConfigError(f"--incident-threshold {threshold}: expected a share, 0 to less than 1, such as 0.05.")
+    if not (start and stop):
+        there = [each.dt for each in lake.latest(CONTRACTS["error_rate"])]
+        if not there:
+            raise StoreError(
+                f"No day of error_rate is published at {lake.root}. "
+                "Build one with luigi ErrorRateDaily, or correct [lake] root."
+            )
+        stop = stop or there[-1] + timedelta(1)
+        start = start or max(there[0], stop - timedelta(LONGEST_DAYS))
+    if start >= stop:
+        raise ConfigError(f"{start} is not before {stop}, which is exclusive: there is no day to report on.")
+    if (stop - start).days > MOST_DAYS:
+        raise ConfigError(f"{start} to {stop} are more than ten years, {MOST_DAYS:,} days. Ask for fewer.")
+    return Scope(start, stop, applications, threshold)
+
+
+def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> Report:
+    """Return what a catalog's connection, and the lake's own listing, say of a range of days."""
+    days = _by_series(_ask(connection, DAYS, asked))
+    completeness = _by_series(_ask(connection, COMPLETENESS, asked))
+    incidents = _by_series(_ask(connection, INCIDENTS, asked, threshold=asked.incident_threshold, lost=LEAST_LOST))
+    budgets = _ask(connection, BUDGETS, asked)
+    vantages: dict[str, set[str]] = {}
+    for application, vantage in completeness | days:
+        vantages.setdefault(application, set()).add(vantage)
+    totals = _by_series(_ask(connection, SUMS.format(period="null"), asked))
+    series = []
+    for key in sorted(days):
+        application, vantage = key
+        of_day = {each["dt"]: each for each in days[key]}
+        allowed = [each["allowed_error_rate"] for each in budgets if _key(each) == key]
+        series.append(
+            Series(
+                application,
+                vantage,
+                f"{application} ({vantage})" if len(vantages[application]) > 1 else application,
+                totals[key][0],
+                tuple(of_day.get(each) for each in asked.days),
+                tuple(completeness.get(key, [])),
+                min(allowed, default=None),
+                tuple(incidents.get(key, [])),
+            )
+        )
+    rates = {each.dt for each in lake.latest(CONTRACTS["error_rate"], asked.start, asked.stop)}
+    counts = {each.dt for each in lake.latest(CONTRACTS["error_counts"], asked.start, asked.stop)}
+    return Report(
+        asked,
+        lake.root,
+        code_version(),
+        tuple(sorted(series, key=lambda each: _urgency(each, budgets))),
+        tuple(_ask(connection, SUMS.format(period=f"date_trunc('{asked.period}', dt)"), asked)),
+        tuple(budgets),
+        tuple(_ask(connection, MOVERS, asked)),
+        tuple(_restatements(lake, asked)),
+        tuple(f"{application} ({vantage})" for application, vantage in sorted(completeness.keys() - days.keys())),
+        len(rates),
+        tuple(sorted(rates - counts)),
+    )
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, query: str, asked: Scope, **values: float) -> list[Row]:
+    """Return the rows about the applications that are asked for."""
+    known = {"start": asked.start, "stop": asked.stop, "applications": asked.applications} | values
+    # a value that a statement doesn't name is an error
+    answer = connection.execute(query, {name: value for name, value in known.items() if f"${name}" in query})
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["application"], row["vantage"]
+
+
+def _by_series(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Return rows by application and vantage, each's in their order."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for key, group in groupby(sorted(rows, key=_key), _key):
+        found[key] = list(group)
+    return found
+
+
+def _urgency(series: Series, budgets: list[Row]) -> tuple[float, float, str]:
+    """Return what puts first who has the least budget left, and then who surely fails most."""
+    key = (series.application, series.vantage)
+    left = [each["budget_left"] for each in budgets if _key(each) == key and each["budget_left"] is not None]
+    return min(left, default=float("inf")), -(series.total["error_rate_low"] or 0), series.label
+
+
+def _restatements(lake: Lake, asked: Scope) -> list[Provenance]:
+    """Return the provenance of each revision after the first, latest day first."""
+    revised = [
+        each
+        for contract in CONTRACTS.values()
+        for each in lake.partitions(contract, asked.start, asked.stop)
+        if each.revision
+    ]
+    found = [footer.provenance for footer in lake.footers(revised)]
+    return sorted(found, key=lambda each: (each.dt, each.dataset, each.source or "", each.revision), reverse=True)
+
+
+def minutes_since(start: date, moment: datetime) -> int:
+    """Return how many minutes after a day's beginning a moment (UTC, without zone) is."""
+    return int((moment - datetime(start.year, start.month, start.day)) / timedelta(minutes=1))  # noqa: DTZ001

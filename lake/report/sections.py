@@ -1,0 +1,283 @@
+"""The sections of the page that are plain tables: they carry the report where nothing can be drawn."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from lake.report.data import LEAST_LOST, Report, Row, Series
+from lake.report.definitions import term
+from lake.report.markup import (
+    MINUS,
+    NOTHING,
+    Html,
+    count,
+    exactly,
+    html,
+    interval,
+    join,
+    long,
+    paragraph,
+    percent,
+    plural,
+    rate,
+    table,
+)
+
+LONGEST_TABLE = 100  # rows; what is left out is said
+MOVERS_DAYS = 7
+WHO = (term("application"), term("vantage"))
+RATE = (term("error_rate"), term("interval"))
+
+
+def sections(report: Report) -> Iterator[Html]:
+    """Return them in their order."""
+    if report.series:
+        yield _section("applications", "Applications", _applications(report))
+    else:
+        yield Html("<p>There are no error rates of these days and applications.</p>")
+    yield _section("budgets", "Error budgets", _budgets(report))
+    yield _section("incidents", "Incidents", _incidents(report))
+    yield _section("movers", "Movers", _movers(report))
+    yield _section("completeness", "Completeness", _completeness(report))
+    yield _section("restatements", "Restatements", _restatements(report))
+    if report.series:
+        yield _section("periods", f"By {report.scope.period}", _periods(report))
+
+
+def days_lacking(report: Report) -> dict[tuple[date, str], list[str]]:
+    """Return which applications lack what on which day, the latest first."""
+    found: dict[tuple[date, str], list[str]] = {}
+    for series in report.series:
+        for each in series.completeness:
+            what = each["incomplete"] or (None if each["is_there"] else "no data")
+            if what:
+                found.setdefault((each["dt"], what), []).append(series.label)
+    return dict(sorted(found.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
+
+
+def facts(report: Report, series: Series) -> str:
+    """Return what is known of an application over all days, in a few sentences."""
+    total = series.total
+    said = ["There were no valid requests."]
+    if total["valid_requests"]:
+        failed, valid = count(total["server_error_requests"]), plural(total["valid_requests"], "valid request")
+        said = [f"{failed} of {valid} failed: {rate(total)}, 95 % interval {interval(total)}."]
+    for each in _budgets_of(report, series):
+        if each["budget_left"] is not None:
+            left = f"{percent(each['budget_left'])}" if each["budget_left"] > 0 else "Nothing"
+            days = plural(each["window_days"], "day")
+            said.append(f"{left} is left of the error budget of {days} for {exactly(each['objective'])}.")
+    if series.incidents:
+        said.append(f"{plural(len(series.incidents), 'incident')}.")
+    return " ".join(said)
+
+
+def _section(name: str, title: str, content: Html) -> Html:
+    heading = f'<h2 id="h-{name}">{html(title)}</h2>'
+    return Html(f'<section id="{name}" aria-labelledby="h-{name}">{heading}\n{content}</section>\n')
+
+
+def _who(report: Report, row: Row) -> tuple[Html, str]:
+    """Return an application's name, as a link that selects it where there are charts, and its vantage."""
+    places = {(each.application, each.vantage): n for n, each in enumerate(report.series)}
+    place = places.get((row["application"], row["vantage"]))
+    if place is None:  # it had requests before these days only
+        return html(row["application"]), row["vantage"]
+    return Html(f'<a href="#one" data-series="{place}">{html(row["application"])}</a>'), row["vantage"]
+
+
+def _budgets_of(report: Report, series: Series) -> list[Row]:
+    mine = {"application": series.application, "vantage": series.vantage}
+    return [each for each in report.budgets if mine.items() <= each.items()]
+
+
+def _applications(report: Report) -> Html:
+    rows = [
+        (
+            *_who(report, each.total),
+            rate(each.total),
+            interval(each.total),
+            count(each.total["server_error_requests"]),
+            count(each.total["valid_requests"]),
+            join(_bar(budget["budget_left"]) for budget in _budgets_of(report, each)) or NOTHING,
+            count(len(each.incidents)),
+            count(each.total["days"]),
+            count(sum(bool(day and day["incomplete"]) for day in each.days)),
+        )
+        for each in report.series
+    ]
+    counts = (term("failed"), term("valid"))
+    rest = (term("budget", "Budget left"), term("incident", "Incidents"), "Days", term("incomplete", "Incomplete"))
+    return table(
+        "Over all these days, who has the least budget left first", [*WHO, *RATE, *counts, *rest], rows, text=[1]
+    )
+
+
+def _bar(left: float | None) -> Html:
+    """Return what is left of a budget, as a bar and in figures."""
+    if left is None:
+        return Html(NOTHING)
+    kind = "budget over" if left < 0 else "budget"
+    width = 100 if left < 0 else round(left * 100, 1)
+    figure = f"{left * 100:.1f} %" if abs(left) < 1 else f"{left * 100:,.0f} %"
+    bar = f'<span class="{kind}" aria-hidden="true"><i style="width:{width}%"></i></span>'
+    return Html(f'<span class="left">{bar}<b>{figure.replace("-", MINUS)}</b></span>')
+
+
+def _budgets(report: Report) -> Html:
+    if not report.budgets:
+        return paragraph("No objectives are set for these applications.")
+    rows = [
+        (
+            *_who(report, each),
+            each["slo"],
+            exactly(each["objective"]),
+            plural(each["window_days"], "day"),
+            count(each["valid_requests"]),
+            NOTHING if each["allowed_errors"] is None else f"{each['allowed_errors']:,.1f}",
+            count(each["server_error_requests"]),
+            _bar(each["budget_left"]),
+        )
+        for each in report.budgets
+    ]
+    objective = (term("objective"), "Answered", "Within")
+    heads = [*WHO, *objective, term("valid"), "May fail", term("failed"), term("budget", "Budget left")]
+    caption = f"What is left of each error budget at the end of {report.scope.days[-1]}, or of the last day before"
+    return table(caption, heads, rows, text=[1, 2])
+
+
+def _incidents(report: Report) -> Html:
+    found, asked = report.incidents, report.scope
+    share = exactly(asked.incident_threshold)
+    told = [
+        f"In each five minutes of an incident surely more than {share} of requests failed: the lower end of the",
+        f"interval is above that. In all of it {LEAST_LOST} requests failed at least.",
+    ]
+    if report.days_without_counts:
+        days = report.days_without_counts
+        told.append(f"They are not known of {plural(len(days), 'day')} without error_counts: {_spans(days)}.")
+    if len(found) > LONGEST_TABLE:
+        told.append(
+            f"The {LONGEST_TABLE} with the most failed requests of {len(found):,} are shown. All of them: "
+            f'lake sql "from incidents({asked.incident_threshold}, '
+            f"start := date '{asked.start}', stop := date '{asked.stop}')\""
+        )
+    if not found:
+        return paragraph(*told, "There were none." if report.published else "Nothing is known.")
+    rows = [
+        (
+            *_who(report, each),
+            f"{each['started']:%Y-%m-%d %H:%M}",
+            f"{each['ended']:%H:%M}" if _same_day(each) else f"{each['ended']:%Y-%m-%d %H:%M}",
+            _duration(each["minutes"]),
+            count(each["server_error_requests"]),
+            count(each["valid_requests"]),
+            rate(each),
+            interval(each),
+        )
+        for _, each in found[:LONGEST_TABLE]
+    ]
+    heads = [*WHO, "Began (UTC)", "Ended", "Lasted", term("failed"), term("valid"), *RATE]
+    return join([paragraph(*told), table("The most failed requests first", heads, rows, text=[1, 2, 3])])
+
+
+def _same_day(incident: Row) -> bool:
+    return bool(incident["started"].date() == incident["ended"].date())
+
+
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or not hours))
+
+
+def _spans(days: Iterable[date]) -> str:
+    """Return days as text, those on end as a span."""
+    spans: list[list[date]] = []
+    for day in days:
+        if spans and (day - spans[-1][-1]).days == 1:
+            spans[-1][1:] = [day]
+        else:
+            spans.append([day])
+    return ", ".join(" to ".join(map(str, each)) for each in spans)
+
+
+def _movers(report: Report) -> Html:
+    about = (
+        f"Whose error rate of the {MOVERS_DAYS} days up to {report.scope.days[-1]} differs from that of the "
+        f"{MOVERS_DAYS} days before, surely: the intervals don't overlap."
+    )
+    if not report.movers:
+        return paragraph(about, "There are none.")
+    rows = [
+        (
+            *_who(report, each),
+            percent(each["error_rate_before"]),
+            interval(each, "_before"),
+            rate(each),
+            interval(each),
+            _points(each["difference"]),
+        )
+        for each in report.movers
+    ]
+    heads = [*WHO, "Before", term("interval"), "Now", term("interval"), term("mover", "Difference")]
+    return join([paragraph(about), table("The largest difference first", heads, rows, text=[1])])
+
+
+def _points(difference: float) -> str:
+    """Return a difference of rates: of two percentages it is none itself."""
+    sign = "▲ +" if difference > 0 else f"▼ {MINUS}"
+    return f"{sign}{percent(abs(difference)).removesuffix(' %')} points"
+
+
+def _completeness(report: Report) -> Html:
+    lacking = days_lacking(report)
+    told = [f"{report.published:,} of {plural(len(report.scope.days), 'day')} are published."]
+    if report.absent:
+        told.append(f"Of these applications there is nothing in these days: {', '.join(report.absent)}.")
+    if not lacking:
+        return paragraph(*told, "Of what is published, nothing is known to be missing.")
+    if len(lacking) > LONGEST_TABLE:
+        told.append(
+            f"The latest {LONGEST_TABLE} of {len(lacking):,} lines are shown. All of them: "
+            'lake sql "from completeness where not is_there or incomplete is not null"'
+        )
+    shown = list(lacking.items())[:LONGEST_TABLE]
+    rows = [(day, long(what), long(", ".join(labels))) for (day, what), labels in shown]
+    heads = [term("completeness", "Day"), term("incomplete", "What is missing"), term("application", "Of")]
+    return join([paragraph(*told), table("What is missing, the latest day first", heads, rows, text=[1, 2])])
+
+
+def _restatements(report: Report) -> Html:
+    if not report.restatements:
+        return paragraph("Nothing of these days was restated.")
+    rows = [
+        (
+            each.dt,
+            each.dataset,
+            each.source or NOTHING,
+            each.revision,
+            long(each.reason),
+            each.requested_by or NOTHING,
+        )
+        for each in report.restatements[:LONGEST_TABLE]
+    ]
+    left_out = len(report.restatements) - len(rows)
+    more = f"; {left_out:,} earlier ones are not shown" if left_out else ""
+    heads = ["Day", "Dataset", "Source", term("revision"), "Reason", "Asked for by"]
+    return table(f"What was published anew, the latest day first{more}", heads, rows, text=[1, 2, 4, 5])
+
+
+def _periods(report: Report) -> Html:
+    form = "%d %b" if report.scope.period == "day" else "%b %Y"
+    periods = sorted({each["period"] for each in report.periods}, reverse=True)
+    found = {(each["application"], each["vantage"], each["period"]): each for each in report.periods}
+    rows = [
+        (each.label, *(_cell(found.get((each.application, each.vantage, period))) for period in periods))
+        for each in report.series
+    ]
+    heads = [term("application"), *(f"{each:{form}}" for each in periods)]
+    made = table(f"Error rate by {report.scope.period}, with its 95 % interval, the latest first", heads, rows)
+    return Html(f'<div class="wide">{made}</div>')
+
+
+def _cell(counted: Row | None) -> Html | str:
+    return Html(f"{rate(counted)}<small>{interval(counted)}</small>") if counted else NOTHING
