@@ -28,7 +28,11 @@ backfill status --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 cat <<'NEXT'
 
 Try next, with `. .venv/bin/activate`:
-  lake sql "select dt, application, valid_requests, error_rate from error_rate where dt = '2026-09-17'"
+  lake shell
+  lake sql "from worst_paths('2026-09-17') limit 5"
   lake sql "select file, line_number, reason, masked_line from rejects limit 10"
   luigi RangeDailyBase --of RequestsDaily --of-params '{"source": "shop"}' --start 2026-09-01
 NEXT
+
+show lake report --start 2026-09-01 --stop 2026-10-01 -o var/report.html
+lake report --start 2026-09-01 --stop 2026-10-01 -o var/report.html

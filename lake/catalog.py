@@ -10,6 +10,7 @@ from lake import sql
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
+from lake.errors import StoreError
 from lake.files import Files, dataset
 from lake.lake import Lake
 from lake.partition import Partition
@@ -45,7 +46,14 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
     files = Files(connection, lake, Cache.of(lake.root))
     for contract in CONTRACTS.values():
         create_columns(connection, contract)
-        create_views(connection, contract, files.relations(contract))
+        try:
+            create_views(connection, contract, files.relations(contract))
+        except duckdb.BinderException as error:
+            reason = str(error).partition("\n")[0]
+            raise StoreError(
+                f"{contract.name} at {lake.root} has other columns than its contract: {reason} Another version "
+                "made it. Build it anew in another [lake] root, or ask it with that version."
+            ) from error
     _create_provenance(connection, lake)
     define(connection, slos)
     files.complete()

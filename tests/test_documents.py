@@ -184,6 +184,17 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
     done = there.run(sys.executable, "-c", example("python"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "semicomplete" in done.stdout
+    with (there.folder / "luigi.cfg").open("a", encoding="utf-8") as settings:
+        settings.write(f"\n{example('slo.cfg')}")
+    shown = ""
+    for line in "".join(map(example, ("ask", "counts", "slo", "report"))).splitlines():
+        done = there.run("sh", "-ec", line.removeprefix("$ "), XDG_CACHE_HOME=str(there.folder / "cache"))
+        assert (done.returncode, done.stderr) == (0, ""), line
+        assert done.stdout, line
+        shown += done.stdout
+    assert "error_rate: 4 partitions fetched, 0 superseded ones dropped." in shown
+    assert "report.html and report.png: 2015-05-17 … 2015-05-20, 4 of 4 days published, 1 application" in shown
+    assert {"lake.duckdb", "report.html", "report.png"} <= {path.name for path in there.folder.iterdir()}
 
 
 @pytest.mark.slow
@@ -197,10 +208,15 @@ def test_tour(sample_project):
     second = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
     assert second.returncode == 0
     assert "Nothing to do, nothing was rebuilt." in second.stdout
-    next_steps = second.stdout.partition("Try next")[2].splitlines()[1:]
-    assert len(next_steps) == 3
+    *_, told = second.stdout.splitlines()
+    assert told.startswith(
+        "var/report.html: 2026-09-01 … 2026-09-30, 30 of 30 days published, 3 applications, 1 incident"
+    )
+    assert "shop.example.com" in (sample_project.folder / "var/report.html").read_text(encoding="utf-8")
+    next_steps = re.findall(r"^  (.*)$", second.stdout.partition("Try next")[2], re.MULTILINE)
+    assert len(next_steps) == 4
     for line in next_steps:
-        done = sample_project.run("sh", "-ec", line)
+        done = sample_project.run("sh", "-ec", f"{line} < /dev/null")
         assert (done.returncode, done.stderr) == (0, ""), line
 
 

@@ -312,6 +312,19 @@ def test_a_day_is_one_file(disk_lake, fill):
     assert "Total Files Read: 1" in plan
 
 
+def test_a_lake_of_another_version_says_so(disk_lake, provenance_of, error_rates, day):
+    """Files that lack a column of the contract, which no file may lack, are named with the next step."""
+    old = replace(CONTRACTS["error_rate"], columns=CONTRACTS["error_rate"].columns[:-1])
+    with disk_lake.staging() as folder, disk_lake.writer(old, day, folder) as writer:
+        writer.write(error_rates(shop=10).select(old.schema.names).cast(old.schema))
+        partition = Partition("error_rate", 1, day)
+        disk_lake.publish(partition, writer.finish(provenance_of(partition, 1)))
+    with pytest.raises(
+        StoreError, match=r"error_rate at .* has other columns .*\"incomplete\" not found.*Build it anew"
+    ):
+        connect(disk_lake)
+
+
 def test_no_lake_is_no_empty_catalog(tmp_path):
     """A root that is not there yet, or no longer, is an error with the next step."""
     with pytest.raises(StoreError, match=r"There is no lake at .*/gone\. Build one with luigi"):

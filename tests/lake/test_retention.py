@@ -14,6 +14,7 @@ from lake.errors import StoreError
 from lake.evidence import Evidence
 from lake.lake import open_store
 from lake.partition import Partition
+from lake.provenance import Input
 from lake.retention import Expired, deleted
 from lake.verify import Scope, Verification
 
@@ -29,6 +30,42 @@ def filled(lake, publish, error_rates):
     for errors, partition in enumerate((OLD, RESTATED, YOUNGER, KEPT)):
         publish(lake, partition, error_rates(shop=errors))
     return lake
+
+
+@pytest.fixture
+def put(lake, provenance_of, error_rates):
+    """Publishes a partition of a dataset, made from others."""
+
+    def published(partition, *made_from):
+        contract = CONTRACTS[partition.dataset]
+        rows = error_rates(shop=1) if partition.dataset == "error_rate" else contract.schema.empty_table()
+        inputs = tuple(Input(each.key, 1, lake.sha256(each)) for each in made_from)
+        told = replace(provenance_of(partition, 0), inputs=(Input("logs/a.log", 3, "00ff"), *inputs))
+        with lake.staging() as folder, lake.writer(contract, partition.dt, folder) as writer:
+            writer.write(rows)
+            lake.publish(partition, writer.finish(told))
+
+    return published
+
+
+def test_what_stays_and_was_made_from_it_is_named(lake, put):
+    """Each partition that stays with the first that goes of what it was made from, and no other."""
+    requests = [Partition("requests", 1, day, "web") for day in DAYS]
+    restated = replace(requests[1], revision=1)
+    for each in (*requests, restated):
+        put(each)
+    put(OLD, requests[0])
+    put(YOUNGER, requests[1], restated)
+    put(KEPT, requests[2])
+    put(Partition("status_mix", 1, DAYS[0]), requests[0])
+    found = list(Expired.of(lake, "requests", BEFORE).needed(lake))
+    assert found == [
+        (OLD, requests[0]),
+        (YOUNGER, requests[1]),
+        (Partition("status_mix", 1, DAYS[0]), requests[0]),
+    ]
+    assert list(Expired.of(lake, "requests", DAYS[1]).needed(lake)) == [found[0], found[2]]
+    assert list(Expired.of(lake, "error_rate", BEFORE).needed(lake)) == []
 
 
 def everything(store):
