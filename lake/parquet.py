@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.fs
@@ -16,6 +16,7 @@ from lake.contract import Contract
 from lake.provenance import Provenance
 
 ROW_GROUP_ROWS = 262_144
+FEW_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -122,28 +123,35 @@ class PartitionWriter:
         row_group = _compact(rows.slice(0, ROW_GROUP_ROWS))
         self.contract.validate(row_group, self.day)
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
-            self._parquet = _parquet_writer(self.path, row_group.schema)
+            self._parquet = _parquet_writer(self.path, row_group)
         if row_group.num_rows:
             self._parquet.write_table(row_group, row_group_size=ROW_GROUP_ROWS)
         self._waiting = [rows.slice(ROW_GROUP_ROWS)]
         self.waiting_rows = self._waiting[0].num_rows
 
 
-def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Return a writer of a file: whole numbers by their differences, all else by dictionary.
+def _parquet_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
+    """Return a writer of a file, by its first row group.
 
-    Texts get no statistics: their lowest and highest value are found in every row group, and cost a third of all.
+    Whole numbers are written by their differences, all else by dictionary. Of few rows, as an aggregate has, that
+    and zstd save little, and unpacking takes most of the time of who reads a year: they are written plain. Texts
+    get no statistics: their lowest and highest value are found in every row group, and cost a third of all.
     """
+    schema = first.schema
     whole = [each.name for each in schema if each.type in {pa.int64(), pa.timestamp("us")}]
     texts = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+    packed: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in schema.names if name not in whole],
+        "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+    }
+    plain: dict[str, Any] = {"compression": "snappy", "use_dictionary": False}
     return pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
+        **(plain if first.num_rows < FEW_ROWS else packed),
         version="2.6",
         store_schema=False,
-        use_dictionary=[name for name in schema.names if name not in whole],
-        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
         write_statistics=[name for name in schema.names if name not in texts],
     )
 

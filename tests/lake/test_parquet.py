@@ -94,7 +94,7 @@ def test_rows_of_two_batches_keep_their_order(write, rows):
 
 def test_a_file_is_written_for_readers_of_all_kinds(write, rows):
     """zstd, Parquet 2.6, no schema of Arrow's; whole numbers by differences, and no statistics of texts."""
-    metadata = pq.ParquetFile(write(rows(10)).path).metadata
+    metadata = pq.ParquetFile(write(rows(parquet.FEW_ROWS)).path).metadata
     assert metadata.format_version == "2.6"
     assert set(metadata.metadata) == {b"provenance"}
     columns = {metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i) for i in range(6)}
@@ -102,6 +102,17 @@ def test_a_file_is_written_for_readers_of_all_kinds(write, rows):
     by_differences = {name for name, each in columns.items() if "DELTA_BINARY_PACKED" in each.encodings}
     by_dictionary = {name for name, each in columns.items() if each.has_dictionary_page}
     assert (by_differences, by_dictionary) == ({"at", "hits", "total"}, {"name", "kind", "share"})
+    assert {name for name, each in columns.items() if each.is_stats_set} == {"at", "share", "hits", "total"}
+
+
+def test_few_rows_are_written_plain(write, rows):
+    """Without dictionaries and with snappy, which are quick to unpack; all else is as in a large file."""
+    metadata = pq.ParquetFile(write(rows(parquet.FEW_ROWS - 1)).path).metadata
+    assert metadata.format_version == "2.6"
+    assert set(metadata.metadata) == {b"provenance"}
+    columns = {metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i) for i in range(6)}
+    assert {each.compression for each in columns.values()} == {"SNAPPY"}
+    assert {encoding for each in columns.values() for encoding in each.encodings} == {"PLAIN", "RLE"}
     assert {name for name, each in columns.items() if each.is_stats_set} == {"at", "share", "hits", "total"}
 
 
