@@ -13,8 +13,9 @@ from lake.lake import Lake, open_store
 from lake.partition import Partition
 
 OF_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is ignored by what runs in the background
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
@@ -89,14 +90,27 @@ class Terminal:
         """Type."""
         os.write(self._here, text.encode())
 
-    def ended(self):
+    def wait(self):
         """Return the exit code."""
         return self._shell.wait(30)
 
+    def end(self):
+        """End it, however far it is."""
+        self._shell.kill()
+        self._shell.wait()
+        os.close(self._here)
 
-def test_on_a_terminal(project):
+
+@pytest.fixture
+def terminal(project):
+    """The shell on a terminal."""
+    made = Terminal(project)
+    yield made
+    made.end()
+
+
+def test_on_a_terminal(project, terminal):
     """A prompt; answers; a wrong statement and Ctrl-C don't end it; names are completed; Ctrl-D leaves with 0."""
-    terminal = Terminal(project)
     terminal.wait_for("lake> ")
     assert "Ctrl-D leaves" in terminal.seen
     terminal.type("select nothing from error_rate;\n")
@@ -110,7 +124,7 @@ def test_on_a_terminal(project):
     terminal.wait_for("42")
     terminal.wait_for("lake> ")
     terminal.type("\x04")
-    assert terminal.ended() == 0
+    assert terminal.wait() == 0
     assert "Traceback" not in terminal.seen
     history = project.folder.parent / ".local/state/error-rate-lake/history"
     assert "select server_error_requests + 22" in history.read_text()
