@@ -76,15 +76,16 @@ class Terminal:
         )
         os.close(there)
         self.seen = ""
+        self._waited = 0
 
     def wait_for(self, text):
-        """Read until a text is seen."""
-        start = len(self.seen)
+        """Read until a text is seen after what was waited for before."""
         deadline = time.monotonic() + 30
-        while text not in self.seen[start:]:
+        while text not in self.seen[self._waited :]:
             ready, _, _ = select.select([self._here], [], [], deadline - time.monotonic())
             assert ready, self.seen
             self.seen += os.read(self._here, 65536).decode()
+        self._waited = self.seen.index(text, self._waited) + len(text)
 
     def type(self, text):
         """Type."""
