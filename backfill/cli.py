@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,9 +13,8 @@ from backfill.range_commands import NIGHTLY_DAYS
 from etl import identify, replay
 from etl.formats import FORMATS
 from etl.raw_files import RawFile
-from etl.sources import parse_day
 from lake import config
-from lake.cli import printable, run
+from lake.cli import day, printable, run
 from lake.errors import ConfigError
 from tasks.project import project
 
@@ -309,9 +307,7 @@ def _parser() -> argparse.ArgumentParser:
         RESTATE,
     )
     _add_range(command)
-    command.add_argument(
-        "--date", type=_day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both"
-    )
+    command.add_argument("--date", type=day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both")
     _add_outdated(command)
     command.add_argument("--reason", required=True, type=_text, help="why, for the provenance")
     command.add_argument("--yes", action="store_true", help="publish without asking")
@@ -364,18 +360,18 @@ def _add_of(command: argparse.ArgumentParser) -> None:
 def _add_range(command: argparse.ArgumentParser) -> None:
     _add_of(command)
     command.add_argument(
-        "--start", type=_day, metavar="DAY", help="first day, YYYY-MM-DD; default: the first of any source"
+        "--start", type=day, metavar="DAY", help="first day, YYYY-MM-DD; default: the first of any source"
     )
     command.add_argument(
         "--stop",
-        type=_day,
+        type=day,
         metavar="DAY",
         help="the day after the last; default: up to the last settled day with an active source",
     )
 
 
 def _add_date(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--date", required=True, type=_day, metavar="DAY", help="the day, YYYY-MM-DD")
+    command.add_argument("--date", required=True, type=day, metavar="DAY", help="the day, YYYY-MM-DD")
 
 
 def _add_order(command: argparse.ArgumentParser) -> None:
@@ -429,10 +425,3 @@ def _number(text: str) -> int:
     if len(text.lstrip("0")) > len(str(HIGHEST)):
         raise argparse.ArgumentTypeError(f"is more than {HIGHEST:,}")
     return int(text)
-
-
-def _day(text: str) -> date:
-    try:
-        return parse_day(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999") from None

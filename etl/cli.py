@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from datetime import date
 
 from tqdm import tqdm
 
-from etl.sources import parse_day, read_sources
+from etl.sources import read_sources
 from etl.verify import RawLogs, rebuilt
 from lake import config
-from lake.cli import add_commands, printable, run
+from lake.cli import add_commands, day, printable, run
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
@@ -145,13 +144,6 @@ def _say(key: str, what: str) -> None:
     print(printable(f"{key}: {what}"), flush=True)
 
 
-def _day(text: str) -> date:
-    try:
-        return parse_day(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999.") from error
-
-
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number.")
@@ -177,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--dataset", choices=sorted(CONTRACTS), help="one dataset; default: all")
-    command.add_argument("--start", type=_day, metavar="DAY", help="first day; default: the first there is")
-    command.add_argument("--stop", type=_day, metavar="DAY", help="day after the last; default: after the last")
+    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
+    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
     command.add_argument("--deep", action="store_true", help="read and hash every byte, raw logs too")
     command.add_argument(
         "--rebuild-sample",
@@ -198,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--dataset", choices=sorted(CONTRACTS), required=True, help="which")
-    command.add_argument("--before", type=_day, metavar="DAY", required=True, help="the first day that stays")
+    command.add_argument("--before", type=day, metavar="DAY", required=True, help="the first day that stays")
     command.add_argument(
         "--even-if-needed", action="store_true", help="also if partitions that stay were made from them"
     )

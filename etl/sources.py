@@ -18,7 +18,7 @@ from lake.config import Config
 from lake.contracts.requests import APPLICATION, VANTAGES
 from lake.errors import ConfigError, InputError
 from lake.lake import Lake
-from lake.partition import check_name
+from lake.partition import EARLIEST, LATEST, check_name, parse_day
 
 SECTION = "source."
 FIELD = "field:"
@@ -55,7 +55,6 @@ DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 DEFAULT_MAX_APPLICATIONS = 5000
 ONE_DAY = timedelta(days=1)
-EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
@@ -222,14 +221,6 @@ def read_sources(config: Config) -> list[Source]:
         except ConfigError as error:
             raise ConfigError(f"{config.path}, [{section}]: {error}") from error
     return sources
-
-
-def parse_day(text: str) -> date:
-    """Return the day that a text as YYYY-MM-DD names; ValueError if it is none from 1970 to 2999."""
-    day = date.fromisoformat(text)
-    if text != day.isoformat() or not EARLIEST <= day <= LATEST:  # Python also reads 2015-W20-7
-        raise ValueError(text)
-    return day
 
 
 def active_on(sources: Iterable[Source], day: date) -> list[Source]:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,11 +16,12 @@ import duckdb
 from tqdm import tqdm
 
 import lake
-from lake import catalog_file, config, overview, shell
+from lake import catalog_file, config, ddl, overview, shell
 from lake.cache import Cache
 from lake.contracts import CONTRACTS, contract
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
+from lake.partition import parse_day
 from lake.pull import pull
 from lake.slo import read_slos
 
@@ -78,6 +80,17 @@ exit codes:
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read, or a copy can't be written
 """
+DDL = """\
+examples:
+  lake ddl spark > lake.sql
+  lake ddl trino --schema glue.web_logs
+  lake ddl athena --start 2018-01-01
+
+exit codes:
+  0  printed
+  2  luigi.cfg or an argument is wrong, or that engine can't read this lake
+  3  the lake can't be read
+"""
 MAX_ROWS = 1000
 
 
@@ -102,6 +115,14 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
 def printable(text: str) -> str:
     """Return a text that does nothing to a terminal: its line ends stay, other control characters are escaped."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def day(text: str) -> date:
+    """Return the day that an argument is; argparse's error, which names it, if it is none."""
+    try:
+        return parse_day(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999") from None
 
 
 def ask(query: str, *, csv: bool) -> int:
@@ -138,6 +159,12 @@ def write_catalog(path: Path) -> int:
     found = config.read(config.find())
     catalog_file.write(Lake.of(found), path.absolute(), read_slos(found))
     print(printable(f'{path} is written. Ask it with: duckdb -readonly {path} "from error_rate_weekly"'))
+    return 0
+
+
+def show_ddl(given: argparse.Namespace) -> int:
+    """Print what shows the lake to another engine, and return 0."""
+    print(printable(ddl.statements(_lake(), given.engine, given.schema, given.start)), end="")
     return 0
 
 
@@ -210,3 +237,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         lambda given: pull_datasets(given.dataset),
     )
     command.add_argument("dataset", nargs="+", choices=CONTRACTS, metavar="DATASET", help=", ".join(CONTRACTS))
+    command = add("ddl", "print the statements that show the lake to another engine", DDL, show_ddl)
+    command.add_argument("engine", choices=ddl.ENGINES, metavar="ENGINE", help=", ".join(ddl.ENGINES))
+    command.add_argument(
+        "--schema", metavar="NAME", help="where tables and views go; default: lake, for trino hive.lake"
+    )
+    command.add_argument(
+        "--start",
+        type=day,
+        metavar="DAY",
+        help="for athena: the first day to look for; default: the first one",
+    )

@@ -7,12 +7,21 @@ from datetime import date
 from lake.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 HIGHEST = 999_999  # version and revision
 KEY = re.compile(
     r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
     r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet",
     re.ASCII,
 )
+
+
+def parse_day(text: str) -> date:
+    """Return the day that a text as YYYY-MM-DD names; ValueError if it is none from 1970 to 2999."""
+    day = date.fromisoformat(text)
+    if text != day.isoformat() or not EARLIEST <= day <= LATEST:  # Python also reads 2015-W20-7
+        raise ValueError(text)
+    return day
 
 
 def check_name(kind: str, name: str) -> str:

@@ -9,11 +9,11 @@ from typing import ClassVar
 import luigi
 from luigi.parameter import ParameterVisibility
 
-from etl.sources import ONE_DAY, Source, latest_settled_day, parse_day
+from etl.sources import ONE_DAY, Source, latest_settled_day
 from lake.contract import Contract
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
-from lake.partition import Partition
+from lake.partition import Partition, parse_day
 from lake.provenance import Revision
 from tasks import clock
 from tasks.project import project

@@ -5,9 +5,10 @@ import datetime as dt
 import luigi
 
 from etl.extract import extract_day
-from etl.sources import LATEST, ONE_DAY, Source
+from etl.sources import ONE_DAY, Source
 from lake.contracts import contract
 from lake.lake import Lake
+from lake.partition import LATEST
 from lake.provenance import Revision
 from tasks import clock
 from tasks.daily import DailyTask

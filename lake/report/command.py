@@ -3,12 +3,11 @@
 import argparse
 import os
 import tempfile
-from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 from lake import config, connect
-from lake.cli import printable
+from lake.cli import day, printable
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.report.data import Report, Scope, gather, scope
@@ -26,7 +25,6 @@ exit codes:
   2  luigi.cfg or an argument is wrong, or what draws charts is not installed
   3  the lake can't be read, or nothing is in it
 """
-EARLIEST_YEAR = 1970
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -97,16 +95,6 @@ def _say(report: Report, paths: list[Path]) -> None:
     )
 
 
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if not day or text != day.isoformat() or day.year < EARLIEST_YEAR:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD.")
-    return day
-
-
 def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command `report`."""
     command = commands.add_parser(
@@ -119,9 +107,9 @@ def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "--start", type=_day, metavar="DAY", help="first day; default: the first there is, a year ago at most"
+        "--start", type=day, metavar="DAY", help="first day; default: the first there is, a year ago at most"
     )
-    command.add_argument("--stop", type=_day, metavar="DAY", help="day after the last; default: after the last")
+    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
     command.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html"
     )

@@ -1,4 +1,4 @@
-"""What extraction and orchestration cost, in ratios that hold on other machines too; `make bench` runs all of it.
+"""What extraction, orchestration and questions cost, in ratios that hold on other machines too, or in seconds.
 
     python tests/bench/run.py [--only NAME …] [--lines N] [--runs N] [--logs FOLDER] [--write docs/performance.md]
 
@@ -19,15 +19,16 @@ from pathlib import Path
 
 import figures
 import orchestration
+import questions
 from figures import Bench, on_two_cores
 from measure import Figure
 
-FIGURES = {**figures.FIGURES, **orchestration.FIGURES}
+FIGURES = {**figures.FIGURES, **orchestration.FIGURES, **questions.FIGURES}
 LINES = 5_000_000
 RUNS = 5
 SMALL = 0.1  # below it, digits that count instead of two after the point
 HEADER = ("what", "lines", "median", "range", "must", "aim", "met", "ours", "peer")
-PACKAGES = ("duckdb", "numba", "numpy", "orjson", "pandas", "polars", "pyarrow")
+PACKAGES = ("chdb", "duckdb", "numba", "numpy", "orjson", "pandas", "polars", "pyarrow")
 BLOCK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[2]
 
@@ -96,7 +97,7 @@ def write(path: Path, text: str) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Return what the command line says."""
-    parser = argparse.ArgumentParser(description="What extraction and orchestration cost, in ratios.")
+    parser = argparse.ArgumentParser(description="What extraction, orchestration and questions cost.")
     names = ", ".join(FIGURES)
     parser.add_argument("--only", nargs="+", choices=FIGURES, metavar="NAME", help=f"some of the figures: {names}")
     parser.add_argument("--lines", type=int, default=LINES, help="of a day (%(default)s, as the limits assume)")

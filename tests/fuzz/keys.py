@@ -9,10 +9,9 @@ from typing import TypeVar
 
 from backfill.attempts import _Record
 from etl.completeness import listed_hours, parse_hours
-from etl.sources import parse_day
 from lake.errors import ConfigError
 from lake.evidence import Evidence
-from lake.partition import Partition, check_name
+from lake.partition import Partition, check_name, parse_day
 from lake.s3 import split_url
 
 LONGEST = 400

@@ -245,6 +245,9 @@ def test_the_lake_is_listed_described_pulled_and_written_down(project):
     described = project.run("lake", "describe", "error_rate")
     assert described.returncode == 0
     assert "1 partitions of 1 days, 2015-05-17 … 2015-05-17" in described.stdout
+    told = project.run("lake", "ddl", "spark")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "error_rate_history" in told.stdout
     written = project.run("lake", "catalog", "lake.duckdb")
     assert written.returncode == 0
     assert written.stdout.startswith("lake.duckdb is written.")
@@ -258,6 +261,9 @@ def test_the_lake_is_listed_described_pulled_and_written_down(project):
         (["describe", "nothing"], 2, "invalid choice: 'nothing'"),
         (["pull", "nothing"], 2, "invalid choice: 'nothing'"),
         (["pull"], 2, "the following arguments are required: DATASET"),
+        (["ddl", "oracle"], 2, "invalid choice: 'oracle'"),
+        (["ddl", "athena"], 2, "Athena and Trino read it on S3 only"),
+        (["ddl", "athena", "--start", "17.5.2015"], 2, "'17.5.2015' is no day"),
         (["catalog", "luigi.cfg"], 2, "luigi.cfg is there and is no catalog"),
         (["catalog", "gone/lake.duckdb"], 3, "Can't write the catalog"),
     ],

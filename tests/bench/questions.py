@@ -1,0 +1,80 @@
+"""The figures of the catalog: a question of a year, and opening the catalog of ten.
+
+The lake is built of generated raw logs, so that the same can be asked of them; asked.py says what is asked. Times
+are of one process that asks several times: the median of all but the first, which warms what is kept.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from asked import APPLICATIONS, DAYS, LINES, TEN_YEARS
+from figures import HERE, Bench, wall
+from measure import Cost, Figure, run
+
+LAKE = str(Path(sys.executable).with_name("lake"))
+FACTS = [DAYS * APPLICATIONS, DAYS * LINES]
+YEAR = f"{DAYS} days of {APPLICATIONS} applications"
+PEERS = {
+    "raw": ("DuckDB on the raw logs", "duckdb"),
+    "polars": ("Polars on the same files", "polars"),
+    "clickhouse": ("ClickHouse on the same files", "chdb"),
+}
+
+
+def built(bench: Bench) -> Path:
+    """Return the folder of the year, built if it isn't there."""
+    folder = bench.folder / "year"
+    if not (folder / "ten-years.cfg").exists():
+        bench.say(f"building {YEAR}")
+        run([sys.executable, str(HERE / "asked.py"), "build", str(folder)], HERE)
+    return folder
+
+
+def asked(name: str, folder: Path, environment: dict[str, str] | None = None) -> tuple[Cost, str | None]:
+    """Ask several times in a process; return the median as its wall time, and what is wrong with the answer."""
+    cost, printed = run([sys.executable, str(HERE / "asked.py"), name, str(folder)], folder, environment)
+    said = json.loads(printed.splitlines()[-1])
+    _, *warm = said["seconds"]
+    found = said["facts"][:2]
+    wrong = None if found in ([], FACTS) else f"rows and requests {found}, not {FACTS}"
+    return replace(cost, wall_seconds=statistics.median(warm)), wrong
+
+
+def questions(bench: Bench) -> Iterator[Figure]:
+    """The daily error rates of a year: of the partitions as they are, of their local copy, and by others."""
+    folder = built(bench)
+    no_copy, copy = ({"XDG_CACHE_HOME": str(folder / name)} for name in ("no-copy", "copy"))
+    run([LAKE, "pull", "error_rate"], folder, {**copy, "LUIGI_CONFIG_PATH": str(folder / "luigi.cfg")})
+    ours = partial(asked, "catalog", folder, no_copy)
+    yield bench.measure(Figure(f"{YEAR}, asked of the catalog, wall", 0, "s", must=0.05), wall, ours)
+    pulled = partial(asked, "catalog", folder, copy)
+    yield bench.measure(Figure(f"{YEAR}, asked of their copy, wall", 0, "s", must=0.01), wall, pulled)
+    for name, (label, package) in PEERS.items():
+        figure = Figure(f"{YEAR}, wall, over {label}", 0, "x")
+        if find_spec(package):
+            yield bench.compare(figure, wall, partial(asked, name, folder), ours)
+        else:
+            figure.problem = f"MISSING: {package} is not installed"
+            yield figure
+
+
+def opening(bench: Bench) -> Iterator[Figure]:
+    """The catalog of ten years, opened: on disk, and on S3 beyond what listing it takes there."""
+    folder = built(bench)
+    figure = Figure(f"catalog of {TEN_YEARS:,} days opened, wall", 0, "s", must=0.5)
+    yield bench.measure(figure, wall, partial(asked, "opening", folder))
+    figure = Figure(f"catalog of {TEN_YEARS:,} days on S3 opened, wall, beyond the listing", 0, "s", must=2)
+    if find_spec("moto"):
+        yield replace(bench, runs=1).measure(figure, wall, partial(asked, "s3", folder))
+    else:
+        figure.problem = "MISSING: moto is not installed; make test installs it"
+        yield figure
+
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {"questions": questions, "opening": opening}
