@@ -1,11 +1,12 @@
 """The files of partitions as relations of a DuckDB connection, so that no view has to look for any itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as pads
 
+from lake import sql
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.lake import Lake, latest
@@ -13,6 +14,9 @@ from lake.local import LocalStore
 from lake.partition import Partition
 from lake.relations import Relations, partition_columns, read_files, read_parquet, with_partition_columns
 from lake.store import Stored
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as pads
 
 
 class Files:
@@ -72,7 +76,8 @@ class Files:
 
     def _set_list(self, name: str, partitions: Sequence[Partition]) -> None:
         self._lists[name] = partitions
-        self._set(name, partitions[:1])
+        one = ", ".join(sql.quoted(f"{self._lake.root}/{each.key}") for each in partitions[:1])
+        self._connection.execute(f"set variable {name} = [{one}]::varchar[]")
 
     def _set(self, name: str, partitions: Iterable[Partition]) -> None:
         paths = pa.array([f"{self._lake.root}/{each.key}" for each in partitions], pa.string())
@@ -107,8 +112,10 @@ def _described(lake: Lake, contract: Contract, objects: Mapping[Partition, Store
     return pa.Table.from_pylist(rows, schema)
 
 
-def dataset(lake: Lake, contract: Contract, partitions: Iterable[Partition]) -> pads.Dataset:
+def dataset(lake: Lake, contract: Contract, partitions: Iterable[Partition]) -> "pads.Dataset":
     """Return files as one Arrow dataset; DuckDB hands its filters down, so that `dt` prunes files."""
+    import pyarrow.dataset as pads  # noqa: PLC0415 - imports pandas, for which a local lake has no use
+
     filesystem, root = lake.store.filesystem()
     schema = with_partition_columns(contract)
     return pads.dataset(
