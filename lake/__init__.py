@@ -10,7 +10,7 @@ It knows nothing of logs and nothing of Luigi. Whoever asks it needs two functio
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
@@ -80,20 +80,30 @@ def read(
 
     Returns:
         A frame with the contract's columns, `source` where it is kept per source, and `rev`; its index is `dt`.
+        The files themselves are read, not a copy, and rows are in their order.
         Whole numbers and truth values that may be NULL have pandas' nullable types.
 
     Raises:
         ConfigError: There is no such dataset, or luigi.cfg is wrong.
         StoreError: There is no lake, or it can't be read.
-        ValueError: A day is none.
+        ValueError: A day is none, or start is not before stop.
     """
     from lake import catalog, frames  # noqa: PLC0415
     from lake.contracts import contract  # noqa: PLC0415
     from lake.lake import Lake  # noqa: PLC0415
 
-    first, last = (date.fromisoformat(each) if isinstance(each, str) else each for each in (start, stop))
+    first, last = map(_day, (start, stop))
+    if first and last and first >= last:
+        raise ValueError(f"start {first} is not before stop {last}, which is exclusive")
     rows = catalog.read(Lake.of(_settings(config)), contract(dataset), first, last)
     return rows if arrow else frames.frame(rows, contract(dataset))
+
+
+def _day(day: date | str | None) -> date | None:
+    """Return a day; of a time, as pandas has it, that of the time."""
+    if isinstance(day, str):
+        return date.fromisoformat(day)
+    return day.date() if isinstance(day, datetime) else day
 
 
 def _settings(path: Path | str | None) -> Config:

@@ -10,7 +10,7 @@ from lake import sql
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
-from lake.errors import StoreError
+from lake.errors import LakeError, StoreError
 from lake.files import Files, dataset
 from lake.lake import Lake
 from lake.partition import Partition
@@ -38,16 +38,20 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
 
     Raises:
         StoreError: There is no lake, or it can't be listed.
+        LakeError: A file of it is broken.
     """
     lake.require()
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set parquet_metadata_cache = true")  # files are never changed
-    files = Files(connection, lake, Cache.of(lake.root))
+    files = Files(connection, lake, Cache.of(lake))
     for contract in CONTRACTS.values():
         create_columns(connection, contract)
         try:
             create_views(connection, contract, files.relations(contract))
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            reason = str(error).partition("\n")[0]
+            raise LakeError(f"Can't read {contract.name}: {reason} `lake verify` tells more.") from error
         except duckdb.BinderException as error:
             reason = str(error).partition("\n")[0]
             raise StoreError(
@@ -75,12 +79,16 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
         The columns of the dataset's view in the catalog; a NULL is what the contract says of it.
 
     Raises:
-        StoreError: There is no lake, or it can't be read.
+        StoreError: There is no lake, or it can't be listed.
+        LakeError: A file of it can't be read.
     """
     lake.require()
     schema = with_partition_columns(contract)
     partitions = lake.latest(contract, start, stop)
-    found = dataset(lake, contract, partitions).to_table() if partitions else schema.empty_table()
+    try:
+        found = dataset(lake, contract, partitions).to_table() if partitions else schema.empty_table()
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"Can't read {contract.name}: {error}. `lake verify` tells more.") from error
     return found.select(shown_columns(contract))
 
 

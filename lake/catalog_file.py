@@ -63,7 +63,9 @@ def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
 def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path, slos: tuple[Slo, ...]) -> None:
     """Create everything, bound to empty files: views are looked through when they are created."""
     connection.execute(f"set variable lake_root = {sql.quoted(str(seeds))}")
-    connection.execute(f"create macro lake_root() as coalesce(getvariable('lake_root'), {sql.quoted(root)})")
+    connection.execute(
+        f"create macro lake_root() as rtrim(coalesce(getvariable('lake_root'), {sql.quoted(root)}), '/')"
+    )
     connection.execute(
         "comment on macro lake_root is 'Where the lake is; set variable lake_root = … for another place.'"
     )
@@ -125,6 +127,8 @@ def _check_is_ours(path: Path) -> None:
             is_ours = connection.execute(query).fetchone() is not None
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
+        if "lock" in reason:
+            raise ConfigError(f"{path} is open for writing elsewhere: {reason}. Close it there.") from error
         raise ConfigError(f"{path} is there and is no catalog: {reason} Use another name.") from error
     if not is_ours:
         raise ConfigError(f"{path} is a database, and no catalog of a lake. Use another name.")

@@ -38,6 +38,7 @@ exit codes:
   1  the SQL is wrong, a file is broken, or the answer can't be printed
   2  luigi.cfg or an argument is wrong
   3  the lake can't be read
+  130  interrupted
 """
 SHELL = """\
 examples:
@@ -92,6 +93,7 @@ exit codes:
   3  the lake can't be read
 """
 MAX_ROWS = 1000
+INTERRUPTED = 130
 
 
 def run(name: str, command: Callable[[], int]) -> NoReturn:
@@ -105,6 +107,11 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
     except duckdb.Error as error:
         print(printable(f"{name}: {error}"), file=sys.stderr)
         code = 1
+    except (KeyboardInterrupt, RuntimeError) as error:  # DuckDB makes the latter of the former
+        if isinstance(error, RuntimeError) and "interrupted" not in str(error).lower():
+            raise
+        print(f"{name}: interrupted", file=sys.stderr)
+        code = INTERRUPTED
     except OSError as error:  # a pipe that was closed, as by `head`, or a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
         print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
@@ -128,6 +135,8 @@ def day(text: str) -> date:
 def ask(query: str, *, csv: bool) -> int:
     """Print the answer to a query, as a table or as CSV, and return 0."""
     with lake.connect() as connection:
+        if len(duckdb.extract_statements(query)) > 1:
+            raise ConfigError("That is more than one statement. Ask one at a time, or give them to lake shell.")
         answer = connection.sql(query)
         if answer is None:
             raise ConfigError("That statement has no answer to show; ask with select, from or describe.")
@@ -173,7 +182,7 @@ def pull_datasets(datasets: list[str]) -> int:
     there = _lake()
     for name in datasets:
         with tqdm(desc=f"{name} pulled", unit=" partitions", leave=False, disable=None) as bar:
-            fetched, dropped = pull(there, contract(name), Cache.of(there.root), bar.update)
+            fetched, dropped = pull(there, contract(name), Cache.of(there), bar.update)
         print(f"{name}: {fetched:,} partitions fetched, {dropped:,} superseded ones dropped.", flush=True)
     return 0
 

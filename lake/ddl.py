@@ -20,9 +20,8 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
 from lake.lake import Lake
-from lake.overview import IN_THE_PATH
 from lake.partition import Partition
-from lake.relations import partition_columns, shown_columns, with_partition_columns
+from lake.relations import IN_THE_PATH, partition_columns, shown_columns, with_partition_columns
 from lake.store import S3_SCHEME
 
 WIDTH = 115

@@ -40,16 +40,24 @@ class Files:
             StoreError: It can't be listed.
         """
         history, newest = f"{contract.name}_all", f"{contract.name}_latest"
-        if self._is_local:
-            partitions = self._lake.partitions(contract)
-            self._set_list(history, partitions)
-            files = read_files(contract, f"getvariable('{history}')")
+        has_copy = self._cache.has(contract)
+        objects: dict[Partition, Stored] = {}
+        if self._is_local and not has_copy:
+            partitions = self._lake.partitions(contract)  # which looks at no file
         else:
             objects = self._lake.objects(contract)
             partitions = list(objects)
+        if self._is_local:
+            self._set_list(history, partitions)
+            files = read_files(contract, f"getvariable('{history}')")
+        else:
             files = f"{contract.name}_objects"
             self._connection.register(files, _described(self._lake, contract, objects))
-        pulled, others = self._cache.attach(self._connection, contract, latest(partitions))
+        pulled, others = None, latest(partitions)
+        if has_copy:
+            pulled, others = self._cache.attach(
+                self._connection, contract, {each: objects[each] for each in others}
+            )
         rows = [pulled] if pulled else []
         if others or not pulled:
             rows.append(self._rows(newest, contract, others))

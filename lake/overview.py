@@ -9,15 +9,10 @@ from lake.cache import Cache
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.lake import Lake
-from lake.relations import partition_columns
+from lake.relations import IN_THE_PATH, partition_columns
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 THOUSAND = 1000
-IN_THE_PATH = {
-    "dt": ("UTC day", "The partition's day"),
-    "source": ("name", "The source of the raw logs"),
-    "rev": ("number", "Revision: 0, or that of a restatement"),
-}
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Overview:
             max(days, default=None),
             len(objects) - len(folders),
             sum(each.bytes for each in objects.values()),
-            Cache.of(lake.root).path(contract).exists(),
+            Cache.of(lake).has(contract),
         )
 
 
@@ -113,7 +108,7 @@ def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = ()) -> str
 def size(count: float) -> str:
     """Return a number of bytes as people read it, with decimal units."""
     for unit in UNITS[:-1]:
-        if count < THOUSAND:
+        if float(f"{count:.3g}") < THOUSAND:
             return f"{count:.3g} {unit}"
         count /= THOUSAND
     return f"{count:,.0f} {UNITS[-1]}"

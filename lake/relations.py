@@ -18,6 +18,17 @@ from lake import sql
 from lake.contract import Contract
 from lake.provenance import Provenance
 
+IN_THE_PATH = {
+    "dt": ("UTC day", "The partition's day"),
+    "source": ("name", "The source of the raw logs"),
+    "rev": ("number", "Revision: 0, or that of a restatement"),
+}
+"""Unit and meaning of what stands in a partition's path."""
+MOMENT = (
+    r"case when regexp_matches(cast(moment as varchar), ':\d\d(\.\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$') "
+    "then cast(moment as timestamptz) at time zone 'UTC' else cast(moment as timestamp) end"
+)
+"""SQL for the UTC time that an argument is, whatever the session's time zone; without an offset, it is UTC."""
 IN_THE_KEY = {"dataset", "version", "dt", "source", "revision"}
 
 
@@ -97,7 +108,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, rela
     place = ", ".join(list(partition_columns(contract))[:-1])
     grain = f"A row is {contract.grain}"
     clock = "by the clock of the disk or bucket"
-    at_that_time = "where published <= cast(moment as timestamptz) at time zone 'UTC'"
+    at_that_time = f"where published <= {MOMENT}"
     then = f"select {place}, max(rev) as rev from {name}_files {at_that_time} group by all"
     for what, query, comment in (
         (f"view {name}", f"select {columns} from {relations.latest}", f"{grain}. Latest revisions."),
@@ -116,9 +127,11 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, rela
         connection.execute(f"create {what} as {query}")
         told = what.replace("macro", "macro table").removesuffix("(moment)")
         connection.execute(f"comment on {told} is {sql.quoted(comment)}")
-    for column in contract.columns:
-        comment = sql.quoted(f"{column.meaning} [{column.unit}]")
-        connection.execute(f"comment on column {name}.{column.name} is {comment}")
+    meanings = {part: IN_THE_PATH[part] for part in partition_columns(contract)}
+    meanings |= {column.name: (column.unit, column.meaning) for column in contract.columns}
+    for view in (name, f"{name}_history"):
+        for column, (unit, meaning) in meanings.items():
+            connection.execute(f"comment on column {view}.{column} is {sql.quoted(f'{meaning} [{unit}]')}")
 
 
 def create_provenance(connection: duckdb.DuckDBPyConnection, footers: str) -> None:

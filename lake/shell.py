@@ -1,5 +1,6 @@
 """`lake shell`: asks the lake statement by statement."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ import duckdb
 
 PROMPT, MORE = "lake> ", "  ... "
 WELCOME = "A statement ends with a semicolon; `show tables;` lists what there is; Ctrl-D leaves."
-HISTORY = Path("~/.local/state/error-rate-lake/history")
+HISTORY = "~/.local/state/error-rate-lake/history"
 HISTORY_LINES = 1000
 
 
@@ -30,10 +31,10 @@ def interact(connection: duckdb.DuckDBPyConnection, show: Callable[[duckdb.DuckD
         for text in _typed():
             try:
                 _run(connection, text, show)
+            except (KeyboardInterrupt, RuntimeError):  # DuckDB makes the latter of the former
+                print("interrupted", file=sys.stderr)
             except duckdb.Error as error:
                 print(error, file=sys.stderr)
-            except KeyboardInterrupt:
-                print("interrupted", file=sys.stderr)
 
 
 def _run(
@@ -77,7 +78,7 @@ def _readline(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     readline.set_completer(complete)
     readline.parse_and_bind("tab: complete")
-    path = HISTORY.expanduser()
+    path = Path(os.path.expanduser(HISTORY))  # noqa: PTH111 - no error without a home
     with suppress(OSError):
         readline.read_history_file(path)
     try:

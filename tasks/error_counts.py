@@ -1,4 +1,4 @@
-"""What incidents, error budgets and days of other time zones are made of."""
+"""What incidents, burn rates, alerts and days of other time zones are made of."""
 
 from lake.contracts import contract
 from tasks.metric import MetricDaily

@@ -1,4 +1,4 @@
-"""The metric's counts in each five minutes: what incidents, error budgets and local days are made of."""
+"""The metric's counts in each five minutes: what incidents, burn rates, alerts and local days are made of."""
 
 import pyarrow as pa
 

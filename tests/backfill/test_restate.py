@@ -8,6 +8,7 @@ import pytest
 from backfill.restate import changes, drafted, latest_revision, made_from
 from lake.contracts import CONTRACTS, contract
 from lake.errors import ConfigError, PartitionExists
+from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project
 from tasks.requests import RequestsDaily
@@ -127,7 +128,7 @@ def test_a_restatement_that_another_has_published_meanwhile_is_refused_or_the_sa
 def test_all_that_is_made_from_a_day_is_found(in_project):
     """By the contracts, so a new metric is restated too."""
     tasks = made_from(RequestsDaily(source="web", date=DATE))
-    assert {type(each) for each in tasks} == {ErrorRateDaily, StatusMixDaily}
+    assert {type(each) for each in tasks} == {ErrorCountsDaily, ErrorRateDaily, StatusMixDaily}
     assert made_from(ErrorRateDaily(date=DATE)) == []
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import duckdb
@@ -16,7 +16,7 @@ import pytest
 from lake import sql
 from lake.catalog import connect, read
 from lake.contracts import CONTRACTS
-from lake.errors import StoreError
+from lake.errors import LakeError, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
@@ -125,10 +125,14 @@ def test_comments_are_the_contract(empty, name):
     contract = CONTRACTS[name]
     query = "select comment from duckdb_views() where view_name = ?"
     assert empty.execute(query, [name]).fetchone() == (f"A row is {contract.grain}. Latest revisions.",)
-    query = "select column_name, comment from duckdb_columns() where table_name = ? and comment is not null"
-    assert dict(empty.execute(query, [name]).fetchall()) == {
-        column.name: f"{column.meaning} [{column.unit}]" for column in contract.columns
-    }
+    expected = {column.name: f"{column.meaning} [{column.unit}]" for column in contract.columns}
+    for view in (name, f"{name}_history"):
+        query = "select column_name, comment from duckdb_columns() where table_name = ?"
+        found = dict(empty.execute(query, [view]).fetchall())
+        assert found.pop("dt") == "The partition's day [UTC day]"
+        assert found.pop("rev") == "Revision: 0, or that of a restatement [number]"
+        assert not contract.per_source or found.pop("source") == "The source of the raw logs [name]"
+        assert found == expected
 
 
 def test_analysts_views_are_there(empty):
@@ -221,7 +225,7 @@ def test_the_lake_as_of_a_time(restated, day):
 
 
 def test_as_of_shows_what_was_superseded_later(disk_lake, publish, error_rates, day):
-    """A revision that came after the time asked for hides nothing."""
+    """A revision that came after the time asked for hides nothing; a time without an offset is UTC."""
     for revision, hour in ((0, 10), (1, 12)):
         partition = Partition("error_rate", 1, day, revision=revision)
         publish(disk_lake, partition, error_rates(shop=10 + revision))
@@ -235,6 +239,12 @@ def test_as_of_shows_what_was_superseded_later(disk_lake, publish, error_rates, 
             ("2026-09-18 10:00:00Z", [(10, 0)]),
             ("2026-09-18 13:59:59+02", [(10, 0)]),
             ("2026-09-18 12:00:00Z", [(11, 1)]),
+            ("2026-09-18 09:59:59.999", []),
+            ("2026-09-18 11:59", [(10, 0)]),
+            ("2026-09-18", []),
+            ("2026-09-19", [(11, 1)]),
+            (datetime(2026, 9, 18, 11), [(10, 0)]),
+            (datetime(2026, 9, 18, 9, 30, tzinfo=timezone(timedelta(hours=-1))), [(10, 0)]),
         ):
             assert connection.execute(query, [time]).fetchall() == expected
 
@@ -323,6 +333,16 @@ def test_a_lake_of_another_version_says_so(disk_lake, provenance_of, error_rates
         StoreError, match=r"error_rate at .* has other columns .*\"incomplete\" not found.*Build it anew"
     ):
         connect(disk_lake)
+
+
+def test_a_broken_file_is_an_error_of_ours(disk_lake, fill, day):
+    """Whoever opens or reads such a lake is told which file it is, and where to look."""
+    path = Path(fill(disk_lake).root) / Partition("error_rate", 1, day).key
+    path.unlink()
+    path.touch()
+    for ask in (connect, lambda lake: read(lake, CONTRACTS["error_rate"])):
+        with pytest.raises(LakeError, match=r"(?s)Can't read error_rate: .*part-0\.parquet.*`lake verify` tells"):
+            ask(disk_lake)
 
 
 def test_no_lake_is_no_empty_catalog(tmp_path):

@@ -107,8 +107,10 @@ def test_it_can_be_asked_for_a_copy_of_the_lake(asked, filled, tmp_path, day):
     """A variable names another root than the one that is written in it."""
     shutil.copytree(filled.root, tmp_path / "copy")
     (tmp_path / "copy" / Partition("error_rate", 1, day, revision=1).key).unlink()
-    asked.execute("set variable lake_root = $1", [str(tmp_path / "copy")])
-    assert (day, "shop", 0, 0) in asked.execute(QUERY).fetchall()
+    for root in (f"{tmp_path}/copy", f"{tmp_path}/copy/"):
+        asked.execute("set variable lake_root = $1", [root])
+        assert (day, "shop", 0, 0) in asked.execute(QUERY).fetchall()
+        assert asked.execute("select count(*) from provenance").fetchone() == (4,)
 
 
 def test_duckdb_of_its_own_asks_it(filled, path):
@@ -164,6 +166,20 @@ def test_another_file_is_not_written_over(filled, path, what):
     with pytest.raises(ConfigError, match=r"lake\.duckdb is .*no catalog.*Use another name"):
         catalog_file.write(filled, path)
     assert path.read_bytes() == before
+
+
+def test_a_catalog_that_is_open_for_writing_is_no_other_file(filled, path):
+    """It is said to be in use."""
+    catalog_file.write(filled, path)
+    holds = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", holds, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(ConfigError, match="is open for writing elsewhere"):
+            catalog_file.write(filled, path)
+        holder.stdin.close()
 
 
 def test_a_place_that_can_not_be_written(filled, tmp_path):

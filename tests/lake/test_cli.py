@@ -69,6 +69,7 @@ def test_a_closed_pipe_is_no_traceback(project, csv):
         (["sql", "select nothing from error_rate"], 1, 'Referenced column "nothing" not found'),
         (["sql", "select from where"], 1, "syntax error"),
         (["sql", "create table a (b int)"], 2, "That statement has no answer to show"),
+        (["sql", "select 1; select 2"], 2, "That is more than one statement"),
         (["sql"], 2, "the following arguments are required: query"),
         ([], 2, "the following arguments are required: COMMAND"),
     ],

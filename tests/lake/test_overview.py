@@ -38,7 +38,7 @@ def test_a_dataset_is_a_line(filled):
     assert found["error_rate"] == ["2", "2", "2015-05-17", "2015-05-21", "2", *size, "-"]
     assert found["requests"] == ["0", "0", "-", "-", "0", "0", "B", "-"]
     assert found.keys() == {"dataset", *CONTRACTS}
-    pull(filled, RATES, Cache.of(filled.root))
+    pull(filled, RATES, Cache.of(filled))
     assert overview.listed(filled).splitlines()[2].endswith("yes")
 
 
@@ -77,7 +77,15 @@ def test_what_is_there_is_described(filled):
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (25_843_000, "25.8 MB"), (3e9, "3 GB"), (2e15, "2,000 TB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (999_600, "1 MB"),
+        (25_843_000, "25.8 MB"),
+        (3e9, "3 GB"),
+        (2e15, "2,000 TB"),
+    ],
 )
 def test_sizes_are_read_by_people(count, text):
     """In decimal units, three digits."""

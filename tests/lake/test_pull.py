@@ -1,8 +1,11 @@
 """Local copies: what is pulled is not asked for again, and what is not pulled is read from the lake."""
 
-import hashlib
 import logging
+import os
+import subprocess
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -13,7 +16,6 @@ from lake.catalog import connect
 from lake.contracts import CONTRACTS
 from lake.errors import StoreError
 from lake.lake import Lake, open_store
-from lake.parquet import StagedFile
 from lake.partition import Partition
 from lake.pull import BATCH, pull
 
@@ -38,7 +40,7 @@ def filled(lake, publish, error_rates, day):
 
 def pulled(lake, contract=RATES):
     """Pull a dataset; return the copies and the counts."""
-    cache = Cache.of(lake.root)
+    cache = Cache.of(lake)
     return cache, pull(lake, contract, cache)
 
 
@@ -70,17 +72,18 @@ def test_what_is_pulled_answers(filled):
     assert [path.name for path in cache.folder.iterdir()] == [cache.path(RATES).name]
 
 
-def test_the_lake_need_not_be_read_again(filled, day):
+def test_the_lake_need_not_be_read_again(disk_lake, publish, error_rates, day):
     """Once pulled, files of a dataset are listed and not read; the first one alone, for the history's columns."""
-    before = asked(filled)
-    pulled(filled)
+    for n in range(3):
+        publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
+    before = asked(disk_lake)
+    pulled(disk_lake)
     for n in (1, 2):
-        partition = Partition("error_rate", 1, day + timedelta(n))
-        filled.store.remove([partition.key])
-        with filled.store.staging() as folder:
-            (folder / "empty").touch()
-            filled.store.create(partition.key, StagedFile(folder / "empty", hashlib.sha256().hexdigest(), 0))
-    assert asked(filled) == before
+        path = Path(disk_lake.root) / Partition("error_rate", 1, day + timedelta(n)).key
+        found = path.stat()
+        path.write_bytes(bytes(found.st_size))  # which a listing doesn't show
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert asked(disk_lake) == before
 
 
 def test_what_is_new_is_fetched_alone(filled, publish, error_rates, day):
@@ -98,7 +101,7 @@ def test_what_is_new_is_fetched_alone(filled, publish, error_rates, day):
     assert asked(filled) == expected
     assert is_copy_asked(filled) == (True, True)
     seen = []
-    assert pull(filled, RATES, Cache.of(filled.root), seen.append) == (3, 2)
+    assert pull(filled, RATES, Cache.of(filled), seen.append) == (3, 2)
     assert seen == [3]
     assert is_copy_asked(filled) == (True, False)
     assert asked(filled) == expected
@@ -143,7 +146,7 @@ def test_a_long_history_comes_in_batches(disk_lake, publish, error_rates, day):
     for n in range(BATCH + 1):
         publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
     seen = []
-    assert pull(disk_lake, RATES, Cache.of(disk_lake.root), seen.append) == (BATCH + 1, 0)
+    assert pull(disk_lake, RATES, Cache.of(disk_lake), seen.append) == (BATCH + 1, 0)
     assert seen == [BATCH, 1]
     assert asked(disk_lake, "select sum(server_error_requests), count(distinct dt) from error_rate") == [
         (BATCH * (BATCH + 1) // 2, BATCH + 1)
@@ -170,6 +173,59 @@ def test_a_broken_copy_is_passed_over_and_said(disk_lake, publish, error_rates, 
     assert f"{cache.path(RATES)} can't be read, the lake is asked instead" in caplog.text
     assert pulled(disk_lake)[1] == (1, 0)
     assert is_copy_asked(disk_lake) == (True, False)
+
+
+def test_a_day_that_was_deleted_and_built_anew_is_fetched_anew(filled, publish, error_rates, day):
+    """It has the same name and other bytes; the lake answers for it until then."""
+    pulled(filled)
+    partition = Partition("error_rate", 1, day + timedelta(1))
+    if filled.root.startswith("s3://"):
+        time.sleep(1.1)  # S3's times are whole seconds
+    filled.store.remove([partition.key, *filled.store.keys("_evidence/", "", "~")])
+    publish(filled, partition, error_rates(shop=500))
+    expected = [(day + timedelta(1), "shop", 500, 0)]
+    assert asked(filled, QUERY.replace("order", "where dt = '2015-05-18' order")) == expected
+    assert pulled(filled)[1] == (1, 1)
+    assert asked(filled, QUERY.replace("order", "where dt = '2015-05-18' order")) == expected
+    assert is_copy_asked(filled) == (True, False)
+
+
+def test_a_copy_with_a_damaged_block_is_made_anew(disk_lake, publish, error_rates, day):
+    """Though its list of partitions can be read."""
+    many = error_rates(**{f"a{n}": n for n in range(900)})
+    for n in range(60):
+        publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), many)
+    cache, _ = pulled(disk_lake)
+    path = cache.path(RATES)
+    content = bytearray(path.read_bytes())
+    for block in range(3 * 4096, len(content), 256 * 1024):
+        content[block + 100 : block + 200] = b"x" * 100
+    path.write_bytes(content)
+    assert pulled(disk_lake)[1] == (60, 0)
+    assert asked(disk_lake, "select count(*) from error_rate") == [(54_000,)]
+
+
+def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day):
+    """But not what a running one is making."""
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    cache, _ = pulled(disk_lake)
+    path = cache.path(RATES)
+    with subprocess.Popen(["true"]) as process:
+        gone = process.pid
+    left = [path.with_name(f"{path.name}.{gone}{suffix}") for suffix in ("", ".wal")]
+    made = path.with_name(f"{path.name}.{os.getppid()}")
+    for each in (*left, made):
+        each.touch()
+    pulled(disk_lake)
+    assert sorted(cache.folder.iterdir()) == sorted([path, made])
+
+
+def test_without_a_home_there_is_no_copy(filled, monkeypatch):
+    """As in many a container: the lake is asked."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert len(asked(filled)) == 6
+    assert is_copy_asked(filled) == (False, True)
 
 
 def test_a_reader_is_not_disturbed_by_a_pull(disk_lake, publish, error_rates, day):

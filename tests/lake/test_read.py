@@ -77,6 +77,14 @@ def test_types_are_those_of_the_contract(publish, make_project, day, monkeypatch
     assert frame["upstream_status"].sum() == 502
 
 
+def test_a_time_stands_for_its_day(configured):
+    """As pandas has days: start is inclusive, stop exclusive, whatever the hour."""
+    frame = lake.read("error_rate", pd.Timestamp("2015-05-17 00:00"), pd.Timestamp("2015-05-18 12:00"))
+    assert [str(each.date()) for each in frame.index] == ["2015-05-17"]
+    with pytest.raises(ValueError, match="start 2015-05-18 is not before stop 2015-05-18, which is exclusive"):
+        lake.read("error_rate", "2015-05-18", "2015-05-18")
+
+
 def test_an_empty_range_is_an_empty_frame(configured):
     """With the same columns and types as a full one."""
     empty, full = lake.read("error_rate", "2030-01-01"), lake.read("error_rate")
