@@ -195,3 +195,31 @@ def test_a_root_with_a_quote_is_quoted(tmp_path, publish, error_rates, day):
     catalog_file.write(lake, tmp_path / "a.duckdb")
     with duckdb.connect(str(tmp_path / "a.duckdb"), read_only=True) as connection:
         assert connection.execute(QUERY).fetchall() == [(day, "shop", 1, 0)]
+
+
+@pytest.fixture
+def httpfs():
+    """DuckDB's extension for S3, as a package brings it; other versions of DuckDB fetch theirs."""
+    package = pytest.importorskip("duckdb_extension_httpfs")
+    found = sorted(Path(package.__file__).parent.rglob("httpfs.duckdb_extension"))
+    if not any(f"v{duckdb.__version__}" in each.parts for each in found):
+        pytest.skip(f"there is no package of httpfs for DuckDB {duckdb.__version__}")
+    return found[0]
+
+
+def test_on_s3_it_is_asked_with_its_readers_credentials(  # noqa: PLR0913, PLR0917 - each is a fixture
+    s3_root, moto_url, publish, error_rates, day, path, httpfs
+):
+    """Those of the environment; which revisions there are is found out when it is asked."""
+    lake = Lake(open_store(s3_root, moto_url))
+    publish(lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    catalog_file.write(lake, path)
+    publish(lake, Partition("error_rate", 1, day, revision=1), error_rates(shop=2))
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute(f"load {sql.quoted(str(httpfs))}")
+        connection.execute("set s3_url_style = 'path'")
+        connection.execute("set s3_use_ssl = false")
+        connection.execute("set s3_endpoint = $1", [moto_url.removeprefix("http://")])
+        assert connection.execute(QUERY).fetchall() == [(day, "shop", 2, 1)]
+        query = "select rev, rows_kept from provenance order by rev"
+        assert [row[0] for row in connection.execute(query).fetchall()] == [0, 1]
