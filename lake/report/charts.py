@@ -13,7 +13,7 @@ from typing import Any
 
 import vl_convert
 
-from lake.report.data import Report, Row, Series
+from lake.report.data import Report, Row, Scope, Series
 
 Spec = dict[str, Any]
 VEGA_LITE = "6.4"  # the package's own default changes with the package
@@ -75,14 +75,14 @@ def colour(day: Row | None, allowed_rate: float) -> int | None:
 
 
 @cache
-def specs(days: int) -> dict[str, Spec]:
+def specs(asked: Scope) -> dict[str, Spec]:
     """Return, as Vega, what the page draws: the heat map, one application, and one of many small ones."""
     made = {
         "heat": _heat(
-            days, "Heat map of the error rate by day and application. The tables below have its figures."
+            asked, "Heat map of the error rate by day and application. The tables below have its figures."
         ),
-        "one": _series(days, 1000, 280, "Error rate by day"),
-        "small": _series(days, 230, 64, "Error rate by day", small=True),
+        "one": _series(asked, 1000, 280, "Error rate by day"),
+        "small": _series(asked, 230, 64, "Error rate by day", small=True),
     }
     return {name: _compiled(spec) for name, spec in made.items()}
 
@@ -96,13 +96,13 @@ def library() -> str:
 
 def picture(report: Report) -> bytes:
     """Return the heat map, and the days of its first application, as PNG."""
-    days = len(report.scope.days)
-    width = max(700, 2 * days)
+    asked = report.scope
+    width = max(700, 2 * len(asked.days))
     cells = [each for series in report.series for each in _cells(report, series)]
-    parts = [_part(_heat(days, "", in_picture=True), "By application and day (UTC)", width, cells)]
+    parts = [_part(_heat(asked, "", in_picture=True), "By application and day (UTC)", width, cells)]
     for series in report.series[:1]:
         title = f"{series.label}: error rate by day, with its 95 % interval"
-        parts.append(_part(_series(days, 0, 200, ""), title, width, list(_points(report, series))))
+        parts.append(_part(_series(asked, 0, 200, ""), title, width, list(_points(report, series))))
     spec = {
         "$schema": SCHEMA,
         "title": {
@@ -154,23 +154,28 @@ def _config() -> Spec:
     }
 
 
-def _time(days: int, *, small: bool = False, grid: bool = False) -> Spec:
-    """Return the axis of days: their dates, or months if there are many."""
+def _time(asked: Scope, *, small: bool = False, grid: bool = False) -> Spec:
+    """Return the axis of all days, with data or not: their dates, or months if there are many."""
+    days = len(asked.days)
     if days <= SINGLE_DAYS_UP_TO:
         ticks: Spec = {"format": "%-d %b", "tickCount": 3 if small else min(days, 14)}
     else:
         ticks = {"format": "%b %Y", "tickCount": {"interval": "month", "step": 6 if small else 1}}
+    first, stop = _milliseconds(asked.start), _milliseconds(asked.stop)
+    # expressions: of numbers Vega-Lite makes `datetime(…)`, which a page that may not eval reads as a year
+    ends = {"domainMin": {"expr": str(first)}, "domainMax": {"expr": str(stop)}}
+    scale = {"type": "utc", **ends, "nice": False}
     axis = {**ticks, "grid": grid, "labelOverlap": "greedy", "labelBound": True}
-    return {"field": "t", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+    return {"field": "t", "type": "temporal", "scale": scale, "axis": axis}
 
 
-def _heat(days: int, description: str, *, in_picture: bool = False) -> Spec:
+def _heat(asked: Scope, description: str, *, in_picture: bool = False) -> Spec:
     """Return applications down and days along; on the page the names are HTML, so they stay when it scrolls."""
     names = {"domain": False, "ticks": False, "labelLimit": 220} if in_picture else None
     key = {"title": None, "orient": "bottom", "columns": 4, "values": [*range(len(CLASSES))]}
     key |= {"labelExpr": f"{json.dumps(CLASSES)}[datum.value]", "symbolType": "square"}
-    gap = -1 if days <= SINGLE_DAYS_UP_TO else 0
-    x = _time(days)
+    gap = -1 if len(asked.days) <= SINGLE_DAYS_UP_TO else 0
+    x = _time(asked)
     x["axis"] |= {"orient": "top", "labelAlign": "left", "domain": False}
     fill = {
         "field": "c",
@@ -217,7 +222,7 @@ def _heat(days: int, description: str, *, in_picture: bool = False) -> Spec:
     }
 
 
-def _series(days: int, width: int, height: int, description: str, *, small: bool = False) -> Spec:
+def _series(asked: Scope, width: int, height: int, description: str, *, small: bool = False) -> Spec:
     """Return one application's rate and interval by day: broken where there is none, 0 and 60 % both visible."""
     axis = {"format": ".3~%", "values": RATES[::2] if small else RATES}
     scale = {"type": "symlog", "constant": 0.0001, "domain": [0, 1], "clamp": True}
@@ -231,7 +236,7 @@ def _series(days: int, width: int, height: int, description: str, *, small: bool
         "width": width,
         "height": height,
         "data": {"name": "rows"},
-        "encoding": {"x": {**_time(days, small=small), "field": "m"}},
+        "encoding": {"x": {**_time(asked, small=small), "field": "m"}},
         "layer": [
             {
                 "mark": {"type": "area", "color": _css("band"), **broken},

@@ -10,7 +10,7 @@ from lake import config, connect
 from lake.cli import day, printable
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
-from lake.report.data import Report, Scope, gather, scope
+from lake.report.data import Report, Scope, gather, require_applications, scope
 from lake.report.markup import plural
 
 EXAMPLES = """\
@@ -31,7 +31,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Write what is asked for, say where, and return 0.
 
     Raises:
-        ConfigError: An argument is wrong, or what draws charts is not installed.
+        ConfigError: An argument is wrong, no application matches, or what draws charts is not installed.
         LakeError: A file can't be written.
         StoreError: The lake can't be read, or nothing is in it.
     """
@@ -41,6 +41,8 @@ def report(arguments: argparse.Namespace) -> int:
     asked = scope(lake, arguments.start, arguments.stop, arguments.applications, arguments.incident_threshold)
     with connect() as connection:
         found = gather(lake, connection, asked)
+        if not found.series:
+            require_applications(connection, asked)
     _write(arguments.output, page.page(found).encode())
     if arguments.png:
         _write(arguments.png, charts.picture(found))
@@ -86,12 +88,21 @@ def _say(report: Report, paths: list[Path]) -> None:
     days = report.scope.days
     found = [
         plural(len({each.application for each in report.series}), "application"),
-        plural(len(report.incidents), "incident"),
+        _incidents(report),
         plural(len(report.restatements), "restatement"),
     ]
     print(  # noqa: T201 - a command prints
         f"{' and '.join(printable(str(each)) for each in paths)}: {days[0]} … {days[-1]}, "
         f"{report.published:,} of {plural(len(days), 'day')} published, {', '.join(found)}."
+    )
+
+
+def _incidents(report: Report) -> str:
+    if not report.knows_incidents:
+        return "incidents not known"
+    unknown = report.days_without_incidents
+    return plural(len(report.incidents), "incident") + (
+        f" (not known of {plural(unknown, 'day')})" if unknown else ""
     )
 
 

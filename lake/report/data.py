@@ -17,11 +17,14 @@ LONGEST_DAYS = 365  # that are shown unless more are asked for
 MOST_DAYS = 3660  # ten years: more is a slip of the pen
 DAILY_UP_TO = 31  # days; the figures of more than that are shown by month
 LEAST_LOST = 5  # requests that fail in an incident, so that 1 of 2 at night is none
+MOST_NAMED = 10  # applications, to whoever asked for others
+MOVERS_DAYS = 7  # that `movers` sums on each side: the page says how many, and how many of them there are
 DAYS = """
     from error_rate_daily
     where dt >= $start and dt < $stop and application glob $applications
     order by application, vantage, dt
 """
+# As error_rate_monthly, but cut at the range's ends and of other periods too, for which there is no question.
 SUMS = """
     select
         application,
@@ -61,6 +64,29 @@ MOVERS = """
     from movers(stop := $stop)
     where application glob $applications
     order by abs(difference) desc, application, vantage
+"""
+APPLICATIONS = """
+    select distinct application, application glob $applications as matches
+    from error_rate
+    order by application
+"""
+BUILT = "select distinct dt from {dataset}_files where dt >= $start and dt < $stop"
+# The two are made of the same requests: where their sums differ, one was restated and the other wasn't.
+COUNTED_OTHERWISE = """
+    with signed as (
+        select dt, application, vantage, valid_requests, server_error_requests
+        from error_rate
+        where dt >= $start and dt < $stop and application glob $applications
+        union all
+        select dt, application, vantage, -valid_requests, -server_error_requests
+        from error_counts
+        where dt >= $start and dt < $stop and application glob $applications
+    )
+
+    select dt
+    from signed
+    group by dt, application, vantage
+    having sum(valid_requests) <> 0 or sum(server_error_requests) <> 0
 """
 
 
@@ -121,12 +147,14 @@ class Report:
     Attributes:
         series: Each application at each vantage, the one with the least budget left first.
         periods: Its counts and rate by day or month.
-        budgets: The error budget on the scope's last day, of each objective.
+        budgets: The error budget on the last day that the application has in the scope, of each objective.
         movers: Whose rate of the last seven days differs from that of the seven before.
         restatements: What was published as a revision after the first, and why.
         absent: The applications of which there is nothing in these days, but was before.
-        published: How many of the days are published.
+        days_not_built: Days without error_rate.
         days_without_counts: Days of error_rate without error_counts: of these no incident is known.
+        days_counted_otherwise: Days whose error_counts are other counts than those of their error_rate.
+        weeks_built: How many days there are of the seven that `movers` compares with, and of the last seven.
     """
 
     scope: Scope
@@ -138,8 +166,25 @@ class Report:
     movers: tuple[Row, ...]
     restatements: tuple[Provenance, ...]
     absent: tuple[str, ...]
-    published: int
+    days_not_built: tuple[date, ...]
     days_without_counts: tuple[date, ...]
+    days_counted_otherwise: tuple[date, ...]
+    weeks_built: tuple[int, int]
+
+    @property
+    def published(self) -> int:
+        """How many of the days are published."""
+        return len(self.scope.days) - len(self.days_not_built)
+
+    @property
+    def days_without_incidents(self) -> int:
+        """Of how many published days incidents are not known, or not those of the error rates."""
+        return len(self.days_without_counts) + len(self.days_counted_otherwise)
+
+    @property
+    def knows_incidents(self) -> bool:
+        """Whether no incident means that there was none, of some day at least."""
+        return any(each.incidents for each in self.series) or self.published > self.days_without_incidents
 
     @property
     def incidents(self) -> list[tuple[Series, Row]]:
@@ -175,11 +220,27 @@ def scope(lake: Lake, start: date | None, stop: date | None, applications: str, 
     return Scope(start, stop, applications, threshold)
 
 
+def require_applications(connection: duckdb.DuckDBPyConnection, asked: Scope) -> None:
+    """Raise ConfigError if there are applications, of any day, but none that is asked for."""
+    names = _ask(connection, APPLICATIONS, asked)
+    if names and not any(each["matches"] for each in names):
+        there = [each["application"] for each in names]
+        more = ", …" if len(there) > MOST_NAMED else ""
+        raise ConfigError(
+            f"--applications {asked.applications!r} matches none of the {len(there):,} there are: "
+            f"{', '.join(there[:MOST_NAMED])}{more}."
+        )
+
+
 def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> Report:
     """Return what a catalog's connection, and the lake's own listing, say of a range of days."""
     days = _by_series(_ask(connection, DAYS, asked))
     completeness = _by_series(_ask(connection, COMPLETENESS, asked))
-    incidents = _by_series(_ask(connection, INCIDENTS, asked, threshold=asked.incident_threshold, lost=LEAST_LOST))
+    rates = _built(connection, "error_rate", asked.start, asked.stop)
+    counts = _built(connection, "error_counts", asked.start, asked.stop)
+    values = {"threshold": asked.incident_threshold, "lost": LEAST_LOST}
+    # without counts the question is an error, and the page says so itself
+    incidents = _by_series(_ask(connection, INCIDENTS, asked, **values) if counts else [])
     budgets = _ask(connection, BUDGETS, asked)
     vantages: dict[str, set[str]] = {}
     for application, vantage in completeness | days:
@@ -202,8 +263,8 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
                 tuple(incidents.get(key, [])),
             )
         )
-    rates = {each.dt for each in lake.latest(CONTRACTS["error_rate"], asked.start, asked.stop)}
-    counts = {each.dt for each in lake.latest(CONTRACTS["error_counts"], asked.start, asked.stop)}
+    otherwise = {each["dt"] for each in _ask(connection, COUNTED_OTHERWISE, asked)}
+    weeks = [asked.stop - timedelta(MOVERS_DAYS * n) for n in (2, 1, 0)]
     return Report(
         asked,
         lake.root,
@@ -214,8 +275,10 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
         tuple(_ask(connection, MOVERS, asked)),
         tuple(_restatements(lake, asked)),
         tuple(f"{application} ({vantage})" for application, vantage in sorted(completeness.keys() - days.keys())),
-        len(rates),
+        tuple(each for each in asked.days if each not in rates),
         tuple(sorted(rates - counts)),
+        tuple(sorted(otherwise & rates & counts)),
+        (len(_built(connection, "error_rate", *weeks[:2])), len(_built(connection, "error_rate", *weeks[1:]))),
     )
 
 
@@ -226,6 +289,11 @@ def _ask(connection: duckdb.DuckDBPyConnection, query: str, asked: Scope, **valu
     answer = connection.execute(query, {name: value for name, value in known.items() if f"${name}" in query})
     names = [column[0] for column in answer.description or ()]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _built(connection: duckdb.DuckDBPyConnection, dataset: str, start: date, stop: date) -> set[date]:
+    """Return the days of a dataset that are published, also those without a row."""
+    return {each["dt"] for each in _ask(connection, BUILT.format(dataset=dataset), Scope(start, stop))}
 
 
 def _key(row: Row) -> tuple[str, str]:

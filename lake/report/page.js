@@ -27,7 +27,7 @@
   const told = (one, day) => {
     const lines = [`${one.label}, ${iso(day)}`];
     const share = rate(one, day);
-    if (one.requests[day] === null) lines.push('no data');
+    if (one.requests[day] === null) lines.push(data.unbuilt.includes(day) ? 'not built' : 'no requests');
     else if (share === null) lines.push('no valid requests');
     else {
       lines.push(`${percent(share)}, 95 % interval ${percent(one.low[day])} to ${percent(one.high[day])}`);
@@ -40,6 +40,7 @@
       lines.push(`incident ${moment(start)}, ${plural(minutes, 'minute')}: ${plural(errors, 'request')} failed`);
     if (one.revisions[day]) lines.push(`restated: revision ${one.revisions[day]}`);
     if (data.uncounted.includes(day)) lines.push('incidents are not known');
+    if (data.otherwise.includes(day)) lines.push('incidents are not sure: error_rate and error_counts don’t agree');
     return lines.join('\n');
   };
 

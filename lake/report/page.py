@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
 from lake.report import charts
-from lake.report.data import Report, Row, Series, minutes_since
+from lake.report.data import MOVERS_DAYS, Report, Row, Series, minutes_since
 from lake.report.definitions import definitions, term
 from lake.report.markup import NOTHING, Html, count, exactly, html, join, paragraph, percent, plural
 from lake.report.sections import days_lacking, facts, sections
@@ -31,7 +33,7 @@ def page(report: Report) -> str:
         "definitions": definitions(report.scope.incident_threshold),
         "footer": _footer(report),
         "data": _json(_data(report)),
-        "specs": _json(charts.specs(len(report.scope.days))),
+        "specs": _json(charts.specs(report.scope)),
         "library": charts.library().replace("</script", "<\\/script"),
         "script": _file("page.js"),
     }
@@ -76,9 +78,15 @@ def _data(report: Report) -> Row:
         "days": len(report.scope.days),
         "classes": charts.CLASSES,
         "texts": list(texts),
-        "uncounted": [(each - report.scope.start).days for each in report.days_without_counts],
+        "unbuilt": _places(report, report.days_not_built),
+        "uncounted": _places(report, report.days_without_counts),
+        "otherwise": _places(report, report.days_counted_otherwise),
         "series": [_series(report, each, texts) for each in report.series],
     }
+
+
+def _places(report: Report, days: Iterable[date]) -> list[int]:
+    return [(each - report.scope.start).days for each in days]
 
 
 def _series(report: Report, series: Series, texts: dict[str | None, int]) -> Row:
@@ -128,15 +136,13 @@ def _unscripted(report: Report) -> str:
 def _summary(report: Report) -> Html:
     """Return what matters first, each a link to its section."""
     spent = [each for each in report.budgets if (each["budget_left"] or 0) < 0]
-    failed = sum(each["server_error_requests"] for _, each in report.incidents)
-    up = sum(each["difference"] > 0 for each in report.movers)
     lacking = {day for day, _ in days_lacking(report)}
     restated = {each.dt for each in report.restatements}
     budgets = (f"{len(spent)} of {len(report.budgets)}", "error budgets are used up")
     tiles = {
         "budgets": budgets if report.budgets else (NOTHING, "no objectives are set"),
-        "incidents": (count(len(report.incidents)), f"incidents, in which {plural(failed, 'request')} failed"),
-        "movers": (f"{up} up, {len(report.movers) - up} down", "error rates, last 7 days against the 7 before"),
+        "incidents": _incidents(report),
+        "movers": _movers(report),
         "completeness": (count(len(lacking)), f"of {plural(len(report.scope.days), 'day')} lack something"),
         "restatements": (count(len(restated)), "days were restated"),
     }
@@ -145,6 +151,23 @@ def _summary(report: Report) -> Html:
         for name, (figure, what) in tiles.items()
     )
     return Html(f'<ul class="tiles" aria-label="Summary">{items}</ul>')
+
+
+def _incidents(report: Report) -> tuple[str, str]:
+    if not report.knows_incidents:
+        return NOTHING, "incidents are not known"
+    failed = sum(each["server_error_requests"] for _, each in report.incidents)
+    unknown = report.days_without_incidents
+    but = f"; not known of {plural(unknown, 'day')}" if unknown else ""
+    return count(len(report.incidents)), f"incidents, in which {plural(failed, 'request')} failed{but}"
+
+
+def _movers(report: Report) -> tuple[str, str]:
+    weeks = f"last {MOVERS_DAYS} days against the {MOVERS_DAYS} before"
+    if not all(report.weeks_built):
+        return NOTHING, f"too few days to compare error rates, {weeks}"
+    up = sum(each["difference"] > 0 for each in report.movers)
+    return f"{up} up, {len(report.movers) - up} down", f"error rates, {weeks}"
 
 
 def _colours() -> Html:
@@ -161,7 +184,9 @@ def _key() -> Html:
     classes = "".join(
         f'<span><i style="background:var(--c{n})"></i>{html(each)}</span>' for n, each in enumerate(charts.CLASSES)
     )
-    return Html(f'{classes}<span><i class="dash"></i>incomplete day</span><span><i></i>no data</span>')
+    return Html(
+        f'{classes}<span><i class="dash"></i>incomplete day</span><span><i></i>not built, or no requests</span>'
+    )
 
 
 def _footer(report: Report) -> Html:

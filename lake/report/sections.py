@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from lake.report.data import LEAST_LOST, Report, Row, Series
+from lake.report.data import LEAST_LOST, MOVERS_DAYS, Report, Row, Series
 from lake.report.definitions import term
 from lake.report.markup import (
     MINUS,
@@ -23,7 +23,6 @@ from lake.report.markup import (
 )
 
 LONGEST_TABLE = 100  # rows; what is left out is said
-MOVERS_DAYS = 7
 WHO = (term("application"), term("vantage"))
 RATE = (term("error_rate"), term("interval"))
 
@@ -45,11 +44,11 @@ def sections(report: Report) -> Iterator[Html]:
 
 def days_lacking(report: Report) -> dict[tuple[date, str], list[str]]:
     """Return which applications lack what on which day, the latest first."""
-    found: dict[tuple[date, str], list[str]] = {}
+    found = {(day, "not built"): ["all applications"] for day in report.days_not_built}
     for series in report.series:
         for each in series.completeness:
-            what = each["incomplete"] or (None if each["is_there"] else "no data")
-            if what:
+            what = each["incomplete"] or (None if each["is_there"] else "no requests")
+            if what and (each["dt"], "not built") not in found:
                 found.setdefault((each["dt"], what), []).append(series.label)
     return dict(sorted(found.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
 
@@ -65,9 +64,14 @@ def facts(report: Report, series: Series) -> str:
         if each["budget_left"] is not None:
             left = f"{percent(each['budget_left'])}" if each["budget_left"] > 0 else "Nothing"
             days = plural(each["window_days"], "day")
-            said.append(f"{left} is left of the error budget of {days} for {exactly(each['objective'])}.")
+            at = "" if each["dt"] == report.scope.days[-1] else f" at the end of {each['dt']}"
+            said.append(f"{left} is left of the error budget of {days} for {exactly(each['objective'])}{at}.")
     if series.incidents:
         said.append(f"{plural(len(series.incidents), 'incident')}.")
+    if not report.knows_incidents:
+        said.append("Incidents are not known.")
+    elif report.days_without_incidents:
+        said.append(f"Incidents are not known of {plural(report.days_without_incidents, 'day')}.")
     return " ".join(said)
 
 
@@ -99,7 +103,7 @@ def _applications(report: Report) -> Html:
             count(each.total["server_error_requests"]),
             count(each.total["valid_requests"]),
             join(_bar(budget["budget_left"]) for budget in _budgets_of(report, each)) or NOTHING,
-            count(len(each.incidents)),
+            count(len(each.incidents) if report.knows_incidents else None),
             count(each.total["days"]),
             count(sum(bool(day and day["incomplete"]) for day in each.days)),
         )
@@ -126,12 +130,13 @@ def _bar(left: float | None) -> Html:
 def _budgets(report: Report) -> Html:
     if not report.budgets:
         return paragraph("No objectives are set for these applications.")
+    last = report.scope.days[-1]
     rows = [
         (
             *_who(report, each),
             each["slo"],
             exactly(each["objective"]),
-            plural(each["window_days"], "day"),
+            plural(each["window_days"], "day") + ("" if each["dt"] == last else f" to {each['dt']}"),
             count(each["valid_requests"]),
             NOTHING if each["allowed_errors"] is None else f"{each['allowed_errors']:,.1f}",
             count(each["server_error_requests"]),
@@ -141,7 +146,9 @@ def _budgets(report: Report) -> Html:
     ]
     objective = (term("objective"), "Answered", "Within")
     heads = [*WHO, *objective, term("valid"), "May fail", term("failed"), term("budget", "Budget left")]
-    caption = f"What is left of each error budget at the end of {report.scope.days[-1]}, or of the last day before"
+    others = any(each["dt"] != last for each in report.budgets)
+    caption = f"What is left of each error budget at the end of {last}"
+    caption += ", or of the day named, the last there is" if others else ""
     return table(caption, heads, rows, text=[1, 2])
 
 
@@ -155,6 +162,12 @@ def _incidents(report: Report) -> Html:
     if report.days_without_counts:
         days = report.days_without_counts
         told.append(f"They are not known of {plural(len(days), 'day')} without error_counts: {_spans(days)}.")
+    if report.days_counted_otherwise:
+        days = report.days_counted_otherwise
+        told.append(
+            f"They are not sure of {plural(len(days), 'day')} whose error_counts are other counts than those of "
+            f"error_rate, as when only one of them was restated: {_spans(days)}."
+        )
     if len(found) > LONGEST_TABLE:
         told.append(
             f"The {LONGEST_TABLE} with the most failed requests of {len(found):,} are shown. All of them: "
@@ -162,7 +175,7 @@ def _incidents(report: Report) -> Html:
             f"start := date '{asked.start}', stop := date '{asked.stop}')\""
         )
     if not found:
-        return paragraph(*told, "There were none." if report.published else "Nothing is known.")
+        return paragraph(*told, _no_incidents(report))
     rows = [
         (
             *_who(report, each),
@@ -180,6 +193,12 @@ def _incidents(report: Report) -> Html:
     return join([paragraph(*told), table("The most failed requests first", heads, rows, text=[1, 2, 3])])
 
 
+def _no_incidents(report: Report) -> str:
+    if not report.knows_incidents:
+        return "Nothing is known of them."
+    return "In the other days there were none." if report.days_without_incidents else "There were none."
+
+
 def _same_day(incident: Row) -> bool:
     return bool(incident["started"].date() == incident["ended"].date())
 
@@ -191,13 +210,18 @@ def _duration(minutes: int) -> str:
 
 def _spans(days: Iterable[date]) -> str:
     """Return days as text, those on end as a span."""
+    return ", ".join(" to ".join(map(str, each)) for each in _on_end(days))
+
+
+def _on_end(days: Iterable[date]) -> list[list[date]]:
+    """Return the first and last day of each span of days on end; of a single day, that."""
     spans: list[list[date]] = []
-    for day in days:
+    for day in sorted(days):
         if spans and (day - spans[-1][-1]).days == 1:
             spans[-1][1:] = [day]
         else:
             spans.append([day])
-    return ", ".join(" to ".join(map(str, each)) for each in spans)
+    return spans
 
 
 def _movers(report: Report) -> Html:
@@ -205,6 +229,12 @@ def _movers(report: Report) -> Html:
         f"Whose error rate of the {MOVERS_DAYS} days up to {report.scope.days[-1]} differs from that of the "
         f"{MOVERS_DAYS} days before, surely: the intervals don't overlap."
     )
+    before, now = report.weeks_built
+    if not (before and now):
+        of = "of either" if before == now else "of the days before" if now else "of these days"
+        return paragraph(about, f"Nothing is known {of}, so nothing can be compared.")
+    if (before, now) != (MOVERS_DAYS, MOVERS_DAYS):
+        about += f" Of these days {now} are built, of those before {before}."
     if not report.movers:
         return paragraph(about, "There are none.")
     rows = [
@@ -229,7 +259,7 @@ def _points(difference: float) -> str:
 
 
 def _completeness(report: Report) -> Html:
-    lacking = days_lacking(report)
+    lacking = _lines(days_lacking(report))
     told = [f"{report.published:,} of {plural(len(report.scope.days), 'day')} are published."]
     if report.absent:
         told.append(f"Of these applications there is nothing in these days: {', '.join(report.absent)}.")
@@ -240,10 +270,20 @@ def _completeness(report: Report) -> Html:
             f"The latest {LONGEST_TABLE} of {len(lacking):,} lines are shown. All of them: "
             'lake sql "from completeness where not is_there or incomplete is not null"'
         )
-    shown = list(lacking.items())[:LONGEST_TABLE]
-    rows = [(day, long(what), long(", ".join(labels))) for (day, what), labels in shown]
+    rows = [
+        (" to ".join(map(str, span)), long(what), long(labels)) for span, what, labels in lacking[:LONGEST_TABLE]
+    ]
     heads = [term("completeness", "Day"), term("incomplete", "What is missing"), term("application", "Of")]
     return join([paragraph(*told), table("What is missing, the latest day first", heads, rows, text=[1, 2])])
+
+
+def _lines(lacking: dict[tuple[date, str], list[str]]) -> list[tuple[list[date], str, str]]:
+    """Return what is lacking with the days on end on which it is the same, the latest first."""
+    days: dict[tuple[str, str], list[date]] = {}
+    for (day, what), labels in lacking.items():
+        days.setdefault((what, ", ".join(labels)), []).append(day)
+    lines = [(span, *same) for same, found in days.items() for span in _on_end(found)]
+    return sorted(lines, key=lambda line: (-line[0][-1].toordinal(), *line[1:]))
 
 
 def _restatements(report: Report) -> Html:

@@ -9,7 +9,7 @@ create or replace macro running_counts(minutes, start, stop) as table
             bucket_start,
             cast(sum(valid_requests) as bigint) as valid_requests,
             cast(sum(server_error_requests) as bigint) as server_error_requests
-        from error_counts
+        from known_counts()
         where
             (start is null or dt >= cast(start as date) - cast(ceil(minutes / 1440) as integer))
             and (stop is null or dt < cast(stop as date))

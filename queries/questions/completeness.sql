@@ -1,6 +1,6 @@
 -- Which days are there: each calendar day from an application's first to the lake's last. Where a row says not
 -- `is_there`, `rev` tells why: with one, the day was built and had no requests of the application; NULL, it has
--- not been built.
+-- not been built. `has_counts` says whether the day's error_counts were built.
 create or replace view completeness as
 with days as (
     select
@@ -8,6 +8,11 @@ with days as (
         max(rev) as rev
     from error_rate_files
     group by dt
+),
+
+counted as (
+    select distinct dt
+    from error_counts_files
 ),
 
 applications as (
@@ -19,7 +24,7 @@ applications as (
     group by application, vantage
 ),
 
-calendar as (
+every_day as (
     select
         application,
         vantage,
@@ -28,17 +33,19 @@ calendar as (
 )
 
 select
-    calendar.dt,
-    calendar.application,
-    calendar.vantage,
+    every_day.dt,
+    every_day.application,
+    every_day.vantage,
     error_rate.application is not null as is_there,
     coalesce(error_rate.hours_observed, 0) as hours_observed,
     error_rate.incomplete,
-    days.rev
-from calendar
-left join days on calendar.dt = days.dt
+    days.rev,
+    counted.dt is not null as has_counts
+from every_day
+left join days on every_day.dt = days.dt
+left join counted on every_day.dt = counted.dt
 left join error_rate
     on
-        calendar.dt = error_rate.dt
-        and calendar.application = error_rate.application
-        and calendar.vantage = error_rate.vantage;
+        every_day.dt = error_rate.dt
+        and every_day.application = error_rate.application
+        and every_day.vantage = error_rate.vantage;

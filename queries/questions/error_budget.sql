@@ -1,30 +1,27 @@
 -- What is left of each error budget on each day that the application has: the share not yet made of the errors
 -- allowed in the `window_days` calendar days that end with `dt`; below 0 the budget is overspent.
 create or replace view error_budget as
-with calendar as (  -- joined, since a condition on a window's rows would reach no partition
-    select cast(dates.last_day as date) as last_day
-    from range(timestamp '1990-01-01', timestamp '2200-01-01', interval 1 day) as dates (last_day)
-),
-
-windows as (
+with windows as (
     select distinct window_days
     from slo
 ),
 
 summed as (
     select
-        calendar.last_day as dt,
+        calendar.day as dt,
         error_rate.application,
         error_rate.vantage,
         windows.window_days,
+        count(*) as days,
+        count(error_rate.incomplete) as incomplete_days,
         cast(sum(error_rate.valid_requests) as bigint) as valid_requests,
         cast(sum(error_rate.server_error_requests) as bigint) as server_error_requests
-    from calendar
+    from calendar(interval 1 day) as calendar
     -- 30 days, the longest window, are what partitions are chosen by
-    inner join error_rate on error_rate.dt between calendar.last_day - 29 and calendar.last_day
-    inner join windows on error_rate.dt > calendar.last_day - windows.window_days
+    inner join error_rate on error_rate.dt between calendar.day - 29 and calendar.day
+    inner join windows on error_rate.dt > calendar.day - windows.window_days
     group by all
-    having max(error_rate.dt) = calendar.last_day
+    having max(error_rate.dt) = calendar.day
 ),
 
 budgets as (
@@ -45,6 +42,8 @@ select
     dt,
     objective,
     window_days,
+    days,
+    incomplete_days,
     valid_requests,
     server_error_requests,
     allowed_errors,

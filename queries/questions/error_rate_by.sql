@@ -1,11 +1,14 @@
 -- Error rates of the days of a time zone such as 'Europe/London', of 23 or 25 hours where the clocks change; of
--- the local days from `start` (or the first) to before `stop` (or all).
+-- the local days from `start` (or the first) to before `stop` (or all). `hours_observed` says in how many of them
+-- there was any request: at either end of the lake, it may have a part of a day.
 create or replace macro error_rate_by(time_zone, start := null, stop := null) as table
     with summed as (
         select
             cast(local_start as date) as local_day,
             application,
             vantage,
+            -- each row has requests; local hours by when they begin in UTC, since one may come twice
+            count(distinct bucket_start - (local_start - date_trunc('hour', local_start))) as hours_observed,
             cast(sum(valid_requests) as bigint) as valid_requests,
             cast(sum(server_error_requests) as bigint) as server_error_requests
         from local_counts(time_zone, start := start, stop := stop)
@@ -40,6 +43,7 @@ create or replace macro error_rate_by(time_zone, start := null, stop := null) as
     select
         local_day as day,
         hours_in_day,
+        hours_observed,
         application,
         vantage,
         valid_requests,

@@ -1,22 +1,17 @@
 -- Error rates of each month, which its first day names: the days' counts are summed, rate and interval made from
 -- the sums.
 create or replace view error_rate_monthly as
-with calendar as (  -- joined, since a condition on date_trunc(…, dt) would reach no partition
-    select cast(dates.month as date) as month
-    from range(timestamp '1990-01-01', timestamp '2100-01-01', interval 1 month) as dates (month)
-),
-
-summed as (
+with summed as (
     select
-        calendar.month,
+        calendar.day as month,
         error_rate.application,
         error_rate.vantage,
         count(*) as days,
         count(error_rate.incomplete) as incomplete_days,
         cast(sum(error_rate.valid_requests) as bigint) as valid_requests,
         cast(sum(error_rate.server_error_requests) as bigint) as server_error_requests
-    from calendar
-    inner join error_rate on error_rate.dt between calendar.month and last_day(calendar.month)
+    from calendar(interval 1 month) as calendar
+    inner join error_rate on error_rate.dt between calendar.day and last_day(calendar.day)
     group by all
 )
 

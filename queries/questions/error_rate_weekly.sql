@@ -1,22 +1,17 @@
 -- Error rates of each week, which its Monday names: the days' counts are summed, rate and interval made from the
 -- sums.
 create or replace view error_rate_weekly as
-with calendar as (  -- joined, since a condition on date_trunc(…, dt) would reach no partition
-    select cast(dates.week as date) as week
-    from range(timestamp '1990-01-01', timestamp '2100-01-01', interval 7 days) as dates (week)
-),
-
-summed as (
+with summed as (
     select
-        calendar.week,
+        calendar.day as week,
         error_rate.application,
         error_rate.vantage,
         count(*) as days,
         count(error_rate.incomplete) as incomplete_days,
         cast(sum(error_rate.valid_requests) as bigint) as valid_requests,
         cast(sum(error_rate.server_error_requests) as bigint) as server_error_requests
-    from calendar
-    inner join error_rate on error_rate.dt between calendar.week and calendar.week + 6
+    from calendar(interval 7 days) as calendar
+    inner join error_rate on error_rate.dt between calendar.day and calendar.day + 6
     group by all
 )
 

@@ -9,7 +9,7 @@ create or replace macro incidents(threshold, start := null, stop := null, min_lo
             bucket_start,
             sum(valid_requests) as valid_requests,
             sum(server_error_requests) as server_error_requests
-        from error_counts
+        from known_counts()
         where
             (start is null or dt >= cast(start as date))
             and (stop is null or dt < cast(stop as date))

@@ -2,12 +2,13 @@
 -- first) to before `stop` (or all): what questions about local time are made of.
 create or replace macro local_counts(time_zone, start := null, stop := null) as table
     select
+        bucket_start,
         bucket_start at time zone 'UTC' at time zone time_zone as local_start,
         application,
         vantage,
         valid_requests,
         server_error_requests
-    from error_counts
+    from known_counts()
     where
         -- of which partitions; a local day lies less than a day off the UTC day
         (start is null or dt >= cast(start as date) - 1)

@@ -8,7 +8,7 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -25,10 +25,12 @@ from hypothesis import strategies as st
 from lake import cli, sql
 from lake.catalog import connect
 from lake.contracts import CONTRACTS
+from lake.errors import ConfigError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
+from lake.provenance import Provenance
 from lake.report import command
-from lake.report.data import Report, Scope, Series, gather, scope
+from lake.report.data import MOVERS_DAYS, Report, Scope, Series, gather, require_applications, scope
 from lake.report.markup import html, interval, percent
 
 pytest.importorskip("vl_convert")
@@ -118,21 +120,23 @@ def rated(failed: int, total: int) -> tuple[float | None, ...]:
 def a_lake(tmp_path_factory, provenance_of) -> Lake:
     """A lake of twenty days: an outage, a restatement, a day without error_counts, incomplete and missing ones."""
     made = Lake(open_store(str(tmp_path_factory.mktemp("reported") / "lake")))
-
-    def put(partition, table, **told):
-        with made.staging() as folder, made.writer(CONTRACTS[partition.dataset], partition.dt, folder) as writer:
-            writer.write(table)
-            provenance = replace(provenance_of(partition, table.num_rows), **told)
-            made.publish(partition, writer.finish(provenance))
-
     for n in range(DAYS):
         day = FIRST + timedelta(n)
-        put(Partition("error_rate", 1, day), rates(day))
+        put(made, provenance_of, Partition("error_rate", 1, day), rates(day))
         if day != UNCOUNTED:
-            put(Partition("error_counts", 1, day), counts(day))
+            put(made, provenance_of, Partition("error_counts", 1, day), counts(day))
     told = {"reason": f"late log {HOSTILE}", "requested_by": "anna@batch-1", "supersedes": "00"}
-    put(Partition("error_rate", 1, RESTATED, revision=1), rates(RESTATED), **told)
+    put(made, provenance_of, Partition("error_rate", 1, RESTATED, revision=1), rates(RESTATED), **told)
     return made
+
+
+def put(
+    made: Lake, provenance_of: Callable[..., Provenance], partition: Partition, table: pa.Table, **told
+) -> None:
+    """Publish a table with something of its own in its provenance."""
+    with made.staging() as folder, made.writer(CONTRACTS[partition.dataset], partition.dt, folder) as writer:
+        writer.write(table)
+        made.publish(partition, writer.finish(replace(provenance_of(partition, table.num_rows), **told)))
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +283,8 @@ def test_the_outage_is_an_incident(tables, text):
     assert (shown["Lasted"], shown["Failed requests"], shown["Valid requests"]) == ("20 min", "600", "800")
     assert (shown["Error rate"], shown["95 % interval"]) == said(600, 800)
     assert f"not known of 1 day without error_counts: {UNCOUNTED}." in text
+    assert "<b>1</b><span>incidents, in which 600 requests failed; not known of 1 day</span>" in text
+    assert data_of(text)["series"][0]["facts"].endswith(" 1 incident. Incidents are not known of 1 day.")
 
 
 def test_movers_are_those_of_the_last_week(tables, catalog):
@@ -289,11 +295,34 @@ def test_movers_are_those_of_the_last_week(tables, catalog):
     assert [each[0] for each in shown] == ["late", "shop"]
 
 
+def test_movers_compares_the_days_that_the_page_says(catalog):
+    """So many before the range's end with as many before those: the query has a number of its own."""
+    names = "valid_requests, valid_requests_before"
+    (found,) = catalog.execute(f"select {names} from movers() where application = 'shop'").fetchall()
+    weeks = [[STOP - timedelta(MOVERS_DAYS * week + n + 1) for n in range(MOVERS_DAYS)] for week in (0, 1)]
+    assert found == tuple(
+        sum(total for day in week for _, total, _ in buckets("shop", "edge", day)) for week in weeks
+    )
+
+
+def test_sums_of_a_month_are_the_catalogs(a_lake, catalog):
+    """Where a month is not cut, its figures are those that an analyst has."""
+    made = gather(a_lake, catalog, Scope(FIRST, date(2026, 10, 3)))
+    answer = catalog.execute("from error_rate_monthly order by application, vantage")
+    names = [column[0] for column in answer.description]
+    months = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    assert made.scope.period == "month"
+    assert [each["period"].date() for each in made.periods] == [each["month"] for each in months]
+    for ours, theirs in zip(made.periods, months, strict=True):
+        assert (ours.keys() - {"period"}) < theirs.keys()
+        assert {name: theirs[name] for name in ours if name != "period"}.items() <= ours.items()
+
+
 def test_what_is_missing_is_told_by_day(tables):
     """A day without the application; one of which a raw log was missing, with all that it concerns."""
     shown = [(each["Day"], each["What is missing"], each["Of"]) for each in tables.records("completeness")]
     assert shown == [
-        (str(MISSING), "no data", "late"),
+        (str(MISSING), "no requests", "late"),
         (str(INCOMPLETE), f"api: {HOSTILE}", "api (edge), api (origin)"),
     ]
 
@@ -480,6 +509,132 @@ def test_what_is_no_longer_there_is_said(a_lake, catalog):
     assert "Of these applications there is nothing in these days: late (origin)." in page.page(made)
 
 
+# What is not known
+
+
+@pytest.fixture
+def sparse(disk_root, publish) -> Lake:
+    """A lake of two days of error_rate, on the second of which nothing was requested, and no error_counts."""
+    made = Lake(open_store(disk_root))
+    publish(made, Partition("error_rate", 1, FIRST), rates(FIRST))
+    publish(made, Partition("error_rate", 1, FIRST + timedelta(1)), rates(FIRST).slice(0, 0))
+    return made
+
+
+def shown(made: Lake, start: date, stop: date) -> tuple[Report, str]:
+    """Return the report of some days, with an objective for all, and its page."""
+    with connect(made) as connection:
+        connection.execute("delete from slo")
+        connection.execute("insert into slo values ('all', ['*'], null, 0.999, 28)")
+        found = gather(made, connection, Scope(start, stop))
+    return found, page.page(found)
+
+
+def section(text: str, name: str) -> str:
+    """Return a section of a page as text."""
+    (content,) = re.findall(rf'<section id="{name}".*?</h2>(.*?)</section>', text, re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", content))
+
+
+def test_without_counts_no_incident_is_no_news(sparse, run, tmp_path):
+    """Where no day has error_counts, neither tile, table, text nor output says that there was no incident."""
+    _, text = shown(sparse, FIRST, FIRST + timedelta(2))
+    told = section(text, "incidents")
+    assert "They are not known of 2 days without error_counts: 2026-09-01 to 2026-09-02." in told
+    assert "Nothing is known of them." in told
+    assert "none" not in told
+    assert "<b>\N{EN DASH}</b><span>incidents are not known</span>" in text
+    assert {each["Incidents"] for each in Tables(text).records("applications")} == {"\N{EN DASH}"}
+    assert all("Incidents are not known." in each["facts"] for each in data_of(text)["series"])
+    (tmp_path / "luigi.cfg").write_text(f"[lake]\nroot = {sparse.root}\n")
+    assert ", incidents not known, " in run()[1]
+
+
+def test_what_is_known_of_incidents_is_told_with_what_is_not(run):
+    """The command, too, says of how many days it can't tell."""
+    assert ", 1 incident (not known of 1 day), " in run()[1]
+
+
+@pytest.mark.parametrize("restated", ["error_rate", "error_counts"])
+def test_a_day_restated_in_one_dataset_only_is_told(disk_root, provenance_of, restated):
+    """With a revision that counts otherwise than its twin, no day says that there were no incidents."""
+    made = Lake(open_store(disk_root))
+    days = [FIRST + timedelta(n) for n in range(3)]
+    for day in days:
+        put(made, provenance_of, Partition("error_rate", 1, day), rates(day))
+        put(made, provenance_of, Partition("error_counts", 1, day), counts(day))
+    assert shown(made, FIRST, days[-1] + timedelta(1))[0].days_counted_otherwise == ()
+    table = rates(OUTAGE.date()) if restated == "error_rate" else counts(days[1]).slice(1)
+    put(made, provenance_of, Partition(restated, 1, days[1], revision=1), table, supersedes="00", reason="late")
+    found, text = shown(made, FIRST, days[-1] + timedelta(1))
+    assert found.days_counted_otherwise == (days[1],)
+    assert found.days_without_counts == ()
+    told = section(text, "incidents")
+    assert "They are not sure of 1 day whose error_counts are other counts than those of error_rate" in told
+    assert f": {days[1]}. In the other days there were none." in told
+    assert data_of(text)["otherwise"] == [1]
+    alone, text = shown(made, days[1], days[2])
+    assert not alone.knows_incidents
+    assert "Nothing is known of them." in section(text, "incidents")
+
+
+def test_days_that_are_not_built_are_lacking(sparse):
+    """Also before the first and after the last; a day that was built and had no requests is something else."""
+    found, text = shown(sparse, FIRST - timedelta(1), FIRST + timedelta(30))
+    assert found.published == 2
+    assert "<b>30</b><span>of 31 days lack something</span>" in text
+    rows = [(each["Day"], each["What is missing"]) for each in Tables(text).records("completeness")]
+    assert rows == [
+        ("2026-09-03 to 2026-09-30", "not built"),
+        ("2026-09-02", "no requests"),
+        ("2026-08-31", "not built"),
+    ]
+    assert data_of(text)["unbuilt"] == [0, *range(3, 31)]
+
+
+@pytest.mark.parametrize(
+    ("stop", "told"),
+    [
+        (FIRST + timedelta(40), "Nothing is known of either, so nothing can be compared."),
+        (FIRST + timedelta(10), "Nothing is known of these days, so nothing can be compared."),
+        (FIRST + timedelta(3), "Nothing is known of the days before, so nothing can be compared."),
+        (FIRST + timedelta(8), "Of these days 1 are built, of those before 1. There are none."),
+    ],
+    ids=["neither week", "the week before", "the last week", "a day of each"],
+)
+def test_weeks_of_which_nothing_is_known_have_no_movers(sparse, stop, told):
+    """That none is found says something only of what was compared."""
+    _, text = shown(sparse, FIRST, stop)
+    assert told in section(text, "movers")
+    assert ("too few days to compare" in text) == ("Nothing is known" in told)
+
+
+def test_a_budget_says_of_which_day_it_is(sparse):
+    """Where that is not the last of the range, in its table and in what is told of the application."""
+    _, text = shown(sparse, FIRST, FIRST + timedelta(5))
+    within = {each["Within"] for each in Tables(text).records("budgets")}
+    assert within == {f"28 days to {FIRST}"}
+    assert "at the end of 2026-09-05, or of the day named, the last there is" in section(text, "budgets")
+    assert f"for 99.9 % at the end of {FIRST}." in data_of(text)["series"][0]["facts"]
+    _, text = shown(sparse, FIRST, FIRST + timedelta(1))
+    assert {each["Within"] for each in Tables(text).records("budgets")} == {"28 days"}
+
+
+def test_who_asks_for_no_application_is_told_which_there_are():
+    """The first ten of them; where one matches, or there is none at all, nothing is wrong with what was asked."""
+    with duckdb.connect() as connection:
+        connection.execute("create table error_rate (application varchar)")
+        require_applications(connection, Scope(FIRST, STOP, "zz*"))
+        connection.execute("insert into error_rate select 'app-' || n from range(10, 22) as numbers (n)")
+        names = ", ".join(f"app-{n}" for n in range(10, 20))
+        with pytest.raises(ConfigError, match=rf"'zz\*' matches none of the 12 there are: {names}, …\.$"):
+            require_applications(connection, Scope(FIRST, STOP, "zz*"))
+        require_applications(connection, Scope(FIRST, STOP, "*-21"))
+
+
+# The range
+
+
 def test_the_range_is_the_lakes_at_most_a_year(a_lake, lake, publish, error_rates):
     """From the first day to the last unless it is told; of a long lake the last 365 days."""
     assert scope(a_lake, None, None, "*", 0.05) == Scope(FIRST, STOP)
@@ -518,7 +673,7 @@ def large(report) -> Report:
         for month in range(12)
     )
     budgets = tuple(report.budgets[0] | {"application": name, "vantage": "edge"} for name in names)
-    return replace(report, scope=asked, series=every, periods=periods, budgets=budgets, published=365)
+    return replace(report, scope=asked, series=every, periods=periods, budgets=budgets, days_not_built=())
 
 
 @pytest.mark.slow
@@ -588,7 +743,7 @@ def test_the_threshold_of_incidents_can_be_told(run, tmp_path):
     assert run("--incident-threshold", "0.8")[0] == 0
     text = (tmp_path / "report.html").read_text()
     assert "surely more than 80 % of requests failed" in text
-    assert "There were none." in text
+    assert "In the other days there were none." in text
 
 
 @pytest.mark.parametrize(
@@ -600,6 +755,7 @@ def test_the_threshold_of_incidents_can_be_told(run, tmp_path):
         (["--start", "1996-09-05"], 2, "1996-09-05 to 2026-09-21 are more than ten years"),
         (["--incident-threshold", "5"], 2, "--incident-threshold 5.0: expected a share"),
         (["--incident-threshold", "nan"], 2, "--incident-threshold nan: expected a share"),
+        (["--applications", "zz*"], 2, "'zz*' matches none of the 4 there are: api, idle, late, shop."),
         (["-o", "no/folder/report.html"], 1, "Can't write no/folder/report.html: No such file or directory."),
         (["-o", "."], 1, "Can't write .: "),
     ],
@@ -830,6 +986,31 @@ def test_a_page_without_anything_is_calm(a_lake, catalog, tmp_path):
         ready(opened, path)
         assert opened.locator(".scripted:visible").count() == 0
         assert "There are no error rates of these days and applications." in opened.inner_text("main")
+
+
+@pytest.mark.slow
+def test_a_blank_day_says_why_it_is_blank(sparse, tmp_path):
+    """Without requests, not built, or not even counted: that is told where somebody points; it has its place."""
+    _, text = shown(sparse, FIRST, FIRST + timedelta(59))
+    (tmp_path / "sparse.html").write_text(text, encoding="utf-8")
+    with browser_page(viewport={"width": 1280, "height": 1000}) as opened:
+        ready(opened, tmp_path / "sparse.html")
+        opened.focus("#heat")
+        drawn = opened.locator("#heat-view svg").bounding_box()
+        for key, day, told in (
+            ("Home", 0, ["incidents are not known"]),
+            ("ArrowRight", 1, ["no requests", "incidents are not known"]),
+            ("ArrowRight", 2, ["not built"]),
+            ("End", 58, ["not built"]),
+        ):
+            opened.keyboard.press(key)
+            assert opened.text_content("#live").split("\n")[-len(told) :] == told
+            mark = opened.locator("#cursor").bounding_box()
+            assert (mark["x"] - drawn["x"]) / drawn["width"] == pytest.approx(day / 59, abs=0.01)
+        opened.keyboard.press("Escape")
+        for each in ("#heat-view", "#one-view"):
+            assert "25 Oct" in opened.text_content(each)
+        opened.screenshot(path=tmp_path / "sparse.png", full_page=True)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from lake.errors import ConfigError
 from lake.slo import Slo, create_table, read_slos
 
 ASKED = {
-    *("allowed_error_rate", "burn", "in_window", "running_counts", "slo_covers"),
+    *("allowed_error_rate", "burn", "in_window", "known_counts", "running_counts", "slo_covers"),
     *("burn_rate", "slo_alert_rules", "slo_alerts", "slo_alerts_compared"),
 }
 FIVE = timedelta(minutes=5)
@@ -238,6 +238,8 @@ def _define(connection: duckdb.DuckDBPyConnection) -> None:
     schema = pa.schema([pa.field("dt", pa.date32()), *of.schema, pa.field("rev", pa.int32())])
     connection.register("given", schema.empty_table())
     connection.execute("create table error_counts as from given")
+    for name in ("error_rate", "error_counts"):
+        connection.execute(f"create table {name}_files (dt date)")
     create_table(connection, ())
     for each in (*sql.macros(), *sql.questions()):
         if each.name in ASKED:

@@ -70,6 +70,76 @@ def test_a_question_can_be_kept_in_a_file(case, catalog, read_lake, tmp_path):
         assert connection.execute(query).fetchall() == before
 
 
+OF_FIVE_MINUTES = [
+    "incidents(0.05{})",
+    "local_counts('UTC'{})",
+    "error_rate_by('Europe/London'{})",
+    "error_rate_profile(time_zone := 'UTC'{})",
+    "burn_rate(60{})",
+    "slo_alerts({})",
+    "slo_alerts_compared('web', 'web'{})",
+]
+RATED = pa.table({"dt": [DAYS[0]], "application": ["shop"], "vantage": ["edge"]})
+WEB = pa.table(
+    {"slo": ["web"], "applications": ["*"], "vantage": [None], "objective": [0.999], "window_days": [30]}
+)
+
+
+def _asked(question, dates):
+    """Return a question with further arguments; `slo_alerts` has none before them."""
+    return question.format(f", {dates}" if dates and "({})" not in question else dates)
+
+
+@pytest.mark.parametrize("dates", ["", "start := date '2026-09-14'", "stop := date '2026-09-16'"])
+@pytest.mark.parametrize("question", OF_FIVE_MINUTES)
+def test_what_was_not_counted_is_no_answer(catalog, tmp_path, question, dates):
+    """Error rates without counts: an error that says what to build, from a file too; no lake, no error."""
+    query = f"from {_asked(question, dates)}"
+    with catalog(tmp_path / "stored.duckdb", error_rate=RATED, slo=WEB) as connection:
+        for asked in (query, f"select count(*) {query}"):
+            with pytest.raises(duckdb.Error, match=r"no error_counts in this lake\. Build them: backfill"):
+                connection.execute(asked)
+    with (
+        duckdb.connect(tmp_path / "stored.duckdb", read_only=True) as connection,
+        pytest.raises(duckdb.Error, match="no error_counts in this lake"),
+    ):
+        connection.execute(query)
+    with catalog(slo=WEB) as connection:
+        assert connection.execute(query).fetchall() == []
+
+
+@pytest.mark.parametrize("question", OF_FIVE_MINUTES)
+def test_days_counted_to_nothing_are_an_answer(catalog, question):
+    """Files of error_counts without a row are no error."""
+    files = pa.table({"dt": [DAYS[0]], "rev": pa.array([0], pa.int32())})
+    with catalog(error_rate=RATED, error_counts_files=files, slo=WEB) as connection:
+        assert connection.execute(f"from {_asked(question, '')}").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("question", "column"),
+    [
+        ("error_rate_weekly", "week"),
+        ("error_rate_monthly", "month"),
+        ("error_rate_7_days", "dt"),
+        ("error_rate_28_days", "dt"),
+        ("error_budget", "dt"),
+    ],
+)
+def test_every_day_that_a_lake_may_have_is_answered(catalog, question, column):
+    """From 1970 to 2099: whatever a lake may have in this century."""
+    days = [date(1970, 1, 1), date(1970, 1, 2), date(2050, 6, 6), date(2099, 12, 30), date(2099, 12, 31)]
+    rows = pa.table({"dt": days, "application": ["shop"] * 5, "vantage": ["edge"] * 5})
+    with catalog(error_rate=rows, slo=WEB) as connection:
+        found = connection.execute(f"select {column}, days from {question} order by 1").fetchall()
+    expected = {
+        "week": [(date(1969, 12, 29), 2), (date(2050, 6, 6), 1), (date(2099, 12, 28), 2)],
+        "month": [(date(1970, 1, 1), 2), (date(2050, 6, 1), 1), (date(2099, 12, 1), 2)],
+        "dt": list(zip(days, [1, 2, 1, 1, 2], strict=True)),
+    }
+    assert found == expected[column]
+
+
 @pytest.fixture(scope="module")
 def in_files(catalog, tmp_path_factory):
     """A catalog of a hundred days from 2026-01-01, of a hundred applications, each dataset in a file a day."""
@@ -103,6 +173,8 @@ def in_files(catalog, tmp_path_factory):
         ("error_rate_profile(start := '2026-02-16', stop := '2026-02-23')", 9),
         ("incidents(0.01, start := '2026-02-16', stop := '2026-02-18')", 2),
         ("movers('2026-02-16')", 14),
+        ("slo_alerts(start := '2026-02-16', stop := '2026-02-18')", 5),
+        ("burn_rate(60, start := '2026-02-16', stop := '2026-02-18')", 3),
         ("worst_days where dt = '2026-02-16'", 1),
         ("worst_paths('2026-02-16')", 1),
     ],
@@ -148,7 +220,7 @@ def test_questions_agree_with_the_metric(catalog, tmp_path_factory, given_reques
     folder = tmp_path_factory.mktemp("requests")
     made = {name: _made(name, requests, folder) for name in ("error_rate", "error_counts")}
     with catalog(requests=pa.Table.from_pylist(requests, REQUEST), **made) as connection:
-        columns = "application, vantage, valid_requests, server_error_requests, error_rate, error_rate_low"
+        columns = "application, vantage, hours_observed, valid_requests, server_error_requests, error_rate"
         by_zone = f"select day, {columns} from error_rate_by('UTC') order by all"
         by_day = f"select dt, {columns} from error_rate_daily order by all"
         assert connection.execute(by_zone).fetchall() == connection.execute(by_day).fetchall()

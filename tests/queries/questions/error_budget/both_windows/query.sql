@@ -7,5 +7,5 @@
 -- four_weeks, 99.5 %, edge only, 28 days:
 --   09-29  from 09-02 on; 09-30 from 09-03 on, so that day alone: 0 of 20,000
 --   10-01  60 of 30,000, allowed 150: 90 of 150 are left
--- blog matches no pattern.
+-- 09-02 of shop at the edge is incomplete. blog matches no pattern.
 from error_budget
