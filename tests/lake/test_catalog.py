@@ -298,6 +298,7 @@ def test_a_view_reads_the_days_asked_for(disk_lake, publish, error_rates, day, c
         assert sum(files_read(connection, f"select count(application) from error_rate where {condition}")) == files
 
 
+@pytest.mark.slow
 def test_a_day_of_ten_years_opens_that_day(disk_lake, publish, error_rates, day):
     """Whoever asks for one day has its file read, and the first one for the schema, and no bytes of any other."""
     partitions = [Partition("error_rate", 1, day + timedelta(n)) for n in range(0, 3650, 50)]

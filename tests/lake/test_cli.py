@@ -228,6 +228,7 @@ def test_a_statement_without_an_answer_changes_nothing(here, csv):
     assert err == "lake: That statement has no answer to show; ask with select, from or describe.\n"
 
 
+@pytest.mark.slow
 def test_the_lake_is_listed_described_pulled_and_written_down(project):
     """By the commands that README shows: each says in a line what it did, or shows what there is."""
     environment = {"XDG_CACHE_HOME": str(project.folder / "cache")}

@@ -141,6 +141,7 @@ def test_a_dataset_without_partitions_can_be_pulled(disk_lake, publish, error_ra
     assert asked(disk_lake) == [(day, "shop", 1, 0)]
 
 
+@pytest.mark.slow
 def test_a_long_history_comes_in_batches(disk_lake, publish, error_rates, day):
     """Progress is told batch by batch, and nothing is lost between them."""
     for n in range(BATCH + 1):
@@ -190,6 +191,7 @@ def test_a_day_that_was_deleted_and_built_anew_is_fetched_anew(filled, publish, 
     assert is_copy_asked(filled) == (True, False)
 
 
+@pytest.mark.slow
 def test_a_copy_with_a_damaged_block_is_made_anew(disk_lake, publish, error_rates, day):
     """Though its list of partitions can be read."""
     many = error_rates(**{f"a{n}": n for n in range(900)})
