@@ -74,9 +74,9 @@ class Project:
             (self.folder / f"logs/{day}.log").write_text(text, encoding="utf-8")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the installed environment in the folder; with more environment, always on its own."""
-        if self.template and command[0] in COMMANDS and not environment:
-            return self.template.run(command, self.folder, self.environment)
+        """Run a command of the installed environment in the folder; in another time zone, always on its own."""
+        if self.template and command[0] in COMMANDS and "TZ" not in environment:
+            return self.template.run(command, self.folder, self.environment | environment)
         return subprocess.run(
             command,
             cwd=self.folder,

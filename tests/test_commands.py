@@ -7,8 +7,6 @@ import pytest
     ("command", "code"),
     [
         (("backfill", "status", "--of", "ErrorRateDaily"), 1),
-        (("backfill", "status"), 2),
-        (("lake", "sql", "--help"), 0),
         (("lake", "sql", "select 42 as answer"), 3),
         (("luigi", "ErrorRateDaily", "--date", "1999-01-01"), 35),
     ],

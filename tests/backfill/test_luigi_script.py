@@ -27,11 +27,13 @@ REPOSITORY = Path(__file__).parent.parent.parent
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(("luigi", *RANGE), id="with stop"),
+        pytest.param(("luigi", *RANGE), id="with stop", marks=pytest.mark.slow),
         pytest.param(("luigi", *RANGE[:-2]), id="up to the last settled day"),
         pytest.param(("luigi", *RANGE[:-2], "--workers", "2"), id="two workers"),
-        pytest.param(("luigi", "RangeDaily", *RANGE[1:]), id="RangeDaily"),
-        pytest.param(("luigi", "--module", "backfill", *RANGE), id="our script, stock form"),
+        pytest.param(("luigi", "RangeDaily", *RANGE[1:]), id="RangeDaily", marks=pytest.mark.slow),
+        pytest.param(
+            ("luigi", "--module", "backfill", *RANGE), id="our script, stock form", marks=pytest.mark.slow
+        ),
         pytest.param((sys.executable, "-m", "luigi", "--module", "backfill", *RANGE), id="luigi's own script"),
     ],
 )

@@ -36,7 +36,7 @@ def answer(project_there, query):
     return list(csv.reader(io.StringIO(done.stdout)))[1:]
 
 
-@pytest.mark.parametrize("fixture", ["a_project", "on_s3"])
+@pytest.mark.parametrize("fixture", ["a_project", pytest.param("on_s3", marks=pytest.mark.slow)])
 def test_real_log(fixture, request, real_log):
     """The real log gives the figures that were counted by hand."""
     there = request.getfixturevalue(fixture)

@@ -166,7 +166,7 @@ def test_check_tells_monitors(a_project):
     assert a_project.run(*CHECK, "--bogus").returncode == 3
 
 
-@pytest.mark.parametrize("night", [date(2015, 3, 29), date(2015, 10, 25)])
+@pytest.mark.parametrize("night", [date(2015, 3, 29), pytest.param(date(2015, 10, 25), marks=pytest.mark.slow)])
 def test_a_machine_whose_clocks_change_builds_the_same(make_project, night):
     """A UTC day has 24 hours in London's shortest and longest night too: same bytes, same hours."""
     lakes = []
