@@ -41,7 +41,19 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ("lake", "etl", "tasks", "backfill", "queries", "tests", "luigi.cfg", "pyproject.toml", "README.md")
+COPIED = (
+    "lake",
+    "etl",
+    "tasks",
+    "backfill",
+    "queries",
+    "tests",
+    "docs",
+    "luigi.cfg",
+    "pyproject.toml",
+    "README.md",
+    "glossary.md",
+)
 TESTS = ("tests/lake", "tests/backfill/test_verify.py")
 HEAVY = ("boto3", "duckdb", "hypothesis.strategies", "luigi", "moto.server", "numba", "pandas", "pyarrow.dataset")
 WORKERS = 2
