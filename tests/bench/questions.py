@@ -1,4 +1,4 @@
-"""The figures of the catalog: a question of a year, and opening the catalog of ten.
+"""The figures of the catalog: a question of a year and its report, and opening the catalog of ten.
 
 The lake is built of generated raw logs, so that the same can be asked of them; asked.py says what is asked. Times
 are of one process that asks several times: the median of all but the first, which warms what is kept.
@@ -13,12 +13,13 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from asked import APPLICATIONS, DAYS, LINES, TEN_YEARS
+from asked import APPLICATIONS, CHROMIUM, DAYS, FIRST_DAY, LINES, STOP, TEN_YEARS
 from figures import HERE, Bench, wall
 from measure import Cost, Figure, run
 
 LAKE = str(Path(sys.executable).with_name("lake"))
 FACTS = [DAYS * APPLICATIONS, DAYS * LINES]
+REPORT_BYTES = 3_000_000
 YEAR = f"{DAYS} days of {APPLICATIONS} applications"
 PEERS = {
     "raw": ("DuckDB on the raw logs", "duckdb"),
@@ -77,4 +78,27 @@ def opening(bench: Bench) -> Iterator[Figure]:
         yield figure
 
 
-FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {"questions": questions, "opening": opening}
+def report(bench: Bench) -> Iterator[Figure]:
+    """The report of a year: the command that writes it, and how long a browser takes to draw it."""
+    folder = built(bench)
+    command = [LAKE, "report", "--start", str(FIRST_DAY), "--stop", str(STOP), "-o", "report.html"]
+
+    def write() -> tuple[Cost, str | None]:
+        cost, _ = run(command, folder, {"LUIGI_CONFIG_PATH": str(folder / "luigi.cfg")})
+        size = (folder / "report.html").stat().st_size
+        return cost, None if size < REPORT_BYTES else f"the page has {size:,} bytes"
+
+    yield bench.measure(Figure(f"{YEAR}, `lake report` (less than 3 MB), wall", 0, "s"), wall, write)
+    figure = Figure(f"{YEAR}, their report drawn by Chromium, wall", 0, "s", must=2)
+    if find_spec("playwright") and CHROMIUM.exists():
+        yield bench.measure(figure, wall, partial(asked, "drawn", folder))
+    else:
+        figure.problem = "MISSING: Chromium, or playwright, which make test installs"
+        yield figure
+
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "questions": questions,
+    "opening": opening,
+    "report": report,
+}

@@ -300,7 +300,7 @@ def test_a_view_reads_the_days_asked_for(disk_lake, publish, error_rates, day, c
 
 @pytest.mark.slow
 def test_a_day_of_ten_years_opens_that_day(disk_lake, publish, error_rates, day):
-    """Whoever asks for one day has its file read, and the first one for the schema, and no bytes of any other."""
+    """Whoever asks for one day has its file read, the first one opened for its schema, and no bytes of any other."""
     partitions = [Partition("error_rate", 1, day + timedelta(n)) for n in range(0, 3650, 50)]
     for each in partitions:
         publish(disk_lake, each, error_rates(shop=1))
@@ -309,10 +309,14 @@ def test_a_day_of_ten_years_opens_that_day(disk_lake, publish, error_rates, day)
             connection.execute("call enable_logging('FileSystem')")
         connection.execute("select * from error_rate where dt = '2020-04-20'").fetchall()
         log = connection.execute("select path, op, bytes from duckdb_logs_parsed('FileSystem')").to_arrow_table()
-    opened = {each["path"] for each in log.to_pylist() if each["op"] == "OPEN"}
-    asked = partitions[36]
-    assert asked.dt == date(2020, 4, 20)
-    assert opened == {f"{disk_lake.root}/{each.key}" for each in (partitions[0], asked)}
+    assert partitions[36].dt == date(2020, 4, 20)
+    first, asked = (f"{disk_lake.root}/{partitions[n].key}" for n in (0, 36))
+    read = dict.fromkeys((each["path"] for each in log.to_pylist() if each["op"] == "OPEN"), 0)
+    for each in log.to_pylist():
+        read[each["path"]] += each["bytes"] if each["op"] == "READ" else 0
+    assert set(read) == {first, asked}
+    assert read[first] == 0
+    assert 0 < read[asked] < Path(asked).stat().st_size * 1.2  # the footer, read with the last bytes, and again
 
 
 def test_a_day_is_one_file(disk_lake, fill):
