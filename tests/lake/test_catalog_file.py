@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
+from lake.slo import Slo
 
 QUERY = "select dt, application, server_error_requests, rev from error_rate order by all"
 
@@ -183,9 +185,37 @@ def test_a_catalog_that_is_open_for_writing_is_no_other_file(filled, path):
 
 
 def test_a_place_that_can_not_be_written(filled, tmp_path):
-    """It is named, with the next step."""
-    with pytest.raises(StoreError, match=r"Can't write the catalog .*gone/lake\.duckdb.*Choose another place"):
-        catalog_file.write(filled, tmp_path / "gone/lake.duckdb")
+    """It is named, with the reason and the next step, in a line."""
+    (tmp_path / "lake.duckdb").mkdir()
+    for place, reason in (("gone/lake.duckdb", "IO Error: Cannot open file"), ("lake.duckdb", "directory")):
+        with pytest.raises(
+            StoreError, match=rf"Can't write the catalog .*{place}.*{reason}.*Choose another place"
+        ):
+            catalog_file.write(filled, tmp_path / place)
+
+
+def test_objectives_are_those_of_when_it_was_written(filled, path):
+    """They are in the file, which asks no luigi.cfg."""
+    catalog_file.write(filled, path, (Slo("web", ("*",), None, 0.999, 30),))
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.sql("select slo, objective from slo").fetchall() == [("web", 0.999)]
+        assert connection.sql("select distinct application from error_budget order by all").fetchall() == [
+            ("api",),
+            ("shop",),
+        ]
+
+
+def test_a_column_that_older_files_lack_is_null(filled, path, monkeypatch):
+    """In a catalog that was written since a contract has a column more."""
+    rates = CONTRACTS["error_rate"]
+    more = replace(rates.columns[-1], name="more", added=True)
+    monkeypatch.setitem(CONTRACTS, "error_rate", replace(rates, columns=(*rates.columns, more)))
+    catalog_file.write(filled, path)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.sql("select distinct more, rev from error_rate order by all").fetchall() == [
+            (None, 0),
+            (None, 1),
+        ]
 
 
 def test_a_root_with_a_quote_is_quoted(tmp_path, publish, error_rates, day):

@@ -171,7 +171,7 @@ def test_a_broken_copy_is_passed_over_and_said(disk_lake, publish, error_rates, 
     cache.path(RATES).write_bytes(b"no database")
     with caplog.at_level(logging.WARNING):
         assert asked(disk_lake) == [(day, "shop", 1, 0)]
-    assert f"{cache.path(RATES)} can't be read, the lake is asked instead" in caplog.text
+    assert f"{cache.path(RATES)} can't be read, the lake is asked instead: IO Error" in caplog.text
     assert pulled(disk_lake)[1] == (1, 0)
     assert is_copy_asked(disk_lake) == (True, False)
 
@@ -220,6 +220,13 @@ def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day):
         each.touch()
     pulled(disk_lake)
     assert sorted(cache.folder.iterdir()) == sorted([path, made])
+
+
+def test_copies_lie_in_the_users_cache(disk_lake, monkeypatch, tmp_path):
+    """Below a folder named as we are, where the environment names none for caches."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Cache.of(disk_lake).folder.parent == tmp_path / ".cache/error-rate-lake"
 
 
 def test_without_a_home_there_is_no_copy(filled, monkeypatch):
