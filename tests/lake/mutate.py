@@ -144,25 +144,31 @@ class Copy:
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
+        self._server = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        self._server = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, __file__, "--serve"],
-            cwd=folder,
-            env=environment | {"PYTHONPATH": str(folder), "TMPDIR": str(folder / "tmp")},
+            cwd=self.folder,
+            env=environment | {"PYTHONPATH": str(self.folder), "TMPDIR": str(self.folder / "tmp")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
     def run(self, *arguments: str, seconds: float = 600) -> int | None:
-        """Run pytest with arguments; return its exit code, None if it took too long."""
+        """Run pytest with arguments; return its exit code, None if it took too long, or took the server with it."""
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         (self.folder / "tmp").mkdir()
         assert self._server.stdin
         assert self._server.stdout
         self._server.stdin.write(json.dumps([arguments, seconds]) + "\n")
         self._server.stdin.flush()
-        code: int | None = json.loads(self._server.stdout.readline())
+        answer = self._server.stdout.readline()
+        if not answer:  # a mutant of os.kill(process, 0) sends signals
+            self._server = self._start()
+        code: int | None = json.loads(answer or "null")
         return code
 
     def is_killed(self, mutant: Mutant, tests: list[Test]) -> bool:
