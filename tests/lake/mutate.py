@@ -158,7 +158,7 @@ class Copy:
         )
 
     def run(self, *arguments: str, seconds: float = 600) -> int | None:
-        """Run pytest with arguments; return its exit code, None if it took too long, or took the server with it."""
+        """Run pytest with arguments; return its exit code, None if it took too long or ended the server."""
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         (self.folder / "tmp").mkdir()
         assert self._server.stdin

@@ -1,11 +1,14 @@
 """`lake ls` and `lake describe`: what is in the lake."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from lake import overview
 from lake.cache import Cache
+from lake.contract import Column, Contract
 from lake.contracts import CONTRACTS
 from lake.errors import StoreError
 from lake.lake import Lake, open_store
@@ -48,6 +51,36 @@ def test_a_partition_of_each_source_counts(lake, publish, day):
         publish(lake, Partition("rejects", 1, day, source), CONTRACTS["rejects"].schema.empty_table())
     found = overview.Overview.of(lake, CONTRACTS["rejects"])
     assert (found.partitions, found.days, found.superseded) == (2, 1, 0)
+
+
+def test_columns_of_the_list_are_aligned(filled):
+    """Numbers to the right, words and days to the left."""
+    head, *lines = overview.listed(filled).splitlines()
+    for name in ("partitions", "days", "superseded", "size"):
+        end = head.index(name) + len(name)
+        assert all(line[end - 1] != " " and line[end] == " " for line in lines)
+    for name in ("dataset", "first", "last", "pulled"):
+        assert all(line[head.index(name)] != " " for line in lines)
+
+
+def test_a_description_is_a_table(disk_lake):
+    """Whole, of a contract as small as one can be."""
+    column = Column("what", pa.string(), "text", "What it is")
+    seen = replace(column, name="seen", type=pa.int64(), unit="days", nullable=True, meaning="How often")
+    small = Contract("small", 2, "a thing", (column, seen), ("what",), inputs=("requests", "rejects"))
+    text = overview.described(_made(disk_lake), small)
+    assert text.splitlines() == [
+        "small v2: a row is a thing. Key: what. Made from requests, rejects.",
+        "Nothing of it is published.",
+        "",
+        "column  type     unit     NULL  meaning",
+        "dt      date     UTC day  no    The partition's day",
+        "what    string   text     no    What it is",
+        "seen    int64    days     yes   How often",
+        "rev     integer  number   no    Revision: 0, or that of a restatement",
+    ]
+    bare = overview.described(disk_lake, replace(small, key=(), inputs=()))
+    assert bare.startswith("small v2: a row is a thing. Key: none, rows are events. Made from raw logs.\n")
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

@@ -256,6 +256,18 @@ def test_a_copy_that_can_not_be_written_is_an_error(disk_lake, publish, error_ra
         pulled(disk_lake)
 
 
+def test_a_disk_that_is_full_is_an_error(disk_lake, publish, error_rates, day, monkeypatch):
+    """DuckDB's first line says why."""
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
+    full = duckdb.IOException("IO Error: no space left\nStack")
+    monkeypatch.setattr("lake.pull._update", lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(
+        StoreError, match=r"Can't write the copy [^\n]*: IO Error: no space left\. Set XDG_CACHE_HOME"
+    ):
+        pulled(disk_lake)
+    assert not list(Cache.of(disk_lake).folder.iterdir())
+
+
 def test_a_pull_that_is_interrupted_leaves_the_copy_as_it_was(filled, publish, error_rates, day, monkeypatch):
     """And nothing beside it."""
     cache, _ = pulled(filled)
