@@ -78,7 +78,7 @@ For cron: it prints nothing and exits 0 if all is well. Two at once do no harm.
 
 examples:
   backfill nightly --of ErrorRateDaily
-  backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
+  backfill nightly --of ErrorRateDaily ErrorCountsDaily --days 30 --workers 2 --verbose
 """ + RANGE_CODES.format(good="every settled day of the last two weeks is there")
 RESTATE = """\
 The new revision, and those of what is made from it, are built first and compared with the old ones. They are
@@ -293,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
         NIGHTLY,
     )
-    _add_of(command)
+    _add_of(command, several=True)
     _add_days(command)
     _add_failures(command)
     command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
@@ -351,10 +351,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_of(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--of", required=True, metavar="TASK", help="a daily task, such as ErrorRateDaily")
+def _add_of(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+    more = {"nargs": "+", "action": "extend"} if several else {}
+    what = "daily tasks, one after the other" if several else "a daily task"
+    command.add_argument("--of", required=True, metavar="TASK", help=f"{what}, such as ErrorRateDaily", **more)
     command.add_argument("--source", help="the source, for a task of one source")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--json", action="store_true", help=f"print one JSON object{' a task' * several}")
 
 
 def _add_range(command: argparse.ArgumentParser) -> None:

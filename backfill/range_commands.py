@@ -64,19 +64,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Build what `plan` says; return 0 if all is there, 1 if not, 128 and the signal's number if stopped."""
     days, past = _range(arguments)
     found = _plan(arguments, days, past)
-    return _run(found, past, arguments)
+    code, _ = _run(found, past, arguments)
+    return code
 
 
 def nightly(arguments: argparse.Namespace) -> int:
-    """Build the settled days of the last two weeks that are missing, and check; silent if all is well."""
-    days, past = _latest(arguments)
-    found = _plan(arguments, days, past)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(sys.stdout if arguments.verbose else said):
-        code = _run(found, past, arguments)
-    if code and not arguments.verbose:
-        sys.stdout.write(said.getvalue())
-    return code
+    """Build the settled days of the last two weeks that are missing, task by task; silent if all is well."""
+    tasks = [argparse.Namespace(**vars(arguments) | {"of": name}) for name in dict.fromkeys(arguments.of)]
+    ranges = [_latest(each) for each in tasks]  # of all of them, so that no wrong name comes after hours
+    codes = []
+    for each, (days, past) in zip(tasks, ranges, strict=True):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(sys.stdout if each.verbose else said):
+            code, stop = _run(_plan(each, days, past), past, each)
+        if code and not each.verbose:
+            sys.stdout.write(said.getvalue())
+        codes.append(code)
+        if stop:
+            codes += [stop.exit_code] * (len(codes) < len(tasks))
+            break
+    return max(codes)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -195,7 +202,8 @@ def _agreed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> int:
+def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> tuple[int, runner.Stop]:
+    """Build what is planned; return the exit code, and whether somebody wished to stop."""
     if not arguments.json:
         print(found.range, flush=True)
     watch, stop = runner.run(
@@ -212,8 +220,8 @@ def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> int:
     after = Plan.of(found.range, clock.utc_now(), past, max_attempts=0)
     if stop and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
-        return stop.exit_code
-    return RangeIncomplete.exit_code if after.not_there else 0
+        return stop.exit_code, stop
+    return RangeIncomplete.exit_code if after.not_there else 0, stop
 
 
 def _range(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:

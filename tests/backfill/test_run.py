@@ -134,6 +134,30 @@ def test_nightly_is_silent_unless_something_is_wrong(a_project):
     assert "  failed: 2015-05-17" in done.stdout
 
 
+def test_several_tasks_in_a_night(a_project):
+    """One after the other: a day that one lacks is said, and the next is built; no wrong name comes late."""
+    nightly = ("backfill", "nightly", "--of", "ErrorRateDaily", "ErrorCountsDaily")
+    done = a_project.run(*nightly, "StatusMix")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No daily task 'StatusMix'" in done.stderr
+    assert a_project.published() == {}
+    log = a_project.folder / "logs/2015-05-18.log"
+    good = log.read_text()
+    break_day(a_project)
+    done = a_project.run(*nightly)
+    assert done.returncode == 1
+    assert done.stdout.count("  failed: 2015-05-18") == 2
+    log.write_text(good)
+    done = a_project.run(*nightly)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    again = a_project.run(*nightly, "--of", "ErrorRateDaily", "--json", "--verbose")
+    answers = [json.loads(text) for text in again.stdout.replace("\n}\n{", "\n}\n\0{").split("\0")]
+    assert [(each["of"], each["counts"]["there"]) for each in answers] == [
+        ("ErrorRateDaily", 4),
+        ("ErrorCountsDaily", 4),
+    ]
+
+
 def test_two_nightlies_at_once(a_project):
     """Both succeed, and each day is there once."""
     both = [a_project.start("backfill", "nightly", *OF) for _ in range(2)]
@@ -189,6 +213,23 @@ def test_a_machine_whose_clocks_change_builds_the_same(make_project, night):
         lakes.append(made.published())
     assert len(lakes[0]) == 9
     assert lakes[0] == lakes[1]
+
+
+@pytest.mark.slow
+def test_a_signal_ends_the_night(a_project):
+    """The task that runs stops, and no other begins."""
+    a_project.configure(web=a_project.source | {"until": "2015-09-01", "allow_empty": "true"})
+    for day in range(4, 107):
+        (a_project.folder / f"logs/{FIRST_DAY + timedelta(days=day)}.log").write_text("")
+    process = a_project.start("backfill", "nightly", *OF, "ErrorCountsDaily", "--days", "100")
+    deadline = time.monotonic() + 30
+    while not list(a_project.folder.glob("lake/error_rate/v1/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, (output, errors)
+    assert "ErrorCountsDaily" not in output
+    assert not [key for key in a_project.published() if key.startswith("error_counts")]
 
 
 def children_of(process: int) -> list[int]:
