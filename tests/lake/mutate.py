@@ -209,10 +209,11 @@ def chosen(mutant: Mutant, tests: list[Test]) -> list[Test]:
     """Return the tests to ask of a mutant, in this order."""
     own = f"tests/lake/test_{Path(mutant.path).stem}.py::"
     places = {(mutant.path, line) for line in mutant.lines}
-    if places:  # a test of its own file that executes nothing of lake/ here runs it in another process
-        asked = [t for t in tests if t.lines & places or (own in t.name and not t.lines)]
+    here = {t.name for t in tests if any(path == mutant.path for path, _ in t.lines)}
+    if places:  # a test of its own file that executes nothing of the module here runs it in another process
+        asked = [t for t in tests if t.lines & places or (own in t.name and t.name not in here)]
     else:
-        asked = [t for t in tests if own in t.name or any(path == mutant.path for path, _ in t.lines)]
+        asked = [t for t in tests if own in t.name or t.name in here]
     taken: list[Test] = []
     seconds = 0.0
     for test in sorted(asked, key=lambda t: (own not in t.name, t.seconds)):

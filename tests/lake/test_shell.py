@@ -116,7 +116,6 @@ def terminal(project):
     made.end()
 
 
-@pytest.mark.slow
 def test_on_a_terminal(project, terminal):
     """A prompt; answers; a wrong statement and Ctrl-C don't end it; names are completed; Ctrl-D leaves with 0."""
     terminal.wait_for("lake> ")
