@@ -176,6 +176,8 @@ def test_help_shows_examples_line_by_line(here):
         (ConfigError("wrong"), 2, "lake: wrong\n"),
         (StoreError("gone"), 3, "lake: gone\n"),
         (duckdb.Error("no \u202e"), 1, "lake: no \\u202e\n"),
+        (KeyboardInterrupt(), 130, "lake: interrupted\n"),
+        (RuntimeError("Query interrupted"), 130, "lake: interrupted\n"),
     ],
 )
 def test_an_error_is_a_line_and_an_exit_code(capsys, error, code, said):
@@ -188,6 +190,16 @@ def test_an_error_is_a_line_and_an_exit_code(capsys, error, code, said):
         cli.run("lake", fail)
     assert ended.value.code == code
     assert capsys.readouterr() == ("", said)
+
+
+def test_a_defect_is_no_error_of_ours():
+    """Python says more of it."""
+
+    def fail():
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        cli.run("lake", fail)
 
 
 def test_what_a_command_returns_is_the_exit_code(capsys):
@@ -228,33 +240,50 @@ def test_a_statement_without_an_answer_changes_nothing(here, csv):
     assert err == "lake: That statement has no answer to show; ask with select, from or describe.\n"
 
 
-@pytest.mark.slow
-def test_the_lake_is_listed_described_pulled_and_written_down(project):
+def test_the_lake_is_listed_described_pulled_and_written_down(here, project, monkeypatch):
     """By the commands that README shows: each says in a line what it did, or shows what there is."""
-    environment = {"XDG_CACHE_HOME": str(project.folder / "cache")}
-    done = project.run("lake", "pull", "error_rate", "status_mix", **environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.folder / "cache"))
+    monkeypatch.chdir(project.folder)
+    code, out, err = here("pull", "error_rate", "status_mix")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
         "error_rate: 1 partitions fetched, 0 superseded ones dropped.",
         "status_mix: 0 partitions fetched, 0 superseded ones dropped.",
     ]
-    listed = project.run("lake", "ls", **environment)
-    assert listed.returncode == 0
-    assert [line.split()[:2] for line in listed.stdout.splitlines() if line.endswith("yes")] == [
+    code, out, err = here("ls")
+    assert (code, err) == (0, "")
+    assert [line.split()[:2] for line in out.splitlines() if line.endswith("yes")] == [
         ["error_rate", "1"],
         ["status_mix", "0"],
     ]
-    described = project.run("lake", "describe", "error_rate")
-    assert described.returncode == 0
-    assert "1 partitions of 1 days, 2015-05-17 … 2015-05-17" in described.stdout
-    told = project.run("lake", "ddl", "spark")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "error_rate_history" in told.stdout
-    written = project.run("lake", "catalog", "lake.duckdb")
-    assert written.returncode == 0
-    assert written.stdout.startswith("lake.duckdb is written.")
+    code, out, err = here("describe", "error_rate")
+    assert (code, err) == (0, "")
+    assert "1 partitions of 1 days, 2015-05-17 … 2015-05-17" in out
+    code, out, err = here("ddl", "spark", "--schema", "logs")
+    assert (code, err) == (0, "")
+    assert "logs.error_rate_history" in out
+    assert here("catalog", "lake.duckdb") == (
+        0,
+        'lake.duckdb is written. Ask it with: duckdb -readonly lake.duckdb "from error_rate_weekly"\n',
+        "",
+    )
     with duckdb.connect(str(project.folder / "lake.duckdb"), read_only=True) as connection:
         assert connection.execute("select application from error_rate").fetchall() == [("shop",)]
+
+
+@pytest.mark.parametrize("command", ["sql", "shell", "ls", "describe", "catalog", "pull", "ddl"])
+def test_help_has_a_summary_examples_and_codes(here, command):
+    """Of each command."""
+    code, out, _ = here(command, "--help")
+    assert code == 0
+    summary, examples, codes = re.fullmatch(
+        r"usage: .*?\n\n(\S.*?)\n\n.*\nexamples:\n(.*)\nexit codes:\n(.*)", out, re.DOTALL
+    ).groups()
+    assert summary[0].isupper()
+    assert summary.endswith(".")
+    assert f"  lake {command}" in examples
+    assert re.search(r"^  0  ", codes)
+    assert "\n  3  the lake can't be read" in codes or command == "catalog"
 
 
 @pytest.mark.parametrize(
