@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lake.errors import ConfigError
 from lake.evidence import Evidence
-from lake.partition import NAME, Partition, check_name
+from lake.partition import NAME, Partition, check_name, parse_day
 
 names = st.from_regex(NAME, fullmatch=True)
 numbers = st.integers(1, 999_999)
@@ -95,3 +95,29 @@ def test_bad_names_are_refused(name):
     with pytest.raises(ConfigError) as refusal:
         check_name("source", name)
     assert f"source {name!r}" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "source", "said"),
+    [
+        ("Requests", None, "dataset 'Requests' is no valid name"),
+        ("requests", "../web", "source '../web' is no"),
+    ],
+)
+def test_a_partition_of_a_bad_name_is_refused(dataset, source, said):
+    """The message says which of its names it is."""
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        Partition(dataset, 1, date(2015, 5, 17), source)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01", "2015-05-17", "2999-12-31"])
+def test_days_are_those_of_a_thousand_years(text):
+    """From the first to the last."""
+    assert parse_day(text).isoformat() == text
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "3000-01-01", "2015-02-29", "20150517", "2015-W20-7", "", "today"])
+def test_what_is_no_day_is_refused(text):
+    """Before them, after them, and in other notations that Python reads."""
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_day(text)

@@ -34,6 +34,14 @@ def test_a_connection_in_one_call(configured):
             assert connection.sql("select count(*) from error_rate").fetchone() == (5,)
 
 
+def test_objectives_are_those_of_luigi_cfg(configured):
+    """Who asks about budgets names no file."""
+    with (configured.folder / "luigi.cfg").open("a") as text:
+        text.write("\n[slo.web]\napplications = *\nobjective = 0.999\n")
+    with lake.connect() as connection:
+        assert connection.sql("select slo, objective from slo").fetchall() == [("web", 0.999)]
+
+
 def test_a_frame_of_a_range(configured, day):
     """[start, stop), latest revisions, indexed by day; days as dates or as texts."""
     frame = lake.read("error_rate", "2015-05-17", date(2015, 5, 19))
