@@ -51,6 +51,7 @@ def test_without_a_word_incomplete_days_wait(two_sources):
     assert [row[0] for row in asked(two_sources)] == ["2015-05-17", "2015-05-20"]
 
 
+@pytest.mark.slow
 def test_warnings_go_on_and_stand_beside_the_rate(two_sources):
     """In the rows that they concern, in the log, for the monitor and in the explanation; `since` is no gap."""
     severities(two_sources, fewer_files="warn", missing_source="warn")

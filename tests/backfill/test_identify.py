@@ -38,6 +38,7 @@ def test_a_log_is_identified_and_its_section_works(a_project):
     assert a_project.run("luigi", "RequestsDaily", "--source", "web", "--date", "2015-05-19").returncode == 0
 
 
+@pytest.mark.slow
 def test_files_are_named_as_luigi_cfg_names_them(a_project):
     """Relative to its folder if there is one, else to the current one; an absolute path stays."""
     path = a_project.folder / "logs/2015-05-18.log"
@@ -200,6 +201,7 @@ def test_rejects_of_the_same_settings_are_still_rejects(with_rejects):
     assert r'"status": "\x1b[31m"' in done.stdout
 
 
+@pytest.mark.slow
 def test_rejects_that_are_requests_now_ask_for_a_restatement(with_rejects):
     """With a time zone set one is a row, of the day before; the commands work, and nothing is left to restate."""
     project, source = with_rejects
@@ -268,6 +270,7 @@ def test_help_warns_of_raw_lines_and_has_examples(a_project):
     assert "personal data" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_readme_commands_for_an_unknown_log(make_project, real_log):
     """The README's section on them works as it stands, after its section for luigi.cfg."""
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")

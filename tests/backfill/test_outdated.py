@@ -91,6 +91,7 @@ def test_a_column_that_the_contract_gained_makes_stale(days, monkeypatch):
     assert found(days, stale=True)[0] == ("ErrorRateDaily", FIRST, "stale: the contract has gained region")
 
 
+@pytest.mark.slow
 def test_commands_find_and_restate(a_project):
     """`plan` names the days, `restate` restates them and what is made from them, and then none is left."""
     a_project.run("backfill", "run", "--of", "ErrorRateDaily")

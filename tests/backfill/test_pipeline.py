@@ -58,6 +58,7 @@ def test_real_log(fixture, request, real_log):
     ]
 
 
+@pytest.mark.slow
 def test_same_day_same_bytes(make_project):
     """Two lakes built from the same logs are equal, byte for byte, whatever the number of workers."""
     lakes = []

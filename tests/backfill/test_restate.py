@@ -34,6 +34,7 @@ def built(a_project):
     return a_project
 
 
+@pytest.mark.slow
 def test_the_difference_is_shown_and_the_old_stays(built):
     """Rows and rates of all that is made from the day; readers get the new, and can ask for the old."""
     before = built.published()
@@ -132,6 +133,7 @@ def test_all_that_is_made_from_a_day_is_found(in_project):
     assert made_from(ErrorRateDaily(date=DATE)) == []
 
 
+@pytest.mark.slow
 def test_explain_tells_all_of_a_day(built):
     """State, digests, inputs, checks, attempts, and what depends on it."""
     (built.folder / "logs/2015-05-19.log").write_text("no log\n")

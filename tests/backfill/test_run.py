@@ -58,6 +58,7 @@ def test_run_builds_what_plan_says(a_project, workers):
     assert "Nothing to build." in planned.stdout
 
 
+@pytest.mark.slow
 def test_a_bad_day_is_tried_so_often_then_skipped_until_asked_for(a_project):
     """It blocks no other, every run says so and fails, and once it is mended all is well."""
     good = (a_project.folder / "logs/2015-05-18.log").read_text()
@@ -166,6 +167,7 @@ def test_two_nightlies_at_once(a_project):
     assert len([key for key in a_project.published() if key.startswith("error_rate")]) == 4
 
 
+@pytest.mark.slow
 def test_check_tells_monitors(a_project):
     """By exit code and format; a lake that can't be read, and a wrong argument, are unknown."""
     done = a_project.run(*CHECK)

@@ -211,6 +211,7 @@ def test_small_files(case: Case, data: st.DataObject, block_bytes: int) -> None:
 
 
 @by_case
+@pytest.mark.slow
 def test_many_lines(case: Case) -> None:
     """So are those of many lines, two in five of them damaged."""
     rng = lines.seeded(f"{case.name} 1")

@@ -61,6 +61,7 @@ def test_every_golden_case_is_of_a_question(case):
 
 
 @EVERY_CASE
+@pytest.mark.slow
 def test_a_question_can_be_kept_in_a_file(case, catalog, read_lake, tmp_path):
     """Views and macros that are stored in a database give who opens it the same answer."""
     query = (case / "query.sql").read_text()
