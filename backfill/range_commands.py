@@ -80,9 +80,8 @@ def nightly(arguments: argparse.Namespace) -> int:
         if code and not each.verbose:
             sys.stdout.write(said.getvalue())
         codes.append(code)
-        if stop:
-            codes += [stop.exit_code] * (len(codes) < len(tasks))
-            break
+        if stop and each is not tasks[-1]:
+            return stop.exit_code
     return max(codes)
 
 
