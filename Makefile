@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
-	--no-header --python-version 3.11 pyproject.toml
+	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
 
 .PHONY: help run test test-slow test-s3 test-without-luigi lint format bench fuzz mutate audit glossary lock clean
 
