@@ -1,15 +1,16 @@
-"""From a block of raw lines to rows and rejects: by the compiled kernel where it can, else by the plain parser.
+"""From blocks of raw lines to batches of rows and rejects: by the compiled kernel where it can, else plainly.
 
 Both give the same, so which one runs is a matter of cost: the kernel takes a tenth of a second to load, and then a
 small part of the plain parser's time.
 """
 
+import hashlib
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,57 +18,100 @@ import pyarrow as pa
 
 from etl import parse, timestamps
 from etl.formats import Format, Headed
-from etl.parse import ACCEPTED, Classifier, Parser
-from etl.raw_files import buffer_of
+from etl.parse import ACCEPTED, DIRECTIVE, Classifier, Parser
+from etl.raw_files import RawFile, buffer_of, lines_in
+from lake.contracts.rejects import REASONS
 
 if TYPE_CHECKING:
     from etl.compiled import CompiledParser
 
-WORTH_LOADING = 3 << 20  # bytes of a block: a file that has one is long enough for the kernel
+WORTH_LOADING = 3 << 20  # bytes: a process that has read so many would have been faster with the kernel
 DIRECTIVE_SIGN = b"#"
 LINE_FEED = ord("\n")
 LINES_A_PIECE = 65_536
 LOOK_BYTES = 1 << 16
 
 logger = logging.getLogger(__name__)
+_bytes_read = 0  # plainly, by this process
+
+
+class End(NamedTuple):
+    """A raw file's lines up to one of them: how many bytes they are, and their SHA-256 in hexadecimal."""
+
+    bytes: int
+    digest: "hashlib._Hash"
+
+    @property
+    def sha256(self) -> str:
+        """Their digest."""
+        return self.digest.hexdigest()
+
+
+class Ends:
+    """Notes how a raw file's bytes add up: after lines that may be the last of their day."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+
+    def note(self, piece: memoryview, offsets: Iterable[int]) -> list[End]:
+        """Add the file's next bytes, and return what they were after some of them; offsets ascend."""
+        found, begin = [], 0
+        for end in offsets:
+            self._digest.update(piece[begin:end])
+            found.append(End(self._bytes + end, self._digest.copy()))
+            begin = end
+        self._digest.update(piece[begin:])
+        self._bytes += len(piece)
+        return found
 
 
 @dataclass(frozen=True)
-class ParsedBlock:
-    """A block of lines, taken apart; arrays have one element a line.
+class Days:
+    """The days, since 1970-01-01, of which a raw file may have lines: `first` and the first one after them."""
+
+    first: int = np.iinfo(np.int64).min // timestamps.DAY_MICROSECONDS + 1
+    stop: int = np.iinfo(np.int64).max // timestamps.DAY_MICROSECONDS
+
+    @classmethod
+    def of_file(cls, file: RawFile, reach: int) -> "Days":
+        """Return the days that may be so many days from the file's own; any, of an undated one."""
+        if file.day is None:
+            return cls()
+        day = timestamps.days_since_epoch(file.day)
+        return cls(day - reach, day + reach + 1)
+
+
+ANY_DAY = Days()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive lines of a raw file, taken apart.
 
     Attributes:
-        block: The lines; their place is read over as soon as the next block is asked for.
-        starts: Where each begins in it, and where the last one ends.
-        days: Days since 1970-01-01, timestamps.NO_DAY where the time is unreadable.
-        reasons: parse.ACCEPTED, parse.DIRECTIVE, or the index in the contract's REASONS of why it is a reject.
-        rows: A row of `requests` for each line that was accepted, in order; texts may be dictionary-encoded.
-        has_row: Which lines were.
+        lines: How many.
+        rows: A row of `requests` for each that is one, in order; texts may be dictionary-encoded.
+        days: The day of each row, since 1970-01-01.
+        numbers: Of each other line, its place among all, from 0, ascending.
+        texts: Their bytes, with their ends; those of a blank line may be missing.
+        reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
+        other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
+        ends: What the file was after some of the lines, by their place; among them the last one of each day.
     """
 
-    block: memoryview
-    starts: npt.NDArray[np.int32]
-    days: timestamps.Integers
-    reasons: timestamps.Integers
+    lines: int
     rows: pa.Table
-    has_row: parse.Booleans
+    days: timestamps.Integers
+    numbers: timestamps.Integers
+    texts: pa.BinaryArray
+    reasons: timestamps.Integers
+    other_days: timestamps.Integers
+    ends: dict[int, End] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.days)
-
-    @property
-    def lines(self) -> pa.BinaryArray:
-        """The lines with their ends, not copied."""
-        return lines_of(self.block, self.starts)
-
-    def requests(self, chosen: parse.Booleans) -> pa.Table:
-        """Return the rows of the chosen lines, all of them accepted ones."""
-        wanted = chosen[self.has_row]
-        return self.rows if wanted.all() else self.rows.filter(pa.array(wanted))
-
-    def rejects(self, chosen: parse.Booleans, file: str, first_line_number: int) -> pa.Table:
-        """Return the chosen lines, all of them rejected ones, as rows of `rejects`."""
-        return parse.rejects_table(self, chosen, file, first_line_number)
+    def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
+        """Return the places among all lines of some rows."""
+        return row_numbers(rows, self.numbers)
 
 
 class BlockParser:
@@ -77,54 +121,120 @@ class BlockParser:
         compiled: Whether to use the kernel; None for where it is worth its while.
     """
 
-    def __init__(self, log_format: Format, classifier: Classifier, *, compiled: bool | None = None) -> None:
+    def __init__(
+        self,
+        log_format: Format,
+        classifier: Classifier,
+        days: Days = ANY_DAY,
+        *,
+        compiled: bool | None = None,
+        ends: Ends | None = None,
+    ) -> None:
+        """Take what a file's lines are, and of which days they may be.
+
+        Args:
+            log_format: Their format.
+            classifier: What the source says of requests.
+            days: A request of another one is a reject.
+            compiled: See the class.
+            ends: What Batch.ends is noted by; None for where nobody asks for it.
+        """
         self.compiled = compiled
         self._format = log_format
         self._classifier = classifier
+        self._days = days
+        self._ends = ends
         self._plain = Parser(log_format)
         self._kernel: tuple[Format, CompiledParser | None] | None = None
 
-    def parse(self, block: memoryview) -> Iterator[ParsedBlock]:
-        """Yield what a block's lines are, in one or more parts; use each up before asking for the next.
+    def batches(self, blocks: Iterable[memoryview]) -> Iterator[Batch]:
+        """Yield what a file's lines are.
 
         Args:
-            block: Whole lines, at the beginning of a bytearray in which raw_files.PADDING bytes follow.
+            blocks: Whole lines, in a bytearray in which raw_files.PADDING bytes follow. A block is done with when
+                the next one is asked for.
         """
+        for block in blocks:
+            yield from self._add(block)
+        yield from self._finish()
+
+    def lines_in(self, block: memoryview) -> int:
+        """Return how many lines a block has."""
+        kernel = self._kernel and self._kernel[1]
+        return kernel.lines_in(block) if kernel else lines_in(block)
+
+    def _add(self, block: memoryview) -> Iterator[Batch]:
         if not isinstance(self._format, Headed):
-            yield from self._parse(block)
+            yield from self._add_lines(block)
             return
         begin = 0
         while begin < len(block):
             end = _end_of_part(block, begin)
             if block[begin : begin + 1] == DIRECTIVE_SIGN:
+                yield from self._finish()
                 yield from self._parse_plainly(block[begin:end])
             else:
-                yield from self._parse(block[begin:end])
+                yield from self._add_lines(block[begin:end])
             begin = end
 
-    def _parse(self, block: memoryview) -> Iterator[ParsedBlock]:
-        if self.compiled is None and len(block) >= WORTH_LOADING:
-            self.compiled = True
+    def _finish(self) -> Iterator[Batch]:
+        if self._kernel and self._kernel[1]:
+            yield from self._kernel[1].finish()
+
+    def _add_lines(self, block: memoryview) -> Iterator[Batch]:
+        global _bytes_read  # noqa: PLW0603 - many small files, one after the other, are worth it too
+        if self.compiled is None:
+            _bytes_read += len(block)
+            if _bytes_read >= WORTH_LOADING:
+                self.compiled = True
         kernel = self._compiled_parser() if self.compiled else None
-        if kernel:
-            yield from kernel.parse(block)
-        else:
-            yield from self._parse_plainly(block)
+        yield from kernel.add(block) if kernel else self._parse_plainly(block)
 
     def _compiled_parser(self) -> "CompiledParser | None":
         current = self._plain.current
         if not self._kernel or self._kernel[0] is not current:
             loaded = _load()
-            parser = loaded.CompiledParser.of(current, self._classifier, self._plain.parse) if loaded else None
+            parser = None
+            if loaded:
+                plain = self._plain.parse
+                parser = loaded.CompiledParser.of(current, self._classifier, plain, self._days, self._ends)
             self._kernel = (current, parser)
         return self._kernel[1]
 
-    def _parse_plainly(self, block: memoryview) -> Iterator[ParsedBlock]:
+    def _parse_plainly(self, block: memoryview) -> Iterator[Batch]:
         for piece, starts in _pieces(block):
             parsed = self._plain.parse(lines_of(piece, starts))
-            accepted = parsed.reasons == ACCEPTED
+            days, reasons = placed(parsed.days, parsed.reasons, self._days)
+            accepted = reasons == ACCEPTED
             rows = parse.requests_table(parsed, accepted, self._classifier)
-            yield ParsedBlock(piece, starts, parsed.days, parsed.reasons, rows, accepted)
+            others = np.flatnonzero(~accepted)
+            texts = parsed.lines.take(pa.array(others))
+            ends = {}
+            if self._ends:
+                lasts = last_of_each(days, np.flatnonzero(reasons != DIRECTIVE))
+                offsets = starts[np.array(lasts, np.int64) + 1].tolist()
+                ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
+            yield Batch(len(days), rows, days[accepted], others, texts, reasons[others], days[others], ends)
+
+
+def placed(
+    days: timestamps.Integers, reasons: timestamps.Integers, allowed: Days
+) -> tuple[timestamps.Integers, timestamps.Integers]:
+    """Return lines' days and reasons once those of days too far are rejects, of no day of their own."""
+    far = (days != timestamps.NO_DAY) & ((days < allowed.first) | (days >= allowed.stop))
+    wrong = np.where(far & (reasons == ACCEPTED), REASONS.index("wrong_day"), reasons)
+    return np.where(far, timestamps.NO_DAY, days), wrong
+
+
+def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:
+    """Return the last of the chosen lines of each day, ascending."""
+    _, last = np.unique(days[chosen][::-1], return_index=True)
+    return sorted(chosen[len(chosen) - 1 - last].tolist())
+
+
+def row_numbers(rows: timestamps.Integers, others: timestamps.Integers) -> timestamps.Integers:
+    """Return the places of rows among all lines, by the places of the lines that have none."""
+    return rows + np.searchsorted(others - np.arange(len(others)), rows, side="right")
 
 
 @lru_cache

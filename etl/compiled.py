@@ -1,8 +1,7 @@
-"""The kernel at work: a format as its program, its outputs as columns, the plain parser for what is undecided."""
+"""The kernel at work: a format as its program, its outputs as batches, the plain parser for what is undecided."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,19 +9,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl import parse, timestamps
-from etl.blocks import ParsedBlock, lines_of
+from etl.blocks import Batch, Days, End, Ends, last_of_each, placed, row_numbers
 from etl.formats import PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
-from etl.parse import ACCEPTED, Booleans, Classifier, ParsedLines, requests_table
+from etl.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.raw_files import buffer_of
 from lake.contracts import contract
+from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
+from lake.parquet import ROW_GROUP_ROWS
 
-LINES = 65_536  # taken apart at a time
-TEXTS = LINES // 4  # of a kind; few enough for the processor's cache
-SLOTS = 2 * TEXTS
-ARENA_BYTES = 4 << 20  # for paths, as they are kept
+LINES = ROW_GROUP_ROWS  # of a batch, at most
+OTHERS = 32_768  # of a batch that are no requests, or that the plain parser decides
+OTHER_BYTES = 8 << 20  # what these may have in all; at least one of the longest
+PATHS, PATH_BYTES = 1 << 16, 24 << 20  # how many different ones a batch may have
+HOSTS, HOST_BYTES = 1 << 14, 16 << 20
+AGENTS, AGENT_BYTES = 1 << 14, 16 << 20
 KINDS = {
     Kind.WORD: layout.WORD,
     Kind.HOST: layout.WORD,  # an address in brackets stays undecided
@@ -48,6 +51,7 @@ SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT}
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
 LINE_FEED = ord("\n")
+USUAL_METHODS = ("GET", "POST", "HEAD")
 Numbers = npt.NDArray[Any]
 MAX_LITERAL = 8  # bytes: a 64-bit number
 SCHEMA = pa.schema(
@@ -80,16 +84,24 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
 
 
 class Texts:
-    """An interning table: distinct texts, in the order of first appearance."""
+    """An interning table: distinct texts, in the order of first appearance.
 
-    def __init__(self, arena_bytes: int = 0) -> None:
+    Args:
+        texts: How many there may be before a batch is full.
+        arena_bytes: Likewise, how many bytes they may have in all.
+        spare: How many more there may be, found by the plain parser.
+    """
+
+    def __init__(self, texts: int, arena_bytes: int, spare: int = 0) -> None:
         self._kernel = kernel()
-        self._entries = np.zeros((SLOTS, 2), np.int64)
-        self._slots = np.zeros(SLOTS, np.int64)
-        self._arena = np.zeros(arena_bytes, np.uint8)
+        slots = 2 * texts
+        self._entries = np.zeros((texts + spare, 2), np.int64)
+        self._slots = np.zeros(slots, np.int64)
+        self._arena = np.empty(arena_bytes + spare * layout.LONGEST_PATH + layout.PADDING, np.uint8)
         self._table = np.zeros(layout.TABLE, np.int64)
-        self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, SLOTS - 1
-        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, TEXTS
+        self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, slots - 1
+        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, texts
+        self._table[layout.ARENA] = self._arena.ctypes.data
         self._table[layout.ARENA_END] = self._arena.ctypes.data + arena_bytes
         self.address = self._table.ctypes.data
 
@@ -103,53 +115,97 @@ class Texts:
     def __len__(self) -> int:
         return int(self._table[layout.COUNT])
 
-    @property
-    def dirty(self) -> Numbers:
-        """The numbers of the paths that have to be cleaned."""
-        return np.flatnonzero(self._entries[: len(self), 1] < 0)
-
     def values(self) -> pa.BinaryArray:
         """Return the texts."""
         count = len(self)
-        size = int(np.abs(self._entries[:count, 1]).sum())
+        size = int(self._entries[:count, 1].sum())
         offsets = np.empty(count + 1, np.int32)
         data = np.empty(size + layout.PADDING, np.uint8)
         self._kernel(layout.GATHER, self._entries.ctypes.data, count, offsets.ctypes.data, data.ctypes.data)
-        return pa.BinaryArray.from_buffers(
-            pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data[:size])]
-        )
+        return _texts(offsets, data[:size])
+
+    def numbers_of(self, paths: pa.StringArray) -> Numbers:
+        """Return the numbers of up to OTHERS paths as they may be kept, NO_ID for NULL; new ones are added."""
+        numbers = np.full(len(paths), layout.NO_ID, np.int32)
+        there = np.flatnonzero(paths.is_valid())
+        texts = pc.drop_null(paths).to_pylist()
+        offsets = np.zeros(len(texts) + 1, np.int32)
+        np.cumsum([len(each) for each in texts], out=offsets[1:])
+        data = np.frombuffer("".join(texts).encode() + bytes(layout.PADDING), np.uint8)
+        found = np.empty(len(texts), np.int32)
+        addresses = (each.ctypes.data for each in (offsets, data, found))
+        self._kernel(layout.INTERN, self.address, len(texts), *addresses)
+        numbers[there] = found
+        return numbers
 
 
 class Workspace:
-    """The memory that the kernel writes to: of use for a block of any format, and used for one after the other."""
+    """The memory that the kernel writes to: of use for lines of any format, lent to one file after the other."""
 
     _idle: ClassVar[list["Workspace"]] = []
 
     def __init__(self) -> None:
-        self.lines = np.zeros(LINES, layout.LINE)
-        self.paths, self.hosts, self.agents = Texts(ARENA_BYTES), Texts(), Texts()
+        self.ring = np.zeros(layout.RING_LINES * layout.LINE_ROW, np.uint8)
+        self.others = np.zeros((OTHERS, layout.OTHER_ROW), np.int64)
+        self.other_texts = np.empty(OTHER_BYTES, np.uint8)
+        self.scratch = np.empty(layout.SCRATCH_BYTES, np.uint8)
+        self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
+        self.hosts = Texts(HOSTS, HOST_BYTES)
+        self.agents = Texts(AGENTS, AGENT_BYTES)
 
     @classmethod
-    @contextmanager
-    def lent(cls) -> Iterator["Workspace"]:
-        """Lend a workspace to whoever takes a block apart, in whichever thread."""
+    def lent(cls) -> "Workspace":
+        """Return one that is not in use."""
         try:
-            workspace = cls._idle.pop()
+            return cls._idle.pop()
         except IndexError:
-            workspace = cls()
-        try:
-            yield workspace
-        finally:
-            cls._idle.append(workspace)
+            return cls()
 
-    def clear(self) -> None:
-        """Forget all texts."""
-        for texts in (self.paths, self.hosts, self.agents):
+    def give_back(self) -> None:
+        """Let another file have it."""
+        self._idle.append(self)
+
+    def prepare(self, frame: Numbers) -> None:
+        """Tell the kernel where all of it is, and that it is empty."""
+        for slot, memory in (
+            (layout.RING, self.ring),
+            (layout.OTHERS, self.others),
+            (layout.OTHER_TEXTS, self.other_texts),
+            (layout.OTHER_AT, self.other_texts),
+            (layout.SCRATCH, self.scratch),
+        ):
+            frame[slot] = memory.ctypes.data
+        frame[layout.OTHER_END] = self.other_texts.ctypes.data + OTHER_BYTES
+        frame[layout.OTHER_ROOM] = OTHERS
+        tables = (self.paths, self.hosts, self.agents)
+        for slot, texts in zip((layout.PATH_TEXTS, layout.HOST_TEXTS, layout.AGENT_TEXTS), tables, strict=True):
+            frame[slot] = texts.address
             texts.clear()
 
 
+class Others(NamedTuple):
+    """Lines of a batch that the kernel found no row for; see Batch."""
+
+    numbers: Numbers
+    texts: pa.BinaryArray
+    reasons: Numbers
+    days: Numbers
+
+
+class Slow(NamedTuple):
+    """Rows of `requests` that the plain parser found, and before which of the kernel's rows they belong."""
+
+    at: Numbers
+    rows: pa.Table
+
+    @property
+    def places(self) -> Numbers:
+        """Where they are among all rows."""
+        return self.at + np.arange(len(self.at))
+
+
 class CompiledParser:
-    """Takes blocks of lines of one format apart, LINES at a time.
+    """Takes blocks of lines of one format apart, and makes a batch of them whenever it has no room for more.
 
     Attributes:
         plain: Says what undecided lines are.
@@ -157,7 +213,12 @@ class CompiledParser:
 
     @classmethod
     def of(
-        cls, log_format: Format, classifier: Classifier, plain: Callable[[pa.BinaryArray], ParsedLines]
+        cls,
+        log_format: Format,
+        classifier: Classifier,
+        plain: Callable[[pa.BinaryArray], ParsedLines],
+        days: Days,
+        ends: Ends | None,
     ) -> "CompiledParser | None":
         """Return a parser of lines of a format, None if the kernel can't read it."""
         if isinstance(log_format, Delimited):
@@ -166,24 +227,23 @@ class CompiledParser:
             can = not any("." in field.name for field in log_format.fields)  # values in nested objects
         else:
             can = isinstance(log_format, Logfmt)
-        return cls(log_format, classifier, plain) if can else None
+        return cls(log_format, classifier, plain, days, ends) if can else None
 
     def __init__(
-        self, log_format: Format, classifier: Classifier, plain: Callable[[pa.BinaryArray], ParsedLines]
+        self,
+        log_format: Format,
+        classifier: Classifier,
+        plain: Callable[[pa.BinaryArray], ParsedLines],
+        days: Days,
+        ends: Ends | None,
     ) -> None:
         self.plain = plain
         self._kernel = kernel()
         self._format = log_format
         self._classifier = classifier
-        self._named = (pa.array([], pa.binary()), pa.array([], pa.string()))
-        self._methods = np.array(
-            [
-                (int.from_bytes(name.encode(), "little") | len(name) << 56, number)
-                for number, name in enumerate(METHODS)
-                if len(name) < 8  # noqa: PLR2004 - fits in a 64-bit number
-            ],
-            np.int64,
-        )
+        self._days = days
+        self._ends = ends
+        self._lent: Workspace | None = None
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
         self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(log_format, kind))
         if isinstance(log_format, Delimited):
@@ -193,41 +253,147 @@ class CompiledParser:
             frame[layout.EXTRA] = log_format.extra
         else:
             self._declare_keys()
-        frame[layout.METHOD_TABLE] = self._methods.ctypes.data
-        frame[layout.METHOD_COUNT] = len(self._methods)
+        self._declare_methods()
         frame[layout.ZERO_STATUS] = log_format.zero_status
         frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
         frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
+        frame[layout.EARLIEST] = days.first * timestamps.DAY_MICROSECONDS
+        frame[layout.LATEST] = days.stop * timestamps.DAY_MICROSECONDS
+        frame[layout.LINE_ROOM] = LINES
         for slot, text in ((layout.LAST_TIME, FIRST_TIME), (layout.LAST_DATE, FIRST_DATE)):
             frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
 
-    def parse(self, block: memoryview) -> Iterator[ParsedBlock]:
-        """Yield what lines are; `block` is followed by at least layout.PADDING bytes that are ours to change."""
+    def lines_in(self, block: memoryview) -> int:
+        """Return how many lines a block has."""
+        at = np.frombuffer(block, np.uint8).ctypes.data
+        return self._kernel(layout.COUNT_LINES, at, len(block)) + (block[-1] != LINE_FEED)
+
+    def add(self, block: memoryview) -> Iterator[Batch]:
+        """Take lines apart, and yield what batches are full.
+
+        Args:
+            block: Lines that are followed by at least layout.PADDING bytes that are ours to change.
+        """
         buffer, size = buffer_of(block), len(block)
-        data = np.frombuffer(block, np.uint8)
-        base = at = data.ctypes.data
-        behind = data.ctypes.data - np.frombuffer(buffer, np.uint8).ctypes.data + size
+        begin = at = np.frombuffer(block, np.uint8).ctypes.data
+        behind = begin - np.frombuffer(buffer, np.uint8).ctypes.data + size
         if behind + layout.PADDING > len(buffer):
             raise AssertionError("a block without padding")
+        if not self._lent:
+            self._lent = Workspace.lent()
+            self._begin()
         frame = self._frame
         saved, buffer[behind] = buffer[behind], LINE_FEED
         try:
-            with Workspace.lent() as workspace:
-                frame[layout.ROWS] = workspace.lines.ctypes.data
-                frame[layout.PATH_TEXTS] = workspace.paths.address
-                frame[layout.HOST_TEXTS] = workspace.hosts.address
-                frame[layout.AGENT_TEXTS] = workspace.agents.address
-                while at < base + size:
-                    workspace.clear()
-                    frame[layout.LINES] = LINES
-                    end = self._take_apart(at, base + size)
-                    yield self._piece(block[at - base : end - base], workspace)
-                    at = end
+            while at < begin + size:
+                rows, others = frame[[layout.ROW_COUNT, layout.OTHER_COUNT]].tolist()
+                frame[layout.BLOCK] = at
+                end = self._take_lines(at, begin + size)
+                if self._ends:
+                    self._note_ends(self._ends, block[at - begin : end - begin], rows, others)
+                at = end
+                if at < begin + size:
+                    yield self._batch()
         finally:
             buffer[behind] = saved
 
-    def _take_apart(self, at: int, end: int) -> int:
-        return self._kernel(self._shape, self._frame.ctypes.data, at, end)
+    def finish(self) -> Iterator[Batch]:
+        """Yield the last batch, if there is one."""
+        if self._lent:
+            if self._frame[layout.LINE_COUNT]:
+                yield self._batch()
+            self._lent.give_back()
+            self._lent = None
+
+    @property
+    def _workspace(self) -> Workspace:
+        if not self._lent:
+            raise AssertionError("no batch is begun")
+        return self._lent
+
+    def _take_lines(self, at: int, stop: int) -> int:
+        return self._kernel(self._shape, self._frame.ctypes.data, at, stop)
+
+    def _begin(self) -> None:
+        """Begin a batch, whose columns become Arrow's without being copied."""
+        self._workspace.prepare(self._frame)
+        self._columns = {name: np.empty(LINES, kind) for name, kind in layout.COLUMN_TYPES.items()}
+        self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
+        self._frame[layout.COLUMNS] = self._addresses.ctypes.data
+        self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT]] = 0
+        self._noted: dict[int, End] = {}
+
+    def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
+        """Note what a file is after lines that may be the last of their day: that of undecided ones is unknown.
+
+        Args:
+            file: The file so far.
+            piece: The lines that were just taken apart.
+            rows: How many rows there were before.
+            others: Likewise.
+        """
+        workspace, frame = self._workspace, self._frame
+        count = int(frame[layout.ROW_COUNT])
+        found = workspace.others[: frame[layout.OTHER_COUNT]]
+        numbers, ends = (found[others:, n] for n in (layout.OTHER_NUMBER, layout.OTHER_LINE_END))
+        if count > rows:
+            days = self._columns["times"][rows:count] // timestamps.DAY_MICROSECONDS
+            lasts = np.array(last_of_each(days, np.arange(count - rows))) + rows
+            of_rows = row_numbers(lasts, found[:, layout.OTHER_NUMBER])
+            numbers, ends = np.append(numbers, of_rows), np.append(ends, self._columns["ends"][lasts])
+        order = np.argsort(numbers)
+        self._noted.update(zip(numbers[order].tolist(), file.note(piece, ends[order].tolist()), strict=True))
+
+    def _batch(self) -> Batch:
+        """Return what there is so far, and begin anew."""
+        lines, count = (int(self._frame[n]) for n in (layout.LINE_COUNT, layout.ROW_COUNT))
+        found = {name: column[:count] for name, column in self._columns.items()}
+        others, slow = self._judged()
+        rows = self._rows(found if slow is None else self._merged(found, slow), slow)
+        batch = Batch(lines, rows, _days_of(rows["ts"].chunk(0)), *others, self._noted)
+        self._begin()
+        return batch
+
+    def _judged(self) -> tuple[Others, Slow | None]:
+        """Return the lines that are no requests, and those that the plain parser says are."""
+        workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
+        numbers, ends, codes = (
+            workspace.others[:count, n].copy()
+            for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE)
+        )
+        offsets = np.append(np.int32(0), ends.astype(np.int32))
+        texts = _texts(offsets, workspace.other_texts[: offsets[-1]].copy())
+        reasons = np.choose(codes, [ACCEPTED, REASONS.index("blank"), REASONS.index("wrong_day")])
+        days = np.full(count, timestamps.NO_DAY)
+        undecided = np.flatnonzero(codes == layout.UNDECIDED)
+        slow = None
+        if len(undecided):
+            parsed = self.plain(texts if len(undecided) == count else texts.take(pa.array(undecided)))
+            days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
+            accepted = reasons[undecided] == ACCEPTED
+            if accepted.any():
+                chosen = undecided[accepted]
+                rows = requests_table(parsed, accepted, self._classifier)
+                slow = Slow((numbers - np.arange(count))[chosen], rows)
+                rest = np.flatnonzero(reasons != ACCEPTED)
+                numbers, texts, reasons, days = (
+                    numbers[rest],
+                    texts.take(pa.array(rest)),
+                    reasons[rest],
+                    days[rest],
+                )
+        return Others(numbers, texts, reasons, days), slow
+
+    def _declare_methods(self) -> None:
+        """Tell the kernel which methods there are, the usual ones first."""
+        order = sorted(range(len(METHODS)), key=lambda number: METHODS[number] not in USUAL_METHODS)
+        self._method_texts = [np.frombuffer(each.encode() + bytes(layout.PADDING), np.uint8) for each in METHODS]
+        self._methods = np.zeros((len(METHODS), layout.METHOD_ROW), np.int64)
+        for row, number in zip(self._methods, order, strict=True):
+            row[layout.METHOD_AT] = self._method_texts[number].ctypes.data
+            row[layout.METHOD_BYTES], row[layout.METHOD_NUMBER] = len(METHODS[number]), number
+        self._frame[layout.METHOD_TABLE] = self._methods.ctypes.data
+        self._frame[layout.METHOD_COUNT] = len(self._methods)
 
     def _declare_keys(self) -> None:
         """Tell the kernel which keys have values that are wanted."""
@@ -259,135 +425,98 @@ class CompiledParser:
             return layout.USER_AGENT if self._classifier.synthetic_user_agents else layout.IGNORED
         return ROLES[field.role] if field.role else layout.IGNORED
 
-    def _piece(self, block: memoryview, workspace: Workspace) -> ParsedBlock:
-        found = workspace.lines[: self._frame[layout.LINES]]
-        starts = np.append(found["starts"], np.int32(len(block)))
-        reasons = np.full(len(found), ACCEPTED, np.int64)
-        times = found["times"]
-        at = undecided = np.flatnonzero(found["codes"])
-        slow = NO_ROWS
-        if len(undecided):
-            parsed = self.plain(lines_of(block, starts).take(pa.array(undecided)))
-            accepted = parsed.reasons == ACCEPTED
-            reasons[undecided], times[undecided] = parsed.reasons, parsed.microseconds
-            at = undecided[accepted]
-            slow = requests_table(parsed, accepted, self._classifier) if len(at) else NO_ROWS
-        days = times // timestamps.DAY_MICROSECONDS
-        if len(undecided):
-            days[undecided] = parsed.days
-        has_row = reasons == ACCEPTED
-        return ParsedBlock(block, starts, days, reasons, self._rows(workspace, found, at, slow, has_row), has_row)
+    def _merged(self, found: dict[str, Numbers], slow: Slow) -> dict[str, Numbers]:
+        """Return the kernel's columns with the plain parser's rows between them."""
+        rows = slow.rows
+        more = {
+            "times": rows["ts"].cast(pa.int64()),
+            "sizes": pc.fill_null(rows["response_bytes"], -1),
+            "durations": pc.fill_null(rows["duration_seconds"], np.nan),
+            "paths": self._workspace.paths.numbers_of(rows["path"].combine_chunks()),
+            "hosts": layout.NO_ID,
+            "agents": layout.NO_ID,
+            "methods": _numbers(rows["method"], METHODS),
+            "statuses": rows["status"],
+            "upstream": pc.fill_null(rows["upstream_status"], -1),
+            "retried": pc.fill_null(rows["retried"].cast(pa.int8()), -1),
+        }
+        return {name: np.insert(found[name], slow.at, values) for name, values in more.items()}
 
-    def _rows(
-        self,
-        workspace: Workspace,
-        found: Numbers,
-        at: Numbers,
-        slow: pa.Table,
-        has_row: Booleans,
-    ) -> pa.Table:
-        """Return the rows of `requests` of the lines that have one.
+    def _rows(self, found: dict[str, Numbers], slow: Slow | None) -> pa.Table:
+        """Return a batch's rows of `requests`.
 
         Args:
-            workspace: The texts of what the kernel found.
-            found: What the kernel found, of type layout.LINE; it is written over.
-            at: The lines that the plain parser took apart and accepted.
-            slow: Their rows.
-            has_row: Which lines have a row.
+            found: Their columns in numbers.
+            slow: Those that the plain parser found, of which the application and the class are no number yet.
         """
-        paths, path_values = self._paths(workspace.paths, found["paths"], at, slow["path"].combine_chunks())
-        hosts, host_values = self._applications(
-            workspace.hosts, found["hosts"], at, slow["application"].combine_chunks()
-        )
-        classes = self._classes(paths, path_values, workspace.agents, found["agents"])
-        if len(at):
-            found["statuses"][at] = slow["status"]
-            found["methods"][at] = _numbers(slow["method"], METHODS)
-            classes[at] = _numbers(slow["traffic_class"], TRAFFIC_CLASSES)
-            found["sizes"][at] = pc.fill_null(slow["response_bytes"], -1)
-            found["durations"][at] = pc.fill_null(slow["duration_seconds"], np.nan)
-            found["upstream"][at] = pc.fill_null(slow["upstream_status"], -1)
-            found["retried"][at] = pc.fill_null(slow["retried"].cast(pa.int8()), -1)
-        if has_row.all():
-
-            def chosen(values: Numbers) -> Numbers:
-                return values.copy()  # the next block is written over the outputs
-
-        else:
-
-            def chosen(values: Numbers) -> Numbers:
-                return values[has_row]
-
-        sizes = chosen(found["sizes"])
-        rows = len(sizes)
+        count, paths = len(found["times"]), self._workspace.paths.values().cast(pa.string())
 
         def optional(name: str, kind: pa.DataType, *roles: Role) -> pa.Array:
             if not self._format.has(*roles):
-                return pa.nulls(rows, kind)
-            values = chosen(found[name])
+                return pa.nulls(count, kind)
+            values = found[name]
             return _nullable(values, np.isnan(values) if kind == pa.float64() else values < 0).cast(kind)
 
         return pa.table(
             [
-                pa.array(chosen(found["times"])).view(pa.timestamp("us")),
-                _encoded(chosen(hosts), host_values),
-                _encoded(np.zeros(rows, np.int32), [self._classifier.vantage]),
-                _encoded(chosen(found["methods"]), METHODS),
-                _encoded(chosen(paths), path_values),
-                pa.array(chosen(found["statuses"])),
-                _nullable(sizes, sizes < 0),
+                pa.array(found["times"]).view(pa.timestamp("us")),
+                _encoded(*self._applications(found["hosts"], slow)),
+                _encoded(np.zeros(count, np.int32), [self._classifier.vantage]),
+                _encoded(found["methods"], METHODS),
+                _encoded(found["paths"], paths),
+                pa.array(found["statuses"]),
+                _nullable(found["sizes"], found["sizes"] < 0),
                 optional("durations", pa.float64(), Role.DURATION),
                 optional("upstream", pa.int16(), Role.UPSTREAM_STATUS),
                 optional("retried", pa.bool_(), Role.UPSTREAM_STATUS, Role.UPSTREAMS),
-                _encoded(chosen(classes), TRAFFIC_CLASSES),
+                _encoded(self._classes(found, paths, slow), TRAFFIC_CLASSES),
             ],
             schema=SCHEMA,
         )
 
-    def _paths(
-        self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray
-    ) -> tuple[Numbers, pa.StringArray]:
-        """Return each line's path, as its place among the values, and the values; NO_ID for NULL."""
-        dirty, values = texts.dirty, texts.values()
-        if len(dirty):
-            clean = parse.clean_paths(values.take(pa.array(dirty))).cast(pa.binary())
-            is_dirty = np.zeros(len(values), np.bool_)
-            is_dirty[dirty] = True
-            values = pc.replace_with_mask(values, pa.array(is_dirty), clean)
-        elif not len(slow):
-            return numbers, values.cast(pa.string())
-        encoded = pa.concat_arrays([slow, values.cast(pa.string())]).dictionary_encode()
-        place = pc.fill_null(encoded.indices, layout.NO_ID).to_numpy()
-        numbers = np.append(place[len(slow) :], np.int32(layout.NO_ID))[numbers]
-        numbers[at] = place[: len(slow)]
-        return numbers, encoded.dictionary
-
-    def _applications(
-        self, texts: Texts, numbers: Numbers, at: Numbers, slow: pa.StringArray
-    ) -> tuple[Numbers, pa.StringArray]:
-        """Likewise for the application; a line without a host is nobody's."""
+    def _applications(self, hosts: Numbers, slow: Slow | None) -> tuple[Numbers, pa.StringArray]:
+        """Return each row's application, as its place among the values, and these; nobody's without a host."""
         if self._classifier.application is not None:
-            return np.zeros(len(numbers), np.int32), pa.array([self._classifier.application])
-        hosts = texts.values()
-        if not hosts.equals(self._named[0]):  # the few hosts of a block are those of the one before
-            self._named = (hosts, parse.application_names(hosts))
-        names = self._named[1]
-        encoded = pa.concat_arrays([slow, names, pa.array([parse.NO_APPLICATION])]).dictionary_encode()
-        place = encoded.indices.to_numpy()
-        applications = place[len(slow) :][numbers]
-        applications[at] = place[: len(slow)]
+            return np.zeros(len(hosts), np.int32), pa.array([self._classifier.application])
+        of_hosts = [parse.application_names(self._workspace.hosts.values()), pa.array([parse.NO_APPLICATION])]
+        of_slow = [slow.rows["application"].combine_chunks()] if slow else []
+        encoded = pa.concat_arrays([*of_hosts, *of_slow]).dictionary_encode()
+        places = encoded.indices.to_numpy()
+        hosts_and_none = len(encoded) - (len(slow.at) if slow else 0)
+        applications = places[:hosts_and_none][hosts]
+        if slow:
+            applications[slow.places] = places[hosts_and_none:]
         return applications, encoded.dictionary
 
-    def _classes(self, paths: Numbers, path_values: pa.StringArray, texts: Texts, agents: Numbers) -> Numbers:
-        """Return each line's traffic class, as its place in TRAFFIC_CLASSES."""
-        classes = np.zeros(len(paths), np.int32)
+    def _classes(self, found: dict[str, Numbers], paths: pa.StringArray, slow: Slow | None) -> Numbers:
+        """Return each row's traffic class, as its place in TRAFFIC_CLASSES."""
+        classes = np.zeros(len(found["times"]), np.int32)
         for field in (each for each in self._format.fields if self._role_of(each) == layout.USER_AGENT):
-            synthetic = self._classifier.are_synthetic(parse.unified(field, texts.values()))
-            classes[np.append(synthetic, [False])[agents]] = TRAFFIC_CLASSES.index("synthetic")
+            agents = parse.unified(field, self._workspace.agents.values())
+            synthetic = self._classifier.are_synthetic(agents)
+            classes[np.append(synthetic, [False])[found["agents"]]] = TRAFFIC_CLASSES.index("synthetic")
         if self._classifier.health_check_paths:
-            health_checks = self._classifier.are_health_checks(path_values)
-            classes[np.append(health_checks, [False])[paths]] = TRAFFIC_CLASSES.index("health_check")
+            health_checks = self._classifier.are_health_checks(paths)
+            classes[np.append(health_checks, [False])[found["paths"]]] = TRAFFIC_CLASSES.index("health_check")
+        if slow:
+            classes[slow.places] = _numbers(slow.rows["traffic_class"], TRAFFIC_CLASSES)
         return classes
+
+
+def _texts(offsets: Numbers, data: Numbers) -> pa.BinaryArray:
+    """Return texts that lie one after the other; there is one offset more than texts."""
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+
+
+def _days_of(times: pa.TimestampArray) -> timestamps.Integers:
+    """Return the days of times; of those of one day without dividing each."""
+    microseconds: timestamps.Integers = times.view(pa.int64()).to_numpy()
+    if not len(microseconds):
+        return microseconds
+    first, last = (int(each) // timestamps.DAY_MICROSECONDS for each in (microseconds.min(), microseconds.max()))
+    return np.full(len(microseconds), first) if first == last else microseconds // timestamps.DAY_MICROSECONDS
 
 
 def _numbers(values: pa.ChunkedArray, known: tuple[str, ...]) -> Numbers:

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -14,22 +14,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.blocks import BlockParser, ParsedBlock
+from etl.blocks import Batch, BlockParser, Days, End, Ends
 from etl.completeness import HOURS, Severity, listed_hours, silent_hours
-from etl.parse import ACCEPTED, DIRECTIVE
+from etl.parse import DIRECTIVE, rejects_table
 from etl.raw_files import RawFile, RawReader
 from etl.read_ahead import read_ahead
 from etl.sources import Source
-from etl.timestamps import NO_DAY
+from etl.timestamps import NO_DAY, Integers, days_since_epoch
 from lake.contracts import contract
-from lake.contracts.rejects import REASONS
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
 from lake.parquet import ROW_GROUP_ROWS
 from lake.partition import Partition
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
-EPOCH = date(1970, 1, 1)
 MICROSECONDS_AN_HOUR = 3_600_000_000
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
@@ -38,7 +36,6 @@ DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
 ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
 
-Booleans = npt.NDArray[np.bool_]
 logger = logging.getLogger(__name__)
 
 
@@ -103,7 +100,7 @@ def extract_day(
     """
     with lake.staging() as folder, ExitStack() as open_files:
         days = {
-            _days_since_epoch(each): _Day(lake, source, each, folder, open_files)
+            days_since_epoch(each): _Day(lake, source, each, folder, open_files)
             for each in (day, *sorted({*also} - {day}))
         }
         asked = next(iter(days.values()))
@@ -124,7 +121,7 @@ def extract_day(
 
 @dataclass(frozen=True)
 class _Portion:
-    """What a block of lines has for one day."""
+    """What a batch of lines has for one day."""
 
     day: int
     requests: pa.Table
@@ -258,7 +255,7 @@ class _Day:
 
     def _count(self, reader: "_FileReader") -> Input:
         """Add a raw file's lines, and return what of it is recorded."""
-        number = _days_since_epoch(self.day)
+        number = days_since_epoch(self.day)
         self.lines.read += reader.lines
         self.lines.directives += reader.directives
         self.lines.of_other_days += reader.others(number)
@@ -271,7 +268,7 @@ class _Day:
         self.recorded.read += part.lines
         self.recorded.directives += part.directives
         self.recorded.of_other_days += part.others
-        return Input(reader.file.name, part.bytes, part.sha256, part.lines)
+        return Input(reader.file.name, part.end.bytes, part.end.sha256, part.lines)
 
     def _judge(self) -> None:
         lines, source = self.lines, self._source
@@ -334,13 +331,12 @@ class _Day:
 
 @dataclass
 class _Part:
-    """A raw file up to and including the last line of one day: how many lines and bytes, and their digest."""
+    """A raw file up to and including the last line of one day: how many lines, and what it is there."""
 
-    lines: int = 0
-    others: int = 0
-    directives: int = 0
-    bytes: int = 0
-    sha256: str = hashlib.sha256().hexdigest()
+    lines: int
+    others: int
+    directives: int
+    end: End
 
 
 class _FileReader:
@@ -357,13 +353,15 @@ class _FileReader:
         self._days = days
         self._parts: dict[int, _Part] = {}
         self._source = source
-        self._reader = RawReader(file, source.files.endpoint_url)
-        self._parser = BlockParser(source.format, source.classifier)
-        self._own_day = _days_since_epoch(file.day) if file.day else None
+        self._own_day = days_since_epoch(file.day) if file.day else None
         self._of_day: Counter[int] = Counter()
         # what a file's own day records is the file as it lies there
-        self._digest = hashlib.sha256() if days - {self._own_day} else None
-        self._lines = self._bytes = 0
+        self._ends = Ends() if days - {self._own_day} else None
+        self._parser = BlockParser(
+            source.format, source.classifier, Days.of_file(file, source.neighbour_days), ends=self._ends
+        )
+        self._reader = RawReader(file, source.files.endpoint_url, self._parser.lines_in)
+        self._lines = 0
 
     @property
     def lines(self) -> int:
@@ -376,108 +374,81 @@ class _FileReader:
 
     def part(self, day: int) -> _Part:
         """Return what of the file a day's provenance records, if it is not the file's own day."""
-        return self._parts.get(day, _Part())
+        return self._parts.get(day, _Part(0, 0, 0, End(0, hashlib.sha256())))
 
     def others(self, day: int) -> int:
         """Return how many lines are of another day than this one."""
         return sum(count for each, count in self._of_day.items() if each != day)
 
     def portions(self) -> Iterator[list[_Portion]]:
-        """Yield what there is for the days, block by block."""
-        reach = self._source.neighbour_days if self.file.day else None
-        for block in self._reader.blocks():
-            for parsed in self._parser.parse(block):
-                if self._own_day is None:
-                    self._own_day = self._first_day(parsed)
-                placed = place(parsed, self._own_day, reach)
-                yield self._sorted(placed)
+        """Yield what there is for the days, batch by batch."""
+        for batch in self._parser.batches(self._reader.blocks()):
+            if self._own_day is None:
+                self._own_day = self._first_day(batch)
+            yield self._sorted(batch, self._own_day)
 
-    def _sorted(self, parsed: ParsedBlock) -> list[_Portion]:
-        """Return a block's rows and rejects by day, and count and digest it."""
-        found = _counts(parsed.days)
-        accepted = parsed.reasons == ACCEPTED
-        directives = parsed.reasons == DIRECTIVE
-        portions, lasts = [], {}
-        for day in sorted(self._days & found.keys()):
-            chosen = parsed.days == day
-            requests = parsed.requests(chosen & accepted)
-            rejects = parsed.rejects(chosen & ~accepted, self.file.name, self._lines + 1)
+    def _sorted(self, batch: Batch, own_day: int) -> list[_Portion]:
+        """Return a batch's rows and rejects by day, and count and digest it."""
+        directives = batch.reasons == DIRECTIVE
+        # a line whose time can't be read counts for the file's day: some day has to read it
+        untold = (batch.other_days == NO_DAY) & ~directives
+        other_days = np.where(untold, own_day, batch.other_days)
+        of_day = Counter(_counts(batch.days)) + Counter(_counts(other_days[~directives]))
+        portions = []
+        for day in sorted(self._days & of_day.keys()):
+            rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
+            requests = batch.rows if rows.all() else batch.rows.filter(pa.array(rows))
+            rejects = rejects_table(
+                batch.texts.take(pa.array(others)),
+                batch.reasons[others],
+                self.file.name,
+                self._lines + 1 + batch.numbers[others],
+            )
             portions.append(_Portion(day, requests, rejects))
-            lasts[day] = int(np.flatnonzero(chosen)[-1]) + 1
-        self._record(parsed, directives, lasts)
-        self.directives += found.pop(NO_DAY, 0)
-        self._of_day.update(found)
+            self._record(day, batch, np.flatnonzero(rows), others)
+        self.directives += int(np.count_nonzero(directives))
+        self._of_day.update(of_day)
+        self._lines += batch.lines
         return portions
 
-    def _record(self, parsed: ParsedBlock, directives: Booleans, lasts: dict[int, int]) -> None:
-        """Count and digest a block; `lasts` says how many of its lines go up to the last one of each day."""
-        begin = 0
-        for day, lines in sorted(lasts.items(), key=lambda each: each[1]):
-            end = int(parsed.starts[lines])
-            part = self._parts.setdefault(day, _Part())
-            part.lines = self._lines + lines
-            part.directives = self.directives + int(np.count_nonzero(directives[:lines]))
-            of_day = self._of_day[day] + int(np.count_nonzero(parsed.days[:lines] == day))
-            part.others = part.lines - part.directives - of_day
-            part.bytes = self._bytes + end
-            if self._digest:
-                self._digest.update(parsed.block[begin:end])
-                part.sha256 = self._digest.hexdigest()
-            begin = end
-        if self._digest:
-            self._digest.update(parsed.block[begin:])
-        self._bytes += len(parsed.block)
-        self._lines += len(parsed)
+    def _record(self, day: int, batch: Batch, rows: Integers, others: Integers) -> None:
+        """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""
+        if self._ends is None:
+            return
+        last = max(int(each[-1]) for each in (batch.numbers_of(rows), batch.numbers[others]) if len(each))
+        directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
+        lines = self._lines + last + 1
+        of_others = lines - directives - (self._of_day[day] + len(rows) + len(others))
+        self._parts[day] = _Part(lines, of_others, directives, batch.ends[last])
 
-    def _first_day(self, parsed: ParsedBlock) -> int:
-        """Return an undated file's first day: in its first block as a rule, else look ahead."""
+    def _first_day(self, batch: Batch) -> int:
+        """Return an undated file's first day: in its first batch as a rule, else look ahead."""
         parser = BlockParser(self._source.format, self._source.classifier)
         ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
-        later = (each for block in ahead for each in parser.parse(block))
-        for each in chain([parsed], later):
-            readable = each.days[each.days != NO_DAY]
-            if len(readable):
-                return int(readable[0])
+        for each in chain([batch], parser.batches(ahead)):
+            readable = np.flatnonzero(each.other_days != NO_DAY)[:1]
+            numbers = [*each.numbers_of(np.arange(len(each.days))[:1]), *each.numbers[readable]]
+            if numbers:
+                days = [*each.days[:1], *each.other_days[readable]]
+                return int(days[int(np.argmin(numbers))])
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
             f"can be told. Check format and files in [source.{self._source.name}]."
         )
 
 
-def place(parsed: ParsedBlock, own_day: int, reach: int | None) -> ParsedBlock:
-    """Give every line of a raw file but directives a day, so that each is of one day and some day reads it.
-
-    Args:
-        parsed: A block of its lines.
-        own_day: The file's day (the first one in it, for an undated file), in days since 1970-01-01: a line
-            whose time can't be read counts for it.
-        reach: How many days from own_day a line may be, or None for any. One that is farther is read by no
-            other day, so it is a reject of own_day.
-    """
-    readable = parsed.days != NO_DAY
-    far = readable & (np.abs(parsed.days - own_day) > reach) if reach is not None else np.zeros_like(readable)
-    directives = parsed.reasons == DIRECTIVE
-    return replace(
-        parsed,
-        days=np.where(directives, NO_DAY, np.where(readable & ~far, parsed.days, own_day)),
-        reasons=np.where(far & (parsed.reasons == ACCEPTED), REASONS.index("wrong_day"), parsed.reasons),
-    )
-
-
 def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
     """Return how many requests of a UTC day were in each of its 24 hours."""
-    begin = _days_since_epoch(day) * HOURS
+    begin = days_since_epoch(day) * HOURS
     times = (chunk.cast(pa.int64()).to_numpy() for chunk in requests["ts"].chunks)
     counts = (np.bincount(each // MICROSECONDS_AN_HOUR - begin, minlength=HOURS) for each in times if len(each))
     return sum(counts, np.zeros(HOURS, np.int64))
 
 
-def _days_since_epoch(day: date) -> int:
-    return (day - EPOCH).days
-
-
 def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:
-    """Return how many lines are of each day; most blocks have but one."""
+    """Return how many lines are of each day; most batches have but one."""
+    if not len(days):
+        return {}
     if days.min() == days.max():
         return {int(days[0]): len(days)}
     numbers, counts = np.unique(days, return_counts=True)

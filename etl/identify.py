@@ -12,7 +12,7 @@ from etl import guess
 from etl.blocks import BlockParser
 from etl.formats import FORMATS
 from etl.guess import Settings
-from etl.parse import ACCEPTED, AUTHORITY, NO_APPLICATION
+from etl.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
 from etl.raw_files import PADDING, RawFile, RawReader
 from etl.sources import FIELD, SECTION, Source, read_sources
 from lake.config import Config
@@ -204,10 +204,13 @@ def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
     """Return lines as rows of `requests` and of `rejects`."""
     block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
     rows, rejects, number = [], [], 1
-    for parsed in BlockParser(source.format, source.classifier, compiled=False).parse(block):
-        rows.append(parsed.requests(parsed.reasons == ACCEPTED))
-        rejects.append(parsed.rejects(parsed.reasons >= 0, source.files.text, number))
-        number += len(parsed)
+    for batch in BlockParser(source.format, source.classifier, compiled=False).batches([block]):
+        rows.append(batch.rows)
+        chosen = batch.reasons != DIRECTIVE
+        numbers = number + batch.numbers[chosen]
+        texts = batch.texts.filter(pa.array(chosen))
+        rejects.append(rejects_table(texts, batch.reasons[chosen], source.files.text, numbers))
+        number += batch.lines
     return pa.concat_tables(rows), pa.concat_tables(rejects)
 
 

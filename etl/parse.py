@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,18 +84,6 @@ class ParsedLines:
     microseconds: timestamps.Integers
     days: timestamps.Integers
     reasons: timestamps.Integers
-
-
-class Judged(Protocol):
-    """Lines of which it is known what they are, such as ParsedLines."""
-
-    @property
-    def lines(self) -> pa.BinaryArray:
-        """The raw lines with their ends."""
-
-    @property
-    def reasons(self) -> timestamps.Integers:
-        """See ParsedLines."""
 
 
 class Parser:
@@ -178,24 +166,25 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
     return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
 
 
-def rejects_table(parsed: "Judged", chosen: Booleans, file: str, first_line_number: int) -> pa.Table:
-    """Return the chosen lines as rows of `rejects`, masked.
+def rejects_table(
+    lines: pa.BinaryArray, reasons: timestamps.Integers, file: str, numbers: timestamps.Integers
+) -> pa.Table:
+    """Return rejected lines as rows of `rejects`, masked.
 
     Args:
-        parsed: A block of lines.
-        chosen: Which of them to take.
+        lines: With their ends.
+        reasons: Why they are rejects, as indices in the contract's REASONS.
         file: The raw file's name.
-        first_line_number: Number in that file of the block's first line.
+        numbers: Their numbers in that file, from 1.
     """
-    index = np.flatnonzero(chosen)
-    lines = parsed.lines.take(pa.array(index)).dictionary_encode()  # thousands that are blank are masked once
-    masked = pa.array([privacy.mask_line(line.as_py()) for line in lines.dictionary], pa.string())
+    encoded = lines.dictionary_encode()  # thousands that are blank are masked once
+    masked = pa.array([privacy.mask_line(line.as_py()) for line in encoded.dictionary], pa.string())
     return pa.table(
         {
-            "file": pa.repeat(file, len(index)),
-            "line_number": pa.array(index + first_line_number),
-            "reason": pa.array(REASONS).take(pa.array(parsed.reasons[index])),
-            "masked_line": masked.take(lines.indices),
+            "file": pa.repeat(file, len(lines)),
+            "line_number": pa.array(numbers),
+            "reason": pa.array(REASONS).take(pa.array(reasons)),
+            "masked_line": masked.take(encoded.indices),
         },
         schema=contract("rejects").schema,
     )

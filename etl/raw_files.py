@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from etl.parse import MAX_LINE_BYTES
 from lake.errors import ConfigError, InputError
 from lake.provenance import Input
 from lake.store import S3_SCHEME
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 20
 PADDING = 256  # so that a vector of bytes can be read at any byte of a block
 LINE_FEED = ord("\n")
@@ -211,15 +211,33 @@ class _Digesting(io.RawIOBase):
         self.stream = stream
         self.digest = hashlib.sha256()
         self.bytes = 0
+        self._begun = b""
+
+    def begin(self, size: int) -> bytes:
+        """Return the first bytes, which are read all the same."""
+        while len(self._begun) < size and (more := self.stream.read(size - len(self._begun))):
+            self._begun += more
+        return self._begun
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        size: int = self.stream.readinto(buffer)
+        if self._begun:
+            size = min(len(self._begun), len(buffer))
+            buffer[:size], self._begun = self._begun[:size], self._begun[size:]
+        else:
+            size = self.stream.readinto(buffer)
         self.digest.update(memoryview(buffer)[:size])
         self.bytes += size
         return size
+
+
+def lines_in(block: memoryview) -> int:
+    """Return how many lines a block has; counted piece by piece, for the processor's cache."""
+    data = np.frombuffer(block, np.uint8)
+    pieces = (data[n : n + READ_BYTES] for n in range(0, len(data), READ_BYTES))
+    return sum(int(np.count_nonzero(each == LINE_FEED)) for each in pieces) + bool(data[-1] != LINE_FEED)
 
 
 class RawReader:
@@ -229,9 +247,16 @@ class RawReader:
         lines: How many lines were read so far.
     """
 
-    def __init__(self, file: RawFile, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        file: RawFile,
+        endpoint_url: str | None = None,
+        lines_in: Callable[[memoryview], int] = lines_in,
+    ) -> None:
+        """Take a file to read, and what counts the lines of a block."""
         self.file = file
         self._endpoint_url = endpoint_url
+        self._lines_in = lines_in
         self._source: _Digesting | None = None
         self.lines = 0
 
@@ -247,7 +272,7 @@ class RawReader:
         try:
             with self._open() as stream:
                 for block in whole_lines(stream):
-                    self.lines += _lines_in(block)
+                    self.lines += self._lines_in(block)
                     yield block
         except DAMAGE as error:
             with self._open_raw() as raw:
@@ -272,11 +297,11 @@ class RawReader:
     def _open(self) -> Iterator[Decompressed]:
         with self._open_raw() as raw:
             self._source = _Digesting(raw)
-            buffered = io.BufferedReader(self._source, READ_BYTES)
-            if buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-                yield igzip.IGzipFile(fileobj=buffered)
+            if self._source.begin(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                # an IGzipFile over it would copy all that is read once more
+                yield isal_zlib._GzipReader(self._source, READ_BYTES)  # type: ignore[arg-type] # noqa: SLF001
             else:
-                yield buffered
+                yield io.BufferedReader(self._source, READ_BYTES)
 
     @contextmanager
     def _open_raw(self) -> Iterator[io.RawIOBase]:
@@ -362,13 +387,6 @@ def buffer_of(block: memoryview) -> bytearray:
     if not isinstance(block.obj, bytearray):
         raise TypeError("a block lies in a bytearray")
     return block.obj
-
-
-def _lines_in(block: memoryview) -> int:
-    """Return how many lines a block has; counted piece by piece, for the processor's cache."""
-    data = np.frombuffer(block, np.uint8)
-    pieces = (data[n : n + READ_BYTES] for n in range(0, len(data), READ_BYTES))
-    return sum(int(np.count_nonzero(each == LINE_FEED)) for each in pieces) + bool(data[-1] != LINE_FEED)
 
 
 def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:

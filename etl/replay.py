@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.blocks import BlockParser
-from etl.extract import EPOCH, place
-from etl.parse import ACCEPTED, DIRECTIVE
+from etl.blocks import Days, placed
+from etl.parse import ACCEPTED, DIRECTIVE, Parser, requests_table, split_lines
 from etl.privacy import mask_line
 from etl.raw_files import RawFile, RawReader
 from etl.sources import Source
@@ -141,25 +140,27 @@ def _rows(lake: Lake, partition: Partition) -> pa.Table:
 def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
     """Yield what the rejects of one raw file are; they are in the order of its lines."""
     numbers = rejects["line_number"].to_numpy()
-    parser = BlockParser(source.format, source.classifier)
+    parser = Parser(source.format)
+    allowed = Days.of_file(file, source.neighbour_days)
     read = 0
     for block in RawReader(file, source.files.endpoint_url).blocks():
-        for parsed in parser.parse(block):
-            if file.day:
-                parsed = place(parsed, (file.day - EPOCH).days, source.neighbour_days)  # noqa: PLW2901
-            begin, end = np.searchsorted(numbers, [read + 1, read + len(parsed) + 1])
-            index = numbers[begin:end] - read - 1
-            chosen = np.zeros(len(parsed), dtype=np.bool_)
-            chosen[index] = True
-            rows = iter(parsed.requests(chosen & (parsed.reasons == ACCEPTED)).to_pylist())
-            lines = parsed.lines.take(pa.array(index)).to_pylist()
-            told = rejects.slice(begin, end - begin).to_pylist()
-            for was, line, reason in zip(told, lines, parsed.reasons[index].tolist(), strict=True):
-                row = next(rows) if reason == ACCEPTED else None
-                yield _verdict(was, line, reason, row)
-            read += len(parsed)
-            if read >= numbers[-1]:
-                return
+        lines = split_lines(bytes(block))
+        begin, end = np.searchsorted(numbers, [read + 1, read + len(lines) + 1])
+        index = numbers[begin:end] - read - 1
+        # what the lines of some formats mean, directives before them say
+        wanted = np.union1d(index, np.flatnonzero(pc.starts_with(lines, b"#")))
+        parsed = parser.parse(lines.take(pa.array(wanted)))
+        _, reasons = placed(parsed.days, parsed.reasons, allowed)
+        chosen = np.isin(wanted, index)
+        rows = iter(requests_table(parsed, chosen & (reasons == ACCEPTED), source.classifier).to_pylist())
+        told = rejects.slice(begin, end - begin).to_pylist()
+        texts = lines.take(pa.array(index)).to_pylist()
+        for was, line, reason in zip(told, texts, reasons[chosen].tolist(), strict=True):
+            row = next(rows) if reason == ACCEPTED else None
+            yield _verdict(was, line, reason, row)
+        read += len(lines)
+        if read >= numbers[-1]:
+            return
     yield from (Verdict(**each, neither=CHANGED) for each in rejects.filter(pa.array(numbers > read)).to_pylist())
 
 

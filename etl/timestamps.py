@@ -6,7 +6,7 @@
 - Epoch: seconds, with or without a fraction, milliseconds or microseconds since 1970, told by their digits.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minu
 ISO = rf"{DATE}[T ]{PRECISE_CLOCK}{OFFSET}?"
 EPOCH = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
 
+FIRST_DAY = date(1970, 1, 1)
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MICROSECONDS = 1_000_000
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
@@ -96,6 +97,11 @@ def first_in(lines: pa.BinaryArray, pattern: str) -> pa.BinaryArray:
 def days_of(microseconds: Integers, readable: Booleans) -> Integers:
     """Return days since 1970-01-01, NO_DAY where the time was unreadable."""
     return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
+
+
+def days_since_epoch(day: date) -> int:
+    """Return days since 1970-01-01."""
+    return (day - FIRST_DAY).days
 
 
 def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:

@@ -7,6 +7,13 @@ what comes out; tests/etl/test_agreement.py and tests/etl/fuzz.py hold it to tha
 
     layout        the numbers that the kernel and its caller agree on
     intrinsics    the instructions that Python has no words for
-    lines         the kernel itself, in the Python that numba compiles
+    texts, times  texts and timestamps at addresses
+    masks         paths and rejected lines as they may be kept
+    fields        what a field means
+    delimited     lines of one field after the other
+    keyed         JSON objects and logfmt
+    lines         the kernel: from lines to the columns of a batch
     machine_code  compiles it once, keeps the result, and loads it without numba
+
+All but the last are in the Python that numba compiles.
 """

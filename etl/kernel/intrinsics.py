@@ -63,6 +63,32 @@ def first_set(typing: Any, mask: Any) -> Built:
     return types.int64(types.int64), build
 
 
+@intrinsic
+def bits_set(typing: Any, mask: Any) -> Built:
+    """Return how many bits are set."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
+def prefetch(typing: Any, address: Any) -> Built:
+    """Have what lies at an address brought to the processor's cache; it need not be readable."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number, pointer = ir.IntType(32), _BYTE.as_pointer()
+        name = "llvm.prefetch.p0"
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), build
+
+
 def _vector(builder: Any, address: Any, lanes: int) -> Any:
     return builder.load(builder.inttoptr(address, ir.VectorType(_BYTE, lanes).as_pointer()), align=1)
 
@@ -115,7 +141,7 @@ text_stops = _finder_in_text(64)
 # Bit n is set where byte n from the address is one of these
 line_feeds = _finder(64, "\n")
 quotes = _finder(64, '"\\\n')
-cuts = _finder(64, "?#;")
+cuts = _finder(64, "?#;%")
 key_ends = _finder(32, '= "\r\n')
 bare_ends = _finder(32, ' "\r\n')
 authority_ends = _finder(32, "/?#; ")

@@ -18,39 +18,73 @@ UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
 # field is written, the byte that ends it, what it is read for, and the decimal places of its unit
 LITERAL_BYTES, LITERAL_MASK, LITERAL, KIND, END, LAST, ROLE, SCALE, ROW = range(9)
 
-# What is found out of a line: a row of 64 bytes, one cache line; the last two are of no use outside
-TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS = 0, 8, 16, 24, 28, 32, 36
-METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES, DATE_AT, MANTISSA = 40, 42, 44, 46, 47, 48, 56
-LINE = np.dtype(
-    {
-        "names": [
-            *("times", "sizes", "durations", "starts", "paths", "hosts", "agents"),
-            *("methods", "statuses", "upstream", "retried", "codes"),
-        ],
-        "formats": ["i8", "i8", "f8", "i4", "i4", "i4", "i4", "i2", "i2", "i2", "i1", "i1"],
-        "offsets": [
-            *(TIMES, SIZES, DURATIONS, STARTS, PATHS, HOSTS, AGENTS),
-            *(METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED, CODES),
-        ],
-        "itemsize": 64,
-    }
+# What is found out of a line until its batch has it: a row of two cache lines. The last ones say where the date
+# is, the sum of the durations, where the path is, its size and its hash, and where in the block the line ends
+TIMES, SIZES, DURATIONS, HOSTS, AGENTS, METHOD_NUMBERS, STATUSES, UPSTREAM, RETRIED = (
+    0,
+    8,
+    16,
+    24,
+    28,
+    32,
+    34,
+    36,
+    38,
 )
+DATE_AT, MANTISSA, PATH_AT, PATH_BYTES, PATH_HASH, LINE_END = range(40, 88, 8)
+LINE_ROW, RING_LINES = 128, 32  # the bytes of a row, and how many lines there are before their paths are interned
 NOT_A_NUMBER = 0x7FF8000000000000
 NONE_YET, UNKNOWN = -1, -2  # of a line's durations
 
 # The frame: what the kernel is given and keeps, one 64-bit number each
-ROWS, LINES = 0, 1  # the address of the lines' rows, and for how many there is room
-PROGRAM, FIELDS, EXTRA = 2, 3, 4
-METHOD_TABLE, METHOD_COUNT = 5, 6  # rows of two: the method and its size, and its number
-ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 7, 8, 9
-PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 10, 11, 12  # addresses of interning tables
-LAST_TIME, LAST_MICROSECONDS = 13, 17  # the text of the line before (32 bytes), and what it meant
-LAST_DATE, LAST_DAY = 18, 20
-PLACES = 21  # decimal places of the line's durations
+RING = 0  # the address of the lines' rows
+PROGRAM, FIELDS, EXTRA = 1, 2, 3
+METHOD_TABLE, METHOD_COUNT = 4, 5
+ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 6, 7, 8
+PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 9, 10, 11  # addresses of interning tables
+LAST_TIME, LAST_MICROSECONDS = 12, 16  # the text of the line before (32 bytes), and what it meant
+LAST_DATE, LAST_DAY = 17, 19
+PLACES = 20  # decimal places of the line's durations
 # For lines of keys and values: the keys, as many rows as FIELDS; where in the line their values are; the keys of
 # the line before, as the same ones are expected; and which field is a time that stands before the keys
-KEYS, FOUND, EXPECTED, PREFIX = 22, 23, 24, 25
-FRAME = 26
+KEYS, FOUND, EXPECTED, PREFIX = 21, 22, 23, 24
+# The batch: the address of the addresses of its columns, how many rows and lines it has, and how many lines it may
+# have. Of the lines that have no row: the address of their rows, how many there are and may be, and where the next
+# one's text is put and the room for them ends
+COLUMNS, ROW_COUNT, LINE_COUNT, LINE_ROOM = 25, 26, 27, 28
+OTHERS, OTHER_COUNT, OTHER_ROOM, OTHER_TEXTS, OTHER_AT, OTHER_END = 29, 30, 31, 32, 33, 34
+BLOCK = 35  # the address from which the ends of lines count
+EARLIEST, LATEST = 36, 37  # the first time that a request may have, and the first one after it
+SCRATCH = 38  # the address of SCRATCH_BYTES to clean a path in
+FRAME = 39
+
+# The columns of a batch, in the order of their addresses: one number for each row
+COLUMN_TYPES = {
+    "times": "i8",
+    "sizes": "i8",
+    "durations": "f8",
+    "paths": "i4",
+    "hosts": "i4",
+    "agents": "i4",
+    "methods": "i2",
+    "statuses": "i2",
+    "upstream": "i2",
+    "retried": "i1",
+    "ends": "i4",
+}
+# A line that has no row: its number in the batch, where in OTHER_TEXTS its text ends, what is known of it, and
+# where in the block it ends
+OTHER_NUMBER, OTHER_TEXT_END, OTHER_CODE, OTHER_LINE_END, OTHER_ROW = range(5)
+UNDECIDED, BLANK, FAR = range(3)  # FAR: a request, too far from the file's day
+
+# A method's row: its text's address and size, and its number
+METHOD_AT, METHOD_BYTES, METHOD_NUMBER, METHOD_ROW = range(4)
+
+LONGEST_KEPT = 8192  # bytes of a host, a user agent or a path before it is cleaned
+LONGEST_PATH = 1000  # bytes of one that is
+# Percent-encoding makes a byte three, and the shortest address, `::`, becomes `{address}`
+ENCODED_BYTES, MASKED_BYTES = 3 * LONGEST_KEPT + PADDING, 5 * LONGEST_KEPT + PADDING
+SCRATCH_BYTES = 2 * ENCODED_BYTES + 2 * MASKED_BYTES
 
 # A key's row: its text's address and size, what its value is read for, and the decimal places of its unit
 KEY_AT, KEY_BYTES, KEY_ROLE, KEY_SCALE, KEY_ROW = range(5)
@@ -62,12 +96,11 @@ EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 64
 LONGEST_EXPECTED = 56
 
 # An interning table: the addresses of its slots and entries, the slots' number less one, the entries' number, with
-# how many of them no further line is begun, and room for texts that are not in the block. A slot has the upper
-# half of the hash, and the entry's number from 1; an entry has its text's address, and its size, negative if it is
-# a path that has to be cleaned
+# how many of them no further line is begun, and where the next text is put and the room for them ends. A slot has
+# the upper half of the hash, and the entry's number from 1; an entry has its text's address and its size
 SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
-PROVEN, UNDECIDED = 0, 1
-
-# What the kernel can do: take lines of one of these shapes apart, or copy a table's texts
-DELIMITED, JSON, LOGFMT, GATHER = range(4)
+# What the kernel can do: take lines of one of these shapes apart, copy a table's texts, intern texts that are as
+# they may be kept, count line feeds, mask rejected lines
+DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES, MASK_LINES = range(7)
+MASKED_LINE_BYTES = 500  # of a rejected line are kept

@@ -19,9 +19,12 @@ from typing import Any
 import llvmlite
 from llvmlite import binding
 
-SOURCES = ("layout.py", "intrinsics.py", "lines.py")
+SOURCES = (
+    *("layout.py", "intrinsics.py", "texts.py", "times.py", "masks.py", "fields.py", "delimited.py", "keyed.py"),
+    "lines.py",
+)
 CACHE = "error-rate-lake"
-ARGUMENTS = 5
+ARGUMENTS = 6
 Kernel = Callable[..., int]
 
 logger = logging.getLogger(__name__)

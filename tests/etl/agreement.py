@@ -12,7 +12,7 @@ import pyarrow as pa
 from reference import COMBINED, DIALECTS, TRAILING, Dialect, Verdict, judge_all, nginx
 
 from etl import parse, raw_files, timestamps
-from etl.blocks import BlockParser, ParsedBlock
+from etl.blocks import Batch, BlockParser
 from etl.formats import FORMATS, Field, Format, Role, shaped
 from etl.parse import Classifier
 from lake.contracts import contract
@@ -134,25 +134,28 @@ def opened(case: Case, parser: str) -> BlockParser:
 
 
 class Told(NamedTuple):
-    """What the program says of some lines; see ParsedBlock."""
+    """What the program says of some lines: of each its day and reason, and a row of those accepted."""
 
     days: npt.NDArray[np.int64]
     reasons: npt.NDArray[np.int64]
     rows: pa.Table
 
 
-def told(parsed: ParsedBlock) -> Told:
-    """Return what a part of a block was found to be, in memory of its own."""
-    rows = parsed.requests(parsed.reasons == parse.ACCEPTED).cast(SCHEMA)
-    return Told(parsed.days.copy(), parsed.reasons.copy(), rows.take(np.arange(rows.num_rows)))
+def told(batch: Batch) -> Told:
+    """Return what lines were found to be."""
+    days = np.zeros(batch.lines, np.int64)
+    reasons = np.full(batch.lines, parse.ACCEPTED)
+    days[batch.numbers], reasons[batch.numbers] = batch.other_days, batch.reasons
+    days[batch.numbers_of(np.arange(len(batch.days)))] = batch.days
+    assert np.count_nonzero(reasons == parse.ACCEPTED) == len(batch.days) == batch.rows.num_rows
+    return Told(days, reasons, batch.rows.cast(SCHEMA))
 
 
 def verdicts(data: bytes, case: Case, parser: str) -> Iterator[Verdict]:
     """Yield what the program says of each line of a file: its day, and why it is a reject or its row."""
-    blocks = opened(case, parser)
-    for block in raw_files.whole_lines(io.BytesIO(data)):
-        for parsed in blocks.parse(block):
-            yield from verdicts_of(told(parsed))
+    blocks = raw_files.whole_lines(io.BytesIO(data))
+    for batch in opened(case, parser).batches(blocks):
+        yield from verdicts_of(told(batch))
 
 
 def verdicts_of(found: Told) -> Iterator[Verdict]:

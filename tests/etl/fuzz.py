@@ -119,7 +119,7 @@ class Comparison:
 def _told(parser: BlockParser, data: bytes) -> Told:
     """Return what a parser says of lines, which are followed by what a used buffer holds."""
     buffer = bytearray(data + (STALE * PADDING)[:PADDING])
-    parts = [told(part) for part in parser.parse(memoryview(buffer)[: len(data)])]
+    parts = [told(part) for part in parser.batches([memoryview(buffer)[: len(data)]])]
     days, reasons, rows = zip(*parts, strict=True)
     return Told(np.concatenate(days), np.concatenate(reasons), pa.concat_tables(rows))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from etl import extract, guess, identify, parse, privacy
+from etl import extract, guess, identify, privacy
 from etl.blocks import BlockParser
 from etl.extract import extract_day
 from etl.formats import FORMATS
@@ -19,6 +19,7 @@ from etl.kernel import machine_code
 from etl.parse import Classifier
 from etl.raw_files import PADDING, RawFile, RawReader
 from lake.errors import ConfigError, InputError
+from lake.parquet import ROW_GROUP_ROWS
 
 DAY = date(2026, 9, 17)
 NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
@@ -75,8 +76,8 @@ def parsed(log_format: str, text: bytes, *, compiled: bool) -> list[dict]:
     field = known.hosts[-1] if known.hosts else None
     classifier = Classifier("edge", None if field else "web", field, (), ())
     block = memoryview(bytearray(text + bytes(PADDING)))[: len(text)]
-    blocks = BlockParser(known, classifier, compiled=compiled).parse(block)
-    return [row for each in blocks for row in each.requests(each.reasons == parse.ACCEPTED).to_pylist()]
+    batches = BlockParser(known, classifier, compiled=compiled).batches([block])
+    return [row for each in batches for row in each.rows.to_pylist()]
 
 
 @pytest.mark.slow
@@ -132,13 +133,13 @@ def test_short_lines_are_taken_apart_a_few_at_a_time(compiled):
     """A block of a byte a line takes no hundreds of times its memory, and no line is lost where pieces meet."""
     text = b"#Fields: date time sc-status\n" + b"#\n" * 70_000 + b"2026-09-17 12:00:00 200\n" * 70_000 + b"x"
     block = memoryview(bytearray(text + bytes(PADDING)))[: len(text)]
-    pieces = list(
-        BlockParser(FORMATS["w3c"], Classifier("edge", "web", None, (), ()), compiled=compiled).parse(block)
-    )
-    assert max(map(len, pieces)) <= 65_536
-    assert sum(map(len, pieces)) == 140_002
-    assert b"".join(bytes(each.block) for each in pieces) == text
-    assert sum(int((each.reasons == parse.ACCEPTED).sum()) for each in pieces) == 70_000
+    parser = BlockParser(FORMATS["w3c"], Classifier("edge", "web", None, (), ()), compiled=compiled)
+    batches = list(parser.batches([block]))
+    assert max(each.lines for each in batches) <= (ROW_GROUP_ROWS if compiled else 65_536)
+    assert sum(each.lines for each in batches) == 140_002
+    assert sum(each.rows.num_rows for each in batches) == 70_000
+    others = [text for each in batches for text in each.texts.to_pylist()]
+    assert others == [b"#Fields: date time sc-status\n", *[b"#\n"] * 70_000, b"x"]
 
 
 @pytest.mark.slow

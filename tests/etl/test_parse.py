@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from etl import parse, raw_files, timestamps
 from etl.formats import FORMATS
 from etl.parse import Classifier
+from lake.contracts.rejects import REASONS
 
 NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
 FORMAT_NAMES = ["combined", "common", "vhost_combined"]
@@ -44,7 +46,11 @@ def _verdicts(
         parsed = parse.parse_lines(parse.split_lines(block), FORMATS[format_name])
         accepted = parsed.reasons == parse.ACCEPTED
         rows = iter(parse.requests_table(parsed, accepted, classifier or _of_format(format_name)).to_pylist())
-        rejects = iter(parse.rejects_table(parsed, ~accepted, "a.log", line_number).to_pylist())
+        others = np.flatnonzero(~accepted)
+        texts = parsed.lines.take(pa.array(others))
+        rejects = iter(
+            parse.rejects_table(texts, parsed.reasons[others], "a.log", line_number + others).to_pylist()
+        )
         for day, is_request in zip(parsed.days, accepted, strict=True):
             shown = None if day == timestamps.NO_DAY else date(1970, 1, 1) + timedelta(days=int(day))
             if is_request:
@@ -323,10 +329,12 @@ def test_what_a_format_lacks_is_null(log_line: Callable[..., bytes]) -> None:
 
 
 def test_rejects_keep_file_and_line_number() -> None:
-    """A reject's number counts from the block's first line, and only chosen lines are taken."""
-    parsed = parse.parse_lines(parse.split_lines(b"a\nb\nc"), FORMATS["common"])
-    table = parse.rejects_table(parsed, np.array([False, True, True]), "logs/a.log", 100)
-    assert table.to_pylist() == [
-        {"file": "logs/a.log", "line_number": number, "reason": "shape", "masked_line": "x"}
-        for number in (101, 102)
+    """A reject is its file's name, its number, its reason and its masked line."""
+    lines = parse.split_lines(b"b\n\n1\n")
+    reasons = np.array([REASONS.index(each) for each in ("shape", "blank", "shape")])
+    table = parse.rejects_table(lines, reasons, "logs/a.log", np.array([101, 102, 105]))
+    assert [tuple(each.values()) for each in table.to_pylist()] == [
+        ("logs/a.log", 101, "shape", "x"),
+        ("logs/a.log", 102, "blank", ""),
+        ("logs/a.log", 105, "shape", "9"),
     ]

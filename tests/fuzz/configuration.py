@@ -160,8 +160,8 @@ def check_parsers(log_format: Format, classifier: Classifier) -> None:
     plain, compiled = (
         [
             verdict
-            for part in BlockParser(log_format, classifier, compiled=compiled).parse(block)
-            for verdict in verdicts_of(told(part))
+            for batch in BlockParser(log_format, classifier, compiled=compiled).batches([block])
+            for verdict in verdicts_of(told(batch))
         ]
         for compiled in PARSERS.values()
     )

@@ -1,0 +1,395 @@
+"""Lines of keys and values: JSON objects and logfmt."""
+
+from etl.kernel.delimited import field_end
+from etl.kernel.fields import (
+    is_whole,
+    take,
+)
+from etl.kernel.intrinsics import (
+    bare_ends,
+    first_set,
+    key_ends,
+    load8,
+    load32,
+    load64,
+    store8,
+    store64,
+    text_stops,
+)
+from etl.kernel.layout import (
+    DURATION,
+    EXPECTED,
+    EXPECTED_BYTES,
+    EXPECTED_KEY,
+    EXPECTED_ROW,
+    EXPECTED_ROWS,
+    FIELDS,
+    FOUND,
+    KEY_BYTES,
+    KEY_ROLE,
+    KEY_ROW,
+    KEY_SCALE,
+    KEYS,
+    LONGEST_EXPECTED,
+    MANTISSA,
+    METHOD,
+    NULL,
+    NUMBER,
+    PREFIX,
+    QUOTED,
+    REQUEST,
+    RESPONSE_BYTES,
+    RETRIED,
+    STATUS,
+    TARGET,
+    TEXT,
+    TIME,
+    UNKNOWN,
+    UPSTREAM_STATUS,
+    UPSTREAMS,
+    VALUE_AT,
+    VALUE_END,
+    VALUE_KIND,
+    VALUE_ROW,
+)
+from etl.kernel.texts import (
+    compiled,
+    copy,
+    inlined,
+    same_text,
+)
+
+
+@compiled
+def key_index(frame, position, at, size):
+    """Return which row of KEYS the key at a position of the line is, -1 if none; and expect it from now on."""
+    expected = load64(frame + 8 * EXPECTED) + 8 * EXPECTED_ROW * position
+    is_short = position < EXPECTED_ROWS and size <= LONGEST_EXPECTED
+    if is_short and load64(expected + 8 * EXPECTED_BYTES) == size and same_text(expected, at, size):
+        return load64(expected + 8 * EXPECTED_KEY)
+    index, row = -1, load64(frame + 8 * KEYS)
+    for n in range(load64(frame + 8 * FIELDS)):
+        if load64(row + 8 * KEY_BYTES) == size and same_text(load64(row), at, size):
+            index = n
+            break
+        row += 8 * KEY_ROW
+    if is_short:
+        copy(at, size, expected)
+        store64(expected + 8 * EXPECTED_BYTES, size)
+        store64(expected + 8 * EXPECTED_KEY, index)
+    return index
+
+
+@compiled
+def note_value(frame, index, kind, at, end):
+    """Note where a wanted value is; False if there was one already."""
+    slot = load64(frame + 8 * FOUND) + 8 * VALUE_ROW * index
+    if load64(slot):
+        return False
+    store64(slot + 8 * VALUE_AT, at)
+    store64(slot + 8 * VALUE_END, end)
+    store64(slot + 8 * VALUE_KIND, kind)
+    return True
+
+
+@compiled
+def take_values(frame, line):
+    """Take the values that were found; False if it isn't proven what they mean."""
+    keys, found, count = load64(frame + 8 * KEYS), load64(frame + 8 * FOUND), load64(frame + 8 * FIELDS)
+    has_request = False
+    for n in range(count):
+        value = found + 8 * VALUE_ROW * n
+        if load64(keys + 8 * (KEY_ROW * n + KEY_ROLE)) == REQUEST:
+            has_request |= load64(value) != 0 and load64(value + 8 * VALUE_KIND) != NULL
+    taken = 0
+    for n in range(count):
+        key, value = keys + 8 * KEY_ROW * n, found + 8 * VALUE_ROW * n
+        role, kind = load64(key + 8 * KEY_ROLE), load64(value + 8 * VALUE_KIND)
+        at, end = load64(value), load64(value + 8 * VALUE_END)
+        if at == 0 or kind == NULL:
+            if role == DURATION:
+                store64(line + MANTISSA, UNKNOWN)
+            if role == UPSTREAM_STATUS or role == UPSTREAMS:
+                store8(line + RETRIED, 0)
+            continue
+        if (role == METHOD or role == TARGET) and has_request:
+            continue
+        if role != DURATION and role != UPSTREAMS:
+            if taken & (1 << role):  # of several, the first counts
+                continue
+            taken |= 1 << role
+        if kind == NUMBER:
+            if role != TIME and role != STATUS and role != RESPONSE_BYTES and role != DURATION:
+                if role != UPSTREAM_STATUS:
+                    return False
+            if role == TIME and load8(at + 10) == 46 and end - at > 14:
+                return False  # more digits than a number surely keeps
+        if not take(frame, line, role, load64(key + 8 * KEY_SCALE), at, end):
+            return False
+    return is_whole(frame, line)
+
+
+@compiled
+def after_spaces(at):
+    """Return the address of the first byte that is no space."""
+    while load8(at) == 32:
+        at += 1
+    return at
+
+
+@compiled
+def json_text_end(at):
+    """Return where a string ends that begins here: at its quote; negative with escapes, 0 if it isn't proven."""
+    sign = 1
+    while True:
+        mask = text_stops(at)
+        if mask == 0:
+            at += 64
+            continue
+        at += first_set(mask)
+        byte = load8(at)
+        if byte == 34:
+            return sign * at
+        if byte != 92:
+            return 0
+        byte = load8(at + 1)
+        # quote, backslash, slash, b, f, n, r, t
+        if byte != 34 and byte != 92 and byte != 47 and byte != 98 and byte != 102:
+            if byte != 110 and byte != 114 and byte != 116:
+                return 0
+        sign = -1
+        at += 2
+
+
+@compiled
+def json_number_end(at):
+    """Return where a number ends that begins here, 0 if it is none or not a simple one."""
+    p = at + 1 if load8(at) == 45 else at
+    begin = p
+    while 48 <= load8(p) <= 57:
+        p += 1
+    if p == begin or p - begin > 18 or (load8(begin) == 48 and p - begin > 1):
+        return 0
+    if load8(p) == 46:
+        p += 1
+        begin = p
+        while 48 <= load8(p) <= 57:
+            p += 1
+        if p == begin or p - begin > 18:
+            return 0
+    if load8(p) == 101 or load8(p) == 69:
+        return 0
+    return p
+
+
+@compiled
+def json_scalar_end(at):
+    """Return what follows a value that begins here and is no object or array, 0 if it isn't proven."""
+    byte = load8(at)
+    if byte == 34:
+        end = json_text_end(at + 1)
+        return 0 if end == 0 else abs(end) + 1
+    word = load32(at)
+    if word == 0x6C6C756E or word == 0x65757274:  # null, true
+        return at + 4
+    if word == 0x736C6166 and load8(at + 4) == 101:  # false
+        return at + 5
+    return json_number_end(at)
+
+
+@compiled
+def json_key_end(at):
+    """Return where the value begins whose key begins here, 0 if it isn't proven."""
+    if load8(at) != 34:
+        return 0
+    end = json_text_end(at + 1)
+    if end == 0:
+        return 0
+    at = after_spaces(abs(end) + 1)
+    return after_spaces(at + 1) if load8(at) == 58 else 0
+
+
+@compiled
+def json_nested_end(at):
+    """Return what follows an object or array that begins here, 0 if it isn't proven that it is one."""
+    objects = depth = 0  # a bit for each that is open: whether it is an object
+    while True:  # a value is due
+        byte = load8(at)
+        is_closed = False
+        if byte == 123 or byte == 91:
+            if depth == 60:
+                return 0
+            objects = objects * 2 + (1 if byte == 123 else 0)
+            depth += 1
+            at = after_spaces(at + 1)
+            is_closed = load8(at) == byte + 2
+            if not is_closed:
+                if byte == 123:
+                    at = json_key_end(at)
+                if at == 0:
+                    return 0
+                continue
+        else:
+            at = json_scalar_end(at)
+            if at == 0:
+                return 0
+        while True:  # a value has ended, or what it is in
+            if is_closed:
+                at += 1
+                objects //= 2
+                depth -= 1
+                if depth == 0:
+                    return at
+            at = after_spaces(at)
+            byte = load8(at)
+            if byte == 44:
+                at = after_spaces(at + 1)
+                if objects & 1:
+                    at = json_key_end(at)
+                if at == 0:
+                    return 0
+                break
+            is_closed = byte == (125 if objects & 1 else 93)
+            if not is_closed:
+                return 0
+
+
+@compiled
+def json_object(frame, at):
+    """Find the wanted values of an object; return what follows it, or 0 if it isn't proven what it has."""
+    if load8(at) != 123:
+        return 0
+    p, position = at + 1, 0
+    while True:
+        p = after_spaces(p)
+        if load8(p) != 34:
+            return 0
+        end = json_text_end(p + 1)
+        if end <= 0:
+            return 0
+        index = key_index(frame, position, p + 1, end - p - 1)
+        position += 1
+        p = after_spaces(end + 1)
+        if load8(p) != 58:
+            return 0
+        p = after_spaces(p + 1)
+        byte = load8(p)
+        if byte == 34:
+            end = json_text_end(p + 1)
+            if end == 0 or (index >= 0 and (end < 0 or not note_value(frame, index, TEXT, p + 1, end))):
+                return 0
+            p = abs(end) + 1
+        elif byte == 123 or byte == 91:
+            if index >= 0:
+                return 0
+            p = json_nested_end(p)
+        else:
+            end = json_scalar_end(p)
+            if index >= 0 and end:
+                kind = NULL if byte == 110 else NUMBER
+                if byte == 116 or byte == 102 or not note_value(frame, index, kind, p, end):
+                    return 0
+            p = end
+        if p == 0:
+            return 0
+        p = after_spaces(p)
+        byte = load8(p)
+        p += 1
+        if byte == 125:
+            return p
+        if byte != 44:
+            return 0
+
+
+@compiled
+def have_duplicates(frame, count):
+    """Tell whether two of the keys that are expected are the same; if so, expect none any more."""
+    expected = load64(frame + 8 * EXPECTED)
+    for n in range(count, EXPECTED_ROWS):
+        store64(expected + 8 * (EXPECTED_ROW * n + EXPECTED_BYTES), -1)
+    for n in range(1, count):
+        one = expected + 8 * EXPECTED_ROW * n
+        size = load64(one + 8 * EXPECTED_BYTES)
+        for m in range(n):
+            other = expected + 8 * EXPECTED_ROW * m
+            if load64(other + 8 * EXPECTED_BYTES) == size and same_text(one, other, size):
+                for each in range(count):
+                    store64(expected + 8 * (EXPECTED_ROW * each + EXPECTED_BYTES), -1)
+                return True
+    return False
+
+
+@compiled
+def logfmt_pairs(frame, at):
+    """Find the wanted values of a line of pairs; return where it ends, or 0 if it isn't proven what it has."""
+    p, position, is_new = at, 0, False
+    prefix = load64(frame + 8 * PREFIX)
+    expected = load64(frame + 8 * EXPECTED)
+    while True:
+        begin = p
+        mask = key_ends(p)
+        while mask == 0:
+            p += 32
+            mask = key_ends(p)
+        p += first_set(mask)
+        if p == begin:
+            return 0
+        byte = load8(p)
+        if byte == 32:
+            if position:
+                return 0
+            if prefix >= 0 and p - begin >= 19 and load8(begin + 4) == 45 and load8(begin + 10) == 84:
+                note_value(frame, prefix, TEXT, begin, p)  # the first counts
+        elif byte == 61:
+            if position == EXPECTED_ROWS or p - begin > LONGEST_EXPECTED:
+                return 0
+            size = p - begin
+            row = expected + 8 * EXPECTED_ROW * position
+            is_new |= load64(row + 8 * EXPECTED_BYTES) != size or not same_text(row, begin, size)
+            index = key_index(frame, position, begin, size)
+            position += 1
+            p += 1
+            begin = p
+            if load8(p) == 34:
+                begin = p + 1
+                p = field_end(QUOTED, begin, 34, False)
+                if p == 0:
+                    return 0
+                if index >= 0:
+                    for q in range(begin, p):
+                        if load8(q) == 92:
+                            return 0
+                    if not note_value(frame, index, TEXT, begin, p):
+                        return 0
+                p += 1
+            else:
+                mask = bare_ends(p)
+                while mask == 0:
+                    p += 32
+                    mask = bare_ends(p)
+                p += first_set(mask)
+                if index >= 0 and not note_value(frame, index, NULL if p == begin else TEXT, begin, p):
+                    return 0
+            byte = load8(p)
+            if byte != 32 and byte != 10 and byte != 13:
+                return 0
+        else:
+            return 0
+        p = after_spaces(p)
+        byte = load8(p)
+        if byte == 10 or (byte == 13 and load8(p + 1) == 10):
+            return p if position and not (is_new and have_duplicates(frame, position)) else 0
+
+
+@inlined
+def keyed_line(frame, line, at, is_json):
+    """Take a line of keys with their values, likewise."""
+    found = load64(frame + 8 * FOUND)
+    for n in range(load64(frame + 8 * FIELDS)):
+        store64(found + 8 * VALUE_ROW * n, 0)
+    p = json_object(frame, at) if is_json else logfmt_pairs(frame, at)
+    if p == 0:
+        return 0
+    if load8(p) == 13:
+        p += 1
+    return p if take_values(frame, line) else 0
