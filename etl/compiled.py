@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from etl import parse, timestamps
 from etl.blocks import Batch, Days, End, Ends, last_of_each, placed, row_numbers
-from etl.formats import PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
 from etl.parse import ACCEPTED, Classifier, ParsedLines, requests_table
@@ -28,8 +28,8 @@ HOSTS, HOST_BYTES = 1 << 14, 16 << 20
 AGENTS, AGENT_BYTES = 1 << 14, 16 << 20
 KINDS = {
     Kind.WORD: layout.WORD,
-    Kind.HOST: layout.WORD,  # an address in brackets stays undecided
-    Kind.USER: layout.WORD,  # so does a name with spaces
+    Kind.HOST: layout.ADDRESS,
+    Kind.USER: layout.WORD,  # a name with spaces stays undecided
     Kind.PLAIN: layout.PLAIN,
     Kind.LIST: layout.LIST,
     Kind.QUOTED: layout.QUOTED,
@@ -47,6 +47,7 @@ ROLES = {
     Role.UPSTREAM_STATUS: layout.UPSTREAM_STATUS,
     Role.UPSTREAMS: layout.UPSTREAMS,
 }
+SHORTCUTS = {"common": layout.COMMON, "combined": layout.COMBINED, "vhost_combined": layout.VHOST_COMBINED}
 SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT}
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
@@ -81,6 +82,16 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
         if field.kind is Kind.BRACKETED and field.role is Role.TIME:
             row[layout.KIND] = layout.STAMP
     return rows
+
+
+def _shortcut_of(log_format: Delimited) -> int:
+    """Return by which shortcut lines of a format may be read."""
+    shape = (log_format.literals, log_format.fields, log_format.extra)
+    for name, shortcut in SHORTCUTS.items():
+        known = FORMATS[name]
+        if isinstance(known, Delimited) and shape == (known.literals, known.fields, known.extra):
+            return shortcut
+    return layout.NONE
 
 
 class Texts:
@@ -251,6 +262,7 @@ class CompiledParser:
             frame[layout.PROGRAM] = self._program.ctypes.data
             frame[layout.FIELDS] = len(log_format.fields)
             frame[layout.EXTRA] = log_format.extra
+            frame[layout.SHORTCUT] = _shortcut_of(log_format)
         else:
             self._declare_keys()
         self._declare_methods()

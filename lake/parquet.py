@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from lake.provenance import Provenance
 
 ROW_GROUP_ROWS = 262_144
 FEW_ROWS = 1_000
+HEAD_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,34 @@ def _compact(rows: pa.Table) -> pa.Table:
 
     Dictionaries hold the values that occur, in the order of first appearance.
     """
-    rows = rows.unify_dictionaries().combine_chunks()
     for position, field in enumerate(rows.schema):
-        if pa.types.is_dictionary(field.type) and rows.num_rows:
-            column = rows[position].chunk(0)
-            if len(column.dictionary) == 1 and not column.null_count:
-                continue
-            encoded = column.indices.dictionary_encode()
-            values = column.dictionary.take(encoded.dictionary)
-            compact = pa.DictionaryArray.from_arrays(encoded.indices, values)
-            rows = rows.set_column(position, field, compact)
+        column = rows[position]
+        if pa.types.is_dictionary(field.type):
+            column = pa.chunked_array(
+                [_compacted(each) for each in column.chunks], field.type
+            ).unify_dictionaries()
+        rows = rows.set_column(position, field, column.combine_chunks())
     return rows
+
+
+def _compacted(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return texts whose dictionary holds those that occur, in the order of first appearance.
+
+    Arrow would hash them; where they occur first is told by their numbers, and of few texts by the first rows.
+    """
+    numbers = column.indices.drop_null().to_numpy()
+    size, count = len(column.dictionary), len(numbers)
+    first = np.full(size, count, np.int64)
+    for stop in (min(count, HEAD_ROWS), count):
+        # of rows with the same text, the one that is written last stays: the first
+        first[numbers[stop - 1 :: -1] if stop else numbers] = np.arange(stop - 1, -1, -1)
+        if size < HEAD_ROWS and (first < count).all():
+            break
+    if (first[1:] > first[:-1]).all() and (not size or first[-1] < count):
+        return column
+    order = np.flatnonzero(first < count)
+    order = order[np.argsort(first[order])]
+    place = np.zeros(size, column.indices.type.to_pandas_dtype())
+    place[order] = np.arange(len(order))
+    indices = pa.array(place).take(column.indices)
+    return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(pa.array(order)))

@@ -63,20 +63,8 @@ from etl.kernel.layout import (
     USER_AGENT,
     ZERO_STATUS,
 )
-from etl.kernel.texts import (
-    compiled,
-    encoded,
-    hash_of,
-    inlined,
-    intern,
-    same_text,
-    two_digits,
-)
-from etl.kernel.times import (
-    any_time,
-    iso_day,
-    iso_time,
-)
+from etl.kernel.texts import compiled, encoded, hash_of, inlined, intern, same_text, two_digits
+from etl.kernel.times import any_time, iso_day, iso_time
 
 
 @inlined
@@ -226,19 +214,16 @@ def take_request(frame, line, at, end):
         return True
     at = p + 1
     stop = protocol_at(at, end)
-    if stop:
-        if load8(at) == 42 and stop == at + 1:
-            return take_path(frame, line, at, stop)
-        p = path_begin(frame, line, at, stop)
-        if p > 0:
-            return take_path(frame, line, p, stop)
-    elif has_space(at, end):
-        return True  # where a target with spaces ends can't be told
-    else:
+    if stop == 0:
+        if has_space(at, end):
+            return True  # where a target with spaces ends can't be told
+        stop = end
         p = path_begin(frame, line, at, end)
-        if p > 0:
-            return take_path(frame, line, p, end)
-    return p == 0
+    elif load8(at) == 42 and stop == at + 1:
+        p = at
+    else:
+        p = path_begin(frame, line, at, stop)
+    return take_path(frame, line, p, stop) if p > 0 else p == 0
 
 
 @compiled
@@ -246,9 +231,7 @@ def take_target(frame, line, at, end):
     """Take a target that stands alone."""
     if end == at or (end - at == 1 and load8(at) == 45):
         return True
-    if end - at == 1 and load8(at) == 42:
-        return take_path(frame, line, at, end)
-    p = path_begin(frame, line, at, end)
+    p = at if end - at == 1 and load8(at) == 42 else path_begin(frame, line, at, end)
     return take_path(frame, line, p, end) if p > 0 else p == 0
 
 
@@ -339,30 +322,42 @@ def is_single(at, end):
 
 
 @inlined
+def take_time(frame, line, at, end):
+    """Take a timestamp, which mostly is that of the line before."""
+    if end - at == 26 and (same_bytes(at, frame + 8 * LAST_TIME) & 0x3FFFFFF) == 0x3FFFFFF:
+        store64(line + TIMES, load64(frame + 8 * LAST_MICROSECONDS))
+        return True
+    value = any_time(frame, at, end)
+    if value == NO_TIME:
+        return False
+    store64(line + TIMES, value)
+    if end - at == 26:
+        for n in range(0, 32, 8):
+            store64(frame + 8 * LAST_TIME + n, load64(at + n))
+        store64(frame + 8 * LAST_MICROSECONDS, value)
+    return True
+
+
+@inlined
+def take_status(frame, line, at, end):
+    """Take a status of three digits."""
+    if end - at != 3:
+        return False
+    hundreds, rest = load8(at) - 48, two_digits(at + 1)
+    if rest < 0 or hundreds < 1 or hundreds > 5:
+        if hundreds != 0 or rest != 0 or not load64(frame + 8 * ZERO_STATUS):
+            return False
+    store16(line + STATUSES, hundreds * 100 + rest)
+    return True
+
+
+@inlined
 def take(frame, line, role, scale, at, end):
     """Take what a field holds; False if it isn't proven what it means."""
     if role == TIME:
-        if end - at == 26 and (same_bytes(at, frame + 8 * LAST_TIME) & 0x3FFFFFF) == 0x3FFFFFF:
-            store64(line + TIMES, load64(frame + 8 * LAST_MICROSECONDS))
-            return True
-        value = any_time(frame, at, end)
-        if value == NO_TIME:
-            return False
-        store64(line + TIMES, value)
-        if end - at == 26:
-            for n in range(0, 32, 8):
-                store64(frame + 8 * LAST_TIME + n, load64(at + n))
-            store64(frame + 8 * LAST_MICROSECONDS, value)
-        return True
+        return take_time(frame, line, at, end)
     if role == STATUS:
-        if end - at != 3:
-            return False
-        hundreds, rest = load8(at) - 48, two_digits(at + 1)
-        if rest < 0 or hundreds < 1 or hundreds > 5:
-            if hundreds != 0 or rest != 0 or not load64(frame + 8 * ZERO_STATUS):
-                return False
-        store16(line + STATUSES, hundreds * 100 + rest)
-        return True
+        return take_status(frame, line, at, end)
     if role == RESPONSE_BYTES:
         size = end - at
         value = 0

@@ -137,9 +137,29 @@ def _finder_in_text(lanes: int) -> Any:
     return find
 
 
+def _finder_between(lanes: int, first: str, last: str) -> Any:
+    @intrinsic
+    def find(typing: Any, address: Any) -> Built:
+        """Set bit n where byte n is none of a range of ASCII."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            shifted = builder.sub(_vector(builder, arguments[0], lanes), _splat(lanes, first))
+            width = ord(last) - ord(first)
+            return _mask(builder, builder.icmp_unsigned(">", shifted, _splat(lanes, chr(width))), lanes)
+
+        return types.int64(types.int64), build
+
+    return find
+
+
 text_stops = _finder_in_text(64)
+unprintable = _finder_between(32, "!", "~")
+no_digits = _finder_between(32, "0", "9")
 # Bit n is set where byte n from the address is one of these
 line_feeds = _finder(64, "\n")
+slashes = _finder(64, "/")
+dots_of = _finder(32, ".")
+signs = _finder(32, "%@:")
 quotes = _finder(64, '"\\\n')
 cuts = _finder(64, "?#;%")
 key_ends = _finder(32, '= "\r\n')

@@ -1,10 +1,7 @@
 """Lines of keys and values: JSON objects and logfmt."""
 
 from etl.kernel.delimited import field_end
-from etl.kernel.fields import (
-    is_whole,
-    take,
-)
+from etl.kernel.fields import is_whole, take
 from etl.kernel.intrinsics import (
     bare_ends,
     first_set,
@@ -52,12 +49,7 @@ from etl.kernel.layout import (
     VALUE_KIND,
     VALUE_ROW,
 )
-from etl.kernel.texts import (
-    compiled,
-    copy,
-    inlined,
-    same_text,
-)
+from etl.kernel.texts import compiled, copy, inlined, same_text
 
 
 @compiled

@@ -7,9 +7,10 @@ MAX_LINE_BYTES = 1 << 20
 NO_TIME = np.iinfo(np.int64).min
 NO_ID = -1
 
-# How a field is written: up to its terminator as a bare word; likewise, but quotes and brackets are letters
-# as any; as a word that may be one of a list; in quotes; in brackets; in brackets, and read as a time
-WORD, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(6)
+# How a field is written: up to its terminator as a bare word; likewise, or an IPv6 address in brackets; likewise,
+# but quotes and brackets are letters as any; as a word that may be one of a list; in quotes; in brackets; in
+# brackets, and read as a time
+WORD, ADDRESS, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(7)
 # What a field is read for
 IGNORED, TIME, DATE, CLOCK, REQUEST, METHOD, TARGET, STATUS, RESPONSE_BYTES, DURATION = range(10)
 UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
@@ -56,7 +57,9 @@ OTHERS, OTHER_COUNT, OTHER_ROOM, OTHER_TEXTS, OTHER_AT, OTHER_END = 29, 30, 31, 
 BLOCK = 35  # the address from which the ends of lines count
 EARLIEST, LATEST = 36, 37  # the first time that a request may have, and the first one after it
 SCRATCH = 38  # the address of SCRATCH_BYTES to clean a path in
-FRAME = 39
+SHORTCUT = 39  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
+NONE, COMMON, COMBINED, VHOST_COMBINED = range(4)
+FRAME = 40
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {

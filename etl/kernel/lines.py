@@ -5,10 +5,7 @@ work. Three rules keep that safe: a block is followed by PADDING bytes of which 
 every scan ends; nothing is read beyond them; and no line is begun for which there might be no room.
 """
 
-from etl.kernel.delimited import (
-    delimited_line,
-    line_end,
-)
+from etl.kernel.delimited import apache_line, delimited_line, line_end
 from etl.kernel.fields import begin_line
 from etl.kernel.intrinsics import (
     bits_set,
@@ -77,23 +74,15 @@ from etl.kernel.layout import (
     RING,
     RING_LINES,
     ROW_COUNT,
+    SHORTCUT,
     SIZES,
     STATUSES,
     TIMES,
     UNDECIDED,
     UPSTREAM,
 )
-from etl.kernel.masks import (
-    intern_path,
-    mask_lines,
-)
-from etl.kernel.texts import (
-    compiled,
-    copy,
-    gather,
-    inlined,
-    intern_all,
-)
+from etl.kernel.masks import intern_path, mask_lines
+from etl.kernel.texts import compiled, copy, gather, inlined, intern_all
 
 
 @inlined
@@ -116,7 +105,11 @@ def line_taken(frame, line, at, shape):
     """Take a line apart; return where it ends, or 0 if it isn't proven what it is."""
     begin_line(line)
     if shape == DELIMITED:
-        p = delimited_line(frame, line, at)
+        shortcut = load64(frame + 8 * SHORTCUT)
+        p = apache_line(frame, line, at, shortcut) if shortcut else 0
+        if p == 0:
+            begin_line(line)
+            p = delimited_line(frame, line, at)
     else:
         p = keyed_line(frame, line, at, shape == JSON)
     return p if p != 0 and load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES else 0

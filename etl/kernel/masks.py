@@ -1,6 +1,20 @@
 """Paths and rejected lines as they may be kept: what etl.privacy says, byte by byte."""
 
-from etl.kernel.intrinsics import load8, load32, load64, store8, store32, store64
+from etl.kernel.intrinsics import (
+    bits_set,
+    dots_of,
+    first_set,
+    load8,
+    load32,
+    load64,
+    no_digits,
+    signs,
+    slashes,
+    store8,
+    store32,
+    store64,
+    unprintable,
+)
 from etl.kernel.layout import (
     ARENA,
     ENCODED_BYTES,
@@ -259,23 +273,51 @@ def mask_encoded(at, size, found, out, scratch):
     return mask_text(at, size, found, out, spare)
 
 
+@inlined
+def segment_end(at, end):
+    """Return where a segment of a path ends."""
+    while at < end:
+        mask = slashes(at)
+        if mask:
+            return min(at + first_set(mask), end)
+        at += 64
+    return end
+
+
+@inlined
+def is_plain(at, size):
+    """Tell at a glance whether a segment holds nothing to mask; if not, it may still be so."""
+    # shorter than any token; without its signs there is no e-mail address, and no other address without three dots
+    if size > 15:
+        return False
+    chosen = (1 << size) - 1
+    if (unprintable(at) | signs(at)) & chosen:
+        return False
+    return bits_set(~no_digits(at) & chosen) < 9 and bits_set(dots_of(at) & chosen) < 3
+
+
 @compiled
 def mask_path(at, size, out, scratch):
     """Write a path as it may be kept, and return the size of what was written; see etl.privacy.clean_path."""
-    begin, end, first = at, at + size, out
+    end, first = at + size, out
     while True:
-        if at == end or load8(at) == 47:
-            found = look(begin, at - begin)
+        stop = segment_end(at, end)
+        size = stop - at
+        if is_plain(at, size):
+            store64(out, load64(at))
+            store64(out + 8, load64(at + 8))
+            out += size
+        else:
+            found = look(at, size)
             if found & (UNPRINTABLE | DECODABLE):
-                out += mask_encoded(begin, at - begin, found, out, scratch)
+                out += mask_encoded(at, size, found, out, scratch)
             else:
-                out += mask_text(begin, at - begin, found, out, scratch + 2 * ENCODED_BYTES)
-            if at == end or out - first >= LONGEST_PATH:
-                return min(out - first, LONGEST_PATH)
-            store8(out, 47)
-            out += 1
-            begin = at + 1
-        at += 1
+                out += mask_text(at, size, found, out, scratch + 2 * ENCODED_BYTES)
+        if stop == end or out - first >= LONGEST_PATH:
+            return min(out - first, LONGEST_PATH)
+        store8(out, 47)
+        out += 1
+        at = stop + 1
 
 
 @inlined
