@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from etl.sources import Source
 from lake import sql
+from lake.arrays import array, no_rows, stream
 from lake.contract import Contract
 from lake.contracts import contract
 from lake.database import connected
@@ -55,8 +57,9 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Tabl
         StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
     """
     with connected() as connection:
-        connection.register("sources", SOURCES.empty_table() if sources is None else sources)
+        connection.register("given_sources", stream(no_rows(SOURCES) if sources is None else sources))
         try:
+            connection.execute("create temporary table sources as from given_sources")
             for name, files in inputs.items():
                 paths = ", ".join(sql.quoted(str(file)) for file in files)
                 connection.execute(
@@ -170,17 +173,14 @@ def _lacking(inputs: Sequence[_Read], sources: Sequence[Source]) -> dict[str, st
 def _sources(inputs: Sequence[_Read], sources: Sequence[Source], lacking: Mapping[str, str | None]) -> pa.Table:
     """Return what a day's sources are and lack."""
     there = {each.partition.source for each in inputs}
-    rows = [
-        {
-            "source": each.name,
-            "vantage": each.classifier.vantage,
-            "application": each.classifier.application,
-            "is_missing": each.name not in there,
-            "incomplete": lacking.get(each.name),
-        }
-        for each in sources
-    ]
-    return pa.Table.from_pylist(rows, schema=SOURCES)
+    columns: dict[str, list[Any]] = {
+        "source": [each.name for each in sources],
+        "vantage": [each.classifier.vantage for each in sources],
+        "application": [each.classifier.application for each in sources],
+        "is_missing": [each.name not in there for each in sources],
+        "incomplete": [lacking.get(each.name) for each in sources],
+    }
+    return pa.table([array(columns[field.name], field.type) for field in SOURCES], schema=SOURCES)
 
 
 def check_sum(made: Contract, rows: pa.Table, rows_read: int, day: date) -> Check:

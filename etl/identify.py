@@ -15,6 +15,7 @@ from etl.guess import Settings
 from etl.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
 from etl.raw_files import PADDING, RawFile, RawReader
 from etl.sources import FIELD, SECTION, Source, read_sources
+from lake.arrays import array, scalar
 from lake.config import Config
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError, InputError
@@ -104,13 +105,14 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
     """Return what a source makes of the first lines of a file."""
     rows, rejects = _parsed(head, source)
     rows_in_zone, rejects_in_zone = _parsed(head, _in_some_zone(source))
-    minor, without_time = pc.is_in(rejects_in_zone["reason"], pa.array(MINOR)), pc.equal(rejects["reason"], "time")
+    minor = pc.is_in(rejects_in_zone["reason"], array(MINOR, pa.string()))
+    without_time, in_zone = (pc.equal(each["reason"], scalar("time")) for each in (rejects, rejects_in_zone))
     return Reading(
         source,
         settings or {},
         rows,
         rejects,
-        without_offset=_count(without_time) - _count(pc.equal(rejects_in_zone["reason"], "time")),
+        without_offset=_count(without_time) - _count(in_zone),
         recognised=len(rows_in_zone) + _count(minor),
         columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
     )
@@ -190,7 +192,9 @@ def _application(found: Reading, head: bytes) -> str | None:
         with suppress(ConfigError):  # a format that has no authority
             source = _in_some_zone(declare({**found.settings, "application": application}))
             rows, _ = _parsed(head, source)
-            share[application] = _count(pc.not_equal(rows["application"], NO_APPLICATION)) / max(len(rows), 1)
+            share[application] = _count(pc.not_equal(rows["application"], scalar(NO_APPLICATION))) / max(
+                len(rows), 1
+            )
     best = max(share, key=lambda each: share[each], default="")
     return best if share.get(best, 0) >= ENOUGH else None
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from etl import privacy, timestamps
 from etl.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Kind, Role
+from lake.arrays import array, filled, numbers, scalar, to_numpy
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
@@ -61,6 +62,9 @@ _PAIRS = re.compile(
 )
 _ISO = re.compile(timestamps.ISO.encode())
 
+NO_BYTES, EMPTY, DASH, ZERO = scalar(None, pa.binary()), scalar(b""), scalar(b"-"), scalar(b"0")
+NO = scalar(value=False)
+
 Booleans = npt.NDArray[np.bool_]
 Row = list[bytes | None]
 
@@ -101,7 +105,7 @@ class Parser:
         """Take the file's next lines apart, as parse_lines does."""
         if not isinstance(self._format, Headed):
             return parse_lines(lines, self._format)
-        short = pc.less_equal(pc.binary_length(lines), MAX_LINE_BYTES)
+        short = pc.less_equal(pc.binary_length(lines), scalar(MAX_LINE_BYTES))
         headers = np.flatnonzero(_mask(pc.and_(short, pc.match_substring_regex(lines, HEADER))))
         parts, begin = [], 0
         for end in headers.tolist():
@@ -138,16 +142,16 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
 
     The shape of the line decides, not that of its request: whatever was answered with a status counts.
     """
-    lengths = pc.binary_length(lines).to_numpy(zero_copy_only=False)
+    lengths = to_numpy(pc.binary_length(lines))
     too_long = lengths > MAX_LINE_BYTES
     fits, values = _read(lines, too_long, log_format)
     columns = _columns(log_format.fields, values, len(lines))
     times = columns[Role.TIME]
     others = np.flatnonzero(~fits)
     if len(others):  # a line of another shape may still show its day, in what is read of it in any case
-        begins = pc.binary_slice(lines.take(pa.array(others)), 0, MAX_LINE_BYTES)
+        begins = pc.binary_slice(lines.take(numbers(others)), 0, MAX_LINE_BYTES)
         shown = timestamps.first_in(begins, _shown_time(log_format))
-        times = pc.replace_with_mask(times, pa.array(~fits), shown)
+        times = pc.replace_with_mask(times, numbers(~fits), shown)
     microseconds, readable = timestamps.parse(times, log_format.timezone)
     fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
@@ -166,25 +170,30 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
     return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
 
 
+def masked_lines(lines: pa.BinaryArray) -> pa.StringArray:
+    """Return rejected lines as they may be kept."""
+    encoded = lines.dictionary_encode()  # thousands that are blank are masked once
+    masked = array([privacy.mask_line(line.as_py()) for line in encoded.dictionary], pa.string())
+    return masked.take(encoded.indices)
+
+
 def rejects_table(
-    lines: pa.BinaryArray, reasons: timestamps.Integers, file: str, numbers: timestamps.Integers
+    masked: pa.StringArray, reasons: timestamps.Integers, file: str, line_numbers: timestamps.Integers
 ) -> pa.Table:
-    """Return rejected lines as rows of `rejects`, masked.
+    """Return rejected lines as rows of `rejects`.
 
     Args:
-        lines: With their ends.
+        masked: The lines as they may be kept.
         reasons: Why they are rejects, as indices in the contract's REASONS.
         file: The raw file's name.
-        numbers: Their numbers in that file, from 1.
+        line_numbers: Their numbers in that file, from 1.
     """
-    encoded = lines.dictionary_encode()  # thousands that are blank are masked once
-    masked = pa.array([privacy.mask_line(line.as_py()) for line in encoded.dictionary], pa.string())
     return pa.table(
         {
-            "file": pa.repeat(file, len(lines)),
-            "line_number": pa.array(numbers),
-            "reason": pa.array(REASONS).take(pa.array(reasons)),
-            "masked_line": masked.take(encoded.indices),
+            "file": pa.repeat(scalar(file), len(masked)),
+            "line_number": numbers(line_numbers),
+            "reason": array(REASONS, pa.string()).take(numbers(reasons)),
+            "masked_line": masked,
         },
         schema=contract("rejects").schema,
     )
@@ -192,15 +201,15 @@ def rejects_table(
 
 def requests_table(parsed: ParsedLines, chosen: Booleans, classifier: "Classifier") -> pa.Table:
     """Return the chosen lines, all of them accepted ones, as rows of `requests`."""
-    index = pa.array(np.flatnonzero(chosen))
+    index = numbers(np.flatnonzero(chosen))
     fields = parsed.fields.take(index)
     request = pc.extract_regex(_column(fields, Role.REQUEST), REQUEST)
     path = _paths(request)
     return pa.table(
         {
-            "ts": pa.array(parsed.microseconds[chosen]).cast(pa.timestamp("us")),
+            "ts": numbers(parsed.microseconds[chosen]).cast(pa.timestamp("us")),
             "application": classifier.applications(fields),
-            "vantage": pa.repeat(classifier.vantage, len(index)),
+            "vantage": pa.repeat(scalar(classifier.vantage), len(index)),
             "method": _methods(request),
             "path": path,
             "status": _column(fields, Role.STATUS).cast(pa.string()).cast(pa.int16()),
@@ -239,7 +248,7 @@ class Classifier:
     def applications(self, fields: pa.StructArray) -> pa.StringArray:
         """Return each request's application: a constant, or a host name in lower case without its port."""
         if self.application_field is None:
-            return pa.repeat(self.application, len(fields))
+            return pa.repeat(scalar(self.application), len(fields))
         column = host_column(self.application_field)
         if self.application_field == AUTHORITY and column not in fields.type.names:
             hosts = pc.struct_field(pc.extract_regex(_column(fields, Role.REQUEST), ABSOLUTE), "authority")
@@ -250,23 +259,24 @@ class Classifier:
     def traffic_classes(self, path: pa.StringArray, fields: pa.StructArray) -> pa.StringArray:
         """Return each request's traffic class; a health check is one whoever asks."""
         synthetic = self.are_synthetic(_column(fields, Role.USER_AGENT))
-        return pc.if_else(self.are_health_checks(path), "health_check", pc.if_else(synthetic, "synthetic", "user"))
+        health_check, other, user = map(scalar, ("health_check", "synthetic", "user"))
+        return pc.if_else(self.are_health_checks(path), health_check, pc.if_else(synthetic, other, user))
 
     def are_health_checks(self, paths: pa.StringArray) -> pa.BooleanArray:
         """Tell which paths are those of health checks."""
-        found = pa.repeat(pa.scalar(value=False), len(paths))
+        found = pa.repeat(NO, len(paths))
         for wanted in self.health_check_paths:
             begins = wanted.endswith("*")
-            these = pc.starts_with(paths, wanted[:-1]) if begins else pc.equal(paths, wanted)
-            found = pc.or_(found, pc.fill_null(these, False))  # noqa: FBT003 - the filler
+            these = pc.starts_with(paths, wanted[:-1]) if begins else pc.equal(paths, scalar(wanted))
+            found = pc.or_(found, pc.fill_null(these, NO))
         return found
 
     def are_synthetic(self, agents: pa.BinaryArray) -> pa.BooleanArray:
         """Tell which user agents are those of synthetic requests."""
-        found = pa.repeat(pa.scalar(value=False), len(agents))
+        found = pa.repeat(NO, len(agents))
         for part in self.synthetic_user_agents:
             these = pc.match_substring(agents, part.encode(), ignore_case=True)
-            found = pc.or_(found, pc.fill_null(these, False))  # noqa: FBT003 - the filler
+            found = pc.or_(found, pc.fill_null(these, NO))
         return found
 
 
@@ -274,7 +284,7 @@ def application_names(hosts: pa.BinaryArray) -> pa.StringArray:
     """Return the applications that hosts name: in lower case without a port, NO_APPLICATION if it is no name."""
     names = pc.replace_substring_regex(pc.ascii_lower(_text(hosts)), PORT, "")
     valid = pc.and_not(pc.match_substring_regex(names, HOST_NAME), pc.match_substring_regex(names, ADDRESS))
-    return pc.if_else(pc.fill_null(valid, False), names, NO_APPLICATION)  # noqa: FBT003 - the filler
+    return pc.if_else(pc.fill_null(valid, NO), names, scalar(NO_APPLICATION))
 
 
 def _read(
@@ -295,9 +305,9 @@ def _read(
     rows = [None if long else read(line) for line, long in zip(lines.to_pylist(), too_long, strict=True)]
     fits = np.array([row is not None for row in rows], dtype=np.bool_)
     empty: Row = [None] * len(log_format.fields)
-    return fits, [
-        pa.array(column, pa.binary()) for column in zip(*(row or empty for row in rows), strict=True)
-    ] or [nothing] * len(log_format.fields)
+    return fits, [array(column, pa.binary()) for column in zip(*(row or empty for row in rows), strict=True)] or [
+        nothing
+    ] * len(log_format.fields)
 
 
 def _json_reader(log_format: Format) -> Callable[[bytes], Row | None]:
@@ -383,7 +393,7 @@ def _columns(fields: Sequence[Field], values: Sequence[pa.BinaryArray], count: i
             found.setdefault(name, []).append(unified(field, texts))
     several = (Role.DURATION, Role.UPSTREAMS)
     columns = {
-        name: _joined(*(pc.fill_null(each, b"") for each in texts), by=b"+")
+        name: _joined(*(pc.fill_null(each, EMPTY) for each in texts), by=b"+")
         if name in several
         else pc.coalesce(*texts)
         for name, texts in found.items()
@@ -392,7 +402,7 @@ def _columns(fields: Sequence[Field], values: Sequence[pa.BinaryArray], count: i
     time = columns.pop(Role.TIME, nothing)
     clock = columns.pop(Role.CLOCK, None)
     method, target = (columns.pop(role, nothing) for role in (Role.METHOD, Role.TARGET))
-    method = pc.if_else(pc.equal(pc.fill_null(method, b""), b""), b"-", method)
+    method = pc.if_else(pc.equal(pc.fill_null(method, EMPTY), EMPTY), DASH, method)
     request = pc.coalesce(_joined(method, target, b"HTTP/1.1", by=b" "), method)
     return columns | {
         Role.TIME: time if clock is None else _joined(time, _joined(clock, b"Z", by=b""), by=b"T"),
@@ -404,7 +414,7 @@ def unified(field: Field, texts: pa.BinaryArray) -> pa.BinaryArray:
     """Return a field's values as every format could have them: durations with a unit, agents with spaces."""
     plain = field.kind is Kind.PLAIN
     if plain and field.role is not Role.RESPONSE_BYTES:
-        texts = pc.if_else(pc.equal(texts, b"-"), pa.scalar(None, pa.binary()), texts)
+        texts = pc.if_else(pc.equal(texts, DASH), NO_BYTES, texts)
     if plain and field.role is Role.USER_AGENT:  # as it is too: somebody may look for the encoded one
         return _joined(texts, pc.replace_substring_regex(texts, r"\+|%20", " "), by=b"\n")
     if field.role is Role.DURATION:
@@ -416,7 +426,7 @@ def unified(field: Field, texts: pa.BinaryArray) -> pa.BinaryArray:
 
 
 def _joined(*parts: pa.BinaryArray | bytes, by: bytes) -> pa.BinaryArray:
-    return pc.binary_join_element_wise(*parts, by)
+    return pc.binary_join_element_wise(*(scalar(p) if isinstance(p, bytes) else p for p in (*parts, by)))
 
 
 def _shown_time(log_format: Format) -> str:
@@ -436,26 +446,26 @@ def _column(fields: pa.StructArray, name: str) -> pa.BinaryArray:
 
 def _mask(values: pa.BooleanArray) -> Booleans:
     """Return a NumPy mask, NULL as False."""
-    mask: Booleans = pc.fill_null(values, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - the filler
+    mask: Booleans = to_numpy(pc.fill_null(values, NO))
     return mask
 
 
 def _fits(fields: pa.StructArray, role: Role, pattern: str, *, missing: bool = True) -> Booleans:
     """Tell where a value has a shape, or may be missing."""
     found = pc.match_substring_regex(_column(fields, role), f"(?s)^(?:{pattern})$")
-    fits: Booleans = pc.fill_null(found, missing).to_numpy(zero_copy_only=False)
+    fits: Booleans = to_numpy(filled(found, missing))
     return fits
 
 
 def _response_bytes(fields: pa.StructArray) -> pa.Int64Array:
     text = _column(fields, Role.RESPONSE_BYTES)
-    return pc.if_else(pc.equal(text, b"-"), b"0", text).cast(pa.string()).cast(pa.int64())
+    return pc.if_else(pc.equal(text, DASH), ZERO, text).cast(pa.string()).cast(pa.int64())
 
 
 def _durations(fields: pa.StructArray) -> pa.DoubleArray:
     encoded = _column(fields, Role.DURATION).dictionary_encode()
     seconds = [None if each is None else _seconds(each.decode()) for each in encoded.dictionary.to_pylist()]
-    return pa.array(seconds, pa.float64()).take(encoded.indices)
+    return array(seconds, pa.float64()).take(encoded.indices)
 
 
 def _seconds(durations: str) -> float | None:
@@ -474,32 +484,30 @@ def _upstream_status(fields: pa.StructArray) -> pa.Int16Array:
     found = pc.extract_regex(_column(fields, Role.UPSTREAM_STATUS), f"(?s)^{UPSTREAM_STATUS}$")
     last = pc.struct_field(found, "last")
     asked = pc.match_substring_regex(last, "[0-9]")
-    return pc.if_else(asked, last, pa.scalar(None, pa.binary())).cast(pa.string()).cast(pa.int16())
+    return pc.if_else(asked, last, NO_BYTES).cast(pa.string()).cast(pa.int16())
 
 
 def _retried(fields: pa.StructArray) -> pa.BooleanArray:
     """Tell where a list of upstreams has more than one element; NULL if the format has no such list."""
     lists = [role for role in (Role.UPSTREAM_STATUS, Role.UPSTREAMS) if role in fields.type.names]
-    retried = pa.repeat(pa.scalar(value=False if lists else None, type=pa.bool_()), len(fields))
+    retried = pa.repeat(NO if lists else scalar(None, pa.bool_()), len(fields))
     for role in lists:
         more = pc.match_substring_regex(_column(fields, role), SEPARATOR)
-        retried = pc.or_(retried, pc.fill_null(more, False))  # noqa: FBT003 - the filler
+        retried = pc.or_(retried, pc.fill_null(more, NO))
     return retried
 
 
 def _methods(request: pa.StructArray) -> pa.StringArray:
     methods = pc.struct_field(request, "method")
-    registered = pc.is_in(methods, pa.array([m.encode() for m in METHODS]))
-    return pc.if_else(registered, methods, pa.scalar(None, pa.binary())).cast(pa.string())
+    registered = pc.is_in(methods, array([m.encode() for m in METHODS], pa.binary()))
+    return pc.if_else(registered, methods, NO_BYTES).cast(pa.string())
 
 
 def _paths(request: pa.StructArray) -> pa.StringArray:
     """Return each request's path as it may be kept, NULL where it can't be told."""
     # a group that took no part in the match is empty
     parts = (pc.struct_field(request, name) for name in ("path", "asterisk", "bare_path"))
-    return clean_paths(
-        pc.coalesce(*(pc.if_else(pc.equal(p, b""), pa.scalar(None, pa.binary()), p) for p in parts))
-    )
+    return clean_paths(pc.coalesce(*(pc.if_else(pc.equal(p, EMPTY), NO_BYTES, p) for p in parts)))
 
 
 def clean_paths(path: pa.BinaryArray) -> pa.StringArray:
@@ -507,15 +515,15 @@ def clean_paths(path: pa.BinaryArray) -> pa.StringArray:
     path = pc.replace_substring_regex(path, QUERY, b"")
     unsafe = pc.or_(
         pc.match_substring_regex(path, privacy.UNSAFE),
-        pc.greater(pc.binary_length(path), privacy.PATH_CHARACTERS),
+        pc.greater(pc.binary_length(path), scalar(privacy.PATH_CHARACTERS)),
     )
-    unsafe = pc.fill_null(unsafe, False)  # noqa: FBT003 - the filler
+    unsafe = pc.fill_null(unsafe, NO)
     encoded = path.filter(unsafe).dictionary_encode()
-    clean = pa.array([privacy.clean_path(each.as_py()) for each in encoded.dictionary], pa.string())
-    safe = pc.if_else(unsafe, pa.scalar(None, pa.binary()), path).cast(pa.string())
+    clean = array([privacy.clean_path(each.as_py()) for each in encoded.dictionary], pa.string())
+    safe = pc.if_else(unsafe, NO_BYTES, path).cast(pa.string())
     return pc.replace_with_mask(safe, unsafe, clean.take(encoded.indices))
 
 
 def _text(values: pa.BinaryArray) -> pa.StringArray:
     """Return bytes as text; where they are no ASCII, an empty one, which is no name of anything."""
-    return pc.if_else(pc.match_substring_regex(values, r"^[ -~]*$"), values, b"").cast(pa.string())
+    return pc.if_else(pc.match_substring_regex(values, r"^[ -~]*$"), values, EMPTY).cast(pa.string())

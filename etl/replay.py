@@ -17,6 +17,7 @@ from etl.parse import ACCEPTED, DIRECTIVE, Parser, requests_table, split_lines
 from etl.privacy import mask_line
 from etl.raw_files import RawFile, RawReader
 from etl.sources import Source
+from lake.arrays import numbers, scalar, to_numpy
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.errors import StoreError
@@ -96,7 +97,7 @@ def replay(lake: Lake, source: Source, partition: Partition) -> Iterator[Verdict
     rejects = _rows(lake, partition)
     files = {file.name: file for file in source.find_files(partition.dt)}
     for name in pc.unique(rejects["file"]).to_pylist():
-        of_file = rejects.filter(pc.equal(rejects["file"], name))
+        of_file = rejects.filter(pc.equal(rejects["file"], scalar(name)))
         if name in files:
             yield from _of_file(source, files[name], of_file)
         else:
@@ -139,29 +140,31 @@ def _rows(lake: Lake, partition: Partition) -> pa.Table:
 
 def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
     """Yield what the rejects of one raw file are; they are in the order of its lines."""
-    numbers = rejects["line_number"].to_numpy()
+    line_numbers = to_numpy(rejects["line_number"])
     parser = Parser(source.format)
     allowed = Days.of_file(file, source.neighbour_days)
     read = 0
     for block in RawReader(file, source.files.endpoint_url).blocks():
         lines = split_lines(bytes(block))
-        begin, end = np.searchsorted(numbers, [read + 1, read + len(lines) + 1])
-        index = numbers[begin:end] - read - 1
+        begin, end = np.searchsorted(line_numbers, [read + 1, read + len(lines) + 1])
+        index = line_numbers[begin:end] - read - 1
         # what the lines of some formats mean, directives before them say
-        wanted = np.union1d(index, np.flatnonzero(pc.starts_with(lines, b"#")))
-        parsed = parser.parse(lines.take(pa.array(wanted)))
+        wanted = np.union1d(index, np.flatnonzero(to_numpy(pc.starts_with(lines, b"#"))))
+        parsed = parser.parse(lines.take(numbers(wanted)))
         _, reasons = placed(parsed.days, parsed.reasons, allowed)
         chosen = np.isin(wanted, index)
         rows = iter(requests_table(parsed, chosen & (reasons == ACCEPTED), source.classifier).to_pylist())
         told = rejects.slice(begin, end - begin).to_pylist()
-        texts = lines.take(pa.array(index)).to_pylist()
+        texts = lines.take(numbers(index)).to_pylist()
         for was, line, reason in zip(told, texts, reasons[chosen].tolist(), strict=True):
             row = next(rows) if reason == ACCEPTED else None
             yield _verdict(was, line, reason, row)
         read += len(lines)
-        if read >= numbers[-1]:
+        if read >= line_numbers[-1]:
             return
-    yield from (Verdict(**each, neither=CHANGED) for each in rejects.filter(pa.array(numbers > read)).to_pylist())
+    yield from (
+        Verdict(**each, neither=CHANGED) for each in rejects.filter(numbers(line_numbers > read)).to_pylist()
+    )
 
 
 def _verdict(was: dict[str, Any], line: bytes, reason: int, row: dict[str, Any] | None) -> Verdict:

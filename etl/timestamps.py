@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lake.arrays import array, filled, scalar, to_numpy
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 CLF = (
@@ -71,13 +73,13 @@ def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers,
     readable = np.zeros(len(encoded.dictionary), dtype=np.bool_)
     for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (EPOCH, _epoch)):
         parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
-        fits = parts.is_valid().to_numpy(zero_copy_only=False)
+        fits = to_numpy(parts.is_valid())
         if fits.any():
             microseconds[fits], readable[fits] = read(pc.drop_null(parts))
         if fits.all():
             break
     readable &= microseconds < END
-    index = pc.fill_null(encoded.indices, len(readable)).to_numpy(zero_copy_only=False)
+    index = to_numpy(filled(encoded.indices, len(readable)))
     return np.append(np.where(readable, microseconds, 0), 0)[index], np.append(readable, [False])[index]
 
 
@@ -105,8 +107,8 @@ def days_since_epoch(day: date) -> int:
 
 
 def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
-    names = pa.array([m.encode() for m in MONTHS])
-    month: Integers = pc.index_in(pc.struct_field(parts, "month"), names).to_numpy() + 1
+    names = array([m.encode() for m in MONTHS], pa.binary())
+    month: Integers = to_numpy(pc.index_in(pc.struct_field(parts, "month"), names)) + 1
     seconds, exists = _clock_time(parts, month)
     offset, valid = _offset(parts)
     return (seconds - offset) * MICROSECONDS, exists & valid
@@ -115,17 +117,17 @@ def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
 def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
     seconds, exists = _clock_time(parts, _number(parts, "month"))
     offset, valid = _offset(parts)
-    local = exists & (_text(parts, "zone").to_numpy(zero_copy_only=False) == "")
+    local = exists & to_numpy(pc.equal(_text(parts, "zone"), scalar("")))
     offset[local], valid[local] = _zone_offset(seconds[local], timezone)
     fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(_text(parts, "fraction"), 6, "0"), 0, 6)
-    return (seconds - offset) * MICROSECONDS + fraction.cast(pa.int64()).to_numpy(), exists & valid
+    return (seconds - offset) * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), exists & valid
 
 
 def _epoch(parts: pa.StructArray) -> tuple[Integers, Booleans]:
-    decimals = pc.binary_join_element_wise(*(_text(parts, name) for name in ("fraction", "digits")), "")
+    decimals = pc.binary_join_element_wise(*(_text(parts, name) for name in ("fraction", "digits")), scalar(""))
     fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(decimals, 6, "0"), 0, 6)
     seconds = _number(parts, "seconds")
-    return seconds * MICROSECONDS + fraction.cast(pa.int64()).to_numpy(), np.ones(len(parts), dtype=np.bool_)
+    return seconds * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), np.ones(len(parts), dtype=np.bool_)
 
 
 def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Booleans]:
@@ -143,7 +145,7 @@ def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Boole
 def _offset(parts: pa.StructArray) -> tuple[Integers, Booleans]:
     """Return offsets from UTC in seconds, and whether there is such a one."""
     hour, minute = _number(parts, "zone_hour"), _number(parts, "zone_minute")
-    sign = np.where(_text(parts, "sign").to_numpy(zero_copy_only=False) == "-", -1, 1)
+    sign = np.where(to_numpy(pc.equal(_text(parts, "sign"), scalar("-"))), -1, 1)
     return sign * (hour * 3600 + minute * 60), (hour <= HIGHEST_ZONE_HOUR) & (minute <= HIGHEST_MINUTE)
 
 
@@ -171,5 +173,4 @@ def _text(parts: pa.StructArray, name: str) -> pa.StringArray:
 def _number(parts: pa.StructArray, name: str) -> Integers:
     """Return digits as numbers, 0 for none."""
     digits = _text(parts, name)
-    values: Integers = pc.if_else(pc.equal(digits, ""), "0", digits).cast(pa.int64()).to_numpy()
-    return values
+    return to_numpy(pc.if_else(pc.equal(digits, scalar("")), scalar("0"), digits).cast(pa.int64()))

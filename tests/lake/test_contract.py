@@ -5,6 +5,8 @@ from datetime import datetime
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lake.contract import Column, Contract, Rule
 from lake.errors import ContractViolation
@@ -181,3 +183,39 @@ def test_keys_that_occur_twice_are_counted(readings, rows, day):
         pa.concat_tables([rows(3), rows(3, hits=7).slice(2)]), day
     )
     replace(readings, key=()).validate_key(pa.concat_tables([rows(3), rows(3)]), day)
+
+
+KEYS = {
+    "text": (pa.string(), st.none() | st.sampled_from(["", "a", "b"])),
+    "encoded": (pa.string(), st.none() | st.sampled_from(["a", "b"])),
+    "small": (pa.int16(), st.sampled_from([-(2**15), 0, 2**15 - 1])),
+    "large": (pa.int64(), st.sampled_from([-(2**63), 0, 1, 2**63 - 1])),
+    "gaps": (pa.int64(), st.none() | st.integers(0, 2)),
+    "reach": (pa.int64(), st.sampled_from([0, 1, 2**31 - 1])),
+    "twin": (pa.int64(), st.sampled_from([0, 1, 2**31 - 1])),
+}
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_rows_with_the_same_key_are_found(day, data):
+    """Whatever a key is made of, two rows share it if and only if all of its values are the same, NULL too."""
+    names = data.draw(st.lists(st.sampled_from(list(KEYS)), min_size=1, unique=True))
+    found = data.draw(st.lists(st.tuples(*(KEYS[name][1] for name in names)), max_size=12))
+    columns = [
+        pa.array(values, KEYS[name][0]) for name, values in zip(names, zip(*found, strict=True), strict=False)
+    ]
+    table = pa.table(columns or [pa.array([], KEYS[name][0]) for name in names], names)
+    if "encoded" in names:  # by a dictionary that has a value twice
+        places = [
+            None if each is None else "aba".index(each, data.draw(st.integers(0, 1)) if each == "a" else 0)
+            for each in table["encoded"].to_pylist()
+        ]
+        twice = pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), pa.array(["a", "b", "a"]))
+        table = table.set_column(names.index("encoded"), "encoded", twice)
+    keyed = Contract("keyed", 1, "a row", (), key=tuple(names))
+    if len(set(found)) == len(found):
+        keyed.validate_key(table, day)
+    else:
+        with pytest.raises(ContractViolation, match="keys occur twice"):
+            keyed.validate_key(table, day)
