@@ -7,6 +7,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from lake import sql
+from lake.arrays import array
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
@@ -100,7 +101,7 @@ def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> Non
         found = lake.footers(
             [Partition(name, CONTRACTS[name].version, day, source, rev) for name, day, source, rev in asked]
         )
-        return pa.array([each.provenance.to_json() for each in found])
+        return array([each.provenance.to_json() for each in found], pa.string())
 
     connection.create_function(
         "footer",

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from lake import sql
+from lake.arrays import array, stream
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.lake import Lake, latest
@@ -88,8 +89,10 @@ class Files:
         self._connection.execute(f"set variable {name} = [{one}]::varchar[]")
 
     def _set(self, name: str, partitions: Iterable[Partition]) -> None:
-        paths = pa.array([f"{self._lake.root}/{each.key}" for each in partitions], pa.string())
-        self._connection.register("files_to_set", pa.table({"file": paths}))  # as a parameter it takes a second
+        paths = array([f"{self._lake.root}/{each.key}" for each in partitions], pa.string())
+        self._connection.register(
+            "files_to_set", stream(pa.table({"file": paths}))
+        )  # as a parameter it takes a second
         self._connection.execute(f"set variable {name} = (select coalesce(list(file), []) from files_to_set)")
         self._connection.unregister("files_to_set")
 

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from lake import sql
+from lake.arrays import no_rows, stream
 from lake.contract import Contract
 from lake.provenance import Provenance
 
@@ -97,7 +98,7 @@ def with_partition_columns(contract: Contract) -> pa.Schema:
 
 def create_columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Create `<dataset>_columns`: an empty table with the dataset's columns."""
-    connection.register("columns_to_create", with_partition_columns(contract).empty_table())
+    connection.register("columns_to_create", stream(no_rows(with_partition_columns(contract))))
     connection.execute(f"create table {contract.name}_columns as from columns_to_create")
     connection.unregister("columns_to_create")
 
