@@ -20,6 +20,7 @@ from etl import parse, timestamps
 from etl.formats import Format, Headed
 from etl.parse import ACCEPTED, DIRECTIVE, Classifier, Parser
 from etl.raw_files import RawFile, buffer_of, lines_in
+from lake import arrays
 from lake.contracts.rejects import REASONS
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Batch:
         rows: A row of `requests` for each that is one, in order; texts may be dictionary-encoded.
         days: The day of each row, since 1970-01-01.
         numbers: Of each other line, its place among all, from 0, ascending.
-        texts: Their bytes, with their ends; those of a blank line may be missing.
+        masked: These lines as they may be kept.
         reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
@@ -104,7 +105,7 @@ class Batch:
     rows: pa.Table
     days: timestamps.Integers
     numbers: timestamps.Integers
-    texts: pa.BinaryArray
+    masked: pa.StringArray
     reasons: timestamps.Integers
     other_days: timestamps.Integers
     ends: dict[int, End] = field(default_factory=dict)
@@ -208,13 +209,13 @@ class BlockParser:
             accepted = reasons == ACCEPTED
             rows = parse.requests_table(parsed, accepted, self._classifier)
             others = np.flatnonzero(~accepted)
-            texts = parsed.lines.take(pa.array(others))
+            masked = parse.masked_lines(parsed.lines.take(arrays.numbers(others)))
             ends = {}
             if self._ends:
                 lasts = last_of_each(days, np.flatnonzero(reasons != DIRECTIVE))
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
-            yield Batch(len(days), rows, days[accepted], others, texts, reasons[others], days[others], ends)
+            yield Batch(len(days), rows, days[accepted], others, masked, reasons[others], days[others], ends)
 
 
 def placed(

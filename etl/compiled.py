@@ -15,6 +15,7 @@ from etl.kernel import layout
 from etl.kernel.machine_code import kernel
 from etl.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.raw_files import buffer_of
+from lake.arrays import array, filled, numbers, to_numpy, whole
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
@@ -137,17 +138,17 @@ class Texts:
 
     def numbers_of(self, paths: pa.StringArray) -> Numbers:
         """Return the numbers of up to OTHERS paths as they may be kept, NO_ID for NULL; new ones are added."""
-        numbers = np.full(len(paths), layout.NO_ID, np.int32)
-        there = np.flatnonzero(paths.is_valid())
+        found = np.full(len(paths), layout.NO_ID, np.int32)
+        there = np.flatnonzero(to_numpy(paths.is_valid()))
         texts = pc.drop_null(paths).to_pylist()
         offsets = np.zeros(len(texts) + 1, np.int32)
         np.cumsum([len(each) for each in texts], out=offsets[1:])
         data = np.frombuffer("".join(texts).encode() + bytes(layout.PADDING), np.uint8)
-        found = np.empty(len(texts), np.int32)
-        addresses = (each.ctypes.data for each in (offsets, data, found))
+        of_texts = np.empty(len(texts), np.int32)
+        addresses = (each.ctypes.data for each in (offsets, data, of_texts))
         self._kernel(layout.INTERN, self.address, len(texts), *addresses)
-        numbers[there] = found
-        return numbers
+        found[there] = of_texts
+        return found
 
 
 class Workspace:
@@ -198,9 +199,14 @@ class Others(NamedTuple):
     """Lines of a batch that the kernel found no row for; see Batch."""
 
     numbers: Numbers
-    texts: pa.BinaryArray
+    masked: pa.StringArray
     reasons: Numbers
     days: Numbers
+
+    def but(self, these: Numbers) -> "Others":
+        """Return them without some."""
+        rest = np.flatnonzero(~these)
+        return Others(self.numbers[rest], self.masked.take(numbers(rest)), self.reasons[rest], self.days[rest])
 
 
 class Slow(NamedTuple):
@@ -369,32 +375,34 @@ class CompiledParser:
     def _judged(self) -> tuple[Others, Slow | None]:
         """Return the lines that are no requests, and those that the plain parser says are."""
         workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
-        numbers, ends, codes = (
+        places, ends, codes = (
             workspace.others[:count, n].copy()
             for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE)
         )
         offsets = np.append(np.int32(0), ends.astype(np.int32))
-        texts = _texts(offsets, workspace.other_texts[: offsets[-1]].copy())
         reasons = np.choose(codes, [ACCEPTED, REASONS.index("blank"), REASONS.index("wrong_day")])
         days = np.full(count, timestamps.NO_DAY)
         undecided = np.flatnonzero(codes == layout.UNDECIDED)
         slow = None
         if len(undecided):
-            parsed = self.plain(texts if len(undecided) == count else texts.take(pa.array(undecided)))
+            texts = _texts(offsets, workspace.other_texts[: offsets[-1]])
+            parsed = self.plain(texts if len(undecided) == count else texts.take(numbers(undecided)))
             days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons[undecided] == ACCEPTED
             if accepted.any():
-                chosen = undecided[accepted]
                 rows = requests_table(parsed, accepted, self._classifier)
-                slow = Slow((numbers - np.arange(count))[chosen], rows)
-                rest = np.flatnonzero(reasons != ACCEPTED)
-                numbers, texts, reasons, days = (
-                    numbers[rest],
-                    texts.take(pa.array(rest)),
-                    reasons[rest],
-                    days[rest],
-                )
-        return Others(numbers, texts, reasons, days), slow
+                slow = Slow((places - np.arange(count))[undecided[accepted]], rows)
+        others = Others(places, self._masked(offsets), reasons, days)
+        return (others.but(reasons == ACCEPTED) if slow else others), slow
+
+    def _masked(self, offsets: Numbers) -> pa.StringArray:
+        """Return the lines that have no row as they may be kept."""
+        count = len(offsets) - 1
+        kept = np.minimum(np.diff(offsets), layout.MASKED_LINE_BYTES).sum()
+        into, data = np.empty(count + 1, np.int32), np.empty(kept + layout.PADDING, np.uint8)
+        addresses = (each.ctypes.data for each in (offsets, self._workspace.other_texts, into, data))
+        self._kernel(layout.MASK_LINES, count, *addresses)
+        return _texts(into, data[: into[-1]]).cast(pa.string())
 
     def _declare_methods(self) -> None:
         """Tell the kernel which methods there are, the usual ones first."""
@@ -440,17 +448,17 @@ class CompiledParser:
     def _merged(self, found: dict[str, Numbers], slow: Slow) -> dict[str, Numbers]:
         """Return the kernel's columns with the plain parser's rows between them."""
         rows = slow.rows
-        more = {
-            "times": rows["ts"].cast(pa.int64()),
-            "sizes": pc.fill_null(rows["response_bytes"], -1),
-            "durations": pc.fill_null(rows["duration_seconds"], np.nan),
-            "paths": self._workspace.paths.numbers_of(rows["path"].combine_chunks()),
+        more: dict[str, Any] = {
+            "times": to_numpy(rows["ts"].cast(pa.int64())),
+            "sizes": to_numpy(filled(rows["response_bytes"], -1)),
+            "durations": to_numpy(filled(rows["duration_seconds"], np.nan)),
+            "paths": self._workspace.paths.numbers_of(whole(rows["path"])),
             "hosts": layout.NO_ID,
             "agents": layout.NO_ID,
             "methods": _numbers(rows["method"], METHODS),
-            "statuses": rows["status"],
-            "upstream": pc.fill_null(rows["upstream_status"], -1),
-            "retried": pc.fill_null(rows["retried"].cast(pa.int8()), -1),
+            "statuses": to_numpy(rows["status"]),
+            "upstream": to_numpy(filled(rows["upstream_status"], -1)),
+            "retried": to_numpy(filled(rows["retried"].cast(pa.int8()), -1)),
         }
         return {name: np.insert(found[name], slow.at, values) for name, values in more.items()}
 
@@ -471,12 +479,12 @@ class CompiledParser:
 
         return pa.table(
             [
-                pa.array(found["times"]).view(pa.timestamp("us")),
+                numbers(found["times"]).view(pa.timestamp("us")),
                 _encoded(*self._applications(found["hosts"], slow)),
                 _encoded(np.zeros(count, np.int32), [self._classifier.vantage]),
                 _encoded(found["methods"], METHODS),
                 _encoded(found["paths"], paths),
-                pa.array(found["statuses"]),
+                numbers(found["statuses"]),
                 _nullable(found["sizes"], found["sizes"] < 0),
                 optional("durations", pa.float64(), Role.DURATION),
                 optional("upstream", pa.int16(), Role.UPSTREAM_STATUS),
@@ -489,11 +497,14 @@ class CompiledParser:
     def _applications(self, hosts: Numbers, slow: Slow | None) -> tuple[Numbers, pa.StringArray]:
         """Return each row's application, as its place among the values, and these; nobody's without a host."""
         if self._classifier.application is not None:
-            return np.zeros(len(hosts), np.int32), pa.array([self._classifier.application])
-        of_hosts = [parse.application_names(self._workspace.hosts.values()), pa.array([parse.NO_APPLICATION])]
-        of_slow = [slow.rows["application"].combine_chunks()] if slow else []
+            return np.zeros(len(hosts), np.int32), array([self._classifier.application], pa.string())
+        of_hosts = [
+            parse.application_names(self._workspace.hosts.values()),
+            array([parse.NO_APPLICATION], pa.string()),
+        ]
+        of_slow = [whole(slow.rows["application"])] if slow else []
         encoded = pa.concat_arrays([*of_hosts, *of_slow]).dictionary_encode()
-        places = encoded.indices.to_numpy()
+        places = to_numpy(encoded.indices)
         hosts_and_none = len(encoded) - (len(slow.at) if slow else 0)
         applications = places[:hosts_and_none][hosts]
         if slow:
@@ -505,11 +516,13 @@ class CompiledParser:
         classes = np.zeros(len(found["times"]), np.int32)
         for field in (each for each in self._format.fields if self._role_of(each) == layout.USER_AGENT):
             agents = parse.unified(field, self._workspace.agents.values())
-            synthetic = self._classifier.are_synthetic(agents)
-            classes[np.append(synthetic, [False])[found["agents"]]] = TRAFFIC_CLASSES.index("synthetic")
+            synthetic = np.append(to_numpy(self._classifier.are_synthetic(agents)), [False])
+            classes[synthetic[found["agents"]]] = TRAFFIC_CLASSES.index("synthetic")
         if self._classifier.health_check_paths:
             health_checks = self._classifier.are_health_checks(paths)
-            classes[np.append(health_checks, [False])[found["paths"]]] = TRAFFIC_CLASSES.index("health_check")
+            classes[np.append(to_numpy(health_checks), [False])[found["paths"]]] = TRAFFIC_CLASSES.index(
+                "health_check"
+            )
         if slow:
             classes[slow.places] = _numbers(slow.rows["traffic_class"], TRAFFIC_CLASSES)
         return classes
@@ -524,7 +537,7 @@ def _texts(offsets: Numbers, data: Numbers) -> pa.BinaryArray:
 
 def _days_of(times: pa.TimestampArray) -> timestamps.Integers:
     """Return the days of times; of those of one day without dividing each."""
-    microseconds: timestamps.Integers = times.view(pa.int64()).to_numpy()
+    microseconds: timestamps.Integers = to_numpy(times.view(pa.int64()))
     if not len(microseconds):
         return microseconds
     first, last = (int(each) // timestamps.DAY_MICROSECONDS for each in (microseconds.min(), microseconds.max()))
@@ -532,18 +545,18 @@ def _days_of(times: pa.TimestampArray) -> timestamps.Integers:
 
 
 def _numbers(values: pa.ChunkedArray, known: tuple[str, ...]) -> Numbers:
-    numbers: Numbers = pc.fill_null(pc.index_in(values, pa.array(known)), layout.NO_ID).to_numpy()
-    return numbers
+    return to_numpy(filled(pc.index_in(values, array(known, pa.string())), layout.NO_ID))
 
 
 def _nullable(values: Numbers, is_null: Numbers) -> pa.Array:
-    return pa.array(values, mask=is_null) if is_null.any() else pa.array(values)
+    return numbers(values, is_null if is_null.any() else None)
 
 
-def _encoded(numbers: Numbers, values: pa.StringArray | tuple[str, ...] | list[str]) -> pa.Array:
+def _encoded(places: Numbers, values: pa.StringArray | tuple[str, ...] | list[str]) -> pa.Array:
     """Return texts by their place among the values, NULL for NO_ID."""
-    indices = _nullable(numbers.astype(np.int32, copy=False), numbers < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
+    indices = _nullable(places.astype(np.int32, copy=False), places < 0)
+    known = values if isinstance(values, pa.Array) else array(values, pa.string())
+    return pa.DictionaryArray.from_arrays(indices, known)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from etl.raw_files import RawFile, RawReader
 from etl.read_ahead import read_ahead
 from etl.sources import Source
 from etl.timestamps import NO_DAY, Integers, days_since_epoch
+from lake import arrays
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
@@ -397,9 +398,9 @@ class _FileReader:
         portions = []
         for day in sorted(self._days & of_day.keys()):
             rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
-            requests = batch.rows if rows.all() else batch.rows.filter(pa.array(rows))
+            requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
             rejects = rejects_table(
-                batch.texts.take(pa.array(others)),
+                batch.masked.take(arrays.numbers(others)),
                 batch.reasons[others],
                 self.file.name,
                 self._lines + 1 + batch.numbers[others],
@@ -440,7 +441,7 @@ class _FileReader:
 def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
     """Return how many requests of a UTC day were in each of its 24 hours."""
     begin = days_since_epoch(day) * HOURS
-    times = (chunk.cast(pa.int64()).to_numpy() for chunk in requests["ts"].chunks)
+    times = (arrays.to_numpy(chunk.cast(pa.int64())) for chunk in requests["ts"].chunks)
     counts = (np.bincount(each // MICROSECONDS_AN_HOUR - begin, minlength=HOURS) for each in times if len(each))
     return sum(counts, np.zeros(HOURS, np.int64))
 

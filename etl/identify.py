@@ -15,7 +15,7 @@ from etl.guess import Settings
 from etl.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
 from etl.raw_files import PADDING, RawFile, RawReader
 from etl.sources import FIELD, SECTION, Source, read_sources
-from lake.arrays import array, scalar
+from lake.arrays import array, numbers, scalar
 from lake.config import Config
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError, InputError
@@ -211,9 +211,9 @@ def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
     for batch in BlockParser(source.format, source.classifier, compiled=False).batches([block]):
         rows.append(batch.rows)
         chosen = batch.reasons != DIRECTIVE
-        numbers = number + batch.numbers[chosen]
-        texts = batch.texts.filter(pa.array(chosen))
-        rejects.append(rejects_table(texts, batch.reasons[chosen], source.files.text, numbers))
+        masked = batch.masked.filter(numbers(chosen))
+        line_numbers = number + batch.numbers[chosen]
+        rejects.append(rejects_table(masked, batch.reasons[chosen], source.files.text, line_numbers))
         number += batch.lines
     return pa.concat_tables(rows), pa.concat_tables(rejects)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from lake import provenance
+from lake import arrays, provenance
 from lake.contract import Contract
 from lake.provenance import Provenance
 
@@ -117,11 +117,12 @@ class PartitionWriter:
         self._parquet.add_key_value_metadata({provenance.KEY: footer.to_json()})
         self._parquet.close()
         if self.contract.key:
-            self.contract.validate_key(pq.read_table(self.path, columns=list(self.contract.key)), self.day)
+            with pq.ParquetFile(self.path) as file:
+                self.contract.validate_key(file.read(list(self.contract.key)), self.day)
         return StagedFile(self.path, sha256_of(self.path), self.path.stat().st_size)
 
     def _write_row_group(self) -> None:
-        rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(self.contract.schema.empty_table())
+        rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(arrays.no_rows(self.contract.schema))
         row_group = _compact(rows.slice(0, ROW_GROUP_ROWS))
         self.contract.validate(row_group, self.day)
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
@@ -172,14 +173,12 @@ def _compact(rows: pa.Table) -> pa.Table:
 
     Dictionaries hold the values that occur, in the order of first appearance.
     """
-    for position, field in enumerate(rows.schema):
-        column = rows[position]
+    columns = []
+    for field, column in zip(rows.schema, rows.columns, strict=True):
         if pa.types.is_dictionary(field.type):
-            column = pa.chunked_array(
-                [_compacted(each) for each in column.chunks], field.type
-            ).unify_dictionaries()
-        rows = rows.set_column(position, field, column.combine_chunks())
-    return rows
+            column = pa.chunked_array(map(_compacted, column.chunks), field.type).unify_dictionaries()  # noqa: PLW2901
+        columns.append(column.chunk(0) if column.num_chunks == 1 else arrays.whole(column))
+    return pa.Table.from_arrays(columns, schema=rows.schema)
 
 
 def _compacted(column: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -187,19 +186,19 @@ def _compacted(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
     Arrow would hash them; where they occur first is told by their numbers, and of few texts by the first rows.
     """
-    numbers = column.indices.drop_null().to_numpy()
-    size, count = len(column.dictionary), len(numbers)
+    places = arrays.to_numpy(column.indices.drop_null())
+    size, count = len(column.dictionary), len(places)
     first = np.full(size, count, np.int64)
     for stop in (min(count, HEAD_ROWS), count):
         # of rows with the same text, the one that is written last stays: the first
-        first[numbers[stop - 1 :: -1] if stop else numbers] = np.arange(stop - 1, -1, -1)
+        first[places[:stop][::-1]] = np.arange(stop - 1, -1, -1)
         if size < HEAD_ROWS and (first < count).all():
             break
     if (first[1:] > first[:-1]).all() and (not size or first[-1] < count):
         return column
     order = np.flatnonzero(first < count)
     order = order[np.argsort(first[order])]
-    place = np.zeros(size, column.indices.type.to_pandas_dtype())
-    place[order] = np.arange(len(order))
-    indices = pa.array(place).take(column.indices)
-    return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(pa.array(order)))
+    new = np.zeros(size, np.int32)
+    new[order] = np.arange(len(order))
+    indices = arrays.numbers(new).take(column.indices)
+    return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(arrays.numbers(order)))

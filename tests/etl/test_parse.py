@@ -47,9 +47,9 @@ def _verdicts(
         accepted = parsed.reasons == parse.ACCEPTED
         rows = iter(parse.requests_table(parsed, accepted, classifier or _of_format(format_name)).to_pylist())
         others = np.flatnonzero(~accepted)
-        texts = parsed.lines.take(pa.array(others))
+        masked = parse.masked_lines(parsed.lines.take(pa.array(others)))
         rejects = iter(
-            parse.rejects_table(texts, parsed.reasons[others], "a.log", line_number + others).to_pylist()
+            parse.rejects_table(masked, parsed.reasons[others], "a.log", line_number + others).to_pylist()
         )
         for day, is_request in zip(parsed.days, accepted, strict=True):
             shown = None if day == timestamps.NO_DAY else date(1970, 1, 1) + timedelta(days=int(day))
@@ -332,7 +332,8 @@ def test_rejects_keep_file_and_line_number() -> None:
     """A reject is its file's name, its number, its reason and its masked line."""
     lines = parse.split_lines(b"b\n\n1\n")
     reasons = np.array([REASONS.index(each) for each in ("shape", "blank", "shape")])
-    table = parse.rejects_table(lines, reasons, "logs/a.log", np.array([101, 102, 105]))
+    masked = parse.masked_lines(lines)
+    table = parse.rejects_table(masked, reasons, "logs/a.log", np.array([101, 102, 105]))
     assert [tuple(each.values()) for each in table.to_pylist()] == [
         ("logs/a.log", 101, "shape", "x"),
         ("logs/a.log", 102, "blank", ""),
