@@ -7,7 +7,3 @@ import os
 
 # numpy's import starts threads for linear algebra; we do none, and while they wait they spin.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-from etl import no_pandas
-
-no_pandas.until_asked_for()
