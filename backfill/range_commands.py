@@ -29,7 +29,6 @@ from tasks.daily import DailyTask, publishing_tasks
 from tasks.project import project
 
 REASONS_SHOWN = 10
-NIGHTLY_DAYS = 14
 
 
 def plan(arguments: argparse.Namespace) -> int:

@@ -1,29 +1,18 @@
-"""What asks the lake from the command line, and how commands end."""
+"""What asks the lake from the command line, and how commands end; what they do is imported once one is chosen."""
 
 import argparse
-import contextlib
-import io
+import gc
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from pkgutil import resolve_name
+from typing import Any, NoReturn
 
-import duckdb
-from tqdm import tqdm
-
-import lake
-from lake import catalog_file, config, ddl, overview, shell
-from lake.cache import Cache
-from lake.contracts import CONTRACTS, contract
-from lake.errors import ConfigError, LakeError
-from lake.lake import Lake
+from lake.datasets import DATASETS
+from lake.errors import LakeError
 from lake.partition import parse_day
-from lake.pull import pull
-from lake.slo import read_slos
 
 SQL = """\
 examples:
@@ -92,8 +81,22 @@ exit codes:
   2  luigi.cfg or an argument is wrong, or that engine can't read this lake
   3  the lake can't be read
 """
-MAX_ROWS = 1000
+ENGINES = ("athena", "athena-registered", "trino", "spark")
 INTERRUPTED = 130
+
+
+def chosen(name: str) -> Callable[..., Any]:
+    """Import what a command does, by its name as in `module:function`.
+
+    What is imported stays for good: Python doesn't look through it for garbage, neither meanwhile nor later.
+    """
+    gc.disable()
+    try:
+        command: Callable[..., Any] = resolve_name(name)
+    finally:
+        gc.freeze()
+        gc.enable()
+    return command
 
 
 def run(name: str, command: Callable[[], int]) -> NoReturn:
@@ -104,9 +107,6 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
     except LakeError as error:
         print(printable(f"{name}: {error}"), file=sys.stderr)
         code = error.exit_code
-    except duckdb.Error as error:
-        print(printable(f"{name}: {error}"), file=sys.stderr)
-        code = 1
     except (KeyboardInterrupt, RuntimeError) as error:  # DuckDB makes the latter of the former
         if isinstance(error, RuntimeError) and "interrupted" not in str(error).lower():
             raise
@@ -116,7 +116,17 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at exit
         print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
         code = 1
+    except _of_duckdb() as error:
+        print(printable(f"{name}: {error}"), file=sys.stderr)
+        code = 1
     sys.exit(code)
+
+
+def _of_duckdb() -> type[Exception]:
+    """Return the base of DuckDB's errors; it is asked for once there is an error, so as not to import DuckDB."""
+    from duckdb import Error  # noqa: PLC0415
+
+    return Error
 
 
 def printable(text: str) -> str:
@@ -132,86 +142,10 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999") from None
 
 
-def ask(query: str, *, csv: bool) -> int:
-    """Print the answer to a query, as a table or as CSV, and return 0."""
-    with lake.connect() as connection:
-        if len(duckdb.extract_statements(query)) > 1:
-            raise ConfigError("That is more than one statement. Ask one at a time, or give them to lake shell.")
-        answer = connection.sql(query)
-        if answer is None:
-            raise ConfigError("That statement has no answer to show; ask with select, from or describe.")
-        (_print_csv if csv else _print_table)(answer)
-    return 0
-
-
-def ask_on() -> int:
-    """Answer statement after statement, and return 0."""
-    with lake.connect() as connection:
-        shell.interact(connection, _print_table)
-    return 0
-
-
-def list_datasets() -> int:
-    """Print a line for each dataset, and return 0."""
-    print(overview.listed(_lake()))
-    return 0
-
-
-def describe(dataset: str) -> int:
-    """Print what a dataset is, what of it is there, and what its columns mean; return 0."""
-    print(overview.described(_lake(), contract(dataset)))
-    return 0
-
-
-def write_catalog(path: Path) -> int:
-    """Write the catalog as a file, and return 0."""
-    found = config.read(config.find())
-    catalog_file.write(Lake.of(found), path.absolute(), read_slos(found))
-    print(printable(f'{path} is written. Ask it with: duckdb -readonly {path} "from error_rate_weekly"'))
-    return 0
-
-
-def show_ddl(given: argparse.Namespace) -> int:
-    """Print what shows the lake to another engine, and return 0."""
-    print(printable(ddl.statements(_lake(), given.engine, given.schema, given.start)), end="")
-    return 0
-
-
-def pull_datasets(datasets: list[str]) -> int:
-    """Bring the copies of datasets up to date, and return 0."""
-    there = _lake()
-    for name in datasets:
-        with tqdm(desc=f"{name} pulled", unit=" partitions", leave=False, disable=None) as bar:
-            fetched, dropped = pull(there, contract(name), Cache.of(there), bar.update)
-        print(f"{name}: {fetched:,} partitions fetched, {dropped:,} superseded ones dropped.", flush=True)
-    return 0
-
-
-def _lake() -> Lake:
-    return Lake.of(config.read(config.find()))
-
-
-def _print_table(answer: duckdb.DuckDBPyRelation) -> None:
-    with contextlib.redirect_stdout(io.StringIO()) as shown:
-        answer.show(max_rows=MAX_ROWS, max_width=10_000)
-    print(printable(shown.getvalue()), end="")
-
-
-def _print_csv(answer: duckdb.DuckDBPyRelation) -> None:
-    """Copy the CSV to the standard output; DuckDB itself would empty the file that `>>` appends to."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "answer.csv"
-        answer.write_csv(str(path))
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-
-
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands that ask the lake."""
 
-    def add(
-        name: str, summary: str, examples: str, what: Callable[[argparse.Namespace], int]
-    ) -> argparse.ArgumentParser:
+    def add(name: str, summary: str, examples: str, what: str) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=summary,
@@ -219,35 +153,33 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             epilog=examples,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.set_defaults(run=what)
+        command.set_defaults(run=f"lake.ask_commands:{what}")
         return command
 
     each_is = "every dataset is a view of its latest revisions"
-    command = add("sql", f"run one DuckDB query; {each_is}", SQL, lambda given: ask(given.query, csv=given.csv))
+    command = add("sql", f"run one DuckDB query; {each_is}", SQL, "ask")
     command.add_argument("query", help="the query")
     command.add_argument("--csv", action="store_true", help="print CSV instead of a table")
-    add("shell", f"ask statement after statement; {each_is}", SHELL, lambda _: ask_on())
-    add("ls", "list the datasets: partitions, days, size", LS, lambda _: list_datasets())
-    command = add(
-        "describe", "say what a dataset is, and what its columns mean", LS, lambda given: describe(given.dataset)
-    )
-    command.add_argument("dataset", choices=CONTRACTS, metavar="DATASET", help=", ".join(CONTRACTS))
+    add("shell", f"ask statement after statement; {each_is}", SHELL, "ask_on")
+    add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
+    command = add("describe", "say what a dataset is, and what its columns mean", LS, "describe")
+    command.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
     command = add(
         "catalog",
         "write the views and macros to a DuckDB file, for tools that know nothing of ours",
         CATALOG,
-        lambda given: write_catalog(given.file),
+        "write_catalog",
     )
     command.add_argument("file", type=Path, metavar="FILE", help="such as lake.duckdb")
     command = add(
         "pull",
         "keep local copies of datasets, from which questions are answered; fetch what is new",
         PULL,
-        lambda given: pull_datasets(given.dataset),
+        "pull_datasets",
     )
-    command.add_argument("dataset", nargs="+", choices=CONTRACTS, metavar="DATASET", help=", ".join(CONTRACTS))
-    command = add("ddl", "print the statements that show the lake to another engine", DDL, show_ddl)
-    command.add_argument("engine", choices=ddl.ENGINES, metavar="ENGINE", help=", ".join(ddl.ENGINES))
+    command.add_argument("dataset", nargs="+", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    command = add("ddl", "print the statements that show the lake to another engine", DDL, "show_ddl")
+    command.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
     command.add_argument(
         "--schema", metavar="NAME", help="where tables and views go; default: lake, for trino hive.lake"
     )

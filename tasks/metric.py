@@ -2,7 +2,6 @@
 
 import luigi
 
-from etl.aggregate import aggregate_day
 from etl.completeness import Severity
 from etl.sources import Source, active_on
 from lake.errors import InputError
@@ -17,6 +16,8 @@ class MetricDaily(DailyTask):
 
     def requires(self) -> list[luigi.Task]:
         """Return the day's requests of each active source, without those that the day may do without."""
+        import etl.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
+
         gone = self._missing()
         return [
             RequestsDaily(source=each.name, date=self.date) for each in self._active() if each.name not in gone
@@ -28,6 +29,8 @@ class MetricDaily(DailyTask):
 
     def build(self, lake: Lake, revision: Revision) -> None:
         """Make, check and publish the day."""
+        from etl.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which a day of requests has no use for
+
         (contract,) = self.contracts
         aggregate_day(lake, contract, self.date, self._active(), revision, missing=self._missing())
 

@@ -4,14 +4,12 @@ The folder is the list: a module added here is known to the catalog, the glossar
 """
 
 from importlib import import_module
-from pkgutil import iter_modules
 
 from lake.contract import Contract
+from lake.datasets import DATASETS
 from lake.errors import ConfigError
 
-CONTRACTS: dict[str, Contract] = {
-    module.name: import_module(f"{__name__}.{module.name}").CONTRACT for module in iter_modules(__path__)
-}
+CONTRACTS: dict[str, Contract] = {name: import_module(f"{__name__}.{name}").CONTRACT for name in DATASETS}
 
 
 def contract(name: str) -> Contract:

@@ -11,6 +11,7 @@ from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
 from lake.provenance import Provenance, code_version
+from lake.report import INCIDENT_THRESHOLD
 
 Row = dict[str, Any]
 LONGEST_DAYS = 365  # that are shown unless more are asked for
@@ -104,7 +105,7 @@ class Scope:
     start: date
     stop: date
     applications: str = "*"
-    incident_threshold: float = 0.05
+    incident_threshold: float = INCIDENT_THRESHOLD
 
     @property
     def days(self) -> list[date]:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import etl.cli
-from backfill import cli
+from console import backfill
 
 STATUS = ("backfill", "status", "--of", "ErrorRateDaily")
 
@@ -74,9 +74,12 @@ def test_unknown_task_and_bad_day(a_project):
 @pytest.mark.parametrize(
     ("main", "words"),
     [
-        (cli.main, ()),
-        *((cli.main, (name,)) for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")),
-        *((cli.main, (name,)) for name in ("identify", "rejects")),
+        (backfill.main, ()),
+        *(
+            (backfill.main, (name,))
+            for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")
+        ),
+        *((backfill.main, (name,)) for name in ("identify", "rejects")),
         (etl.cli.main, ()),
         *((etl.cli.main, (name,)) for name in ("sql", "verify")),
     ],

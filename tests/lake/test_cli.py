@@ -128,7 +128,7 @@ def here(project, monkeypatch, capfd):
         parser = argparse.ArgumentParser(prog="lake")
         cli.add_commands(parser.add_subparsers(required=True))
         with pytest.raises(SystemExit) as ended:
-            cli.run("lake", lambda: (told := parser.parse_args(arguments)).run(told))
+            cli.run("lake", lambda: cli.chosen((told := parser.parse_args(arguments)).run)(told))
         return ended.value.code, *capfd.readouterr()
 
     return run

@@ -17,7 +17,7 @@ from s3_servers import make_bucket
 from sqlglot import exp
 
 import lake as the_lake
-from lake import ddl
+from lake import cli, ddl
 from lake.catalog import connect
 from lake.contracts import CONTRACTS
 from lake.ddl import ENGINES
@@ -119,6 +119,11 @@ def columns(create, engine):
         )
         for each in create.find_all(exp.ColumnDef)
     }
+
+
+def test_the_command_knows_the_engines():
+    """It names them without importing what each is."""
+    assert tuple(ENGINES) == cli.ENGINES
 
 
 @pytest.mark.parametrize("engine", ENGINES)

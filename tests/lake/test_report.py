@@ -29,7 +29,7 @@ from lake.errors import ConfigError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 from lake.provenance import Provenance
-from lake.report import command
+from lake.report.cli import EXAMPLES, add_report
 from lake.report.data import MOVERS_DAYS, Report, Scope, Series, gather, require_applications, scope
 from lake.report.markup import html, interval, percent
 
@@ -713,9 +713,9 @@ def run(a_lake, tmp_path, monkeypatch, capfd):
 
     def command_line(*arguments: str) -> tuple[int, str, str]:
         parser = argparse.ArgumentParser(prog="lake")
-        command.add_report(parser.add_subparsers(required=True))
+        add_report(parser.add_subparsers(required=True))
         with pytest.raises(SystemExit) as ended:
-            cli.run("lake", lambda: (told := parser.parse_args(["report", *arguments])).run(told))
+            cli.run("lake", lambda: cli.chosen((told := parser.parse_args(["report", *arguments])).run)(told))
         return ended.value.code, *capfd.readouterr()
 
     return command_line
@@ -797,7 +797,7 @@ def test_help_has_examples(run):
     """And the exit codes."""
     code, out, _ = run("--help")
     assert code == 0
-    assert f"\n{command.EXAMPLES}" in out
+    assert f"\n{EXAMPLES}" in out
 
 
 # In a browser

@@ -1,23 +1,15 @@
-"""The `backfill` command."""
+"""The `backfill` command: what it understands. What it does is imported once it is chosen."""
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NoReturn
 
-from backfill import range_commands, report
-from backfill.check import Severity
-from backfill.range_commands import NIGHTLY_DAYS
-from etl import identify, replay
 from etl.formats import FORMATS
-from etl.raw_files import RawFile
-from lake import config
-from lake.cli import day, printable, run
+from lake.cli import chosen, day, run
 from lake.errors import ConfigError
-from tasks.project import project
 
+NIGHTLY_DAYS = 14
+UNKNOWN = 3  # to Nagios
 HIGHEST = 99_999  # of days, rows, processes and the like; as days, some centuries
 RANGE_CODES = """
 exit codes:
@@ -154,50 +146,8 @@ exit codes:
 def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
-    run("backfill", lambda: arguments.command(arguments))
-
-
-def identify_log(arguments: argparse.Namespace) -> int:
-    """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
-    file = RawFile(printable(arguments.file), str(Path(arguments.file).absolute()), None)
-    head = identify.first_lines(file)
-    if arguments.source or arguments.format:
-        by_format = {"format": arguments.format}
-        source = project().source(arguments.source) if arguments.source else identify.declare(by_format)
-        best = identify.read(head, source)
-        _print(report.of_known(best, file.name, arguments.lines))
-    else:
-        readings = identify.identify(head)
-        best, files = readings[0], _in_configuration(arguments.file)
-        _print(report.of_unknown(readings, head, file.name, files, arguments.lines))
-    return 0 if best.is_good else 1
-
-
-def replay_rejects(arguments: argparse.Namespace) -> int:
-    """Print what a day's published rejects are to today's code; return 0 if all are still rejects, else 1."""
-    found = project()
-    source, day = found.source(arguments.source), arguments.date
-    partition = replay.published_rejects(found.lake, source, day)
-    tally = replay.tally(replay.replay(found.lake, source, partition), arguments.limit)
-    _print(report.of_replay(tally, raw=arguments.raw))
-    if tally.days:
-        _print(["To restate that, and then the metrics of the same days:"])
-        _print(f"  {replay.restatement(found.lake, source, each)}" for each in sorted({day, *tally.days}))
-    return 0 if tally.rejects == tally.total else 1
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(printable(line))
-
-
-def _in_configuration(path: str) -> str:
-    """Return a path as luigi.cfg names it: relative to its folder, unless it is absolute."""
-    try:
-        folder = config.find().parent
-    except ConfigError:  # none so far: it will lie here
-        folder = Path.cwd()
-    return path if Path(path).is_absolute() else os.path.relpath(path, folder)
+    command = chosen(arguments.command)
+    run("backfill", lambda: int(command(arguments)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -206,7 +156,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with 2, and with 3 from `check`."""
         self.print_usage(sys.stderr)
-        code = Severity.UNKNOWN if sys.argv[1:2] == ["check"] else ConfigError.exit_code
+        code = UNKNOWN if sys.argv[1:2] == ["check"] else ConfigError.exit_code
         self.exit(code, f"{self.prog}: error: {message}\n")
 
 
@@ -219,9 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(
-        name: str, run_it: Callable[[argparse.Namespace], int], short: str, description: str, epilog: str
-    ) -> argparse.ArgumentParser:
+    def add(name: str, run_it: str, short: str, description: str, epilog: str) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=short,
@@ -234,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "plan",
-        range_commands.plan,
+        "backfill.range_commands:plan",
         "what would be built, and why days are not there",
         "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
         PLAN,
@@ -245,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "run",
-        range_commands.run,
+        "backfill.range_commands:run",
         "build what plan says; exit 0 only when all is there",
         "Build the days of [start, stop) that can be built, and say what came of it.",
         RUN,
@@ -256,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "status",
-        range_commands.status,
+        "backfill.range_commands:status",
         "a calendar; exit 0 only when all is there",
         "Print [start, stop) as a calendar, a month a row, and why days are not there.",
         STATUS,
@@ -265,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "check",
-        range_commands.checked,
+        "backfill.range_commands:checked",
         "how late the days are, for Nagios, Prometheus or Jenkins",
         "Tell a monitor how many settled days are not there, and how many are incomplete.",
         CHECK,
@@ -288,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "nightly",
-        range_commands.nightly,
+        "backfill.range_commands:nightly",
         "for cron: build what is missing of the last two weeks, and check it",
         "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
         NIGHTLY,
@@ -301,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "restate",
-        range_commands.restated,
+        "backfill.range_commands:restated",
         "a new revision of a day, after a look at what it changes",
         "Publish a new revision of a day and of what is made from it.",
         RESTATE,
@@ -314,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "explain",
-        range_commands.explained,
+        "backfill.range_commands:explained",
         "everything that is known about a day",
         "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
         EXPLAIN,
@@ -324,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "identify",
-        identify_log,
+        "backfill.log_commands:identify_log",
         "which format a log has, and a section for luigi.cfg",
         "Print which format the first 1,000 lines of a log have, what they become, and a section for luigi.cfg.",
         IDENTIFY,
@@ -337,7 +285,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(
         "rejects",
-        replay_rejects,
+        "backfill.log_commands:replay_rejects",
         "what a day's rejects are to today's code and settings",
         "Read a day's published rejects again from their raw files, by today's code and settings.",
         REJECTS,

@@ -1,0 +1,57 @@
+"""The commands over raw logs: identify and rejects."""
+
+import argparse
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from backfill import report
+from etl import identify, replay
+from etl.raw_files import RawFile
+from lake import config
+from lake.cli import printable
+from lake.errors import ConfigError
+from tasks.project import project
+
+
+def identify_log(arguments: argparse.Namespace) -> int:
+    """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
+    file = RawFile(printable(arguments.file), str(Path(arguments.file).absolute()), None)
+    head = identify.first_lines(file)
+    if arguments.source or arguments.format:
+        by_format = {"format": arguments.format}
+        source = project().source(arguments.source) if arguments.source else identify.declare(by_format)
+        best = identify.read(head, source)
+        _print(report.of_known(best, file.name, arguments.lines))
+    else:
+        readings = identify.identify(head)
+        best, files = readings[0], _in_configuration(arguments.file)
+        _print(report.of_unknown(readings, head, file.name, files, arguments.lines))
+    return 0 if best.is_good else 1
+
+
+def replay_rejects(arguments: argparse.Namespace) -> int:
+    """Print what a day's published rejects are to today's code; return 0 if all are still rejects, else 1."""
+    found = project()
+    source, day = found.source(arguments.source), arguments.date
+    partition = replay.published_rejects(found.lake, source, day)
+    tally = replay.tally(replay.replay(found.lake, source, partition), arguments.limit)
+    _print(report.of_replay(tally, raw=arguments.raw))
+    if tally.days:
+        _print(["To restate that, and then the metrics of the same days:"])
+        _print(f"  {replay.restatement(found.lake, source, each)}" for each in sorted({day, *tally.days}))
+    return 0 if tally.rejects == tally.total else 1
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(printable(line))
+
+
+def _in_configuration(path: str) -> str:
+    """Return a path as luigi.cfg names it: relative to its folder, unless it is absolute."""
+    try:
+        folder = config.find().parent
+    except ConfigError:  # none so far: it will lie here
+        folder = Path.cwd()
+    return path if Path(path).is_absolute() else os.path.relpath(path, folder)

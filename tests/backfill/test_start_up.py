@@ -1,0 +1,89 @@
+"""What the commands import: no more than what they do needs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LARGE = ("boto3", "duckdb", "luigi", "numpy", "pandas", "pyarrow", "tqdm", "vl_convert")
+RUN = """
+import json, sys
+from importlib import import_module
+sys.argv = sys.argv[1:]
+try:
+    import_module("etl.cli" if sys.argv[0] == "lake" else f"console.{sys.argv[0]}").main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def _imported(a_project, *command):
+    """Return which of the large packages a command has imported in the end, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *command],
+        cwd=a_project.folder,
+        env=a_project.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *_, modules = done.stderr.splitlines()
+    return set(json.loads(modules)) & set(LARGE), done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("lake", "--help"),
+        ("lake", "sql", "--help"),
+        ("lake", "report", "--help"),
+        ("lake", "verify", "--help"),
+        ("backfill", "--help"),
+        ("backfill", "run", "--help"),
+        ("backfill", "identify", "--help"),
+    ],
+)
+def test_help_needs_nothing(a_project, command):
+    """Not even luigi.cfg, be it broken."""
+    (a_project.folder / "luigi.cfg").write_text("[lake\n")
+    imported, said = _imported(a_project, *command)
+    assert imported == set()
+    assert said.startswith(f"usage: {command[0]}")
+
+
+def test_version_needs_nothing(a_project):
+    """It is Luigi's and ours."""
+    imported, said = _imported(a_project, "luigi", "--version")
+    assert imported == set()
+    assert said.startswith("luigi 3.")
+    assert ", error-rate-lake " in said
+
+
+def test_a_day_of_requests_does_without_the_rest(a_project):
+    """Its metrics need DuckDB; neither needs pandas, nor what speaks to S3."""
+    day = ("--date", "2015-05-18")
+    imported, said = _imported(a_project, "luigi", "RequestsDaily", "--source", "web", *day)
+    assert said == "RequestsDaily(date=2015-05-18, revision=0, source=web) is there.\n"
+    assert not imported & {"boto3", "duckdb", "pandas"}
+    imported, said = _imported(a_project, "luigi", "ErrorRateDaily", *day)
+    assert said == "ErrorRateDaily(date=2015-05-18, revision=0) is there.\n"
+    assert not imported & {"boto3", "pandas"}
+    assert "duckdb" in imported
+
+
+def test_processes_that_build_days_have_duckdb_from_the_first(a_project):
+    """It is imported where a day's requirements are asked for, before a process is forked for each day."""
+    code = (
+        "import sys, datetime; from tasks.error_rate import ErrorRateDaily; found = ['duckdb' in sys.modules]; "
+        "ErrorRateDaily(date=datetime.date(2015, 5, 18)).requires(); print(*found, 'duckdb' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=a_project.folder,
+        env=a_project.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False True\n"
