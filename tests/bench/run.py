@@ -20,10 +20,11 @@ from pathlib import Path
 import figures
 import orchestration
 import questions
+import startup
 from figures import Bench, on_two_cores
 from measure import Figure
 
-FIGURES = {**figures.FIGURES, **orchestration.FIGURES, **questions.FIGURES}
+FIGURES = {**figures.FIGURES, **orchestration.FIGURES, **questions.FIGURES, **startup.FIGURES}
 LINES = 5_000_000
 RUNS = 5
 SMALL = 0.1  # below it, digits that count instead of two after the point
