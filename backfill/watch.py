@@ -17,14 +17,12 @@ from datetime import date, datetime
 from typing import IO
 
 import luigi
-from tqdm import tqdm
 
 from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
 from lake.errors import LakeError, StoreError
 from tasks import clock
 from tasks.daily import DailyTask
 
-tqdm.monitor_interval = 0  # its thread would not survive the workers' forks
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -62,6 +60,9 @@ class Watch:
         self._taken = 0
         self._failed: set[date] = set()
         self._looked = 0
+        from tqdm import tqdm  # noqa: PLC0415 - a day alone has no bar
+
+        tqdm.monitor_interval = 0  # its thread would not survive the workers' forks
         self._bar = tqdm(
             total=len(days),
             desc=example.task_family,
