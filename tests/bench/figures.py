@@ -25,6 +25,14 @@ FIRST_DAY = date(2026, 5, 1)
 RANGE_DAYS = 100
 SMALL_LINES = 10_000
 PACKED = {"gzip": "access.log.gz", "plain": "access.log", "hours": "access-{YYYY}{MM}{DD}{HH}.log.gz"}
+FORMATS = {
+    "vhost_combined": "vhost_combined",
+    "json": "json",
+    "field": "vhost_combined",
+    "field_crlf": "vhost_combined",
+    "field_json": "json",
+}
+"""The format of each kind of log that logs.py writes."""
 APPLICATION = {"vhost_combined": "field:vhost", "json": "field:host"}
 CONFIGURATION = """
 [lake]
@@ -64,9 +72,9 @@ Runner = Callable[[], tuple[Cost, str | None]]
 
 @dataclass(frozen=True)
 class Log:
-    """A generated log: its format, how many lines over how many days, where it lies and how it is packed."""
+    """A generated log: its kind, how many lines over how many days, where it lies and how it is packed."""
 
-    format: str
+    kind: str
     lines: int
     days: int
     folder: Path
@@ -95,12 +103,12 @@ class Bench:
     lines: int
     runs: int
 
-    def log(self, log_format: str, lines: int, packing: str, *, days: int = 1) -> Log:
+    def log(self, kind: str, lines: int, packing: str, *, days: int = 1) -> Log:
         """Return a log, generated if it isn't there, and read once so that the disk plays no part."""
-        found = Log(log_format, lines, days, self.folder / f"{log_format}-{lines}-{days}", packing)
+        found = Log(kind, lines, days, self.folder / f"{kind}-{lines}-{days}", packing)
         if not found.files():
-            self.say(f"generating {lines:,} lines of {log_format} over {days} days, {packing}")
-            arguments = [log_format, str(lines), str(FIRST_DAY), str(days), str(found.folder), packing]
+            self.say(f"generating {lines:,} lines of {kind} over {days} days, {packing}")
+            arguments = [kind, str(lines), str(FIRST_DAY), str(days), str(found.folder), packing]
             run([sys.executable, str(HERE / "logs.py"), *arguments], HERE)
         for file in found.files():
             run(["sh", "-c", 'cat "$0" > /dev/null', str(file)], HERE)
@@ -112,8 +120,8 @@ class Bench:
 
     def warm_up(self) -> None:
         """Run ours once, so that what it compiles and keeps is there."""
-        for log_format in APPLICATION:
-            with Project.of(self.log(log_format, SMALL_LINES, "gzip")) as project, suppress(CommandFailed):
+        for kind in APPLICATION:
+            with Project.of(self.log(kind, SMALL_LINES, "gzip")) as project, suppress(CommandFailed):
                 project.run()
 
     def measure(self, figure: Figure, cost_of: Callable[[Cost], float], ours: Runner) -> Figure:
@@ -168,9 +176,9 @@ class Project:
                 files = Path(folder, "access-{YYYY}{MM}{DD}.log")
                 Path(folder, f"access-{FIRST_DAY:%Y%m%d}.log").symlink_to(log.path)
             text = CONFIGURATION.format(
-                format=log.format,
+                format=FORMATS[log.kind],
                 files=files,
-                application=APPLICATION[log.format],
+                application=APPLICATION[FORMATS[log.kind]],
                 since=FIRST_DAY,
                 until=FIRST_DAY + timedelta(days=log.days),
             )

@@ -1,9 +1,10 @@
 """Access logs made up for the benchmark: the same each time, and known to the last line.
 
-    python tests/bench/logs.py FORMAT LINES FIRST_DAY DAYS FOLDER PACKING
+    python tests/bench/logs.py KIND LINES FIRST_DAY DAYS FOLDER PACKING
 
 writes `gzip` (access.log.gz), `plain` (access.log) or `hours` (access-YYYYMMDDHH.log.gz), the same lines in
-each, and beside them truth.json. One line in a thousand is malformed.
+each, and beside them truth.json. KIND is `vhost_combined` or `json` for the traffic of traffic.py, `field`,
+`field_crlf` or `field_json` for that of field_traffic.py. One line in a thousand is malformed.
 """
 
 import gzip
@@ -21,12 +22,14 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from field_style import FieldStyle
 from traffic import (
     CLIENTS,
     HOSTS,
     HOUR_SECONDS,
     HOURS,
     METHODS,
+    PATHS,
     QUOTED_AGENTS,
     STATUSES,
     Hour,
@@ -35,8 +38,9 @@ from traffic import (
     referers,
     user_agents,
 )
-from truth import MALFORMED, Truth
+from truth import Pools, Requests, Truth
 
+MALFORMED = ("shape", "status", "time", "blank")
 MALFORMED_SHARE = 0.001
 QUOTED_EVERY = 500  # one client in so many has a user agent with quotes in it
 GZIP_LEVEL = 6  # gzip's own default, which logrotate leaves as it is
@@ -48,13 +52,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 WrittenHour = tuple[datetime, pa.Buffer]
 """When an hour begins, and its lines."""
+Written = tuple[Requests, pa.Array, Integers]
+"""An hour's requests, their lines, and of each the index in REASONS of why it is malformed, or -1."""
 
 
 class Style:
-    """How a format writes an hour of requests."""
+    """How a format writes an hour of requests of traffic.py."""
+
+    pools = Pools(STATUSES, HOSTS, METHODS, PATHS, PATHS)
 
     def __init__(self, name: str, random: np.random.Generator) -> None:
         self.name = name
+        self._hexadecimal = pa.array([f"{n:04x}" for n in range(1 << 16)])
         agents = user_agents()
         numbers = np.arange(CLIENTS)
         plain = ((len(agents) - QUOTED_AGENTS) * random.random(CLIENTS) ** 2).astype(np.int64)
@@ -81,7 +90,14 @@ class Style:
             self._bad_status = rb'" \d{3} ', b'" 999 '
             self._bad_time = rb"\[../.../", b"[31/Feb/"
 
-    def write(self, hour: Hour) -> pa.Array:
+    def hour(self, random: np.random.Generator, start: datetime, count: int) -> Written:
+        """Make up an hour of so many lines."""
+        hour = Hour.make(random, start, count, self._hexadecimal)
+        malformed = random.random(count) < MALFORMED_SHARE
+        reasons = np.where(malformed, random.integers(0, len(MALFORMED), count), -1)
+        return hour, self._spoil(self._write(hour), reasons), reasons
+
+    def _write(self, hour: Hour) -> pa.Array:
         """Return an hour's lines, each with its LF."""
         agent = self._agents.take(pa.array(self._agent_of_client[hour.client]))
         second, method, status, host = (
@@ -105,7 +121,7 @@ class Style:
             parts = (host, client, begin, second, method, hour.path, hour.query, status, size, referer, agent)
         return pc.binary_join_element_wise(*parts, "").cast(pa.binary())
 
-    def spoil(self, lines: pa.Array, reasons: Integers) -> pa.Array:
+    def _spoil(self, lines: pa.Array, reasons: Integers) -> pa.Array:
         """Return the lines with those that have a reason, an index in MALFORMED or -1, malformed for it."""
         where = np.flatnonzero(reasons >= 0)
         spoilt = [
@@ -176,28 +192,30 @@ def in_two_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             yield waiting.popleft().result()
 
 
-def written_hours(style: Style, truth: Truth, lines: int, first: datetime, days: int) -> Iterator[WrittenHour]:
+def written_hours(
+    style: Style | FieldStyle, truth: Truth, lines: int, first: datetime, days: int
+) -> Iterator[WrittenHour]:
     """Make up so many lines, spread evenly over so many days, and count what is true of them."""
     random = np.random.default_rng(HOURS)
-    hexadecimal = pa.array([f"{n:04x}" for n in range(1 << 16)])
     hours = days * HOURS
     for n in range(hours):
         count = (n + 1) * lines // hours - n * lines // hours
-        hour = Hour.make(random, first + timedelta(hours=n), count, hexadecimal)
-        malformed = random.random(count) < MALFORMED_SHARE
-        reasons = np.where(malformed, random.integers(0, len(MALFORMED), count), -1)
+        start = first + timedelta(hours=n)
+        hour, text, reasons = style.hour(random, start, count)
         truth.add(hour, reasons, has_durations=style.name == "json")
-        _, _, text = style.spoil(style.write(hour), reasons).buffers()
-        yield hour.start, text
+        yield start, text.buffers()[2]
 
 
 def main() -> None:
     """Write a log and truth.json; they appear when they are whole."""
-    _, log_format, lines, first_day, days, where, packing = sys.argv
+    _, kind, lines, first_day, days, where, packing = sys.argv
     first = datetime.fromisoformat(first_day).replace(tzinfo=UTC)
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True)
-    style, truth = Style(log_format, np.random.default_rng(CLIENTS)), Truth()
+    random = np.random.default_rng(CLIENTS)
+    traffic, _, variant = kind.partition("_")
+    style = FieldStyle(variant, random) if traffic == "field" else Style(kind, random)
+    truth = Truth(style.pools)
     with tempfile.TemporaryDirectory(dir=folder, prefix="unfinished-") as name:
         unfinished = Path(name)
         PACKINGS[packing](written_hours(style, truth, int(lines), first, int(days)), unfinished)

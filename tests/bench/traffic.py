@@ -132,6 +132,16 @@ class Hour:
     referer: Integers
     milliseconds: Integers
 
+    @property
+    def application(self) -> Integers:
+        """Index in HOSTS."""
+        return self.host
+
+    @property
+    def own_path(self) -> None:
+        """None: all paths are in PATHS."""
+        return
+
     @classmethod
     def make(cls, random: np.random.Generator, start: datetime, lines: int, hexadecimal: pa.Array) -> "Hour":
         """Make up an hour of so many requests."""
