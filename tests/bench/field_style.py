@@ -39,6 +39,7 @@ MALFORMED = (
     ("wrong day", "wrong_day"),
 )
 REASON_OF = np.array([REASONS.index(reason) for _, reason in MALFORMED])
+SHOWN = [n for n, (what, _) in enumerate(MALFORMED) if what != "blank"]
 IN_BURSTS = [n for n, (what, _) in enumerate(MALFORMED) if what in {"cut off", "blank", "garbage", "no size"}]
 LINES_A_BURST = 1_000_000  # one burst in so many lines, at least one in the log
 BURST_HOUR = 13
@@ -114,6 +115,8 @@ class FieldStyle:
             begin = int(random.integers(0, count - length)) if count > length else 0
             spoilt[begin : begin + length] = random.choice(IN_BURSTS)
         spoilt[:1] = -1  # an undated file's first line tells its day
+        if self.name == "rejects":
+            spoilt = random.choice(SHOWN, count)
         return hour, self._spoil(self._write(hour), spoilt), np.where(spoilt < 0, -1, REASON_OF[spoilt])
 
     def _write(self, hour: FieldHour) -> pa.Array:

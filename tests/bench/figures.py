@@ -1,9 +1,8 @@
-"""The figures: what is measured of the extraction, over what, and what it must be.
+"""How figures are taken: peer and ours run in turn, and each time what ours published is compared with the truth.
 
-Peer and ours run in turn, and each time what ours published is compared with what is true of the log.
+Here are also the figures of small days, of ranges and of the verification; extraction.py has those of a large day.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from measure import CommandFailed, Cost, Figure, run, seconds
+from shapes import format_of
 
 HERE = Path(__file__).parent
 FIRST_DAY = date(2026, 5, 1)
@@ -31,6 +31,7 @@ FORMATS = {
     "field": "vhost_combined",
     "field_crlf": "vhost_combined",
     "field_json": "json",
+    "field_rejects": "vhost_combined",
 }
 """The format of each kind of log that logs.py writes."""
 APPLICATION = {"vhost_combined": "field:vhost", "json": "field:host"}
@@ -44,8 +45,12 @@ application = {application}
 vantage = edge
 since = {since}
 until = {until}
-max_reject_rate = 0.1
+neighbour_days = {neighbour_days}
+max_reject_rate = {max_reject_rate}
+max_applications = 1000000
+allow_empty = {allow_empty}
 """
+NEIGHBOUR = 'www.example.net:443 198.18.0.1 - - [02/May/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n'
 EXTRACT = f"""
 from datetime import date
 from pathlib import Path
@@ -72,9 +77,9 @@ Runner = Callable[[], tuple[Cost, str | None]]
 
 @dataclass(frozen=True)
 class Log:
-    """A generated log: its kind, how many lines over how many days, where it lies and how it is packed."""
+    """A generated log: its format, how many lines over how many days, where it lies and how it is packed."""
 
-    kind: str
+    format: str
     lines: int
     days: int
     folder: Path
@@ -105,7 +110,7 @@ class Bench:
 
     def log(self, kind: str, lines: int, packing: str, *, days: int = 1) -> Log:
         """Return a log, generated if it isn't there, and read once so that the disk plays no part."""
-        found = Log(kind, lines, days, self.folder / f"{kind}-{lines}-{days}", packing)
+        found = Log(FORMATS[kind], lines, days, self.folder / f"{kind}-{lines}-{days}", packing)
         if not found.files():
             self.say(f"generating {lines:,} lines of {kind} over {days} days, {packing}")
             arguments = [kind, str(lines), str(FIRST_DAY), str(days), str(found.folder), packing]
@@ -113,6 +118,15 @@ class Bench:
         for file in found.files():
             run(["sh", "-c", 'cat "$0" > /dev/null', str(file)], HERE)
         return found
+
+    def shape(self, name: str, size: int) -> Log:
+        """Return a log of lines of one shape, one of shapes.py's, of so many bytes; of blank lines, so many."""
+        folder = self.folder / f"{name.replace(' ', '-').replace(',', '')}-{size}"
+        if not folder.joinpath("access.log").exists():
+            self.say(f"generating {size:,} of {name}")
+            run([sys.executable, str(HERE / "shapes.py"), name, str(size), str(folder)], HERE)
+        lines = int(folder.joinpath("lines").read_text(encoding="utf-8"))
+        return Log(format_of(name), lines, 1, folder, "plain")
 
     def say(self, text: str) -> None:
         """Tell how far it is."""
@@ -129,14 +143,16 @@ class Bench:
         return self._fill(figure, lambda: (cost_of((result := ours())[0]), result[1]))
 
     def compare(self, figure: Figure, cost_of: Callable[[Cost], float], peer: Runner, ours: Runner) -> Figure:
-        """Fill a figure with a cost of ours over the peer's, and with the medians of both in seconds."""
+        """Fill a figure with a cost of ours over the peer's, and with the medians of both in seconds.
+
+        A peer that is wrong is marked, and its cost counts: it is what people would wait for.
+        """
         pairs: list[tuple[float, float]] = []
 
         def one() -> tuple[float, str | None]:
-            (peer_cost, peer_wrong), (our_cost, our_wrong) = peer(), ours()
+            (peer_cost, figure.peer_problem), (our_cost, our_wrong) = peer(), ours()
             pairs.append((cost_of(our_cost), cost_of(peer_cost)))
-            wrong = our_wrong or (f"the peer has {peer_wrong}" if peer_wrong else None)
-            return pairs[-1][0] / pairs[-1][1], wrong
+            return pairs[-1][0] / pairs[-1][1], our_wrong
 
         self._fill(figure, one)
         if pairs:
@@ -161,29 +177,49 @@ class Bench:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a luigi.cfg for one log, in which ours runs, each time into an empty lake."""
+    """A folder with a luigi.cfg for one log, in which ours runs, each time into an empty lake.
+
+    Attributes:
+        dated: Whether the log's name has its day, so that a line of another one is a reject.
+    """
 
     log: Log
     folder: Path
+    dated: bool = True
 
     @classmethod
     @contextmanager
-    def of(cls, log: Log, *, dated: bool = True) -> Iterator["Project"]:
-        """Make the folder, and remove it in the end; a log of one day has the day in its name, if `dated`."""
+    def of(
+        cls, log: Log, *, dated: bool = True, neighbours: bool = False, all_rejects: bool = False
+    ) -> Iterator["Project"]:
+        """Make the folder, and remove it in the end.
+
+        Args:
+            log: What is read.
+            dated: Whether a log of one day has the day in its name.
+            neighbours: Whether the next day's file, of one line, is there and read too.
+            all_rejects: Whether no line need be a request.
+        """
         with tempfile.TemporaryDirectory(dir=log.folder, prefix="project-") as folder:
             files = log.path
             if dated and log.packing != "hours":
                 files = Path(folder, "access-{YYYY}{MM}{DD}.log")
                 Path(folder, f"access-{FIRST_DAY:%Y%m%d}.log").symlink_to(log.path)
+                if neighbours:
+                    neighbour = Path(folder, f"access-{FIRST_DAY + timedelta(days=1):%Y%m%d}.log")
+                    neighbour.write_text(NEIGHBOUR, encoding="utf-8")
             text = CONFIGURATION.format(
-                format=FORMATS[log.kind],
+                format=log.format,
                 files=files,
-                application=APPLICATION[FORMATS[log.kind]],
+                application=APPLICATION[log.format],
                 since=FIRST_DAY,
                 until=FIRST_DAY + timedelta(days=log.days),
+                neighbour_days=int(neighbours),
+                max_reject_rate=1 if all_rejects else 0.1,
+                allow_empty=str(all_rejects).lower(),
             )
             Path(folder, "luigi.cfg").write_text(text, encoding="utf-8")
-            yield cls(log, Path(folder))
+            yield cls(log, Path(folder), dated)
 
     def run(self, command: Sequence[str] = EXTRACTION) -> tuple[Cost, str | None]:
         """Run ours, and return its cost and what is wrong with what it published."""
@@ -191,12 +227,14 @@ class Project:
         shutil.rmtree(lake, ignore_errors=True)
         cost, _ = run(command, self.folder, {"LUIGI_CONFIG_PATH": str(self.folder / "luigi.cfg")})
         datasets = [lake / dataset for dataset in ("requests", "rejects")]
-        return cost, compared(self.log, *(dataset / "v*/dt=*/source=*/rev=*/*.parquet" for dataset in datasets))
+        parquet = [dataset / "v*/dt=*/source=*/rev=*/*.parquet" for dataset in datasets]
+        return cost, compared(self.log, *parquet, dated=self.dated)
 
 
-def compared(log: Log, *parquet: Path) -> str | None:
+def compared(log: Log, *parquet: Path, dated: bool = True) -> str | None:
     """Return where Parquet files differ from what is true of the log, None if nowhere."""
-    _, printed = run([sys.executable, str(HERE / "truth.py"), str(log.truth), *map(str, parquet)], log.folder)
+    arguments = [str(log.truth), *map(str, parquet), *([] if dated else ["--undated"])]
+    _, printed = run([sys.executable, str(HERE / "truth.py"), *arguments], log.folder)
     return "; ".join(printed.splitlines()) or None
 
 
@@ -218,75 +256,6 @@ def peak(cost: Cost) -> float:
 def shell(command: str, log: Log) -> tuple[Cost, None]:
     """Run a command of the shell in which `$0` is the log."""
     return run(["sh", "-c", command, str(log.path)], log.folder)[0], None
-
-
-def peer(name: str, log: Log) -> tuple[Cost, str | None]:
-    """Run a peer, and return its cost and what is wrong with what it wrote."""
-    parquet = log.folder / f"{name}.parquet"
-    cost, printed = run([sys.executable, str(HERE / "peers.py"), name, str(log.path), str(parquet)], log.folder)
-    rejects = sum(json.loads(log.truth.read_text(encoding="utf-8"))["rejects"].values())
-    wrong = compared(log, parquet)
-    parquet.unlink()
-    return cost, wrong if int(printed) == rejects else f"rejects {int(printed)}, not {rejects}"
-
-
-def against_peer(bench: Bench, name: str, log: Log, figure: Figure) -> Figure:
-    """Compare the CPU of the whole task with a peer's."""
-    if not importlib.util.find_spec(name):
-        figure.problem = f"MISSING: {name} is not installed"
-        return figure
-    with Project.of(log) as project:
-        return bench.compare(figure, cpu, lambda: peer(name, log), project.run)
-
-
-def whole_task(bench: Bench) -> Iterator[Figure]:
-    """One gzip file of one day, from the log to published requests and rejects, over unpacking it."""
-    log = bench.log("vhost_combined", bench.lines, "gzip")
-    figure = Figure("whole task, CPU, over gzip and wc", log.lines, "x", must=1.0, aim=0.6)
-    with Project.of(log) as project:
-        yield bench.compare(figure, cpu, lambda: shell('gzip -dc "$0" | wc -l', log), project.run)
-
-
-def hourly_files(bench: Bench) -> Iterator[Figure]:
-    """The same lines in 24 files, on two cores, over unpacking the one file."""
-    one, hours = (bench.log("vhost_combined", bench.lines, packing) for packing in ("gzip", "hours"))
-    figure = Figure("24 hourly files, wall, over gzip of one", hours.lines, "x", must=0.8, aim=0.5)
-    with Project.of(hours) as project:
-        yield bench.compare(figure, wall, lambda: shell('gzip -dc "$0" > /dev/null', one), project.run)
-
-
-def peers(bench: Bench) -> Iterator[Figure]:
-    """The same table made with other tools from the same uncompressed file; the slowest gets a fifth of it."""
-    for name, label, share, must in (
-        ("duckdb", "DuckDB regexp_extract", 1, 1 / 5),
-        ("polars", "Polars extract_groups", 1, None),
-        ("pandas", "pandas str.extract", 1, 1 / 12),
-        ("re", "a Python re loop", 5, None),
-    ):
-        log = bench.log("vhost_combined", bench.lines // share, "plain")
-        yield against_peer(bench, name, log, Figure(f"plain file, CPU, over {label}", log.lines, "x", must))
-
-
-def memory(bench: Bench) -> Iterator[Figure]:
-    """Peak memory for a day of any size, and how it grows."""
-    figures = []
-    for lines in (bench.lines // 5, bench.lines, bench.lines * 4):
-        log = bench.log("vhost_combined", lines, "gzip")
-        with Project.of(log) as project:
-            figures.append(bench.measure(Figure("peak memory", lines, "MB", must=400), peak, project.run))
-        yield figures[-1]
-    smallest, largest = figures[0], figures[-1]
-    growth = Figure("peak memory, largest day over smallest", largest.lines, "x", must=1.15)
-    growth.values = [b / a for a, b in zip(smallest.values, largest.values, strict=False)]
-    growth.problem = smallest.problem or largest.problem
-    yield growth
-
-
-def json_lines(bench: Bench) -> Iterator[Figure]:
-    """JSON lines, over an orjson loop that makes the same table from the same gzip file."""
-    log = bench.log("json", bench.lines, "gzip")
-    figure = Figure("JSON lines, CPU, over an orjson loop", log.lines, "x", must=0.5, aim=0.25)
-    yield against_peer(bench, "orjson", log, figure)
 
 
 def small_day(bench: Bench) -> Iterator[Figure]:
@@ -328,11 +297,6 @@ def verified(project: Project) -> tuple[Cost, str | None]:
 
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
-    "task": whole_task,
-    "hours": hourly_files,
-    "peers": peers,
-    "memory": memory,
-    "json": json_lines,
     "small": small_day,
     "range": undated_range,
     "verification": verification,

@@ -40,6 +40,7 @@ class Figure:
         must, aim: The highest value allowed and the one aimed at, None for none.
         ours, peer: What was divided, in words.
         problem: Why the values don't count: WRONG with what came out wrong, FAILED or MISSING; None if they do.
+        peer_problem: What is wrong with the peer's results, None if nothing.
     """
 
     what: str
@@ -51,6 +52,7 @@ class Figure:
     ours: str = ""
     peer: str = ""
     problem: str | None = None
+    peer_problem: str | None = None
 
     @property
     def median(self) -> float:

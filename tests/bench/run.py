@@ -17,6 +17,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import extraction
 import figures
 import orchestration
 import questions
@@ -24,7 +25,13 @@ import startup
 from figures import Bench, on_two_cores
 from measure import Figure
 
-FIGURES = {**figures.FIGURES, **orchestration.FIGURES, **questions.FIGURES, **startup.FIGURES}
+FIGURES = {
+    **extraction.FIGURES,
+    **figures.FIGURES,
+    **orchestration.FIGURES,
+    **questions.FIGURES,
+    **startup.FIGURES,
+}
 LINES = 5_000_000
 RUNS = 5
 SMALL = 0.1  # below it, digits that count instead of two after the point
@@ -51,7 +58,7 @@ def cells(figure: Figure) -> tuple[str, ...]:
     spread = f"{written(min(figure.values))} to {written(max(figure.values))}" if counts else "-"
     return (
         *(figure.what, lines, median, spread, limit(figure.must), limit(figure.aim)),
-        *(figure.verdict, figure.ours, figure.peer),
+        *(figure.verdict, figure.ours, figure.peer + ", WRONG" * bool(figure.peer_problem)),
     )
 
 
@@ -131,6 +138,8 @@ def main() -> None:
     for figure in measured:
         if figure.problem:
             print(f"{figure.what}: {figure.problem}")
+        if figure.peer_problem:
+            print(f"{figure.what}: the peer has {figure.peer_problem}")
     if arguments.lines != LINES:
         print(f"A trial: the limits are for {LINES:,} lines.")
     if arguments.write:

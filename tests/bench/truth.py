@@ -32,8 +32,8 @@ SUMS = """
 select
     count(*) as requests,
     count(*) filter (where status >= 500) as server_errors,
-    sum(response_bytes)::bigint as response_bytes,
-    sum(epoch(ts)::bigint)::bigint as epoch_seconds
+    coalesce(sum(response_bytes), 0)::bigint as response_bytes,
+    coalesce(sum(epoch(ts)::bigint), 0)::bigint as epoch_seconds
 from found
 """
 MILLISECONDS = "select sum(round(duration_seconds * 1000))::bigint from found"
