@@ -70,7 +70,7 @@ $(VENV)/bench: $(VENV)/run requirements-bench.lock
 	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
 
-bench: $(VENV)/bench ## extraction against its peers: half an hour, 5 GB; writes docs/performance.md
+bench: $(VENV)/bench ## extraction against its peers: three quarters of an hour, 12 GB; writes docs/performance.md
 	@$(BIN)/python tests/bench/run.py --write docs/performance.md
 
 $(VENV)/proofs: $(VENV)/dev requirements-proofs.lock

@@ -25,7 +25,7 @@ from figures import (
     shell,
     wall,
 )
-from measure import CommandFailed, Cost, Figure, run
+from measure import Cost, Figure, run
 from model import modelled
 from shapes import JSON_SHAPES, SHAPES
 
@@ -33,19 +33,21 @@ LOGS = {"vhost_combined": "own log", "field": "field log"}
 JSON_LOGS = {"json": "own log", "field_json": "field log"}
 COUNT, INFLATE = 'gzip -dc "$0" | wc -l', 'gzip -dc "$0" > /dev/null'
 ONE_CORE = ("taskset", "-c", "0")
-# (name, label, one in how many of the lines it gets, at most so many runs, what the figure must be on our own log)
+FEW_RUNS = 3  # where nothing, or nothing narrow, is asked of a figure
+# (name, label, one in how many of the lines it gets, what the figure must be on our own log)
 PEERS = (
-    ("polars", "Polars extract_groups", 1, 5, None),
-    ("chdb", "ClickHouse extractGroups (chdb)", 1, 5, None),
-    ("duckdb", "DuckDB regexp_extract", 1, 3, 1 / 5),
-    ("pandas", "pandas str.extract", 5, 3, 1 / 12),
-    ("re", "a Python re loop", 5, 3, None),
-    ("lnav", "lnav", 5, 1, None),
-    ("goaccess", "GoAccess", 5, 1, None),
+    ("polars", "Polars extract_groups", 1, None),
+    ("chdb", "ClickHouse extractGroups (chdb)", 1, None),
+    ("duckdb", "DuckDB regexp_extract", 1, 1 / 5),
+    ("pandas", "pandas str.extract", 5, 1 / 12),
+    ("re", "a Python re loop", 5, None),
+    ("lnav", "lnav", 5, None),
+    ("goaccess", "GoAccess", 5, None),
 )
+FAST = ("polars", "chdb")  # the others run once where nothing is asked of the figure
 COUNTERS = ("lnav", "goaccess")
 SHAPE_BYTES, SMALL_SHARE = 40_000_000, 8
-SHAPE_RUNS = 3
+WORST = 3  # so many of the shapes are measured again
 
 
 def task(bench: Bench) -> Iterator[Figure]:
@@ -98,8 +100,8 @@ def cores(bench: Bench) -> Iterator[Figure]:
         figure = Figure(f"field log, {what}, one core, wall, over gzip of one", log.lines, "x")
         with Project.of(log) as project:
             ours = partial(project.run, (*ONE_CORE, *EXTRACTION))
-            yield bench.compare(figure, wall, partial(shell, INFLATE, one), ours)
-    yield from modelled(bench)
+            yield few(bench).compare(figure, wall, partial(shell, INFLATE, one), ours)
+    yield from modelled(few(bench))
 
 
 def json_lines(bench: Bench) -> Iterator[Figure]:
@@ -109,9 +111,9 @@ def json_lines(bench: Bench) -> Iterator[Figure]:
         figure = Figure(f"{name}, JSON lines, CPU, over gzip and wc", log.lines, "x", must=0.7, aim=0.5)
         with Project.of(log) as project:
             yield bench.compare(figure, cpu, partial(shell, COUNT, log), project.run)
-    few = bench.log("json", bench.lines // 5, "gzip")
-    figure = Figure("own log, JSON lines, CPU, over an orjson loop", few.lines, "x", must=0.5, aim=0.25)
-    yield against_peer(bench, "orjson", few, figure)
+    log = bench.log("json", bench.lines // 5, "gzip")
+    figure = Figure("own log, JSON lines, CPU, over an orjson loop", log.lines, "x", must=0.5, aim=0.25)
+    yield against_peer(few(bench), "orjson", log, figure)
 
 
 def memory(bench: Bench) -> Iterator[Figure]:
@@ -121,7 +123,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
         log = bench.log("field", lines, "gzip")
         with Project.of(log) as project:
             figure = Figure("field log, peak memory", lines, "MB", must=300, aim=200)
-            figures.append(bench.measure(figure, peak, project.run))
+            figures.append(few(bench).measure(figure, peak, project.run))
         yield figures[-1]
     smallest, largest = figures[0], figures[-1]
     growth = Figure("field log, peak memory, largest day over smallest", largest.lines, "x", must=1.15)
@@ -132,12 +134,13 @@ def memory(bench: Bench) -> Iterator[Figure]:
 
 def peers(bench: Bench) -> Iterator[Figure]:
     """The same table made with other tools from the same uncompressed files; the slow ones get a fifth of them."""
+    few_runs, once = few(bench), replace(bench, runs=1)
     for kind, log_name in LOGS.items():
-        for name, label, share, runs, must in PEERS:
+        for name, label, share, must in PEERS:
             log = bench.log(kind, bench.lines // share, "plain")
             limit = must if kind == "vhost_combined" else None
             figure = Figure(f"{log_name}, plain file, CPU, over {label}", log.lines, "x", limit)
-            yield against_peer(replace(bench, runs=min(bench.runs, runs)), name, log, figure)
+            yield against_peer(few_runs if limit or name in FAST else once, name, log, figure)
 
 
 def against_peer(bench: Bench, name: str, log: Log, figure: Figure) -> Figure:
@@ -174,6 +177,11 @@ def peer_command(name: str, log: Log, made: str) -> list[str]:
     return [sys.executable, str(HERE / "peers.py"), name, str(log.path), made, str(FIRST_DAY)]
 
 
+def few(bench: Bench) -> Bench:
+    """Return the same with few runs."""
+    return replace(bench, runs=min(bench.runs, FEW_RUNS))
+
+
 def growing(small: Runner, large: Runner, units: int) -> Runner:
     """Return a runner whose CPU is that of each of so many units by which one run is larger than another."""
 
@@ -184,49 +192,56 @@ def growing(small: Runner, large: Runner, units: int) -> Runner:
     return run_both
 
 
-def usual(bench: Bench) -> tuple[float, float]:
-    """Return the CPU seconds of a byte and of a line of the field's log, plain, start-up excluded."""
+def usual(bench: Bench) -> tuple[Figure, float]:
+    """Return what a line of the field's log takes, uncompressed, start-up excluded, and how many bytes it has."""
     small, large = (bench.log("field", lines, "plain") for lines in (bench.lines // 50, bench.lines // 5))
-    with Project.of(small) as few, Project.of(large) as many:
-        a_line = growing(few.run, many.run, large.lines - small.lines)
-        found = Figure("field log, a line, CPU", 0, "s")
-        bench.measure(found, cpu, a_line)
-    if found.problem:
-        raise CommandFailed(found.problem)
-    bytes_a_line = (large.path.stat().st_size - small.path.stat().st_size) / (large.lines - small.lines)
-    return found.median / bytes_a_line, found.median
+    figure = Figure("field log, a line, CPU", 0, "s")
+    with Project.of(small) as short, Project.of(large) as long:
+        a_line = growing(short.run, long.run, large.lines - small.lines)
+        bench.measure(figure, cpu, a_line)
+    return figure, large.path.stat().st_size / large.lines
 
 
 def shapes(bench: Bench) -> Iterator[Figure]:
     """The worst of the shapes that lines may have, by its CPU a byte over that of the usual line."""
-    a_byte, _ = usual(bench)
-    few_runs = replace(bench, runs=min(bench.runs, SHAPE_RUNS))
+    a_line, bytes_a_line = usual(bench)
+    if a_line.problem:
+        yield a_line
+        return
+    a_byte = a_line.median / bytes_a_line
     sized = SHAPE_BYTES * bench.lines // 5_000_000
-    measured = []
-    for name in (*SHAPES, *JSON_SHAPES):
+    names = (*SHAPES, *JSON_SHAPES)
+
+    def measured(name: str, runs: int) -> Figure:
         small, large = (bench.shape(name, size) for size in (sized // SMALL_SHARE, sized))
-        figure = Figure(f"line shape: {name}, CPU a byte, over the field log's", large.lines, "x", must=4, aim=2)
+        what = f"worst of {len(names)} line shapes ({name}), CPU a byte, over the field log's"
+        figure = Figure(what, large.lines, "x", must=4, aim=2)
         grown = large.path.stat().st_size - small.path.stat().st_size
-        with Project.of(small, all_rejects=True) as few, Project.of(large, all_rejects=True) as many:
-            few_runs.measure(figure, lambda cost: cost.cpu_seconds / a_byte, growing(few.run, many.run, grown))
-        bench.say(f"{figure.what}: {figure.median:.2f}" if figure.values else f"{figure.what}: {figure.problem}")
-        measured.append(figure)
-    yield from (each for each in measured if each.problem)
-    worst = max((each for each in measured if not each.problem), key=lambda each: each.median)
-    worst.what = worst.what.replace("line shape", f"worst of {len(measured)} line shapes")
-    yield worst
+        with Project.of(small, all_rejects=True) as short, Project.of(large, all_rejects=True) as long:
+            runner = growing(short.run, long.run, grown)
+            replace(bench, runs=runs).measure(figure, lambda cost: cost.cpu_seconds / a_byte, runner)
+        bench.say(f"{name}: {figure.problem or f'{figure.median:.2f}'}")
+        return figure
+
+    once = {name: measured(name, 1) for name in names}
+    yield from (each for each in once.values() if each.problem)
+    worst = sorted((name for name in names if not once[name].problem), key=lambda name: once[name].median)
+    yield max((measured(name, bench.runs) for name in worst[-WORST:]), key=lambda each: each.median)
 
 
 def rejects(bench: Bench) -> Iterator[Figure]:
     """A file of rejects only and one of blank lines, by their CPU a line over that of the usual line."""
-    _, a_line = usual(bench)
-    few, many = (bench.log("field_rejects", lines, "plain") for lines in (bench.lines // 50, bench.lines // 5))
+    a_line, _ = usual(bench)
+    if a_line.problem:
+        yield a_line
+        return
+    malformed = [bench.log("field_rejects", lines, "plain") for lines in (bench.lines // 50, bench.lines // 5)]
     blank = [bench.shape("blank lines", lines) for lines in (bench.lines, bench.lines * 2)]
-    for what, (small, large) in (("a file of rejects", (few, many)), ("a file of blank lines", blank)):
+    for what, (small, large) in (("a file of rejects", malformed), ("a file of blank lines", blank)):
         figure = Figure(f"{what}, CPU a line, over the field log's", large.lines, "x", must=3, aim=1)
         with Project.of(small, all_rejects=True) as smaller, Project.of(large, all_rejects=True) as larger:
             runner = growing(smaller.run, larger.run, large.lines - small.lines)
-            yield bench.measure(figure, lambda cost: cost.cpu_seconds / a_line, runner)
+            yield bench.measure(figure, lambda cost: cost.cpu_seconds / a_line.median, runner)
 
 
 FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {

@@ -3,7 +3,7 @@
     python tests/bench/run.py [--only NAME …] [--lines N] [--runs N] [--logs FOLDER] [--write docs/performance.md]
 
 Each figure is a median of runs in which peer and ours take turns, and counts only if every fact of the result
-is right. With the defaults it takes about half an hour and 5 GB of disk.
+is right. With the defaults it takes about three quarters of an hour and 12 GB of disk.
 """
 
 import argparse
@@ -144,9 +144,8 @@ def main() -> None:
         print(f"A trial: the limits are for {LINES:,} lines.")
     if arguments.write:
         commit, day = newest_commit()
-        intro = (
-            f"Measured on {arguments.date or day} at commit {commit}, {arguments.runs} runs each, on {machine()}."
-        )
+        when = arguments.date or day
+        intro = f"Measured on {when} at commit {commit}, up to {arguments.runs} runs each, on {machine()}."
         write(arguments.write, f"{intro}\n\n{as_markdown(rows)}\n")
     if any(figure.problem and not figure.problem.startswith("MISSING") for figure in measured):
         sys.exit(1)

@@ -134,4 +134,4 @@ def test_the_worst_shape_is_named(module: Any, monkeypatch: pytest.MonkeyPatch, 
     (figure,) = extraction.shapes(figures.Bench(tmp_path, 50_000, 1))
 
     assert figure.problem is None
-    assert figure.what.startswith("worst of 3 line shapes: ")
+    assert figure.what.startswith("worst of 3 line shapes (")
