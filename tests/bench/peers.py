@@ -146,7 +146,7 @@ def with_chdb(log: Path, parquet: Path, day: date) -> int:
     )
     kept = f"status is not null and ifNull(toDate(ts) = '{day}', 0)"
     connection.query(
-        f"select * from peer.lines where {kept} into outfile '{parquet}' format Parquet "
+        f"select * from peer.lines where {kept} into outfile '{parquet}' truncate format Parquet "
         "settings output_format_parquet_compression_method = 'zstd'"
     )
     return int(str(connection.query(f"select count() from peer.lines where not ({kept})", "TSV")))
