@@ -1,28 +1,10 @@
 """Ranges, status and the command line.
 
-`luigi --module backfill` gets the tasks and the honest ranges by this import.
+`python -m luigi --module backfill` gets the tasks and the honest ranges by this import. Where Luigi isn't imported
+yet, as in a command that only prints its help, it waits until something imports backfill.registration.
 """
 
-import configparser
 import sys
-import warnings
 
-from lake.config import unreadable
-from lake.errors import ConfigError
-
-warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours follow, with the next step
-try:
-    import tasks  # noqa: F401 - registers the tasks with Luigi
-    from backfill import central, luigi_settings
-    from backfill.ranges import RangeDaily, RangeDailyBase
-
-    luigi_settings.apply()
-    central.install()
-except (
-    configparser.Error,
-    UnicodeError,
-) as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
-    print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201
-    sys.exit(ConfigError.exit_code)
-
-__all__ = ["RangeDaily", "RangeDailyBase"]
+if "luigi" in sys.modules:
+    from backfill import registration  # noqa: F401 - registers the tasks and ranges with Luigi

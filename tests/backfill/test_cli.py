@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import etl.cli
-from console import backfill
+from backfill import cli
 
 STATUS = ("backfill", "status", "--of", "ErrorRateDaily")
 
@@ -74,12 +74,12 @@ def test_unknown_task_and_bad_day(a_project):
 @pytest.mark.parametrize(
     ("main", "words"),
     [
-        (backfill.main, ()),
+        (cli.main, ()),
         *(
-            (backfill.main, (name,))
+            (cli.main, (name,))
             for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")
         ),
-        *((backfill.main, (name,)) for name in ("identify", "rejects")),
+        *((cli.main, (name,)) for name in ("identify", "rejects")),
         (etl.cli.main, ()),
         *((etl.cli.main, (name,)) for name in ("sql", "verify")),
     ],

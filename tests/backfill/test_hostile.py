@@ -12,7 +12,7 @@ from backfill import check
 from backfill.attempts import NAME, Attempts
 from backfill.days import Day, State
 from backfill.luigi_settings import WithoutTraceback
-from console.backfill import main
+from backfill.cli import main
 from lake.errors import InputError
 from lake.lake import Lake, open_store
 from tasks.error_rate import ErrorRateDaily

@@ -172,9 +172,9 @@ def test_help_is_luigis_own(a_project):
 def test_installed_luigi_is_ours():
     """The console script `luigi` is the project's, not that of Luigi's own distribution."""
     script = (Path(sys.executable).parent / "luigi").read_text(encoding="utf-8")
-    assert "from console.luigi import main" in script
+    assert "from backfill.luigi_cli import main" in script
     values = {script.value for script in entry_points(group="console_scripts", name="luigi")}
-    assert "console.luigi:main" in values
+    assert "backfill.luigi_cli:main" in values
 
 
 def test_luigi_cfg_repeats_the_defaults():

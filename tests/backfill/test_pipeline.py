@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.dataset as pads
 import pytest
 
-from backfill import RangeDailyBase
+from backfill.ranges import RangeDailyBase
 from backfill.attempts import NAME, Attempts
 from backfill.days import DayRange
 from backfill.plan import Plan

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from console.backfill import main as backfill_main
+from backfill.cli import main as backfill_main
 from etl.cli import main as lake_main
 from etl.formats import FORMATS
 from lake.errors import StoreError

@@ -6,7 +6,7 @@ import luigi
 import pytest
 from luigi.task_register import Register
 
-from backfill import RangeDaily, RangeDailyBase
+from backfill.ranges import RangeDaily, RangeDailyBase
 from lake.errors import ConfigError, RangeIncomplete
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project

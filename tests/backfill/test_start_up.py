@@ -7,12 +7,13 @@ import sys
 import pytest
 
 LARGE = ("boto3", "duckdb", "luigi", "numpy", "pandas", "pyarrow", "tqdm", "vl_convert")
+MODULES = {"lake": "etl.cli", "backfill": "backfill.cli", "luigi": "backfill.luigi_cli"}
 RUN = """
 import json, sys
 from importlib import import_module
 sys.argv = sys.argv[1:]
 try:
-    import_module("etl.cli" if sys.argv[0] == "lake" else f"console.{sys.argv[0]}").main()
+    import_module(sys.argv.pop(0)).main()
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
@@ -21,7 +22,7 @@ finally:
 def _imported(a_project, *command):
     """Return which of the large packages a command has imported in the end, and what it said."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, *command],
+        [sys.executable, "-c", RUN, MODULES[command[0]], *command],
         cwd=a_project.folder,
         env=a_project.environment,
         capture_output=True,

@@ -26,13 +26,13 @@ SUMS = ("lake", "sql", "--csv", "select * exclude rev from error_rate order by a
 AS_IF = """
 import sys
 from datetime import datetime, UTC
-from console import backfill, luigi
+from backfill import cli, luigi_cli
 from tasks import clock
 sys.argv.pop(0)
 now, told = clock.utc_now, datetime.fromisoformat(sys.argv.pop(0)).replace(tzinfo=UTC)
 begun = now()
 clock.utc_now = lambda: told + (now() - begun)
-{"backfill": backfill, "luigi": luigi}[sys.argv[0]].main()
+{"backfill": cli, "luigi": luigi_cli}[sys.argv[0]].main()
 """
 
 
