@@ -16,7 +16,7 @@ from lake import sql
 from lake.arrays import array, no_rows, stream
 from lake.contract import Contract
 from lake.contracts import contract
-from lake.database import connected
+from lake.database import prepared
 from lake.errors import ContractViolation, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.parquet import Footer, read_footer
@@ -56,17 +56,24 @@ def run_query(made: Contract, inputs: Mapping[str, list[Path]], sources: pa.Tabl
         ContractViolation: The SQL yields other columns than the contract has.
         StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
     """
-    with connected() as connection:
+    macros = sql.metric_macros(made.name)
+
+    def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+        for name in made.inputs:  # macros are made only where what they read is there
+            connection.register(name, stream(no_rows(contract(name).schema)))
+        connection.execute(macros)
+
+    size = sum(file.stat().st_size for files in inputs.values() for file in files if file.exists())
+    with prepared((made.inputs, macros), prepare, size) as connection:
         connection.register("given_sources", stream(no_rows(SOURCES) if sources is None else sources))
         try:
-            connection.execute("create temporary table sources as from given_sources")
+            connection.execute("create or replace temporary table sources as from given_sources")
             for name, files in inputs.items():
                 paths = ", ".join(sql.quoted(str(file)) for file in files)
                 connection.execute(
-                    f"create temporary view {name} as "  # noqa: S608 - a contract's name, quoted paths
+                    f"create or replace temporary view {name} as "  # noqa: S608 - a contract's name, quoted paths
                     f"select * from read_parquet([{paths}], hive_partitioning = false)"
                 )
-            connection.execute(sql.metric_macros(made.name))
             rows = connection.execute(sql.metric(made.name)).to_arrow_table()
         except duckdb.IOException as error:
             reason = str(error).partition("\n")[0]

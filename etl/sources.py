@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -184,7 +185,7 @@ class Source:
         find = find or self.files.find
         return bool(self.lacking(day, find)) and not any(map(find, self.days_read(day)))
 
-    @property
+    @cached_property
     def settings_sha256(self) -> str:
         """Digest of the settings that shape rows, for the provenance; when and where to look don't."""
         shaping = [

@@ -7,6 +7,7 @@ the comments in the catalog.
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ class Contract:
     time: str | None = None
     rules: tuple[Rule, ...] = ()
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of a partition's file; `dt`, `source` and `rev` are in its path."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
@@ -174,7 +175,7 @@ class Contract:
         from lake.database import connected  # noqa: PLC0415
 
         broken = ", ".join(f"count(*) filter (({rule.condition}) is not true)" for rule in self.rules)
-        with connected() as connection:
+        with connected(table.nbytes) as connection:
             connection.register("rows_to_check", stream(table))
             counts = connection.execute(f"select {broken} from rows_to_check").fetchall()[0]  # noqa: S608 - a contract's own text
         for rule, count in zip(self.rules, counts, strict=True):

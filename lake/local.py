@@ -148,8 +148,10 @@ class LocalStore:
 
 def _disk_of(folder: Path) -> int:
     """Return the number of the file system that a folder is in, or would be made in."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return os.stat(f"{there}/.").st_dev  # noqa: PTH116 - a Path takes the dot away, which has it mounted on demand
+    for each in (folder, *folder.parents):
+        with suppress(FileNotFoundError):
+            return os.stat(f"{each}/.").st_dev  # noqa: PTH116 - a Path takes the dot away, which has it mounted on demand
+    raise FileNotFoundError(folder)
 
 
 @cache

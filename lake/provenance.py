@@ -3,7 +3,7 @@
 import getpass
 import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -122,7 +122,7 @@ class Provenance:
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self, default=vars, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Provenance":

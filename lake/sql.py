@@ -1,9 +1,9 @@
-"""The SQL in `queries/`, as data."""
+"""The SQL in `queries/`, as data: read once a process, since a small day takes less time than finding it."""
 
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -59,6 +59,7 @@ class Definition:
         return self != other and re.search(rf"\b{other.name}\b", without_comments) is not None
 
 
+@cache
 def metric(dataset: str) -> str:
     """Return the SELECT that makes one day of a dataset from one day of its inputs."""
     return files("queries").joinpath(f"{dataset}.sql").read_text(encoding="utf-8")
@@ -76,14 +77,12 @@ def questions() -> tuple[Definition, ...]:
 
 def metric_macros(dataset: str) -> str:
     """Return the statements that create the macros of which a dataset's SQL makes use, for one connection only."""
-    return "".join(
-        each.statement.replace("replace macro", "replace temporary macro", 1) for each in _used(dataset)
-    )
+    return _statements(metric(dataset), macros())
 
 
 def digest(dataset: str) -> str:
     """Return the SHA-256 of all the SQL that makes a dataset."""
-    return hashlib.sha256((metric_macros(dataset) + metric(dataset)).encode()).hexdigest()
+    return _sha256(metric_macros(dataset) + metric(dataset))
 
 
 def quoted(text: str) -> str:
@@ -91,18 +90,27 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _used(dataset: str) -> list[Definition]:
-    """Return the macros that a dataset's SQL names, itself or through others, in the order of `macros`."""
-    users = [Definition(metric(dataset))]
+@lru_cache
+def _statements(query: str, known: tuple[Definition, ...]) -> str:
+    """Return the statements that create the known macros that a query names, itself or through others."""
+    users = [Definition(query)]
     used = set()
     while users:
         user = users.pop()
-        found = [each for each in macros() if user.names(each) and each not in used]
+        found = [each for each in known if user.names(each) and each not in used]
         used.update(found)
         users += found
-    return [each for each in macros() if each in used]
+    return "".join(
+        each.statement.replace("replace macro", "replace temporary macro", 1) for each in known if each in used
+    )
 
 
+@lru_cache
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
 def _in_order(name: str) -> tuple[Definition, ...]:
     found = [Definition(file.read_text(encoding="utf-8")) for file in _files(name)]
     uses = {each: [other for other in found if each.names(other)] for each in found}

@@ -1,12 +1,13 @@
-"""The database in memory that a process makes once."""
+"""The databases in memory that a process makes once."""
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import duckdb
 import pytest
 
-from lake.database import connected
+from lake.database import LITTLE, connected, prepared
 
 FORK = """
 import os
@@ -50,3 +51,49 @@ def test_a_process_has_one_database():
             assert another.sql("from shared_by_all").fetchone() == (1,)
         finally:
             one.execute("drop table shared_by_all")
+
+
+def test_what_is_little_is_done_by_one_thread():
+    """In a database of its own, since the number of threads is that of a database."""
+    counts = []
+    for size in (None, LITTLE + 1, LITTLE):
+        with connected(size) as connection:
+            counts += connection.sql("select current_setting('threads')").fetchone()
+            assert connection.sql("select current_setting('TimeZone')").fetchone() == ("UTC",)
+    assert counts[0] == counts[1] == duckdb.sql("select current_setting('threads')").fetchone()[0]
+    assert counts[2] == 1
+
+
+def test_a_prepared_connection_is_kept():
+    """Who wants the same gets what is made on it; who wants it meanwhile, or something else, gets another."""
+    made = []
+
+    def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+        made.append(connection)
+        connection.execute(f"create temporary macro number() as {len(made)}")
+
+    def number(connection: duckdb.DuckDBPyConnection) -> int:
+        return connection.sql("select number()").fetchone()[0]
+
+    with prepared("kept", prepare, 0) as one, prepared("kept", prepare, 0) as another:
+        assert (number(one), number(another)) == (1, 2)
+    with prepared("kept", prepare, 0) as again, prepared("something else", prepare, 0) as other:
+        assert again in made[:2]
+        assert number(other) == 3
+
+
+def test_a_prepared_connection_is_not_kept_after_an_error():
+    """Nobody knows in what state it is."""
+    made = []
+
+    def use(error: type[BaseException] | None) -> None:
+        with prepared("after an error", made.append, 0):
+            if error:
+                raise error
+
+    for error in (None, KeyboardInterrupt, None, None):
+        with suppress(KeyboardInterrupt):
+            use(error)
+    assert len(made) == 2
+    with pytest.raises(duckdb.ConnectionException):
+        made[0].sql("select 1")
