@@ -22,6 +22,7 @@ from luigi.rpc import RemoteScheduler, RPCError
 from luigi.scheduler import DONE, FAILED, PENDING
 from luigi.task import task_id_str
 
+from backfill import worker
 from backfill.days import NO_GAP, DayRange, State, listed
 from backfill.ranges import RangeDailyBase
 from lake.errors import ConfigError, LakeError
@@ -135,11 +136,11 @@ class Row:
         return f"{there:,} of {len(found):,} days there", 100 * there // len(found), listed(gaps)
 
 
-class Worker(luigi.worker.Worker):
+class Worker(worker.Worker):
     """A worker at a central scheduler: it shows what it does, and waits for others who do what it wants."""
 
     def __init__(self, scheduler: Scheduler, *, processes: int, assistant: bool, days: DayRange | None) -> None:
-        super().__init__(scheduler=scheduler, worker_processes=processes, assistant=assistant)
+        super().__init__(scheduler, processes=processes, assistant=assistant)
         self._days = days
         self._row: Row | None = None
         self._roots: list[luigi.Task] = []
@@ -151,7 +152,7 @@ class Worker(luigi.worker.Worker):
         if not self._is_running:
             self._roots.append(task)
         with _handled({luigi.Event.DEPENDENCY_MISSING: self._show_why_not}, RawLogsDaily):
-            return bool(super().add(task, *parallel))
+            return super().add(task, *parallel)
 
     def run(self) -> bool:
         """Run what the scheduler gives, until nobody is left who could do more; tell whether all went well."""
@@ -203,11 +204,17 @@ class Worker(luigi.worker.Worker):
         if self._get_work_response_history[-1]["running_tasks"]:
             self._scheduler.prune()  # those of a worker that is gone
             return True
+        if self._held:
+            return True
         if not self._scheduler.count_pending(worker=self._id)["n_pending_tasks"]:
             return False
         may_have_been_paused = self._may_have_been_paused
         self._may_have_been_paused = bool(self._scheduler.is_paused()["paused"])
         return may_have_been_paused or self._may_have_been_paused
+
+    def _schedules_more(self) -> bool:
+        """Schedule more days of a range, unless somebody has pressed Pause: then that is why there is no work."""
+        return bool(self._held) and not self._scheduler.is_paused()["paused"] and super()._schedules_more()
 
     def _takes_over(self) -> bool:
         """Schedule again what workers ran that are gone, and tell whether there was any."""
@@ -274,7 +281,7 @@ class Factory:
     ) -> luigi.worker.Worker:
         """Return a worker of a scheduler."""
         if not isinstance(scheduler, Scheduler):
-            return luigi.worker.Worker(scheduler=scheduler, worker_processes=worker_processes, assistant=assistant)
+            return worker.Worker(scheduler, processes=worker_processes, assistant=assistant)
         self._worker = Worker(scheduler, processes=worker_processes, assistant=assistant, days=self._days)
         return self._worker
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from backfill import central
+from backfill import central, worker
 
 pytestmark = pytest.mark.slow
 
@@ -398,11 +398,11 @@ def test_a_restated_day_shows_its_reason(a_project, luigid):
 
 
 def test_a_local_scheduler_is_luigis_own():
-    """Without a central one nothing is told, looked at or waited for."""
+    """Without a central one nothing is told or waited for."""
     import luigi.interface
 
     factory = luigi.interface._WorkerSchedulerFactory()  # noqa: SLF001
     assert isinstance(factory, central.Factory)
     local = factory.create_local_scheduler()
-    assert (type(local), type(factory.create_worker(local, 1))) == (luigi.scheduler.Scheduler, luigi.worker.Worker)
+    assert (type(local), type(factory.create_worker(local, 1))) == (luigi.scheduler.Scheduler, worker.Worker)
     factory.end()
