@@ -21,6 +21,7 @@ import extraction
 import figures
 import orchestration
 import questions
+import small_days
 import startup
 from figures import Bench, on_two_cores
 from measure import Figure
@@ -29,6 +30,7 @@ FIGURES = {
     **extraction.FIGURES,
     **figures.FIGURES,
     **orchestration.FIGURES,
+    **small_days.FIGURES,
     **questions.FIGURES,
     **startup.FIGURES,
 }
