@@ -220,12 +220,13 @@ def test_a_stopped_worker_leaves_the_rest_to_the_other(a_project, luigid, comman
     assert len([key for key in a_project.published() if key.startswith("error_rate")]) == 30
 
 
-def test_workers_wait_while_the_scheduler_is_paused(a_project, luigid):
+@pytest.mark.parametrize("command", [LUIGI, RUN], ids=["luigi", "backfill"])
+def test_workers_wait_while_the_scheduler_is_paused(a_project, luigid, command):
     """Its page has a button for that; the run goes on when it is pressed again."""
     centrally(a_project, luigid)
     asked(luigid, "pause")
-    with started(a_project, (*RUN, "--workers", "2")) as (process,):
-        until(lambda: "ErrorRateDaily(date=2015-05-20)" in tasks_of(luigid, status="PENDING"))
+    with started(a_project, (*command, "--workers", "2")) as (process,):
+        until(lambda: tasks_of(luigid, status="PENDING"))
         time.sleep(1)
         assert process.poll() is None
         assert a_project.published() == {}

@@ -11,7 +11,9 @@ from lake.database import LITTLE, connected, prepared
 
 FORK = """
 import os
-from lake.database import connected
+from lake.database import connected, prepared
+with prepared("kept", lambda _: None, 0):
+    pass
 tables = "select count(*) from duckdb_tables()"
 with connected() as connection:
     connection.execute("create table of_the_parent (i int)")
@@ -21,6 +23,8 @@ with connected() as connection:
         with connected() as another:
             print(another.sql("select sum(i) from range(1000000) as t(i)").fetchone(), flush=True)
             print(another.sql(tables).fetchone(), flush=True)
+        with prepared("kept", lambda _: print("prepared anew"), 0) as another:
+            print(another.sql("select sum(i) from range(1000000) as t(i)").fetchone(), flush=True)
         os._exit(0)
     os.waitpid(child, 0)
 """
@@ -40,7 +44,8 @@ def test_connections_have_views_of_their_own():
 def test_a_fork_has_a_database_of_its_own():
     """It could wait for ever for the threads of its parent's."""
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=30)
-    assert done.stdout.split("\n") == ["(1,)", "(499999500000,)", "(0,)", ""]
+    expected = ["(1,)", "(499999500000,)", "(0,)", "prepared anew", "(499999500000,)", ""]
+    assert done.stdout.split("\n") == expected
 
 
 def test_a_process_has_one_database():
