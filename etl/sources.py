@@ -18,7 +18,6 @@ from etl.raw_files import FilePattern, RawFile
 from lake.config import Config
 from lake.contracts.requests import APPLICATION, VANTAGES
 from lake.errors import ConfigError, InputError
-from lake.lake import Lake
 from lake.partition import EARLIEST, LATEST, check_name, parse_day
 
 SECTION = "source."
@@ -211,7 +210,7 @@ def read_sources(config: Config) -> list[Source]:
         raise ConfigError(
             f"{config.path} declares no source. Add a section [{SECTION}NAME]; the README shows one."
         )
-    endpoint_url = Lake.settings(config).get("endpoint_url")
+    endpoint_url = config.lake().endpoint_url
     of_all, how_bad = limits(config), severities(config)
     sources = []
     for section in sections:

@@ -35,12 +35,9 @@ def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         ConfigError: There is none, or it is wrong.
         StoreError: There is no lake, or it can't be listed.
     """
-    from lake import catalog  # noqa: PLC0415
-    from lake.lake import Lake  # noqa: PLC0415
-    from lake.slo import read_slos  # noqa: PLC0415
+    from lake import kept  # noqa: PLC0415
 
-    settings = _settings(config)
-    return catalog.connect(Lake.of(settings), read_slos(settings))
+    return kept.connect(_settings(config))
 
 
 @overload

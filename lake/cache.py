@@ -1,15 +1,13 @@
-"""Local copies of datasets: `lake pull` makes them, and the catalog on this machine is answered from them.
+"""Local copies of datasets, from which the catalog on this machine is answered.
 
     ~/.cache/error-rate-lake/<digest of the lake's root>/<dataset>-<digest of its columns>.duckdb
 
-holds the rows of the latest revisions, and the partitions that they are of, each with its size and when it was
-published: what retention has deleted and was built anew has the same name, and other bytes. What a copy lacks is
-read from the lake.
+holds the rows of the latest revisions, and the partitions that they are of, each with its size, when it was
+published, and the store's tag: what retention has deleted and was built anew has the same name, and other bytes.
+What a copy lacks is read from the lake.
 """
 
-import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,15 +16,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from lake import sql
+from lake import kept, sql
 from lake.contract import Contract
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.relations import partition_columns, with_partition_columns
 from lake.store import Stored
 
-DIGITS = 12
-STAMP = {"bytes": pa.int64(), "published": pa.timestamp("us")}
+STAMP = {"bytes": pa.int64(), "published": pa.timestamp("us"), "tag": pa.string()}
+Stamp = tuple[int, datetime, str]
 logger = logging.getLogger(__name__)
 
 
@@ -42,18 +40,22 @@ class Cache:
 
     @classmethod
     def of(cls, lake: Lake) -> "Cache":
-        """Return the copies of a lake, below `$XDG_CACHE_HOME` or `~/.cache`."""
-        above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without a home
-        return cls(Path(above) / "error-rate-lake" / _digest(lake.root))
+        """Return the copies of a lake."""
+        return cls(kept.folder_of(lake.root))
 
     def path(self, contract: Contract) -> Path:
         """Return where a dataset's copy is, or would be."""
         columns = f"{with_partition_columns(contract)} {STAMP}"
-        return self.folder / f"{contract.name}-{_digest(columns)}.duckdb"
+        return self.folder / f"{contract.name}-{kept.digest(columns)}.duckdb"
 
     def has(self, contract: Contract) -> bool:
-        """Tell whether there is a copy; one that may not be looked at is none."""
-        return os.path.exists(self.path(contract))  # noqa: PTH110 - Path.exists raises where it may not look
+        """Tell whether there is a copy that can be believed."""
+        return kept.is_private(self.folder) and self.path(contract).exists()
+
+    @staticmethod
+    def name(contract: Contract) -> str:
+        """Return as what a copy is attached."""
+        return f"pulled_{contract.name}"
 
     def attach(
         self, connection: duckdb.DuckDBPyConnection, contract: Contract, wanted: Mapping[Partition, Stored]
@@ -63,7 +65,7 @@ class Cache:
         Returns:
             SQL for the rows that the copy has of the partitions wanted, None if it has none; those that it lacks.
         """
-        name = f"pulled_{contract.name}"
+        name = self.name(contract)
         try:
             connection.execute(f"attach {sql.quoted(str(self.path(contract)))} as {name} (read_only)")
             there = pulled(connection, contract, name)
@@ -80,20 +82,19 @@ class Cache:
         return (rows if good else None), [each for each in wanted if each not in good]
 
 
-def stamp_of(stored: Stored) -> tuple[int, datetime]:
-    """Return what tells an object from another of its name: its size, and when it was published, in UTC."""
-    return stored.bytes, stored.published.replace(tzinfo=None)
+def stamp_of(stored: Stored) -> Stamp:
+    """Return what tells an object from another of its name: size, time of publication in UTC, and tag."""
+    return stored.bytes, stored.published.replace(tzinfo=None), stored.tag
 
 
-def pulled(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, database: str
-) -> dict[Partition, tuple[int, datetime]]:
+def pulled(connection: duckdb.DuckDBPyConnection, contract: Contract, database: str) -> dict[Partition, Stamp]:
     """Return the partitions that a copy has, with what tells them from others of their name."""
     source = "source" if contract.per_source else "null"
-    found = connection.execute(f"select dt, {source}, rev, bytes, published from {database}.partitions").fetchall()
+    columns = ", ".join(("dt", source, "rev", *STAMP))
+    found = connection.execute(f"select {columns} from {database}.partitions").fetchall()
     return {
-        Partition(contract.name, contract.version, dt, source, rev): (size, published)
-        for dt, source, rev, size, published in found
+        Partition(contract.name, contract.version, dt, source, rev): (size, published, tag)
+        for dt, source, rev, size, published, tag in found
     }
 
 
@@ -107,7 +108,3 @@ def described(contract: Contract, partitions: Mapping[Partition, Stored | None])
     schema = with_partition_columns(contract)
     place = [schema.field(name) for name in partition_columns(contract)]
     return pa.Table.from_pylist(values, pa.schema([*place, *(pa.field(*each) for each in STAMP.items())]))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -1,20 +1,22 @@
 """The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
 
+import logging
 from datetime import date
 
 import duckdb
 import pyarrow as pa
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from lake import sql
+from lake import kept, sql
 from lake.arrays import array
 from lake.cache import Cache
+from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import LakeError, StoreError
 from lake.files import Files, dataset
 from lake.lake import Lake
 from lake.partition import Partition
+from lake.pull import refresh
 from lake.relations import (
     create_columns,
     create_provenance,
@@ -22,7 +24,9 @@ from lake.relations import (
     shown_columns,
     with_partition_columns,
 )
-from lake.slo import Slo, create_table
+from lake.slo import Slo, create_table, read_slos
+
+logger = logging.getLogger(__name__)
 
 
 def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection:
@@ -30,7 +34,7 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
 
     Each dataset is a view of its latest revisions, with its contract's columns, `dt` (and `source`, where it is
     kept per source) and `rev`, and their meanings as comments. Beside them stand what `relations` draws, macros
-    and the analysts' questions. What was pulled is read from its copy. What is published later is not shown.
+    and the analysts' questions. What was copied is read from its copy. What is published later is not shown.
     Another thread needs a connection of its own.
 
     Args:
@@ -41,10 +45,44 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
         StoreError: There is no lake, or it can't be listed.
         LakeError: A file of it is broken.
     """
+    return _made(lake, slos)[0]
+
+
+def made(config: Config) -> duckdb.DuckDBPyConnection:
+    """Return what `connect` does, with small datasets copied before; keep all that for who asks next, if possible.
+
+    Raises:
+        ConfigError: luigi.cfg is wrong.
+        StoreError, LakeError: As for `connect`.
+    """
+    lake, slos, cache = Lake.of(config), read_slos(config), None
+    most_bytes = config.lake().copy_bytes
+    if most_bytes:
+        lake.require()
+        cache = Cache.of(lake)
+        for contract in CONTRACTS.values():
+            refresh(lake, contract, cache, most_bytes)
+    if not cache or not kept.is_kept(config):
+        return connect(lake, slos)
+    datasets = [f"{name}/v{each.version}" for name, each in CONTRACTS.items()]
+    copies = {cache.name(each): str(cache.path(each)) for each in CONTRACTS.values()}
+    try:
+        was_seen = kept.seen(config, datasets, copies.values())
+    except OSError:  # which the listing will tell
+        return connect(lake, slos)
+    connection, files = _made(lake, slos)
+    try:
+        kept.make_private(cache.folder)
+        kept.keep(connection, config, kept.Opened(datasets, copies, files.attached, files.lists), was_seen)
+    except (LakeError, OSError, duckdb.Error) as error:
+        logger.info("The catalog of %s is not kept: %s", lake.root, error)
+    return connection
+
+
+def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection, Files]:
     lake.require()
     connection = duckdb.connect()
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set parquet_metadata_cache = true")  # files are never changed
+    kept.set_up(connection)
     files = Files(connection, lake, Cache.of(lake))
     for contract in CONTRACTS.values():
         create_columns(connection, contract)
@@ -62,7 +100,7 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
     _create_provenance(connection, lake)
     define(connection, slos)
     files.complete()
-    return connection
+    return connection, files
 
 
 def define(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...] = ()) -> None:
@@ -93,24 +131,22 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
     return found.select(shown_columns(contract))
 
 
+def footers_of(lake: Lake, datasets: pa.Array, days: pa.Array, sources: pa.Array, revisions: pa.Array) -> pa.Array:
+    """Return the text of the footer of each of some partitions.
+
+    Raises:
+        LakeError: One is not published, or can't be read.
+    """
+    asked = zip(*(each.to_pylist() for each in (datasets, days, sources, revisions)), strict=True)
+    found = lake.footers(
+        [Partition(name, CONTRACTS[name].version, day, source, rev) for name, day, source, rev in asked]
+    )
+    return array([each.provenance.to_json() for each in found], pa.string())
+
+
 def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create the view `provenance`, which reads the footers of the files that are asked for, and no others."""
-
-    def footers(datasets: pa.Array, days: pa.Array, sources: pa.Array, revisions: pa.Array) -> pa.Array:
-        asked = zip(*(each.to_pylist() for each in (datasets, days, sources, revisions)), strict=True)
-        found = lake.footers(
-            [Partition(name, CONTRACTS[name].version, day, source, rev) for name, day, source, rev in asked]
-        )
-        return array([each.provenance.to_json() for each in found], pa.string())
-
-    connection.create_function(
-        "footer",
-        footers,
-        ["VARCHAR", "DATE", "VARCHAR", "INTEGER"],
-        "VARCHAR",
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,  # most have no source
-    )
+    kept.create_footer(connection, lambda: lake)
     files = " union all by name ".join(
         f"select '{name}' as dataset, dt, {'source' if each.per_source else 'null::varchar as source'}, rev, file "
         f"from {name}_files"

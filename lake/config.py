@@ -6,12 +6,30 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lake.errors import ConfigError
 
+LAKE_SETTINGS = ("root", "endpoint_url", "copy_mb")
+COPY_MB = "24"
+HIGHEST_MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
 DIGITS = re.compile(r"[0-9]{1,7}")
+
+
+class LakeSettings(NamedTuple):
+    """What luigi.cfg's `[lake]` says.
+
+    Attributes:
+        root: Absolute path or URL; a relative one is relative to luigi.cfg.
+        endpoint_url: Of an S3 server other than AWS.
+        copy_bytes: Of a dataset up to this size a local copy is kept; 0 for nothing to be kept.
+    """
+
+    root: str
+    endpoint_url: str | None
+    copy_bytes: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,26 @@ class Config:
                     "luigi reads it as part of the value."
                 )
         return self.sections[name]
+
+    def lake(self) -> LakeSettings:
+        """Return what `[lake]` says.
+
+        Raises:
+            ConfigError: The section lacks a root, has an unknown key, or `copy_mb` is no number.
+        """
+        values = self.section("lake")
+        unknown = sorted(set(values) - set(LAKE_SETTINGS))
+        if unknown or not values.get("root"):
+            what = f"unknown key {unknown[0]!r}" if unknown else "no root"
+            raise ConfigError(f"{self.path}, [lake]: {what}. Known keys: {', '.join(LAKE_SETTINGS)}.")
+        root = values["root"]
+        if "://" not in root:
+            root = os.path.normpath(self.folder / os.path.expanduser(root))  # noqa: PTH111 - no error for ~nobody
+        try:
+            copy_mb = whole_number("copy_mb", values.get("copy_mb", COPY_MB), 0, HIGHEST_MB)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}, [lake]: {error}") from error
+        return LakeSettings(root, values.get("endpoint_url"), copy_mb * 1_000_000)
 
 
 def whole_number(key: str, text: str, lowest: int, highest: int) -> int:

@@ -1,30 +1,33 @@
 """The files of partitions as relations of a DuckDB connection, so that no view has to look for any itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
-from lake import sql
 from lake.arrays import array, stream
 from lake.cache import Cache
 from lake.contract import Contract
 from lake.lake import Lake, latest
 from lake.local import LocalStore
 from lake.partition import Partition
-from lake.relations import Relations, partition_columns, read_files, read_parquet, with_partition_columns
+from lake.relations import Relations, partition_columns, read_parquet, with_partition_columns
 from lake.store import Stored
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
+EPOCH = date(1970, 1, 1).toordinal()
+
 
 class Files:
     """The files of a lake that the views of one connection read.
 
-    On disk they are lists in the connection's variables. On S3 they are Arrow datasets and not DuckDB's httpfs,
-    which has to be fetched, and asks in another way for credentials than who publishes.
+    The table `<dataset>_objects` has a row for each. On disk they are read by lists in the connection's variables.
+    On S3 they are Arrow datasets and not DuckDB's httpfs, which has to be fetched, and asks in another way for
+    credentials than who publishes.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake, cache: Cache) -> None:
@@ -32,7 +35,8 @@ class Files:
         self._lake = lake
         self._cache = cache
         self._is_local = isinstance(lake.store, LocalStore)
-        self._lists: dict[str, Sequence[Partition]] = {}
+        self.lists: dict[str, str] = {}
+        self.attached: list[str] = []
 
     def relations(self, contract: Contract) -> Relations:
         """List a dataset, and return what its views are made of.
@@ -40,87 +44,78 @@ class Files:
         Raises:
             StoreError: It can't be listed.
         """
-        history, newest = f"{contract.name}_all", f"{contract.name}_latest"
-        has_copy = self._cache.has(contract)
-        objects: dict[Partition, Stored] = {}
-        if self._is_local and not has_copy:
-            partitions = self._lake.partitions(contract)  # which looks at no file
-        else:
-            objects = self._lake.objects(contract)
-            partitions = list(objects)
-        if self._is_local:
-            self._set_list(history, partitions)
-            files = read_files(contract, f"getvariable('{history}')")
-        else:
-            files = f"{contract.name}_objects"
-            self._connection.register(files, _described(self._lake, contract, objects))
-        pulled, others = None, latest(partitions)
-        if has_copy:
-            pulled, others = self._cache.attach(
-                self._connection, contract, {each: objects[each] for each in others}
+        objects = self._lake.objects(contract)
+        newest = latest(objects)
+        rows, others = [], newest
+        if self._cache.has(contract):
+            copied, others = self._cache.attach(
+                self._connection, contract, {each: objects[each] for each in newest}
             )
-        rows = [pulled] if pulled else []
-        if others or not pulled:
-            rows.append(self._rows(newest, contract, others))
-        return Relations(
-            f"({' union all by name '.join(f'from {each}' for each in rows)})",
-            self._rows(history, contract, partitions),
-            files,
-        )
-
-    def _rows(self, name: str, contract: Contract, partitions: Sequence[Partition]) -> str:
-        """Return SQL for the rows of partitions, which are known by a name from then on."""
-        if not partitions:
-            return f"{contract.name}_columns"
-        if self._is_local:
-            self._set_list(name, partitions)
-            return read_parquet(contract, f"getvariable('{name}')")
-        self._connection.register(name, dataset(self._lake, contract, partitions))
-        return name
+            if copied:
+                rows.append(copied)
+                self.attached.append(self._cache.name(contract))
+        there = set(newest)
+        superseded = [each for each in objects if each not in there]
+        self._create_table(contract, objects, others, superseded)
+        if others or not rows:
+            rows.append(self._rows(contract, "latest", others))
+        history = [*rows, self._rows(contract, "superseded", superseded)] if superseded else rows
+        return Relations(_together(rows), _together(history), f"{contract.name}_objects")
 
     def complete(self) -> None:
         """Let the lists have all their files; until now they had one, since each new view looks through them."""
-        for name, partitions in self._lists.items():
-            self._set(name, partitions)
+        for name, value in self.lists.items():
+            self._connection.execute(f"set variable {name} = {value}")
 
-    def _set_list(self, name: str, partitions: Sequence[Partition]) -> None:
-        self._lists[name] = partitions
-        one = ", ".join(sql.quoted(f"{self._lake.root}/{each.key}") for each in partitions[:1])
-        self._connection.execute(f"set variable {name} = [{one}]::varchar[]")
+    def _create_table(
+        self,
+        contract: Contract,
+        objects: Mapping[Partition, Stored],
+        read: Iterable[Partition],
+        superseded: Iterable[Partition],
+    ) -> None:
+        """Create the table of a dataset's files; `part` says of which list each is that the lake is asked for."""
+        parts = dict.fromkeys(read, "latest") | dict.fromkeys(superseded, "superseded")
+        self._connection.register("files_to_list", stream(_described(self._lake, contract, objects, parts)))
+        self._connection.execute(f"create table {contract.name}_objects as from files_to_list")
+        self._connection.unregister("files_to_list")
 
-    def _set(self, name: str, partitions: Iterable[Partition]) -> None:
-        paths = array([f"{self._lake.root}/{each.key}" for each in partitions], pa.string())
-        self._connection.register(
-            "files_to_set", stream(pa.table({"file": paths}))
-        )  # as a parameter it takes a second
-        self._connection.execute(f"set variable {name} = (select coalesce(list(file), []) from files_to_set)")
-        self._connection.unregister("files_to_set")
+    def _rows(self, contract: Contract, part: str, partitions: Sequence[Partition]) -> str:
+        """Return SQL for the rows of partitions, which are one part of a dataset's."""
+        if not partitions:
+            return f"{contract.name}_columns"
+        name = f"{contract.name}_{part}"
+        if not self._is_local:
+            self._connection.register(name, dataset(self._lake, contract, partitions))
+            return name
+        files = f"from {contract.name}_objects where part = '{part}'"
+        self.lists[name] = f"(select list(file order by dt, file) {files})"
+        self._connection.execute(f"set variable {name} = (select [file] {files} limit 1)")
+        return read_parquet(contract, f"getvariable('{name}')")
 
 
-def _described(lake: Lake, contract: Contract, objects: Mapping[Partition, Stored]) -> pa.Table:
+def _together(rows: Sequence[str]) -> str:
+    return f"({' union all by name '.join(f'from {each}' for each in rows)})"
+
+
+def _described(
+    lake: Lake, contract: Contract, objects: Mapping[Partition, Stored], parts: Mapping[Partition, str]
+) -> pa.Table:
     """Return objects as rows."""
-    rows = [
+    days = [each.dt.toordinal() - EPOCH for each in objects]
+    seconds = [int(each.published.timestamp()) for each in objects.values()]  # whole, as DuckDB and S3 tell them
+    source = {"source": array([each.source for each in objects], pa.string())} if contract.per_source else {}
+    return pa.table(
         {
-            "dt": partition.dt,
-            "source": partition.source,
-            "rev": partition.revision,
-            "file": f"{lake.root}/{partition.key}",
-            "bytes": stored.bytes,
-            "published": stored.published.replace(tzinfo=None),
+            "dt": array(days, pa.int32()).cast(pa.date32()),
+            **source,
+            "rev": array([each.revision for each in objects], pa.int32()),
+            "file": array([f"{lake.root}/{each.key}" for each in objects], pa.string()),
+            "bytes": array([each.bytes for each in objects.values()], pa.int64()),
+            "published": array(seconds, pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("us")),
+            "part": array([parts.get(each) for each in objects], pa.string()),
         }
-        for partition, stored in objects.items()
-    ]
-    schema = pa.schema(
-        [
-            pa.field("dt", pa.date32()),
-            *([pa.field("source", pa.string())] if contract.per_source else []),
-            pa.field("rev", pa.int32()),
-            pa.field("file", pa.string()),
-            pa.field("bytes", pa.int64()),
-            pa.field("published", pa.timestamp("us")),
-        ]
     )
-    return pa.Table.from_pylist(rows, schema)
 
 
 def dataset(lake: Lake, contract: Contract, partitions: Iterable[Partition]) -> "pads.Dataset":

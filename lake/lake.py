@@ -1,8 +1,7 @@
 """The lake: write-once partitions under one naming convention."""
 
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -23,7 +22,6 @@ from lake.provenance import Provenance
 from lake.store import S3_SCHEME, Store, Stored, patient
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
-SETTINGS = ("root", "endpoint_url")
 MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
 
 
@@ -36,28 +34,11 @@ class Lake:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    @staticmethod
-    def settings(config: Config) -> Mapping[str, str]:
-        """Return luigi.cfg's `[lake]`: `root` and, for S3, `endpoint_url`.
-
-        Raises:
-            ConfigError: The section lacks a root or has an unknown key.
-        """
-        settings = config.section("lake")
-        unknown = sorted(set(settings) - set(SETTINGS))
-        if unknown or not settings.get("root"):
-            what = f"unknown key {unknown[0]!r}" if unknown else "no root"
-            raise ConfigError(f"{config.path}, [lake]: {what}. Known keys: {', '.join(SETTINGS)}.")
-        return settings
-
     @classmethod
     def of(cls, config: Config) -> Self:
         """Return the lake that luigi.cfg names; a relative root is relative to luigi.cfg."""
-        settings = cls.settings(config)
-        root = settings["root"]
-        if not root.startswith(S3_SCHEME) and "://" not in root:
-            root = os.path.normpath(config.folder / os.path.expanduser(root))  # noqa: PTH111 - no error for ~nobody
-        return cls(open_store(root, settings.get("endpoint_url")))
+        settings = config.lake()
+        return cls(open_store(settings.root, settings.endpoint_url))
 
     @property
     def root(self) -> str:

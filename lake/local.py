@@ -84,7 +84,8 @@ class LocalStore:
         for key in self.keys(prefix, first, last):
             with _translated(self.root, "list"):
                 found = (self._root / key).stat()
-            yield Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+            published = datetime.fromtimestamp(found.st_mtime, UTC)
+            yield Stored(key, found.st_size, published, str(found.st_ctime_ns))
 
     def exists(self, key: str) -> bool:
         """See Store."""

@@ -265,7 +265,7 @@ class S3Store:
         """See Store."""
         for item in self._listed(prefix, first, last):
             published = datetime.fromisoformat(item["LastModified"])
-            yield Stored(item["Key"].removeprefix(self._prefix), item["Size"], published)
+            yield Stored(item["Key"].removeprefix(self._prefix), item["Size"], published, item["ETag"])
 
     def _listed(self, prefix: str, first: str, last: str) -> Iterator[dict[str, Any]]:
         """Yield what a listing says of each object; SeaweedFS has `a/` before `a-` and `a.`."""

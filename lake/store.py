@@ -27,11 +27,13 @@ class Stored(NamedTuple):
     Attributes:
         bytes: Its size.
         published: When it was created, by the clock of the disk or bucket.
+        tag: What else tells it from another object that had its name: S3's ETag; on disk, when its inode changed.
     """
 
     key: str
     bytes: int
     published: datetime
+    tag: str
 
 
 class Store(Protocol):

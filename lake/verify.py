@@ -90,7 +90,7 @@ class Inventory:
         found = cls()
         for each in retention.deleted(lake.store):
             found.deleted.setdefault(each.key, set()).add(each.sha256)
-        for key, size, _ in lake.store.objects("", "", LAST):
+        for key, size, *_ in lake.store.objects("", "", LAST):
             partition, record = Partition.parse(key), Evidence.parse(key)
             if partition and _has_place(partition):
                 found.sizes[partition] = size

@@ -160,6 +160,13 @@ def on_s3(a_project: Project, moto_url: str, tmp_path: Path, monkeypatch: pytest
     return made
 
 
+@pytest.fixture(autouse=True)
+def cache_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where this test's lakes are kept, which is nobody's home."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture(scope="session")
 def real_log() -> Path:
     """Return the real log beside the checkout, where there is one."""

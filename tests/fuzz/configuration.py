@@ -135,7 +135,7 @@ def _read_settings(path: Path) -> None:
 
 def _read_lake(path: Path) -> None:
     found = config.read(path)
-    if Lake.settings(found)["root"].startswith(S3_SCHEME):  # a client takes long to make
+    if found.lake().root.startswith(S3_SCHEME):  # a client takes long to make
         return
     with suppress(OSError):
         os.stat(Lake.of(found).root)  # noqa: PTH116 - a Path hides what is no name

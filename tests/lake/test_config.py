@@ -104,9 +104,12 @@ def test_a_comment_behind_a_value_is_refused(write, value):
     ("text", "reason"),
     [
         ("[core]\n", r"has no section \[lake\]"),
-        ("[lake]\n", r"\[lake\]: no root\. Known keys: root, endpoint_url"),
+        ("[lake]\n", r"\[lake\]: no root\. Known keys: root, endpoint_url, copy_mb"),
         ("[lake]\nroot =\n", r"\[lake\]: no root"),
-        ("[lake]\nroot = lake\nroots = x\n", r"\[lake\]: unknown key 'roots'\. Known keys: root, endpoint_url"),
+        (
+            "[lake]\nroot = lake\nroots = x\n",
+            r"\[lake\]: unknown key 'roots'\. Known keys: root, endpoint_url, copy_mb",
+        ),
         ("[lake]\nroot = gs://bucket\n", r"gs://bucket: expected a folder or s3://bucket/prefix"),
         ("[lake]\nroot = s3://\n", "s3:// names no bucket"),
         ("[lake]\nroot = s3://bucket\nendpoint_url = localhost\n", "Invalid endpoint: localhost"),

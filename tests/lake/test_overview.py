@@ -18,12 +18,6 @@ from lake.pull import pull
 RATES = CONTRACTS["error_rate"]
 
 
-@pytest.fixture(autouse=True)
-def cache_home(tmp_path, monkeypatch):
-    """Copies lie in a folder of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def filled(lake, publish, error_rates, day):
     """A lake with two days of error rates, four days apart, one of them restated twice."""

@@ -23,13 +23,6 @@ RATES, REJECTS = CONTRACTS["error_rate"], CONTRACTS["rejects"]
 QUERY = "select dt, application, server_error_requests, rev from error_rate order by all"
 
 
-@pytest.fixture(autouse=True)
-def cache_home(tmp_path, monkeypatch):
-    """Copies lie in a folder of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 @pytest.fixture
 def filled(lake, publish, error_rates, day):
     """A lake with three days of error rates."""
@@ -72,18 +65,23 @@ def test_what_is_pulled_answers(filled):
     assert [path.name for path in cache.folder.iterdir()] == [cache.path(RATES).name]
 
 
-def test_the_lake_need_not_be_read_again(disk_lake, publish, error_rates, day):
-    """Once pulled, files of a dataset are listed and not read; the first one alone, for the history's columns."""
-    for n in range(3):
-        publish(disk_lake, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
-    before = asked(disk_lake)
+def test_bytes_that_were_changed_in_place_are_seen(disk_lake, publish, error_rates, day):
+    """Though the file has the size and the time of before: the lake answers, until they are fetched."""
+    partitions = [Partition("error_rate", 1, day + timedelta(n)) for n in range(2)]
+    for n, each in enumerate(partitions):
+        publish(disk_lake, each, error_rates(shop=n + 1))
     pulled(disk_lake)
-    for n in (1, 2):
-        path = Path(disk_lake.root) / Partition("error_rate", 1, day + timedelta(n)).key
-        found = path.stat()
-        path.write_bytes(bytes(found.st_size))  # which a listing doesn't show
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert asked(disk_lake) == before
+    first, second = (Path(disk_lake.root) / each.key for each in partitions)
+    found = first.stat()
+    assert found.st_size == second.stat().st_size
+    first.chmod(0o644)
+    first.write_bytes(second.read_bytes())
+    os.utime(first, ns=(found.st_atime_ns, found.st_mtime_ns))
+    expected = [(day, "shop", 2, 0), (day + timedelta(1), "shop", 2, 0)]
+    assert asked(disk_lake) == expected
+    assert pulled(disk_lake)[1] == (1, 1)
+    assert asked(disk_lake) == expected
+    assert is_copy_asked(disk_lake) == (True, False)
 
 
 def test_what_is_new_is_fetched_alone(filled, publish, error_rates, day):
@@ -218,6 +216,7 @@ def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day):
     made = path.with_name(f"{path.name}.{os.getppid()}")
     for each in (*left, made):
         each.touch()
+    publish(disk_lake, Partition("error_rate", 1, day + timedelta(1)), error_rates(shop=1))
     pulled(disk_lake)
     assert sorted(cache.folder.iterdir()) == sorted([path, made])
 
@@ -273,7 +272,7 @@ def test_a_pull_that_is_interrupted_leaves_the_copy_as_it_was(filled, publish, e
     cache, _ = pulled(filled)
     before = cache.path(RATES).read_bytes()
     publish(filled, Partition("error_rate", 1, day + timedelta(3)), error_rates(shop=30))
-    monkeypatch.setattr("lake.pull.dataset", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("lake.pull._read", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         pull(filled, RATES, cache)
     assert [path.read_bytes() for path in cache.folder.iterdir()] == [before]

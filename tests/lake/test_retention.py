@@ -89,7 +89,7 @@ def test_what_is_older_than_a_day_is_listed(filled, write_foreign):
     assert expired.sizes[older_version] == 3
     assert expired.bytes == sum(
         size
-        for key, size, _ in filled.store.objects("error_rate/", "v", "v~")
+        for key, size, *_ in filled.store.objects("error_rate/", "v", "v~")
         if ((found := Partition.parse(key)) and found.dt < BEFORE)
     )
     assert [each.partition for each in expired.records] == [OLD, RESTATED, YOUNGER]
