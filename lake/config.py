@@ -13,6 +13,7 @@ from lake.errors import ConfigError
 LAKE_SETTINGS = ("root", "endpoint_url", "copy_mb")
 COPY_MB = "24"
 HIGHEST_MB = 1_000_000
+MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
 DIGITS = re.compile(r"[0-9]{1,7}")
@@ -86,7 +87,7 @@ class Config:
             copy_mb = whole_number("copy_mb", values.get("copy_mb", COPY_MB), 0, HIGHEST_MB)
         except ConfigError as error:
             raise ConfigError(f"{self.path}, [lake]: {error}") from error
-        return LakeSettings(root, values.get("endpoint_url"), copy_mb * 1_000_000)
+        return LakeSettings(root, values.get("endpoint_url"), copy_mb * MB)
 
 
 def whole_number(key: str, text: str, lowest: int, highest: int) -> int:

@@ -25,6 +25,7 @@ import duckdb
 
 import queries
 from lake.config import Config
+from lake.disk import disk_at_first, disk_of
 from lake.errors import StoreError
 
 if TYPE_CHECKING:
@@ -245,14 +246,15 @@ def create_footer(connection: duckdb.DuckDBPyConnection, lake: "Callable[[], Lak
 
 def _reopened(config: Config) -> duckdb.DuckDBPyConnection | None:
     """Return a connection with what is kept, None if there is nothing, or if it is of something else."""
-    path = _path(config)
-    if not is_private(path.parent) or not path.exists():
-        return None
-    connection = duckdb.connect()
-    with suppress(duckdb.Error, OSError):  # a file that is broken is made anew, as one that is of something else
-        if _restore(connection, config, path):
-            return connection
-    connection.close()
+    path, root = _path(config), Path(config.lake().root)
+    with suppress(OSError):  # the lake can't be looked at, which its listing will tell
+        if disk_at_first(root) != disk_of(root) or not is_private(path.parent) or not path.exists():
+            return None
+        connection = duckdb.connect()
+        with suppress(duckdb.Error):  # a file that is broken is made anew, as one that is of something else
+            if _restore(connection, config, path):
+                return connection
+        connection.close()
     return None
 
 

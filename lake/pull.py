@@ -39,10 +39,12 @@ def refresh(lake: Lake, contract: Contract, cache: Cache, most_bytes: int) -> No
     Raises:
         StoreError: The lake can't be listed.
     """
+    has_one, may_be_made = cache.has(contract), isinstance(lake.store, LocalStore) and not contract.per_source
+    if not has_one and not may_be_made:
+        return
     objects = lake.objects(contract)
     wanted = {each: objects[each] for each in latest(objects)}
-    is_made = isinstance(lake.store, LocalStore) and not contract.per_source and len(wanted) >= MANY
-    if not (is_made or cache.has(contract)) or sum(each.bytes for each in wanted.values()) > most_bytes:
+    if sum(each.bytes for each in wanted.values()) > most_bytes or not (has_one or len(wanted) >= MANY):
         return
     try:
         _pull(lake, contract, cache, wanted, lambda _: None)
