@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lake import evidence
 from lake.config import Config
@@ -16,7 +17,7 @@ from lake.contract import Contract
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.journal import Journal
 from lake.local import LocalStore
-from lake.parquet import Footer, PartitionWriter, StagedFile, read_footer
+from lake.parquet import Footer, PartitionWriter, StagedFile, footer_of, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.store import S3_SCHEME, Store, Stored, patient
@@ -155,17 +156,33 @@ class Lake:
         filesystem, root = self.store.filesystem()
 
         def read(partition: Partition) -> Footer:
-            try:
+            with self._footer_is_read(partition):
                 return read_footer(f"{root}/{partition.key}", filesystem)
-            except FileNotFoundError as error:
-                raise PartitionMissing(f"{self.root}/{partition.key} is not published. Build it first.") from error
-            except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-                raise StoreError(
-                    f"{self.root}/{partition.key} has no footer that can be read: {error}. Nothing repairs it "
-                    "here; bring the object back from a copy."
-                ) from error
 
         return read
+
+    def file_opener(self) -> Callable[[Partition], tuple[pq.ParquetFile, Footer]]:
+        """Return what opens a published partition's file and reads its footer; it raises what `footers` does."""
+        filesystem, root = self.store.filesystem()
+
+        def read(partition: Partition) -> tuple[pq.ParquetFile, Footer]:
+            with self._footer_is_read(partition):
+                file = pq.ParquetFile(f"{root}/{partition.key}", filesystem=filesystem)
+                return file, footer_of(file.metadata)
+
+        return read
+
+    @contextmanager
+    def _footer_is_read(self, partition: Partition) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise PartitionMissing(f"{self.root}/{partition.key} is not published. Build it first.") from error
+        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self.root}/{partition.key} has no footer that can be read: {error}. Nothing repairs it "
+                "here; bring the object back from a copy."
+            ) from error
 
 
 def latest(partitions: Iterable[Partition]) -> list[Partition]:

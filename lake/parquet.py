@@ -52,7 +52,11 @@ class Footer:
 
 def read_footer(path: str | Path, filesystem: pyarrow.fs.FileSystem | None = None) -> Footer:
     """Return a published file's footer, without reading its rows."""
-    metadata = pq.read_metadata(path, filesystem=filesystem)
+    return footer_of(pq.read_metadata(path, filesystem=filesystem))
+
+
+def footer_of(metadata: pq.FileMetaData) -> Footer:
+    """Return what a file's metadata say of it."""
     found = Provenance.from_json(metadata.metadata[provenance.KEY.encode()])
     return Footer(found, metadata.schema.to_arrow_schema(), metadata.num_rows)
 

@@ -366,3 +366,26 @@ def test_an_input_that_nobody_recorded_was_never_published(lake, put, findings, 
         path.unlink()
     said = f"it was made from, or instead of, {REJECTS.key} with sha256 {lake.sha256(REJECTS)}, never published"
     assert findings(Scope("error_rate")) == [f"{RATES.key}: {said}"]
+
+
+@pytest.mark.parametrize("counts", [None, "text"])
+def test_counts_that_can_not_be_added_up_are_unreadable(lake, put, findings, error_rates, counts):
+    """The column is not there, or is none of numbers: that is said, and the others are looked at."""
+    put(RATES, error_rates(shop=1))
+    path = Path(lake.root) / RATES.key
+    told = pq.read_metadata(path).metadata[b"provenance"].decode()
+    rows = pq.read_table(path, partitioning=None)
+    position = rows.schema.get_field_index("requests_total")
+    changed = rows.remove_column(position)
+    if counts:
+        changed = changed.add_column(position, "requests_total", pa.array([counts]))
+    copy = path.with_name("copy")
+    with pq.ParquetWriter(copy, changed.schema, store_schema=False) as writer:
+        writer.write_table(changed)
+        writer.add_key_value_metadata({"provenance": told})
+    os.replace(copy, path)  # noqa: PTH105 - over what is there
+    put(REJECTS, rejects(2), rows_read=3)
+    found = findings()
+    assert any(each.startswith(f"{RATES.key}: its schema is not its contract's") for each in found)
+    assert any(each.startswith(f"{RATES.key}: unreadable: ") for each in found)
+    assert any(each.startswith(f"{REJECTS.key}: rows read = kept") for each in found)
