@@ -4,7 +4,7 @@
 
 in a folder with a year's raw logs, a luigi.cfg and the lake that was built of them asks several times, and prints
 as JSON the seconds that each took, without imports, and how many rows, requests and errors are in the answer.
-`build` makes the folder, with ten years beside it that are links to the year's files.
+`build` makes the folder, with ten years beside it that are links to the year's files, and one file of their rows.
 """
 
 import json
@@ -37,6 +37,10 @@ until = {STOP}
 QUESTION = f"""
     select dt, application, valid_requests, server_error_requests, error_rate, error_rate_low, error_rate_high
     from error_rate_daily where dt >= '{FIRST_DAY}' and dt < '{STOP}'
+"""
+OF_YEARS = """
+    select application, sum(server_error_requests) / sum(valid_requests) as error_rate
+    from error_rate group by application order by application
 """
 LINE = r'^([^ :]+):\d+ [^ ]+ [^ ]+ [^ ]+ \[(\d+/\w+/\d+):[^\]]*\] "[^"]*" ([1-5]\d\d) '
 COLUMNS = "{'line': 'varchar'}"
@@ -95,14 +99,41 @@ def build(folder: Path) -> None:
         link.parent.mkdir(parents=True)
         link.hardlink_to(files[n % DAYS])
     (folder / "ten-years.cfg").write_text("[lake]\nroot = ten-years\n", encoding="utf-8")
+    one_file(folder)
+    (folder / "as-they-are.cfg").write_text("[lake]\nroot = lake\ncopy_mb = 0\n", encoding="utf-8")
+
+
+def one_file(folder: Path) -> None:
+    """Write the rows of ten years to one Parquet file."""
+    import duckdb
+
+    files = f"{folder}/ten-years/{KEY.format('*')}"
+    rows = f"from read_parquet('{files}', hive_partitioning = true)"
+    duckdb.connect().execute(f"copy ({rows}) to '{folder}/ten-years.parquet' (format parquet)")
+
+
+def files() -> Callable[[], Any]:
+    """Ask the catalog, with nothing kept: the partitions as they are."""
+    import lake
+
+    connection = lake.connect("as-they-are.cfg")
+    return lambda: connection.execute(QUESTION).to_arrow_table()
 
 
 def catalog() -> Callable[[], Any]:
-    """Ask the catalog: the partitions as they are, or their local copy where there is one."""
+    """Ask the catalog as it is by default, which keeps a copy."""
     import lake
 
     connection = lake.connect("luigi.cfg")
     return lambda: connection.execute(QUESTION).to_arrow_table()
+
+
+def years() -> Callable[[], Any]:
+    """Ask the catalog of ten years."""
+    import lake
+
+    connection = lake.connect("ten-years.cfg")
+    return lambda: connection.execute(OF_YEARS).to_arrow_table()
 
 
 def opening() -> Callable[[], Any]:
@@ -110,6 +141,21 @@ def opening() -> Callable[[], Any]:
     import lake
 
     return lambda: lake.connect("ten-years.cfg").execute("select 1").to_arrow_table()
+
+
+def looked_at() -> list[float]:
+    """Read the footer of each file of the year's lake, and add up its counts, with pyarrow and nothing of ours."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    def look() -> None:
+        for path in sorted(Path("lake").glob("[!_]*/v1/**/*.parquet")):
+            with pq.ParquetFile(path) as file:
+                json.loads(file.metadata.metadata[b"provenance"])
+                if "requests_total" in file.schema.names:
+                    pc.sum(file.read(columns=["requests_total"])["requests_total"]).as_py()
+
+    return [taken(look)]
 
 
 def on_s3() -> list[float]:
@@ -200,9 +246,11 @@ def clickhouse() -> Callable[[], Any]:
     return ask
 
 
-MEASURED = {"s3": on_s3, "drawn": drawn}
+MEASURED = {"s3": on_s3, "drawn": drawn, "looked_at": looked_at}
 ASKED: dict[str, Callable[[], Callable[[], Any]]] = {
+    "files": files,
     "catalog": catalog,
+    "years": years,
     "opening": opening,
     "raw": raw_logs,
     "polars": polars,
