@@ -1,14 +1,7 @@
 """The commands that ask the lake."""
 
 import argparse
-import contextlib
-import io
-import shutil
-import sys
-import tempfile
-from pathlib import Path
 
-import duckdb
 from tqdm import tqdm
 
 import lake
@@ -16,30 +9,16 @@ from lake import catalog_file, config, ddl, overview, shell
 from lake.cache import Cache
 from lake.cli import printable
 from lake.contracts import contract
-from lake.errors import ConfigError
 from lake.lake import Lake
 from lake.pull import pull
 from lake.slo import read_slos
-
-MAX_ROWS = 1000
-
-
-def ask(given: argparse.Namespace) -> int:
-    """Print the answer to a query, as a table or as CSV, and return 0."""
-    with lake.connect() as connection:
-        if len(duckdb.extract_statements(given.query)) > 1:
-            raise ConfigError("That is more than one statement. Ask one at a time, or give them to lake shell.")
-        answer = connection.sql(given.query)
-        if answer is None:
-            raise ConfigError("That statement has no answer to show; ask with select, from or describe.")
-        (_print_csv if given.csv else _print_table)(answer)
-    return 0
+from lake.sql_command import print_table
 
 
 def ask_on(_: argparse.Namespace) -> int:
     """Answer statement after statement, and return 0."""
     with lake.connect() as connection:
-        shell.interact(connection, _print_table)
+        shell.interact(connection, print_table)
     return 0
 
 
@@ -83,18 +62,3 @@ def pull_datasets(given: argparse.Namespace) -> int:
 
 def _lake() -> Lake:
     return Lake.of(config.read(config.find()))
-
-
-def _print_table(answer: duckdb.DuckDBPyRelation) -> None:
-    with contextlib.redirect_stdout(io.StringIO()) as shown:
-        answer.show(max_rows=MAX_ROWS, max_width=10_000)
-    print(printable(shown.getvalue()), end="")
-
-
-def _print_csv(answer: duckdb.DuckDBPyRelation) -> None:
-    """Copy the CSV to the standard output; DuckDB itself would empty the file that `>>` appends to."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "answer.csv"
-        answer.write_csv(str(path))
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
