@@ -77,15 +77,15 @@ class LocalStore:
         """See Store."""
         with _translated(self.root, "list"):
             self._check_disk()
-            yield from _walk(f"{self.root}/{prefix}", prefix, prefix + first, prefix + last)
+            yield from _walk(self.root, prefix, prefix + first, prefix + last)
 
     def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
         """See Store."""
-        for key in self.keys(prefix, first, last):
-            with _translated(self.root, "list"):
+        with _translated(self.root, "list"):
+            for key in self.keys(prefix, first, last):
                 found = os.stat(f"{self.root}/{key}")  # noqa: PTH116 - of thousands, and a Path takes twice as long
-            published = datetime.fromtimestamp(found.st_mtime, UTC)
-            yield Stored(key, found.st_size, published, str(found.st_ctime_ns))
+                published = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield Stored(key, found.st_size, published, str(found.st_ctime_ns))
 
     def exists(self, key: str) -> bool:
         """See Store."""
@@ -147,21 +147,22 @@ class LocalStore:
         return pyarrow.fs.LocalFileSystem(), self.root
 
 
-def _walk(folder: str, prefix: str, first: str, last: str) -> Iterator[str]:
+def _walk(root: str, prefix: str, first: str, last: str) -> Iterator[str]:
     """Yield the keys of files below a folder, whose own key is `prefix`, in order."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((e.name + "/" if e.is_dir() else e.name) for e in entries)
-    except FileNotFoundError:
-        return
-    for name in found:
-        key = prefix + name
-        if key >= last or key < first[: len(key)]:
+    keys = [prefix]
+    while keys:
+        key = keys.pop()
+        if key and not key.endswith("/"):
+            if key > first:
+                yield key
             continue
-        if name.endswith("/"):
-            yield from _walk(folder + name, key, first, last)
-        elif key > first:
-            yield key
+        try:
+            with os.scandir(f"{root}/{key}") as entries:
+                found = [f"{key}{each.name}/" if each.is_dir() else f"{key}{each.name}" for each in entries]
+        except FileNotFoundError:
+            continue
+        found.sort(reverse=True)
+        keys += (each for each in found if each < last and each >= first[: len(each)])
 
 
 def _locked_folder(parent: Path) -> tuple[Path, int]:

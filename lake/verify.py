@@ -19,6 +19,7 @@ from lake.contracts import CONTRACTS
 from lake.errors import LakeError
 from lake.evidence import Evidence
 from lake.lake import Lake
+from lake.local import LocalStore
 from lake.parquet import Footer, sha256_of
 from lake.partition import Partition
 from lake.provenance import Provenance
@@ -27,6 +28,8 @@ from lake.store import temporary_folder
 LAST = "\U0010ffff"
 BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", "_attempts/", "_staging/")
 AT_ONCE, BATCH = 4, 16
+FEW_AT_ONCE = 2
+"""Where each file on a disk is only looked into, more threads wait for each other."""
 LAW = "rows read = kept + rejected + of other days + directives"
 
 
@@ -62,12 +65,14 @@ class Inventory:
 
     Attributes:
         sizes: The partitions there are, each with its size in bytes.
+        by_key: The same, by key.
         records: The records of each key's publication.
         deleted: The digests of what retention has deleted, by key.
         foreign: Keys that the lake has no name for.
     """
 
     sizes: dict[Partition, int] = field(default_factory=dict)
+    by_key: dict[str, Partition] = field(default_factory=dict)
     records: dict[str, list[Evidence]] = field(default_factory=dict)
     deleted: dict[str, set[str]] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
@@ -75,6 +80,11 @@ class Inventory:
     def published(self, key: str) -> set[str]:
         """Return the digests with which a key was published, what retention has deleted included."""
         return {each.sha256 for each in self.records.get(key, ())} | self.deleted.get(key, set())
+
+    def inputs(self, made: Provenance) -> list[tuple[Partition, str]]:
+        """Return the partitions that one was made from, there or not, each with its digest."""
+        found = ((self.by_key.get(each.name) or Partition.parse(each.name), each.sha256) for each in made.inputs)
+        return [(partition, sha256) for partition, sha256 in found if partition]
 
     def before(self, partition: Partition) -> Partition:
         """Return the revision before this one, whether it is there or not."""
@@ -95,6 +105,7 @@ class Inventory:
             partition, record = Partition.parse(key), Evidence.parse(key)
             if partition and _has_place(partition):
                 found.sizes[partition] = size
+                found.by_key[key] = partition
             elif record:
                 found.records.setdefault(record.key, []).append(record)
             elif not key.startswith(BESIDE):
@@ -134,19 +145,21 @@ class Verification:
         yield from self._gone()
         rows: dict[Partition, int] = {}
         batches = [self.partitions[n : n + BATCH] for n in range(0, len(self.partitions), BATCH)]
-        with ThreadPoolExecutor(AT_ONCE) as readers:
+        is_quick = isinstance(self._lake.store, LocalStore) and not self._scope.is_deep
+        with ThreadPoolExecutor(FEW_AT_ONCE if is_quick else AT_ONCE) as readers:
             looked = chain.from_iterable(readers.map(lambda batch: list(map(self._look, batch)), batches))
             for partition, (found, footer) in zip(self.partitions, looked, strict=True):
                 yield from (Finding(partition.key, what) for what in found)
                 if footer:
                     rows[partition] = footer.rows
-                    yield from (Finding(partition.key, what) for what in _inputs_wrong(footer.provenance, rows))
+                    yield from (
+                        Finding(partition.key, what) for what in self._inputs_wrong(footer.provenance, rows)
+                    )
                 done()
 
     def _gone(self) -> Iterator[Finding]:
         """Yield what was recorded and is not there."""
-        keys = {partition.key for partition in self._there.sizes}
-        for key in sorted(self._there.records.keys() - keys):
+        for key in sorted(self._there.records.keys() - self._there.by_key.keys()):
             partition = Partition.parse(key)
             if partition and self._scope.holds(partition):
                 yield Finding(
@@ -160,7 +173,7 @@ class Verification:
         found: list[str] = []
         try:
             found += self._bytes_wrong(partition)
-            file, footer = self._opened(partition)
+            file, footer = self._opened(partition, self._there.sizes[partition])
             with file:
                 contract = CONTRACTS[partition.dataset]
                 found += _footer_wrong(partition, contract, self._schemas[partition.dataset], footer)
@@ -190,7 +203,7 @@ class Verification:
 
     def _chain_broken(self, partition: Partition, made: Provenance) -> Iterator[str]:
         """Yield which partitions it was made from, or instead of, are not there as they were."""
-        links = [(link, each.sha256) for each in made.inputs if (link := Partition.parse(each.name))]
+        links = self._there.inputs(made)
         if partition.revision:
             links.append((self._there.before(partition), made.supersedes or ""))
         for link, sha256 in links:
@@ -198,6 +211,14 @@ class Verification:
                 yield f"it was made from, or instead of, {link.key}, which is not there"
             elif sha256 not in self._there.published(link.key):
                 yield f"it was made from, or instead of, {link.key} with sha256 {sha256}, never published"
+
+    def _inputs_wrong(self, made: Provenance, rows: Mapping[Partition, int]) -> Iterator[str]:
+        """Yield whether the rows of the partitions that went in are not as many as it says."""
+        inputs = [link for link, _ in self._there.inputs(made)]
+        if inputs and all(each in rows for each in inputs):
+            total = sum(rows[each] for each in inputs)
+            if total != made.rows_read:
+                yield f"its inputs have {total:,} rows, and {made.rows_read:,} went in"
 
 
 def _made_in_order(partition: Partition) -> tuple[date, bool, str]:
@@ -217,9 +238,12 @@ def _has_place(partition: Partition) -> bool:
 
 def _sum_wrong(file: pq.ParquetFile, counts: str, made: Provenance) -> Iterator[str]:
     """Yield whether the counts don't add up to the rows that went in."""
+    if counts not in file.schema.names:
+        yield f"unreadable: it has no column {counts}"
+        return
     try:
         total = pc.sum(file.read(columns=[counts], use_threads=False)[counts]).as_py() or 0
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException) as error:
         yield f"unreadable: {error}"
         return
     if total != made.rows_read:
@@ -243,15 +267,6 @@ def _footer_wrong(partition: Partition, contract: Contract, schema: pa.Schema, f
     rows = {"requests": made.rows_kept, "rejects": made.rows_rejected}.get(partition.dataset, footer.rows)
     if footer.rows != rows:
         yield f"it has {footer.rows:,} rows, and by its provenance {rows:,}"
-
-
-def _inputs_wrong(made: Provenance, rows: Mapping[Partition, int]) -> Iterator[str]:
-    """Yield whether the rows of the partitions that went in are not as many as it says."""
-    inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
-    if inputs and all(each in rows for each in inputs):
-        total = sum(rows[each] for each in inputs)
-        if total != made.rows_read:
-            yield f"its inputs have {total:,} rows, and {made.rows_read:,} went in"
 
 
 def _or(texts: Iterable[str]) -> str:
