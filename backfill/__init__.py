@@ -1,10 +1,12 @@
 """Ranges, status and the command line.
 
 `python -m luigi --module backfill` gets the tasks and the honest ranges by this import. Where Luigi isn't imported
-yet, as in a command that only prints its help, it waits until something imports backfill.registration.
+yet, as in a command that only prints its help, they wait for registration.register.
 """
 
 import sys
 
 if "luigi" in sys.modules:
-    from backfill import registration  # noqa: F401 - registers the tasks and ranges with Luigi
+    from backfill.registration import register
+
+    register()

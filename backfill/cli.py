@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import NoReturn
 
+from backfill.registration import register
 from etl.formats import FORMATS
 from lake.cli import chosen, day, run
 from lake.errors import ConfigError
@@ -146,7 +147,7 @@ exit codes:
 def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
-    command = chosen(arguments.command)
+    command = chosen(arguments.command, register)
     run("backfill", lambda: int(command(arguments)))
 
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from backfill.registration import register
 from lake.cli import chosen
 
 VERSIONS = ("luigi", "error-rate-lake")
@@ -14,4 +15,4 @@ def main() -> None:
 
         print(", ".join(f"{name} {version(name)}" for name in VERSIONS))  # noqa: T201 - the command's result
         return
-    chosen("backfill.luigi_script:main")()
+    chosen("backfill.luigi_script:main", register)()

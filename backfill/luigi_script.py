@@ -12,7 +12,6 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
-from backfill import registration  # noqa: F401 - registers tasks and ranges
 from backfill.luigi_settings import DEFAULTS
 from lake.cli import printable
 from lake.errors import LakeError

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import luigi
 
-from backfill import calendar, check, explain, registration, restate, runner  # noqa: F401 - registers the tasks
+from backfill import calendar, check, explain, restate, runner
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.outdated import Look

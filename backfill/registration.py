@@ -1,25 +1,25 @@
-"""Tasks and honest ranges, registered with Luigi, and its settings: all of it by importing this."""
+"""Tasks and honest ranges, registered with Luigi, and its settings."""
 
 import configparser
 import sys
 import warnings
+from functools import cache
 
 from lake.config import unreadable
 from lake.errors import ConfigError
 
-warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours follow, with the next step
-try:
-    import tasks  # noqa: F401 - registers the tasks with Luigi
-    from backfill import central, luigi_settings
-    from backfill.ranges import RangeDaily, RangeDailyBase
 
-    luigi_settings.apply()
-    central.install()
-except (
-    configparser.Error,
-    UnicodeError,
-) as error:  # Luigi reads luigi.cfg as it is imported, before anyone can catch this
-    print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201
-    sys.exit(ConfigError.exit_code)
+@cache
+def register() -> None:
+    """Import what Luigi is to know; exit with 2 where it can't read luigi.cfg, which it does as it is imported."""
+    warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours have the next step
+    try:
+        # what imports Luigi is not imported before this is called, so that a command's help doesn't wait for it
+        import tasks  # noqa: F401, PLC0415
+        from backfill import central, luigi_settings, ranges  # noqa: F401, PLC0415
 
-__all__ = ["RangeDaily", "RangeDailyBase"]
+        luigi_settings.apply()
+        central.install()
+    except (configparser.Error, UnicodeError) as error:
+        print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201
+        sys.exit(ConfigError.exit_code)

@@ -60,7 +60,6 @@ SCHEMA = pa.schema(
     field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
     for field in contract("requests").schema
 )
-NO_ROWS = contract("requests").schema.empty_table()
 
 
 def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Numbers:

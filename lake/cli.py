@@ -85,13 +85,14 @@ ENGINES = ("athena", "athena-registered", "trino", "spark")
 INTERRUPTED = 130
 
 
-def chosen(name: str) -> Callable[..., Any]:
-    """Import what a command does, by its name as in `module:function`.
+def chosen(name: str, register: Callable[[], None] = lambda: None) -> Callable[..., Any]:
+    """Return what a command does, from where it stands, `package.module:function`; first register what it works on.
 
     What is imported stays for good: Python doesn't look through it for garbage, neither meanwhile nor later.
     """
     gc.disable()
     try:
+        register()
         command: Callable[..., Any] = resolve_name(name)
     finally:
         gc.freeze()

@@ -75,10 +75,7 @@ def test_unknown_task_and_bad_day(a_project):
     ("main", "words"),
     [
         (cli.main, ()),
-        *(
-            (cli.main, (name,))
-            for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")
-        ),
+        *((cli.main, (name,)) for name in ("plan", "run", "status", "check", "nightly", "restate", "explain")),
         *((cli.main, (name,)) for name in ("identify", "rejects")),
         (etl.cli.main, ()),
         *((etl.cli.main, (name,)) for name in ("sql", "verify")),

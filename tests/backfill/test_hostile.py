@@ -10,9 +10,9 @@ import pytest
 
 from backfill import check
 from backfill.attempts import NAME, Attempts
+from backfill.cli import main
 from backfill.days import Day, State
 from backfill.luigi_settings import WithoutTraceback
-from backfill.cli import main
 from lake.errors import InputError
 from lake.lake import Lake, open_store
 from tasks.error_rate import ErrorRateDaily

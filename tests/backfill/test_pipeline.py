@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow.dataset as pads
 import pytest
 
-from backfill.ranges import RangeDailyBase
 from backfill.attempts import NAME, Attempts
 from backfill.days import DayRange
 from backfill.plan import Plan
+from backfill.ranges import RangeDailyBase
 from etl import raw_files
 from tasks.error_rate import ErrorRateDaily
 from tasks.project import project

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import luigi.scheduler
 import pytest
 
-from backfill import RangeDailyBase, worker
+from backfill import worker
+from backfill.ranges import RangeDailyBase
 from tasks.error_rate import ErrorRateDaily
 
 START = date(2015, 5, 17)
