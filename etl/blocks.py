@@ -229,7 +229,10 @@ def placed(
 
 def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:
     """Return the last of the chosen lines of each day, ascending."""
-    _, last = np.unique(days[chosen][::-1], return_index=True)
+    found = days[chosen]
+    if len(found) and found.min() == found.max():
+        return [int(chosen[-1])]
+    _, last = np.unique(found[::-1], return_index=True)
     return sorted(chosen[len(chosen) - 1 - last].tolist())
 
 

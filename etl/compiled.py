@@ -21,7 +21,6 @@ from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 from lake.parquet import ROW_GROUP_ROWS
 
-LINES = ROW_GROUP_ROWS  # of a batch, at most
 OTHERS = 32_768  # of a batch that are no requests, or that the plain parser decides
 OTHER_BYTES = 8 << 20  # what these may have in all; at least one of the longest
 PATHS, PATH_BYTES = 1 << 16, 24 << 20  # how many different ones a batch may have
@@ -202,6 +201,12 @@ class Others(NamedTuple):
     reasons: Numbers
     days: Numbers
 
+    @classmethod
+    def of(cls, parts: "list[Others]") -> "Others":
+        """Return what there is in several parts."""
+        places, masked, reasons, days = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_arrays(masked), np.concatenate(reasons), np.concatenate(days))
+
     def but(self, these: Numbers) -> "Others":
         """Return them without some."""
         rest = np.flatnonzero(~these)
@@ -213,6 +218,12 @@ class Slow(NamedTuple):
 
     at: Numbers
     rows: pa.Table
+
+    @classmethod
+    def of(cls, parts: "list[Slow]") -> "Slow":
+        """Return what there is in several parts."""
+        places, rows = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_tables(rows))
 
     @property
     def places(self) -> Numbers:
@@ -276,9 +287,9 @@ class CompiledParser:
         frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
         frame[layout.EARLIEST] = days.first * timestamps.DAY_MICROSECONDS
         frame[layout.LATEST] = days.stop * timestamps.DAY_MICROSECONDS
-        frame[layout.LINE_ROOM] = LINES
         for slot, text in ((layout.LAST_TIME, FIRST_TIME), (layout.LAST_DATE, FIRST_DATE)):
             frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
+        frame[layout.LAST_TIME_BYTES] = len(FIRST_TIME)
 
     def lines_in(self, block: memoryview) -> int:
         """Return how many lines a block has."""
@@ -309,7 +320,7 @@ class CompiledParser:
                 if self._ends:
                     self._note_ends(self._ends, block[at - begin : end - begin], rows, others)
                 at = end
-                if at < begin + size:
+                if at < begin + size and not self._goes_on():
                     yield self._batch()
         finally:
             buffer[behind] = saved
@@ -334,11 +345,14 @@ class CompiledParser:
     def _begin(self) -> None:
         """Begin a batch, whose columns become Arrow's without being copied."""
         self._workspace.prepare(self._frame)
-        self._columns = {name: np.empty(LINES, kind) for name, kind in layout.COLUMN_TYPES.items()}
+        self._columns = {name: np.empty(ROW_GROUP_ROWS, kind) for name, kind in layout.COLUMN_TYPES.items()}
         self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
         self._frame[layout.COLUMNS] = self._addresses.ctypes.data
         self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT]] = 0
+        self._frame[layout.LINE_ROOM] = ROW_GROUP_ROWS
         self._noted: dict[int, End] = {}
+        self._judged: list[Others] = []
+        self._slow: list[Slow] = []
 
     def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
         """Note what a file is after lines that may be the last of their day: that of undecided ones is unknown.
@@ -352,50 +366,62 @@ class CompiledParser:
         workspace, frame = self._workspace, self._frame
         count = int(frame[layout.ROW_COUNT])
         found = workspace.others[: frame[layout.OTHER_COUNT]]
-        numbers, ends = (found[others:, n] for n in (layout.OTHER_NUMBER, layout.OTHER_LINE_END))
+        places, ends = (found[others:, n] for n in (layout.OTHER_NUMBER, layout.OTHER_LINE_END))
         if count > rows:
-            days = self._columns["times"][rows:count] // timestamps.DAY_MICROSECONDS
+            days = _days_of(numbers(self._columns["times"][rows:count]))
             lasts = np.array(last_of_each(days, np.arange(count - rows))) + rows
             of_rows = row_numbers(lasts, found[:, layout.OTHER_NUMBER])
-            numbers, ends = np.append(numbers, of_rows), np.append(ends, self._columns["ends"][lasts])
-        order = np.argsort(numbers)
-        self._noted.update(zip(numbers[order].tolist(), file.note(piece, ends[order].tolist()), strict=True))
+            places, ends = np.append(places, of_rows), np.append(ends, self._columns["ends"][lasts])
+        order = np.argsort(places)
+        self._noted.update(zip(places[order].tolist(), file.note(piece, ends[order].tolist()), strict=True))
+
+    def _goes_on(self) -> bool:
+        """Make room for as many lines as a row group lacks rows; tell whether that is what was missing."""
+        frame = self._frame
+        if frame[layout.LINE_COUNT] < frame[layout.LINE_ROOM]:
+            return False
+        self._judge()
+        missing = ROW_GROUP_ROWS - int(frame[layout.ROW_COUNT]) - sum(len(each.at) for each in self._slow)
+        frame[layout.LINE_ROOM] += missing
+        return missing > 0
 
     def _batch(self) -> Batch:
         """Return what there is so far, and begin anew."""
+        self._judge()
         lines, count = (int(self._frame[n]) for n in (layout.LINE_COUNT, layout.ROW_COUNT))
         found = {name: column[:count] for name, column in self._columns.items()}
-        others, slow = self._judged()
-        rows = self._rows(found if slow is None else self._merged(found, slow), slow)
-        batch = Batch(lines, rows, _days_of(rows["ts"].chunk(0)), *others, self._noted)
+        slow = Slow.of(self._slow) if self._slow else None
+        rows = self._rows(self._merged(found, slow) if slow else found, slow)
+        batch = Batch(lines, rows, _days_of(rows["ts"].chunk(0)), *Others.of(self._judged), self._noted)
         self._begin()
         return batch
 
-    def _judged(self) -> tuple[Others, Slow | None]:
-        """Return the lines that are no requests, and those that the plain parser says are."""
+    def _judge(self) -> None:
+        """Find out what the lines are that have no row since this was last asked."""
         workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
+        begin = sum(len(each.numbers) for each in self._judged) + sum(len(each.at) for each in self._slow)
         places, ends, codes = (
-            workspace.others[:count, n].copy()
+            workspace.others[begin:count, n].copy()
             for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE)
         )
-        offsets = np.append(np.int32(0), ends.astype(np.int32))
+        first = workspace.others[begin - 1, layout.OTHER_TEXT_END] if begin else 0
+        offsets = np.append(first, ends).astype(np.int32)
         reasons = np.choose(codes, [ACCEPTED, REASONS.index("blank"), REASONS.index("wrong_day")])
-        days = np.full(count, timestamps.NO_DAY)
+        days = np.full(len(places), timestamps.NO_DAY)
+        others = Others(places, self._masked(offsets), reasons, days)
         undecided = np.flatnonzero(codes == layout.UNDECIDED)
-        slow = None
         if len(undecided):
-            texts = _texts(offsets, workspace.other_texts[: offsets[-1]])
-            parsed = self.plain(texts if len(undecided) == count else texts.take(numbers(undecided)))
+            parsed = self.plain(_texts(offsets, workspace.other_texts[: offsets[-1]]).take(numbers(undecided)))
             days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons[undecided] == ACCEPTED
             if accepted.any():
-                rows = requests_table(parsed, accepted, self._classifier)
-                slow = Slow((places - np.arange(count))[undecided[accepted]], rows)
-        others = Others(places, self._masked(offsets), reasons, days)
-        return (others.but(reasons == ACCEPTED) if slow else others), slow
+                at = (places - np.arange(begin, count))[undecided[accepted]]
+                self._slow.append(Slow(at, requests_table(parsed, accepted, self._classifier)))
+                others = others.but(reasons == ACCEPTED)
+        self._judged.append(others)
 
     def _masked(self, offsets: Numbers) -> pa.StringArray:
-        """Return the lines that have no row as they may be kept."""
+        """Return lines that have no row as they may be kept."""
         count = len(offsets) - 1
         kept = np.minimum(np.diff(offsets), layout.MASKED_LINE_BYTES).sum()
         into, data = np.empty(count + 1, np.int32), np.empty(kept + layout.PADDING, np.uint8)

@@ -86,7 +86,7 @@ INTERRUPTED = 130
 
 
 def chosen(name: str, register: Callable[[], None] = lambda: None) -> Callable[..., Any]:
-    """Return what a command does, from where it stands, `package.module:function`; first register what it works on.
+    """Return what a command does, by its name as in `package.module:function`, once what it works on is known.
 
     What is imported stays for good: Python doesn't look through it for garbage, neither meanwhile nor later.
     """

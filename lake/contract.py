@@ -131,14 +131,15 @@ class Contract:
         distinct, what = data, "rows"
         if pa.types.is_dictionary(data.type):
             distinct, what = pa.chunked_array([each.dictionary for each in data.chunks], column.type), "values"
+        within = _within(column, distinct)  # as nearly always; else each row is compared, to tell how many are not
         allowed = [
             (
-                None if column.minimum is None else pc.greater_equal(distinct, scalar(column.minimum)),
+                None if within or column.minimum is None else pc.greater_equal(distinct, scalar(column.minimum)),
                 ">=",
                 column.minimum,
             ),
             (
-                None if column.maximum is None else pc.less_equal(distinct, scalar(column.maximum)),
+                None if within or column.maximum is None else pc.less_equal(distinct, scalar(column.maximum)),
                 "<=",
                 column.maximum,
             ),
@@ -217,6 +218,17 @@ def _places(column: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
         places = encoded.indices.take(places)
     null = len(encoded.dictionary)
     return to_numpy(filled(places, null)), null + 1
+
+
+def _within(column: Column, values: pa.ChunkedArray) -> bool:
+    """Tell whether whole numbers are surely within a column's bounds, by the lowest and the highest of them."""
+    if not pa.types.is_integer(values.type):
+        return False
+    lowest, highest = pc.min_max(values).values()
+    low, high = lowest.as_py(), highest.as_py()
+    if low is None:
+        return True
+    return (column.minimum is None or low >= column.minimum) and (column.maximum is None or high <= column.maximum)
 
 
 def decoded(schema: pa.Schema) -> pa.Schema:

@@ -29,6 +29,7 @@ from etl.kernel.layout import (
     HOSTS,
     LAST_MICROSECONDS,
     LAST_TIME,
+    LAST_TIME_BYTES,
     LONGEST_KEPT,
     MANTISSA,
     MASK,
@@ -324,16 +325,20 @@ def is_single(at, end):
 @inlined
 def take_time(frame, line, at, end):
     """Take a timestamp, which mostly is that of the line before."""
-    if end - at == 26 and (same_bytes(at, frame + 8 * LAST_TIME) & 0x3FFFFFF) == 0x3FFFFFF:
-        store64(line + TIMES, load64(frame + 8 * LAST_MICROSECONDS))
-        return True
+    size = end - at
+    if size == load64(frame + 8 * LAST_TIME_BYTES):
+        chosen = (1 << size) - 1
+        if (same_bytes(at, frame + 8 * LAST_TIME) & chosen) == chosen:
+            store64(line + TIMES, load64(frame + 8 * LAST_MICROSECONDS))
+            return True
     value = any_time(frame, at, end)
     if value == NO_TIME:
         return False
     store64(line + TIMES, value)
-    if end - at == 26:
+    if size <= 32:
         for n in range(0, 32, 8):
             store64(frame + 8 * LAST_TIME + n, load64(at + n))
+        store64(frame + 8 * LAST_TIME_BYTES, size)
         store64(frame + 8 * LAST_MICROSECONDS, value)
     return True
 

@@ -256,10 +256,16 @@ def json_object(frame, at):
         p = after_spaces(p)
         if load8(p) != 34:
             return 0
-        end = json_text_end(p + 1)
-        if end <= 0:
-            return 0
-        index = key_index(frame, position, p + 1, end - p - 1)
+        expected = load64(frame + 8 * EXPECTED) + 8 * EXPECTED_ROW * position
+        size = load64(expected + 8 * EXPECTED_BYTES) if position < EXPECTED_ROWS else -1
+        if size >= 0 and load8(p + 1 + size) == 34 and same_text(expected, p + 1, size):
+            index = load64(expected + 8 * EXPECTED_KEY)
+            end = p + 1 + size
+        else:
+            end = json_text_end(p + 1)
+            if end <= 0:
+                return 0
+            index = key_index(frame, position, p + 1, end - p - 1)
         position += 1
         p = after_spaces(end + 1)
         if load8(p) != 58:

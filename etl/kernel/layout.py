@@ -43,23 +43,23 @@ PROGRAM, FIELDS, EXTRA = 1, 2, 3
 METHOD_TABLE, METHOD_COUNT = 4, 5
 ZERO_STATUS, NAIVE_IS_UTC, AUTHORITY = 6, 7, 8
 PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 9, 10, 11  # addresses of interning tables
-LAST_TIME, LAST_MICROSECONDS = 12, 16  # the text of the line before (32 bytes), and what it meant
-LAST_DATE, LAST_DAY = 17, 19
-PLACES = 20  # decimal places of the line's durations
+LAST_TIME, LAST_TIME_BYTES, LAST_MICROSECONDS = 12, 16, 17  # the line before: up to 32 bytes, and what they meant
+LAST_DATE, LAST_DAY = 18, 20
+PLACES = 21  # decimal places of the line's durations
 # For lines of keys and values: the keys, as many rows as FIELDS; where in the line their values are; the keys of
 # the line before, as the same ones are expected; and which field is a time that stands before the keys
-KEYS, FOUND, EXPECTED, PREFIX = 21, 22, 23, 24
+KEYS, FOUND, EXPECTED, PREFIX = 22, 23, 24, 25
 # The batch: the address of the addresses of its columns, how many rows and lines it has, and how many lines it may
 # have. Of the lines that have no row: the address of their rows, how many there are and may be, and where the next
 # one's text is put and the room for them ends
-COLUMNS, ROW_COUNT, LINE_COUNT, LINE_ROOM = 25, 26, 27, 28
-OTHERS, OTHER_COUNT, OTHER_ROOM, OTHER_TEXTS, OTHER_AT, OTHER_END = 29, 30, 31, 32, 33, 34
-BLOCK = 35  # the address from which the ends of lines count
-EARLIEST, LATEST = 36, 37  # the first time that a request may have, and the first one after it
-SCRATCH = 38  # the address of SCRATCH_BYTES to clean a path in
-SHORTCUT = 39  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
+COLUMNS, ROW_COUNT, LINE_COUNT, LINE_ROOM = 26, 27, 28, 29
+OTHERS, OTHER_COUNT, OTHER_ROOM, OTHER_TEXTS, OTHER_AT, OTHER_END = 30, 31, 32, 33, 34, 35
+BLOCK = 36  # the address from which the ends of lines count
+EARLIEST, LATEST = 37, 38  # the first time that a request may have, and the first one after it
+SCRATCH = 39  # the address of SCRATCH_BYTES to clean a path in
+SHORTCUT = 40  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
 NONE, COMMON, COMBINED, VHOST_COMBINED = range(4)
-FRAME = 40
+FRAME = 41
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {
@@ -83,7 +83,7 @@ UNDECIDED, BLANK, FAR = range(3)  # FAR: a request, too far from the file's day
 # A method's row: its text's address and size, and its number
 METHOD_AT, METHOD_BYTES, METHOD_NUMBER, METHOD_ROW = range(4)
 
-LONGEST_KEPT = 8192  # bytes of a host, a user agent or a path before it is cleaned
+LONGEST_KEPT = 1 << 16  # bytes of a host, a user agent or a path before it is cleaned
 LONGEST_PATH = 1000  # bytes of one that is
 # Percent-encoding makes a byte three, and the shortest address, `::`, becomes `{address}`
 ENCODED_BYTES, MASKED_BYTES = 3 * LONGEST_KEPT + PADDING, 5 * LONGEST_KEPT + PADDING
