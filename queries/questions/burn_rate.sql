@@ -3,7 +3,7 @@
 create or replace macro burn_rate(minutes, start := null, stop := null) as table
     with counts as (
         select *
-        from running_counts(
+        from window_counts(
             case
                 when minutes > 0 and minutes % 5 = 0 then minutes
                 else error('burn_rate(' || minutes || '): expected minutes, 5 or a multiple of it')
@@ -11,29 +11,6 @@ create or replace macro burn_rate(minutes, start := null, stop := null) as table
             start,
             stop
         )
-    ),
-
-    points as (
-        select
-            slo.slo,
-            slo.objective,
-            counts.*,
-            unnest(range(1, len(counts.valid_requests) + 1)) as n
-        from counts
-        cross join slo
-        where slo_covers(slo.applications, slo.vantage, counts.application, counts.vantage)
-    ),
-
-    sums as (
-        select
-            slo,
-            application,
-            vantage,
-            objective,
-            begins + to_minutes(5 * n) as bucket_end,
-            in_window(valid_requests, n, minutes // 5) as valid_requests,
-            in_window(server_error_requests, n, minutes // 5) as server_error_requests
-        from points
     )
 
     select
@@ -45,6 +22,6 @@ create or replace macro burn_rate(minutes, start := null, stop := null) as table
         server_error_requests,
         server_error_requests / nullif(valid_requests, 0) as error_rate,
         burn(server_error_requests, valid_requests, objective) as burn_rate
-    from sums
+    from counts
     where start is null or bucket_end > cast(start as date)
     order by slo, application, vantage, bucket_end;

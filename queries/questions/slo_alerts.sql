@@ -4,56 +4,83 @@
 create or replace macro slo_alerts(start := null, stop := null) as table
     with counts as (
         select *
-        from running_counts(4320, start, stop)  -- the longest window of slo_alert_rules
+        from window_counts(4320, start, stop)  -- the longest window of slo_alert_rules
+        where
+            server_error_requests_360 > 0  -- the longest short one: no alert fires without an error in it
+            and (start is null or bucket_end >= cast(start as date))
     ),
 
     points as (
         select
-            slo.slo,
-            slo.objective,
+            counts.slo,
+            counts.objective,
+            counts.application,
+            counts.vantage,
+            counts.bucket_end,
+            counts.last_bucket_end,
             rules.severity,
             rules.long_minutes,
             rules.short_minutes,
             rules.factor,
-            counts.*,
-            len(counts.valid_requests) as last_n,
-            unnest(range(1, len(counts.valid_requests) + 1)) as n
+            case rules.short_minutes
+                when 5 then counts.valid_requests_5
+                when 30 then counts.valid_requests_30
+                when 120 then counts.valid_requests_120
+                when 360 then counts.valid_requests_360
+                else error('slo_alerts: no sums of ' || rules.short_minutes || ' minutes')
+            end as valid_requests_short,
+            case rules.short_minutes
+                when 5 then counts.server_error_requests_5
+                when 30 then counts.server_error_requests_30
+                when 120 then counts.server_error_requests_120
+                when 360 then counts.server_error_requests_360
+            end as server_error_requests_short,
+            case rules.long_minutes
+                when 60 then counts.valid_requests_60
+                when 360 then counts.valid_requests_360
+                when 1440 then counts.valid_requests_1440
+                when 4320 then counts.valid_requests
+                else error('slo_alerts: no sums of ' || rules.long_minutes || ' minutes')
+            end as valid_requests_long,
+            case rules.long_minutes
+                when 60 then counts.server_error_requests_60
+                when 360 then counts.server_error_requests_360
+                when 1440 then counts.server_error_requests_1440
+                when 4320 then counts.server_error_requests
+            end as server_error_requests_long
         from counts
-        cross join slo
-        inner join slo_alert_rules as rules on slo.slo = rules.slo
-        where slo_covers(slo.applications, slo.vantage, counts.application, counts.vantage)
+        inner join slo_alert_rules as rules on counts.slo = rules.slo
     ),
 
+    -- the five minutes at whose end each alert fires, numbered since 1970
     firing as (
         select
-            * exclude (valid_requests, server_error_requests, objective, begins),
-            begins + to_minutes(5 * n) as bucket_end
+            slo,
+            application,
+            vantage,
+            severity,
+            long_minutes,
+            short_minutes,
+            factor,
+            max(last_bucket_end) as last_bucket_end,
+            list_sort(list(epoch_us(bucket_end) // 300000000)) as buckets
         from points
         where
-            burn(
-                in_window(server_error_requests, n, short_minutes // 5),
-                in_window(valid_requests, n, short_minutes // 5),
-                objective
-            ) > factor
-            and burn(
-                in_window(server_error_requests, n, long_minutes // 5),
-                in_window(valid_requests, n, long_minutes // 5),
-                objective
-            ) > factor
-            and (start is null or begins + to_minutes(5 * n) >= cast(start as date))
+            server_error_requests_short > 0  -- most are left out before burn is worked out
+            and burn(server_error_requests_short, valid_requests_short, objective) > factor
+            and burn(server_error_requests_long, valid_requests_long, objective) > factor
+        group by slo, application, vantage, severity, long_minutes, short_minutes, factor
     ),
 
-    -- points on end are one alert: they have their number minus their rank in common
     numbered as (
         select
-            *,
-            n - row_number() over (
-                partition by slo, application, vantage, long_minutes
-                order by n
-            ) as alert
+            * exclude (buckets),
+            unnest(buckets) as bucket,
+            unnest(range(len(buckets))) as n
         from firing
     ),
 
+    -- five minutes on end are one alert: they have their number minus their place in the list in common
     alerts as (
         select
             slo,
@@ -63,11 +90,11 @@ create or replace macro slo_alerts(start := null, stop := null) as table
             long_minutes,
             short_minutes,
             factor,
-            min(bucket_end) as first_at,
-            max(bucket_end) as last_at,
-            case when max(n) < min(last_n) then max(bucket_end) + interval 5 minutes end as ended
+            make_timestamp(300000000 * min(bucket)) as first_at,
+            make_timestamp(300000000 * max(bucket)) as last_at,
+            case when last_at < min(last_bucket_end) then last_at + interval 5 minutes end as ended
         from numbered
-        group by slo, application, vantage, severity, long_minutes, short_minutes, factor, alert
+        group by slo, application, vantage, severity, long_minutes, short_minutes, factor, bucket - n
     )
 
     select

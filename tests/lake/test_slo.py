@@ -18,7 +18,7 @@ from lake.errors import ConfigError
 from lake.slo import Slo, create_table, read_slos
 
 ASKED = {
-    *("allowed_error_rate", "burn", "in_window", "known_counts", "running_counts", "slo_covers"),
+    *("allowed_error_rate", "burn", "in_order", "known_counts", "slo_covers", "window_counts"),
     *("burn_rate", "slo_alert_rules", "slo_alerts", "slo_alerts_compared"),
 }
 FIVE = timedelta(minutes=5)
@@ -233,6 +233,40 @@ def test_alerts_are_those_of_a_plain_replay(spells, objective, window_days, star
     assert sorted(found, key=repr) == sorted(expected, key=repr)
 
 
+def test_rows_in_another_order_are_refused(empty):
+    """Rather than summed: a window without an order is only right of rows that come in theirs."""
+    _define(empty)
+    assert empty.sql("select in_order(7, true)").fetchone() == (7,)
+    with pytest.raises(duckdb.Error, match=r"DuckDB v[0-9.]+ takes rows out of their order here\. Ask with"):
+        empty.sql("select in_order(7, false)").fetchall()
+
+
+def test_alerts_are_the_same_with_any_settings(empty):
+    """Of counts in any order, of many applications, for several objectives and on several threads."""
+    _define(empty)
+    empty.execute("""
+        insert into error_counts by name
+        select
+            cast(bucket_start as date) as dt,
+            'app-' || n % 20 as application,
+            'edge' as vantage,
+            bucket_start,
+            hash(n) % 9 as valid_requests,
+            if(hash(n // 2_000) % 7 = 0, hash(n) % 2, 0) as server_error_requests
+        from (select n, timestamp '2026-09-01' + to_minutes(n // 20 * 5) as bucket_start from range(60_000) r(n))
+        where hash(n) % 3 > 0
+        order by hash(n)
+    """)
+    create_table(empty, (Slo("web", ("*",), None, 0.99, 30), Slo("one", ("app-1*",), None, 0.95, 28)))
+    empty.execute("set threads = 1")
+    expected = empty.sql("from slo_alerts()").fetchall()
+    assert len({(slo, application) for slo, application, *_ in expected}) == 20 + 11
+    for threads, is_preserved in ((4, True), (1, False), (4, False)):
+        empty.execute(f"set threads = {threads}")
+        empty.execute(f"set preserve_insertion_order = {is_preserved}")
+        assert empty.sql("from slo_alerts()").fetchall() == expected
+
+
 def _define(connection: duckdb.DuckDBPyConnection) -> None:
     of = contract("error_counts")
     schema = pa.schema([pa.field("dt", pa.date32()), *of.schema, pa.field("rev", pa.int32())])
@@ -247,17 +281,20 @@ def _define(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, counts: Counts) -> None:
-    rows = pa.table(
+    # two classes of status: those that failed and the others
+    rows = [
         {
-            "dt": [at.date() for _, at in counts],
-            "application": [application for application, _ in counts],
-            "vantage": ["edge"] * len(counts),
-            "bucket_start": pa.array([at for _, at in counts], pa.timestamp("us")),
-            "valid_requests": [requests for requests, _ in counts.values()],
-            "server_error_requests": [errors for _, errors in counts.values()],
+            "dt": at.date(),
+            "application": application,
+            "vantage": "edge",
+            "bucket_start": at,
+            "valid_requests": valid,
+            "server_error_requests": failed,
         }
-    )
-    connection.register("rows_to_fill", rows)
+        for (application, at), (requests, errors) in counts.items()
+        for valid, failed in ((requests - errors, 0), (errors, errors))
+    ]
+    connection.register("rows_to_fill", pa.Table.from_pylist(rows))
     connection.execute("insert into error_counts by name from rows_to_fill")
 
 
