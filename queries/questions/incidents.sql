@@ -2,18 +2,43 @@
 -- rate's interval is above `threshold`, a share, and in which `server_error_requests` were lost, at least
 -- `min_lost`; of the UTC days from `start` (or the first) to before `stop` (or all), at which an incident is cut.
 create or replace macro incidents(threshold, start := null, stop := null, min_lost := 5) as table
-    with buckets as (
+    with counts as materialized (
         select
             application,
             vantage,
             bucket_start,
-            sum(valid_requests) as valid_requests,
-            sum(server_error_requests) as server_error_requests
+            valid_requests,
+            server_error_requests
         from known_counts()
         where
             (start is null or dt >= cast(start as date))
             and (stop is null or dt < cast(stop as date))
-        group by application, vantage, bucket_start
+    ),
+
+    -- most five minutes have no error, and needn't be summed
+    failing as (
+        select distinct
+            application,
+            vantage,
+            bucket_start
+        from counts
+        where server_error_requests > 0
+    ),
+
+    buckets as (
+        select
+            counts.application,
+            counts.vantage,
+            counts.bucket_start,
+            sum(counts.valid_requests) as valid_requests,
+            sum(counts.server_error_requests) as server_error_requests
+        from counts
+        semi join failing
+            on
+                counts.application = failing.application
+                and counts.vantage = failing.vantage
+                and counts.bucket_start = failing.bucket_start
+        group by counts.application, counts.vantage, counts.bucket_start
     ),
 
     -- buckets in a row are all the same time after their number
