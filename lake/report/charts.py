@@ -13,10 +13,10 @@ from typing import Any
 
 import vl_convert
 
+from lake.report.bundle import VEGA_LITE, bundle
 from lake.report.data import Report, Row, Scope, Series
 
 Spec = dict[str, Any]
-VEGA_LITE = "6.4"  # the package's own default changes with the package
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 PNG = b"\x89PNG\r\n\x1a\n"
 EPOCH = date(1970, 1, 1)
@@ -90,8 +90,7 @@ def specs(asked: Scope) -> dict[str, Spec]:
 @cache
 def library() -> str:
     """Return the JavaScript that draws, as one expression that leaves nothing behind but `vegaEmbed`."""
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;", vl_version=VEGA_LITE)
-    return f"(()=>{{{bundle.strip()}\n}})()"  # its short names would clash with the page's
+    return f"(()=>{{{bundle().strip()}\n}})()"  # its short names would clash with the page's
 
 
 def picture(report: Report) -> bytes:

@@ -155,6 +155,15 @@ def report(a_lake, catalog) -> Report:
     return gather(a_lake, catalog, scope(a_lake, None, None, "*", 0.05))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept(tmp_path_factory) -> Iterator[Path]:
+    """What is kept between reports is in a folder of these tests; it is where it lies."""
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("cache")
+        patched.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "error-rate-lake"
+
+
 @pytest.fixture(scope="module")
 def text(report) -> str:
     """Its page."""
@@ -442,6 +451,17 @@ def test_the_same_lake_gives_the_same_page(a_lake, catalog, report, text):
     again = gather(a_lake, catalog, report.scope)
     assert page.page(again) == text
     assert charts.picture(again) == charts.picture(report)
+
+
+def test_it_is_the_same_with_what_was_kept_and_without(report, text, kept):
+    """Byte for byte: what draws is read back as it was made, or made again as it was."""
+    (file,) = kept.iterdir()
+    charts.library.cache_clear()
+    assert page.page(report) == text
+    file.unlink()
+    charts.library.cache_clear()
+    assert page.page(report) == text
+    assert [each.name for each in kept.iterdir()] == [file.name]
 
 
 def test_every_figure_has_a_definition(text):
