@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import struct
 import sys
 import zlib
@@ -455,13 +456,26 @@ def test_the_same_lake_gives_the_same_page(a_lake, catalog, report, text):
 
 def test_it_is_the_same_with_what_was_kept_and_without(report, text, kept):
     """Byte for byte: what draws is read back as it was made, or made again as it was."""
-    (file,) = kept.iterdir()
-    charts.library.cache_clear()
-    assert page.page(report) == text
-    file.unlink()
-    charts.library.cache_clear()
-    assert page.page(report) == text
-    assert [each.name for each in kept.iterdir()] == [file.name]
+    names = sorted(each.name for each in kept.iterdir())
+    assert [name.partition("-")[0] for name in names] == ["charts", "drawing"]
+    for is_kept in (True, False):
+        if not is_kept:
+            shutil.rmtree(kept)
+        charts.library.cache_clear()
+        charts.specs.cache_clear()
+        assert page.page(report) == text
+        assert sorted(each.name for each in kept.iterdir()) == names
+
+
+@pytest.mark.parametrize("days", [1, 13, 92, 93, 400])
+def test_charts_are_those_of_the_days_asked_for(days):
+    """As if compiled for them, though those of other days were: also of days that begin or end with these."""
+    others = timedelta(min(days, 93))
+    for start in (date(2026, 9, 1), charts.OTHER_DAY, charts.OTHER_DAY + others, charts.OTHER_DAY - others):
+        asked = Scope(start, start + timedelta(days))
+        charts.specs.cache_clear()
+        compiled = charts.compiled(charts.drawn(asked))
+        assert json.dumps(charts.specs(asked)) == compiled
 
 
 def test_every_figure_has_a_definition(text):

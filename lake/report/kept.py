@@ -1,6 +1,6 @@
-"""The JavaScript that draws: bundling it takes a second, so that it is done once, and its result kept.
+"""What takes seconds to make and is always the same, made once and kept.
 
-    ~/.cache/error-rate-lake/drawing-<digest of what it is made by and of>.js
+    ~/.cache/error-rate-lake/<name>-<digest of what it is made of and by>
 
 begins with the SHA-256 of the rest: a file that is damaged, or of something else, is made anew.
 """
@@ -8,40 +8,38 @@ begins with the SHA-256 of the rest: a file that is damaged, or of something els
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
-import vl_convert
-
-VEGA_LITE = "6.4"  # the package's own default changes with the package
-EXPORTED = "window.vegaEmbed=vegaEmbed;"
-DIGITS = 12
+DIGITS = 16
 
 
-def bundle() -> str:
-    """Return JavaScript that defines `vegaEmbed` and all that it needs: what was kept is what would be made.
+def kept(name: str, made_of: str, make: Callable[[], str]) -> str:
+    """Return a text as it was kept, or else make and keep it; where nothing can be kept, it is made each time.
 
-    Where nothing can be kept, it is made each time.
+    Args:
+        name: What it is.
+        made_of: All that decides what it is like, versions included.
+        make: Returns it.
     """
-    path = _path()
-    kept = _kept(path)
-    if kept is not None:
-        return kept
-    made = vl_convert.javascript_bundle(EXPORTED, vl_version=VEGA_LITE)
+    path = _folder() / f"{name}-{_digest(made_of)[:DIGITS]}"
+    found = _read(path)
+    if found is not None:
+        return found
+    made = make()
     with suppress(OSError):
-        _keep(path, made)
+        _write(path, made)
     return made
 
 
-def _path() -> Path:
-    """Return where a bundle of these versions is kept, below `$XDG_CACHE_HOME` or `~/.cache`."""
+def _folder() -> Path:
+    """Return where all is kept, below `$XDG_CACHE_HOME` or `~/.cache`."""
     above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without a home
-    made_by = f"vl-convert-python {version('vl-convert-python')}, Vega-Lite {VEGA_LITE}: {EXPORTED}"
-    return Path(above) / "error-rate-lake" / f"drawing-{_digest(made_by)[:DIGITS]}.js"
+    return Path(above) / "error-rate-lake"
 
 
-def _kept(path: Path) -> str | None:
+def _read(path: Path) -> str | None:
     """Return what was kept, None if nothing was, or not that."""
     try:
         digest, _, text = path.read_bytes().decode().partition("\n")
@@ -50,7 +48,7 @@ def _kept(path: Path) -> str | None:
     return text if digest == _digest(text) else None
 
 
-def _keep(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> None:
     """Put a text in its place at once: another process reads all of it, or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = None
