@@ -134,7 +134,7 @@ def report(bench: Bench) -> Iterator[Figure]:
         size = (folder / "report.html").stat().st_size
         return cost, None if size < REPORT_BYTES else f"the page has {size:,} bytes"
 
-    yield bench.measure(Figure(f"{YEAR}, `lake report` (less than 3 MB), wall", 0, "s"), wall, write)
+    yield bench.measure(Figure(f"{YEAR}, `lake report` (less than 3 MB), wall", 0, "s", must=2.5), wall, write)
     figure = Figure(f"{YEAR}, their report drawn by Chromium, wall", 0, "s", must=2)
     if find_spec("playwright") and CHROMIUM.exists():
         yield bench.measure(figure, wall, partial(asked, "drawn", folder))

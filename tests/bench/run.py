@@ -17,6 +17,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import alerts
 import extraction
 import figures
 import orchestration
@@ -32,6 +33,7 @@ FIGURES = {
     **orchestration.FIGURES,
     **small_days.FIGURES,
     **questions.FIGURES,
+    **alerts.FIGURES,
     **startup.FIGURES,
 }
 LINES = 5_000_000

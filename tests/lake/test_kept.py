@@ -48,7 +48,7 @@ CALLS = (
     "worst_days()",
     "worst_paths('2015-05-17')",
     "incidents(0.05)",
-    "running_counts(60)",
+    "window_counts(60, null, null)",
     "burn_rate(60)",
     "slo_alerts()",
     "slo_alerts_compared('web', 'web')",
