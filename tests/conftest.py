@@ -208,6 +208,10 @@ def build() -> Callable[..., bool]:
     """Return a function that has Luigi build tasks in this process, and tells whether all went well."""
     import luigi
 
+    from backfill.registration import register
+
+    register()
+
     def run(*tasks: luigi.Task) -> bool:
         return luigi.build(tasks, local_scheduler=True, log_level="CRITICAL", no_lock=True)
 

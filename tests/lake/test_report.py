@@ -454,8 +454,9 @@ def test_the_same_lake_gives_the_same_page(a_lake, catalog, report, text):
     assert charts.picture(again) == charts.picture(report)
 
 
-def test_it_is_the_same_with_what_was_kept_and_without(report, text, kept):
+def test_it_is_the_same_with_what_was_kept_and_without(report, text, kept, monkeypatch):
     """Byte for byte: what draws is read back as it was made, or made again as it was."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent))
     names = sorted(each.name for each in kept.iterdir())
     assert [name.partition("-")[0] for name in names] == ["charts", "drawing"]
     for is_kept in (True, False):

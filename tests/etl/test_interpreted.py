@@ -1,0 +1,155 @@
+"""The kernel's own source, run as plain Python, says what the plain parser says."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from etl import blocks, compiled, timestamps
+from etl.raw_files import PADDING
+
+
+def _beside(name):
+    """Import a module of this folder, which is no package."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+reference, lines, agreement, interpreted = map(_beside, ("reference", "lines", "agreement", "interpreted"))
+LINES = 120
+SEGMENTS = (
+    *(b"", b".", b"a", b"198.51.100.7", b"1.1.1", b"2001:db8::7", b"1%3A2%253a3", b"::::::::::::", b"a:b"),
+    *(b"a@b.c", b"%40", b"%2540", b"%41%42", b"%2541", b"%5B%3D", b"%zz", b"%", b"%2", b"%25", b"%2525"),
+    *(b"12345678", b"123456789", b"1-2-3-4-5-6-7-8-9", b"1+2-3+4-5+6-7+8-9x", b"x" * 20, b"0123456789abcdef"),
+    *(b"12345678-1234-1234-1234-123456789abc", b"aB3-aB3_aB3-aB3_aB3-aB3", b"caf\xe9", b"a b", b"\x7f", b"a" * 15),
+    *(b"%3131313131313131", b"12345678.1234-5678.9", b"a_b-c+d", b"%2D1%2e2%2B3", b"a" * 300, b"\xff" * 400),
+)
+REQUESTS = (
+    *(b"", b"-", b"GET", b"GET ", b"get /a HTTP/1.1", b"PROPFIND /a HTTP/1.1", b"UPDATEREDIRECTREF / HTTP/2"),
+    *(b"OPTIONS * HTTP/1.1", b"OPTIONS *", b"CONNECT a:443 HTTP/1.1", b"GET http://a/b?c HTTP/1.1", b"GET /a"),
+    *(b"GET https://a?b HTTP/1.1", b"GET 1http://a/b HTTP/1.1", b"GET ht~tp://a/b HTTP/1.1", b"GET /a b"),
+    *(b"GET  HTTP/1.1", b"GET /a HTTP/1.x", b"GET /a HTTP/1", b"GET /a%3Fb HTTP/1.1", b"GET /a%253bb#c HTTP/1.1"),
+    *(
+        b"GET http:// HTTP/1.1",
+        b"GET http://u@a/b HTTP/1.1",
+        b"PRI * HTTP/2.0",
+        b"\\x16\\x03\\x01",
+        b"GET /;a HTTP/1.0",
+    ),
+)
+TIMES = (
+    *(b"17/Sep/2026:12:00:00 +0000", b"17/Sep/2026:12:00:00 -0130", b"31/Feb/2026:12:00:00 +0000", b"-"),
+    *(b"29/Feb/2000:01:02:03 +0000", b"17/Sep/2026:24:00:00 +0000", b"17/Sep/2026:1x:00:00 +0000", b"17-Sep-2026"),
+    *(b"01/%s/2026:00:00:00 +1400" % each.encode() for each in timestamps.MONTHS),
+    *(b"17/Sep/2026:12:00:00 +1500", b"17/Sep/2026:12:00:00 /0000", b"17/Xyz/2026:12:00:00 +0000"),
+)
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    """The kernel as plain Python."""
+    with interpreted.kernel() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def slow(kernel, monkeypatch):
+    """Have the compiled parser run it, with little memory, so that all of it is full at times."""
+    monkeypatch.setattr(compiled, "kernel", lambda: kernel)
+    monkeypatch.setattr(compiled.Workspace, "_idle", [])
+    monkeypatch.setattr(compiled, "ROW_GROUP_ROWS", 50)
+    monkeypatch.setattr(compiled, "OTHERS", 40)
+
+
+def told(case, data, parser, days=blocks.ANY_DAY):
+    """Return what a parser says of the lines of a block."""
+    block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
+    made = blocks.BlockParser(case.format, case.classifier, days, compiled=agreement.PARSERS[parser])
+    return [agreement.told(batch) for batch in made.batches([block])]
+
+
+def check(case, data, days=blocks.ANY_DAY):
+    """Both parsers say the same of the lines of a block."""
+    plain, other = (told(case, data, parser, days) for parser in agreement.PARSERS)
+    for one, two in zip(zip(*plain, strict=True), zip(*other, strict=True), strict=True):
+        if isinstance(one[0], np.ndarray):
+            assert np.concatenate(one).tolist() == np.concatenate(two).tolist()
+        else:
+            assert [row for each in one for row in each.to_pylist()] == [
+                row for each in two for row in each.to_pylist()
+            ]
+
+
+@pytest.mark.parametrize("name", agreement.CASES)
+def test_lines_of_every_format(name):
+    """Whole and damaged ones, with LF and CRLF, blank ones between them."""
+    case = agreement.CASES[name]
+    random = lines.seeded(name)
+    dialect, first = case.dialect, b""
+    if dialect.style == "headed":
+        names = lines.HEADERS[name][0]
+        first, dialect = b"#Fields: " + names + b"\n", reference.headed_by(dialect, names)
+    whole = [lines.line(random, dialect) for _ in range(LINES)]
+    damaged = [random.choice(lines.MUTATIONS)(random, each, random.choice(whole)) for each in whole]
+    drawn = [random.choice(pair) for pair in zip(whole, damaged, strict=True)]
+    check(case, first + b"".join(each + random.choice((b"\n", b"\r\n", b"\n\n")) for each in drawn) + b"x")
+
+
+@pytest.mark.parametrize("name", ["common", "combined", "vhost_combined"])
+def test_requests_and_paths_of_all_kinds(name):
+    """In Apache's own lines: each segment alone, and several in a row; each odd request; each time."""
+    random = lines.seeded(name)
+    before = b"[2001:db8::7]:80 " if name == "vhost_combined" else b""
+    after = b"" if name == "common" else b' "-" "curl \\"x\\""'
+    requests = [b"GET /%s HTTP/1.1" % each for each in SEGMENTS]
+    requests += [b"GET /%s HTTP/1.1" % b"/".join(random.choices(SEGMENTS, k=9)) for _ in range(60)]
+    data = b"".join(
+        before + b'- - %s [%s] "%s" 200 %s%s\n' % (random.choice((b"-", b"a", b"a b")), time, request, size, after)
+        for request, time, size in [
+            *((each, TIMES[0], random.choice((b"5", b"-", b"5x"))) for each in (*requests, *REQUESTS)),
+            *((b"GET / HTTP/1.1", each, b"7") for each in TIMES),
+        ]
+    )
+    check(agreement.CASES[name], data)
+
+
+def test_days_too_far(log_line):
+    """Requests of other days are rejects of no day, by either parser."""
+    times = [b"16/Sep/2026:23:59:59 +0000", b"17/Sep/2026:12:00:00 +0000", b"18/Sep/2026:00:00:00 +0000"]
+    data = b"".join(b'- - - [%s] "-" 200 5\n' % each for each in times)
+    day = 20_713
+    check(agreement.CASES["common"], data, blocks.Days(day, day + 1))
+
+
+def test_rejected_lines_are_masked_alike():
+    """By the kernel as by etl.privacy, timestamps of all shapes in them."""
+    shown = ("2026-09-17T12:00:00Z", "2026-09-17\t12:00:00,123456789+02:00", "17/Sep/2026:12:00:00 +0000")
+    shown += (
+        "2026-09-17 12:00:00.1+0200",
+        "2026-09-17T12:00:00+02",
+        "2026-09-17T12:00:00-x",
+        "17/Spe/2026",
+        "2026-9",
+    )
+    texts = [f"ab1 {each} {other}\x07".encode() for each in shown for other in shown] + [b"x" * 600, b"\xff\r\r"]
+    case = agreement.CASES["combined"]
+    block = b"".join(each + b"\n" for each in texts)
+    masked = []
+    for parser in agreement.PARSERS:
+        data = memoryview(bytearray(block + bytes(PADDING)))[: len(block)]
+        made = blocks.BlockParser(case.format, case.classifier, compiled=agreement.PARSERS[parser])
+        masked.append([line for batch in made.batches([data]) for line in batch.masked.to_pylist()])
+    assert masked[0] == masked[1]
+
+
+def test_lines_are_counted():
+    """By 64 bytes and one by one, with and without a last line end."""
+    case = agreement.CASES["common"]
+    made = compiled.CompiledParser.of(case.format, case.classifier, None, blocks.ANY_DAY, None)
+    for text in (b"a", b"\n", b"a\n" * 100, b"a\n" * 100 + b"b", b"\n" * 64):
+        assert made.lines_in(memoryview(bytearray(text + bytes(PADDING)))[: len(text)]) == len(text.splitlines())
