@@ -22,6 +22,7 @@ from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 from lake.parquet import ROW_GROUP_ROWS
 
 OTHERS = 32_768  # of a batch that are no requests, or that the plain parser decides
+MANY = 1000  # undecided lines of a block, which are then decided at once: to note the end of each costs more
 OTHER_BYTES = 8 << 20  # what these may have in all; at least one of the longest
 PATHS, PATH_BYTES = 1 << 16, 24 << 20  # how many different ones a batch may have
 HOSTS, HOST_BYTES = 1 << 14, 16 << 20
@@ -355,7 +356,7 @@ class CompiledParser:
         self._slow: list[Slow] = []
 
     def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
-        """Note what a file is after lines that may be the last of their day: that of undecided ones is unknown.
+        """Note what a file is after lines that may be the last of their day; that of a few is not known yet.
 
         Args:
             file: The file so far.
@@ -367,6 +368,12 @@ class CompiledParser:
         count = int(frame[layout.ROW_COUNT])
         found = workspace.others[: frame[layout.OTHER_COUNT]]
         places, ends = (found[others:, n] for n in (layout.OTHER_NUMBER, layout.OTHER_LINE_END))
+        if len(places) >= MANY:
+            self._judge()
+            judged = self._judged[-1]
+            rejects = judged.numbers[last_of_each(judged.days, np.arange(len(judged.days)))]
+            wanted = np.isin(places, rejects) | ~np.isin(places, judged.numbers)
+            places, ends = places[wanted], ends[wanted]
         if count > rows:
             days = _days_of(numbers(self._columns["times"][rows:count]))
             lasts = np.array(last_of_each(days, np.arange(count - rows))) + rows

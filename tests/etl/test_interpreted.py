@@ -1,5 +1,6 @@
 """The kernel's own source, run as plain Python, says what the plain parser says."""
 
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def slow(kernel, monkeypatch):
     monkeypatch.setattr(compiled.Workspace, "_idle", [])
     monkeypatch.setattr(compiled, "ROW_GROUP_ROWS", 50)
     monkeypatch.setattr(compiled, "OTHERS", 40)
+    monkeypatch.setattr(compiled, "MANY", 5)
 
 
 def told(case, data, parser, days=blocks.ANY_DAY):
@@ -153,3 +155,30 @@ def test_lines_are_counted():
     made = compiled.CompiledParser.of(case.format, case.classifier, None, blocks.ANY_DAY, None)
     for text in (b"a", b"\n", b"a\n" * 100, b"a\n" * 100 + b"b", b"\n" * 64):
         assert made.lines_in(memoryview(bytearray(text + bytes(PADDING)))[: len(text)]) == len(text.splitlines())
+
+
+@pytest.mark.parametrize("parser", agreement.PARSERS)
+def test_ends_of_days_are_noted(parser):
+    """After the last line of each day in a batch, requests and rejects alike: how many bytes, and their digest."""
+    case = agreement.CASES["common"]
+    random = lines.seeded(parser)
+    days = (b"16", b"17", b"18")
+    data = [
+        random.choice((b'- - - [%s/Sep/2026:12:00:00 +0000] "-" 200 5\n', b'- [%s/Sep/2026:12:00:00 +0000] "\n'))
+        % random.choice(days)
+        for _ in range(150)
+    ] + [b'- - a b [17/Sep/2026:12:00:00 +0000] "-" 200 5\n', b"no time\n"] * 9
+    random.shuffle(data)
+    pieces = [b"".join(data[n : n + 20]) for n in range(0, len(data), 20)]
+    views = (memoryview(bytearray(piece + bytes(PADDING)))[: len(piece)] for piece in pieces)
+    made = blocks.BlockParser(case.format, case.classifier, compiled=agreement.PARSERS[parser], ends=blocks.Ends())
+    read = 0
+    for batch in made.batches(views):
+        found = agreement.told(batch)
+        for day in set(found.days.tolist()):
+            assert int(np.flatnonzero(found.days == day)[-1]) in batch.ends
+        for number, end in batch.ends.items():
+            before = b"".join(data[: read + number + 1])
+            assert (end.bytes, end.sha256) == (len(before), hashlib.sha256(before).hexdigest())
+        read += batch.lines
+    assert read == len(data)
