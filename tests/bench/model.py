@@ -2,11 +2,11 @@
 
 With F files of a day on n cores, the wall time is
 
-    start + max((inflate + parse + encode) / n, (inflate + parse) / min(n, F))
+    start + max((inflate + parse + encode) / n, (inflate + parse) / min(n, F), encode)
 
-since a file is read by one thread, and row groups are encoded by any. `start` is a day of a few lines; `inflate`
-is what a gzip file takes over an uncompressed one; `encode` is what is spent in writing Parquet; `parse` is all
-the rest: tokens, masks, contracts, digests. Disks and memory are taken to be fast enough.
+since a file is read by one thread, and one encodes a day's row groups. `start` is a day of a few lines; `inflate`
+is what a gzip file takes over an uncompressed one; `encode` is what the writer of `requests` takes: dictionaries,
+contract, Parquet; `parse` is all the rest: tokens, masks, digests. Disks and memory are taken to be fast enough.
 """
 
 import statistics
@@ -23,15 +23,17 @@ FILES = {1: "one file", 24: "24 hourly files"}
 EXTRACTION = (*ONE_CORE, sys.executable, "-c", EXTRACT)
 TIMED = f"""
 import time
-import pyarrow.parquet as pq
-write, spent = pq.ParquetWriter.write_table, []
-def timed(*arguments, **named):
-    begun = time.thread_time()
-    try:
-        write(*arguments, **named)
-    finally:
-        spent.append(time.thread_time() - begun)
-pq.ParquetWriter.write_table = timed
+from lake.parquet import PartitionWriter
+spent = []
+def timed(write):
+    def written(*arguments):
+        begun = time.thread_time()
+        try:
+            write(*arguments)
+        finally:
+            spent.append(time.thread_time() - begun)
+    return written
+PartitionWriter.write, PartitionWriter.flush = map(timed, (PartitionWriter.write, PartitionWriter.flush))
 {EXTRACT}
 print(sum(spent))
 """
@@ -49,14 +51,14 @@ class Stages:
     def wall(self, cores: int, files: int) -> float:
         """Return the wall time, in seconds, with so many cores and files."""
         read = self.inflate + self.parse
-        return self.start + max((read + self.encode) / cores, read / min(cores, files))
+        return self.start + max((read + self.encode) / cores, read / min(cores, files), self.encode)
 
 
 def measured(small: Log, packed: Log, plain: Log) -> Stages:
     """Measure the stages once.
 
     Raises:
-        CommandFailed: An extraction failed, was wrong, or wrote no Parquet in the way that is timed.
+        CommandFailed: An extraction failed, was wrong, or wrote nothing in the way that is timed.
     """
     start, whole, unpacked = (_checked(log).cpu_seconds for log in (small, packed, plain))
     with Project.of(plain) as project:
@@ -64,7 +66,7 @@ def measured(small: Log, packed: Log, plain: Log) -> Stages:
         _, printed = run((*ONE_CORE, sys.executable, "-c", TIMED), project.folder, configuration)
     encode = float(printed)
     if not encode:
-        raise CommandFailed("no Parquet was written by ParquetWriter.write_table: the model has to be told how")
+        raise CommandFailed("nothing was written by PartitionWriter.write: the model has to be told how")
     return Stages(start, whole - unpacked, unpacked - start - encode, encode)
 
 
