@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from etl import parse, timestamps
 from etl.formats import Format, Headed
-from etl.parse import ACCEPTED, DIRECTIVE, Classifier, Parser
+from etl.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
 from etl.raw_files import RawFile, buffer_of, lines_in
 from lake import arrays
 from lake.contracts.rejects import REASONS
@@ -120,6 +120,7 @@ class BlockParser:
 
     Attributes:
         compiled: Whether to use the kernel; None for where it is worth its while.
+        plain_lines: How many lines the plain parser has taken apart, where there is a kernel.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class BlockParser:
             ends: What Batch.ends is noted by; None for where nobody asks for it.
         """
         self.compiled = compiled
+        self.plain_lines = 0
         self._format = log_format
         self._classifier = classifier
         self._days = days
@@ -196,15 +198,21 @@ class BlockParser:
         if not self._kernel or self._kernel[0] is not current:
             loaded = _load()
             parser = None
-            if loaded:
-                plain = self._plain.parse
+            if not loaded:
+                self.compiled = False
+            else:
+                plain = self._parsed_plainly
                 parser = loaded.CompiledParser.of(current, self._classifier, plain, self._days, self._ends)
             self._kernel = (current, parser)
         return self._kernel[1]
 
+    def _parsed_plainly(self, lines: pa.BinaryArray) -> ParsedLines:
+        self.plain_lines += len(lines) * (self.compiled is not False)
+        return self._plain.parse(lines)
+
     def _parse_plainly(self, block: memoryview) -> Iterator[Batch]:
         for piece, starts in _pieces(block):
-            parsed = self._plain.parse(lines_of(piece, starts))
+            parsed = self._parsed_plainly(lines_of(piece, starts))
             days, reasons = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons == ACCEPTED
             rows = parse.requests_table(parsed, accepted, self._classifier)

@@ -35,9 +35,12 @@ EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
 DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
+# Of a day's lines, from which on it is said that the plain parser reads them
+MANY_PLAIN_LINES, MANY_PLAIN_SHARE = 200_000, 0.2
 ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
 
 logger = logging.getLogger(__name__)
+_told: set[str] = set()  # sources, by this process
 
 
 @dataclass
@@ -112,12 +115,26 @@ def extract_day(
                 for of_block in portions:
                     _write(of_block, days, asked)
                     asked.give_up_if_hopeless()
+        _tell_what_is_slow(source, readers)
         for each in days.values():
             if each is not asked and each.is_worthwhile:
                 # its own call says what is wrong
                 with suppress(InputError, PartitionExists, StoreError):
                     each.publish(readers, FIRST)
         return asked.publish(readers, revision)
+
+
+def _tell_what_is_slow(source: Source, readers: Sequence["_FileReader"]) -> None:
+    """Say once for a source that many of its lines are none that the kernel reads."""
+    plain, lines = (sum(getattr(each, name) for each in readers) for name in ("plain_lines", "lines"))
+    if plain >= MANY_PLAIN_LINES and plain >= MANY_PLAIN_SHARE * lines and source.name not in _told:
+        _told.add(source.name)
+        logger.warning(
+            "source %s: %.0f %% of %s lines were read by the plain parser, which takes more than ten times as long "
+            "as the kernel. Look at them with `backfill identify FILE --source %s`: do they have more fields than "
+            "format says, or fewer?",
+            *(source.name, 100 * plain / lines, f"{lines:,}", source.name),
+        )
 
 
 @dataclass(frozen=True)
@@ -367,6 +384,11 @@ class _FileReader:
     def lines(self) -> int:
         """How many lines were read."""
         return self._reader.lines
+
+    @property
+    def plain_lines(self) -> int:
+        """How many of them the plain parser took apart."""
+        return self._parser.plain_lines
 
     def input(self) -> Input:
         """Return the file's name, size and digest, once it was read to its end."""

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from etl import extract, raw_files
+from etl import blocks, extract, raw_files
 from etl.completeness import Severities, Severity
 from etl.extract import Lines, extract_day
 from etl.sources import Source
@@ -512,3 +512,27 @@ def test_hours_are_counted_over_all_batches_of_a_day() -> None:
     table = pa.table({"ts": pa.chunked_array([naive[:7], naive[7:7], naive[7:]])})
     expected = Counter(each.hour for each in times)
     assert extract.hours_of(table, DAY).tolist() == [expected[hour] for hour in range(24)]
+
+
+def test_many_lines_of_the_plain_parser_are_told_once(  # noqa: PLR0913 - fixtures
+    *,
+    declare: Declare,
+    lake: Lake,
+    log_line: LogLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+) -> None:
+    """With their share and what to look at; of few nothing is said."""
+    monkeypatch.setattr(extract, "MANY_PLAIN_LINES", 3)
+    monkeypatch.setattr(extract, "_told", set())
+    monkeypatch.setattr(blocks, "WORTH_LOADING", 0)
+    source = declare(files=DATED)
+    lines = [log_line(NOON, user=user) for user in ("a b", "a c", "-", "a d")]
+    for day, count in ((DAY, 2), (DAY + ONE_DAY, 4), (DAY + 2 * ONE_DAY, 4)):
+        data = b"".join(lines[:count]).replace(b"17/Sep", f"{day:%d/%b}".encode())
+        (tmp_path / f"access.log-{day:%Y%m%d}").write_bytes(data)
+        extract_day(lake, source, day)
+    (told,) = (each.getMessage() for each in caplog.records if "plain parser" in each.getMessage())
+    assert told.startswith("source web: 75 % of 4 lines were read by the plain parser")
+    assert "`backfill identify FILE --source web`" in told
