@@ -130,8 +130,8 @@ def _tell_what_is_slow(source: Source, readers: Sequence["_FileReader"]) -> None
     if plain >= MANY_PLAIN_LINES and plain >= MANY_PLAIN_SHARE * lines and source.name not in _told:
         _told.add(source.name)
         logger.warning(
-            "source %s: %.0f %% of %s lines were read by the plain parser, which takes more than ten times as long "
-            "as the kernel. Look at them with `backfill identify FILE --source %s`: do they have more fields than "
+            "source %s: %.0f %% of %s lines were read by the plain parser, which takes ten times the kernel's "
+            "time. Look at them with `backfill identify FILE --source %s`: do they have more fields than "
             "format says, or fewer?",
             *(source.name, 100 * plain / lines, f"{lines:,}", source.name),
         )
