@@ -400,6 +400,7 @@ def test_a_restated_day_shows_its_reason(a_project, luigid):
 
 def test_a_local_scheduler_is_luigis_own():
     """Without a central one nothing is told or waited for."""
+    register()
     import luigi.interface
 
     factory = luigi.interface._WorkerSchedulerFactory()  # noqa: SLF001
