@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from backfill import central, worker
+from backfill.registration import register
 
 pytestmark = pytest.mark.slow
 
