@@ -104,7 +104,7 @@ def test_a_wrong_result_is_told(module: Any) -> None:
 
 
 def test_the_model_is_bounded_by_its_slowest_stage(module: Any) -> None:
-    """Of one file, no number of cores makes more of than reading it takes; of many, all cores share the work up to what one encodes."""
+    """One file takes at least what reading it does, and many at least what encoding them does."""
     stages = module("model").Stages(start=1, inflate=2, parse=4, encode=2)
 
     assert [stages.wall(cores, 1) for cores in (1, 2, 16)] == [9, 7, 7]
