@@ -1,4 +1,4 @@
-"""Brings the local copies of datasets up to date: of small ones for who asks, of any by `lake pull`."""
+"""Brings the local copies of datasets up to date: of small ones before a query, of any by `lake pull`."""
 
 import logging
 import shutil
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def refresh(lake: Lake, contract: Contract, cache: Cache, most_bytes: int) -> None:
-    """Bring a copy up to date for who asks, where that takes little: it is as true as the lake, or not used.
+    """Bring a copy up to date before a query, where that takes little: it is as true as the lake, or not used.
 
     It is made if the lake is on disk and the dataset has many partitions and isn't kept per source; one that is
     there is brought up to date in any case, unless the dataset has become larger than `most_bytes`.
