@@ -25,8 +25,8 @@ from luigi.task import task_id_str
 from backfill import worker
 from backfill.days import NO_GAP, DayRange, State, listed
 from backfill.ranges import RangeDailyBase
+from etl import clock
 from lake.errors import ConfigError, LakeError
-from tasks import clock
 from tasks.daily import DailyTask
 from tasks.raw_logs import RawLogsDaily
 

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from etl.completeness import Severity
+from etl.project import project
 from etl.sources import ONE_DAY, Source, active_on, latest_settled_day, settled_at
 from lake.errors import ConfigError, LakeError
 from lake.partition import EARLIEST
 from tasks.daily import DailyTask
-from tasks.project import project
 
 
 class State(StrEnum):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from backfill import report
 from etl import identify, replay
+from etl.project import project
 from etl.raw_files import RawFile
 from lake import config
 from lake.cli import printable
 from lake.errors import ConfigError
-from tasks.project import project
 
 
 def identify_log(arguments: argparse.Namespace) -> int:

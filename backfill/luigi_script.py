@@ -13,10 +13,10 @@ from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
 from backfill.luigi_settings import DEFAULTS
+from etl.project import project
 from lake.cli import printable
 from lake.errors import LakeError
 from tasks.daily import DailyTask
-from tasks.project import project
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from backfill.days import DayRange
 from etl.completeness import Severity
+from etl.project import project
 from etl.raw_files import digest_of, size_of
 from etl.sources import Source, active_on
 from lake import sql
@@ -16,7 +17,6 @@ from lake.parquet import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 from tasks.daily import DailyTask
-from tasks.project import project
 
 
 @dataclass(frozen=True)

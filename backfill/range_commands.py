@@ -19,14 +19,14 @@ from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.outdated import Look
 from backfill.plan import Plan
 from backfill.settings import settings
+from etl import clock
+from etl.project import project
 from etl.sources import ONE_DAY, latest_settled_day
 from lake.cli import printable
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, RangeIncomplete
 from lake.provenance import requester
-from tasks import clock
 from tasks.daily import DailyTask, publishing_tasks
-from tasks.project import project
 
 REASONS_SHOWN = 10
 

@@ -17,11 +17,11 @@ from backfill.days import DayRange, listed
 from backfill.plan import Plan
 from backfill.settings import settings
 from backfill.watch import Watch
+from etl import clock
+from etl.project import project
 from lake.cli import printable
 from lake.errors import ConfigError, LakeError, RangeIncomplete
-from tasks import clock
 from tasks.daily import DayParameter, failure_text, publishing_tasks, shown_parameters
-from tasks.project import project
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 

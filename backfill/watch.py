@@ -19,8 +19,8 @@ from typing import IO
 import luigi
 
 from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
+from etl import clock
 from lake.errors import LakeError, StoreError
-from tasks import clock
 from tasks.daily import DailyTask
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)

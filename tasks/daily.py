@@ -9,14 +9,14 @@ from typing import ClassVar
 import luigi
 from luigi.parameter import ParameterVisibility
 
+from etl import clock
+from etl.project import project
 from etl.sources import ONE_DAY, Source, latest_settled_day
 from lake.contract import Contract
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.partition import Partition, parse_day
 from lake.provenance import Revision
-from tasks import clock
-from tasks.project import project
 from tasks.target import PartitionTarget
 
 # Luigi runs the highest priority first, and never a negative one; this is above every day's ordinal

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import luigi
 
+from etl import clock
+from etl.project import project
 from lake.errors import LakeError
-from tasks import clock
 from tasks.daily import DayTask, SettledDayParameter
-from tasks.project import project
 
 logger = logging.getLogger("luigi-interface")
 

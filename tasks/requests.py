@@ -4,15 +4,15 @@ import datetime as dt
 
 import luigi
 
+from etl import clock
 from etl.extract import extract_day
+from etl.project import project
 from etl.sources import ONE_DAY, Source
 from lake.contracts import contract
 from lake.lake import Lake
 from lake.partition import LATEST
 from lake.provenance import Revision
-from tasks import clock
 from tasks.daily import DailyTask
-from tasks.project import project
 from tasks.raw_logs import RawLogsDaily
 
 

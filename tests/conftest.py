@@ -196,7 +196,7 @@ def sample_project(make_project: Callable[[str], Project]) -> Project:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """Return the time that tasks are told: day 2015-05-19 is the latest settled one."""
-    from tasks import clock
+    from etl import clock
 
     noon = datetime(2015, 5, 20, 12, tzinfo=UTC)
     monkeypatch.setattr(clock, "utc_now", lambda: noon)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from backfill import cli
-from tasks import clock
+from etl import clock
 
 OF = ("--of", "ErrorRateDaily")
 LAST_DAY = "2015-05-20"

@@ -11,9 +11,9 @@ from backfill import runner
 from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
 from backfill.days import DayRange, State
 from backfill.plan import Plan
+from etl.project import project
 from lake.errors import StoreError
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 
 OF = ("--of", "ErrorRateDaily")
 RUN = ("backfill", "run", *OF)

@@ -7,10 +7,10 @@ import pytest
 
 from backfill.days import DayRange
 from backfill.outdated import Look
+from etl.project import project
 from lake import sql
 from lake.provenance import Revision
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 from tasks.requests import RequestsDaily
 
 FIRST, SECOND, THIRD = (date(2015, 5, day) for day in (17, 18, 19))

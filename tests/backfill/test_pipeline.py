@@ -17,8 +17,8 @@ from backfill.days import DayRange
 from backfill.plan import Plan
 from backfill.ranges import RangeDailyBase
 from etl import raw_files
+from etl.project import project
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 
 RACES = int(os.environ.get("RACES", "4"))  # of two processes; fifty take six minutes
 RANGE = ("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")

@@ -8,8 +8,8 @@ import pytest
 from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
 from backfill.days import DayRange, State
 from backfill.plan import Plan
+from etl.project import project
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 
 pytestmark = pytest.mark.usefixtures("now")
 DAYS = [date(2015, 5, day) for day in range(17, 21)]

@@ -7,9 +7,9 @@ import pytest
 from luigi.task_register import Register
 
 from backfill.ranges import RangeDaily, RangeDailyBase
+from etl.project import project
 from lake.errors import ConfigError, RangeIncomplete
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 from tasks.raw_logs import RawLogsDaily
 from tasks.requests import RequestsDaily
 

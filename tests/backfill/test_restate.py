@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 
 from backfill.restate import changes, drafted, latest_revision, made_from
+from etl.project import project
 from lake.contracts import CONTRACTS, contract
 from lake.errors import ConfigError, PartitionExists
 from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 from tasks.requests import RequestsDaily
 from tasks.status_mix import StatusMixDaily
 

@@ -27,7 +27,7 @@ AS_IF = """
 import sys
 from datetime import datetime, UTC
 from backfill import cli, luigi_cli
-from tasks import clock
+from etl import clock
 sys.argv.pop(0)
 now, told = clock.utc_now, datetime.fromisoformat(sys.argv.pop(0)).replace(tzinfo=UTC)
 begun = now()

@@ -101,11 +101,11 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
     from backfill.attempts import NAME, Attempts
     from backfill.days import DayRange
     from backfill.plan import Plan
-    from tasks.clock import utc_now
+    from etl.clock import utc_now
+    from etl.project import project
     from tasks.daily import DailyTask
     from tasks.error_rate import ErrorRateDaily
     from tasks.metric import MetricDaily
-    from tasks.project import project
     from tasks.requests import RequestsDaily
 
     def build(self: DailyTask, *_: object) -> None:

@@ -8,12 +8,12 @@ import luigi
 import pytest
 
 import tasks
+from etl.project import project
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, InputError
 from tasks.daily import DailyTask, DayParameter
 from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
-from tasks.project import project
 from tasks.raw_logs import RawLogsDaily
 from tasks.requests import RequestsDaily
 from tasks.status_mix import StatusMixDaily

@@ -1,4 +1,4 @@
-"""What luigi.cfg says, for tasks: Luigi gives them parameters only, so they ask here."""
+"""The project: what luigi.cfg says, read once a process."""
 
 import os
 from dataclasses import dataclass
