@@ -20,9 +20,9 @@ from enum import StrEnum
 from itertools import islice
 
 from etl.limits import Limits
+from etl.units import Unit
 from lake.journal import Journal
 from lake.provenance import code_version
-from tasks.daily import DailyTask
 
 NAME = "attempts"
 SUFFIX = ".jsonl"
@@ -50,7 +50,7 @@ class Attempt:
         date: The day.
         outcome: What came of it.
         started: When, in UTC.
-        seconds: How long all its tasks took.
+        seconds: How long all that was built for it took.
         error: Why it failed, None if it did not.
         host: Where.
         run: Which run of a command it was a part of.
@@ -106,11 +106,11 @@ class _Record:
 
 
 class Attempts:
-    """The recorded attempts of one daily task."""
+    """The recorded attempts of one kind of unit."""
 
-    def __init__(self, journal: Journal, example: DailyTask) -> None:
+    def __init__(self, journal: Journal, example: Unit) -> None:
         self._journal = journal
-        self._folder = f"{example.task_family}/" + (f"source={example.source}/" if example.source else "")
+        self._folder = f"{example.name}/" + (f"source={example.source}/" if example.source else "")
 
     def record(self, attempts: Sequence[Attempt]) -> None:
         """Record attempts of one run; StoreError if the lake can't be written."""
@@ -155,8 +155,8 @@ class Attempts:
         return sorted(found, key=lambda each: each.started)
 
 
-def setup_of(example: DailyTask) -> str:
-    """Return a digest of the code's version and of the settings of a task's sources.
+def setup_of(example: Unit) -> str:
+    """Return a digest of the code's version and of the settings of a unit's sources.
 
     What failed with one may work with another, so failures count as long as it is the same.
     """

@@ -312,5 +312,5 @@ def _handled(handlers: dict[str, Callable[..., None]], kind: type[luigi.Task]) -
 
 def _named(days: DayRange) -> dict[str, str]:
     """Return a range as the page's parameters."""
-    named = {"of": days.example.task_family, "start": str(days.start), "stop": str(days.stop)}
+    named = {"of": days.example.name, "start": str(days.start), "stop": str(days.stop)}
     return named | ({"source": days.example.source} if days.example.source else {})

@@ -1,4 +1,4 @@
-"""What is there of a range, what is not, and why: the days of a task, looked up in the lake."""
+"""What is there of a range, what is not, and why: the days of a unit, looked up in the lake."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,10 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from etl.completeness import Severity
-from etl.project import project
 from etl.sources import ONE_DAY, Source, active_on, latest_settled_day, settled_at
+from etl.units import Unit
 from lake.errors import ConfigError, LakeError
 from lake.partition import EARLIEST
-from tasks.daily import DailyTask
 
 
 class State(StrEnum):
@@ -33,7 +32,7 @@ RUNS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Day:
-    """A UTC day of a task: its state, and a sentence of why it is not there, where there is more to say."""
+    """A UTC day of a unit: its state, and a sentence of why it is not there, where there is more to say."""
 
     date: date
     state: State
@@ -42,14 +41,14 @@ class Day:
 
 @dataclass(frozen=True)
 class DayRange:
-    """The days `[start, stop)` of one task, which `example` is of."""
+    """The days `[start, stop)` of one kind of unit, which `example` is of."""
 
-    example: DailyTask
+    example: Unit
     start: date
     stop: date
 
     @classmethod
-    def resolve(cls, example: DailyTask, start: date | None, stop: date | None, now: datetime) -> "DayRange":
+    def resolve(cls, example: Unit, start: date | None, stop: date | None, now: datetime) -> "DayRange":
         """Return the range meant: from the first day of any source, up to the last settled active day.
 
         Raises:
@@ -80,9 +79,9 @@ class DayRange:
         """All days of the range, oldest first."""
         return [date.fromordinal(n) for n in range(self.start.toordinal(), self.stop.toordinal())]
 
-    def task(self, day: date) -> DailyTask:
-        """Return the task of one day."""
-        return self.example.clone(date=day)
+    def unit(self, day: date) -> Unit:
+        """Return the unit of one day."""
+        return self.example.on(day)
 
     def survey(self, now: datetime) -> list[Day]:
         """Return all days with their states, by one listing a dataset; raw logs are not looked for."""
@@ -107,7 +106,7 @@ class DayRange:
 
     def with_input(self, days: Sequence[Day]) -> list[Day]:
         """Return days after looking for the raw logs of those to build."""
-        waits = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD])
+        waits = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD], {})
         return [
             Day(day.date, State.NO_INPUT, f"no input: {waits[day.date].reason}") if day.date in waits else day
             for day in days
@@ -120,10 +119,10 @@ class DayRange:
             StoreError: The lake can't be read.
         """
         there = {day.date for day in days if day.state is State.THERE}
-        lake, (*_, main) = project().lake, self.example.contracts
+        lake = self.example.project.lake
         partitions = [
             each
-            for each in lake.latest(main, self.start, self.stop)
+            for each in lake.latest(self.example.contract, self.start, self.stop)
             if each.source == self.example.source and each.dt in there
         ]
         found = zip(partitions, lake.footers(partitions), strict=True)
@@ -132,7 +131,7 @@ class DayRange:
     def __str__(self) -> str:
         count = (self.stop - self.start).days
         days = f"{self.start} … {self.stop - ONE_DAY}, {count:,} days" if count > 1 else f"{self.start}, 1 day"
-        return f"{self.example.task_family} {days}"
+        return f"{self.example.name} {days}"
 
 
 @dataclass(frozen=True)
@@ -143,24 +142,46 @@ class _Wait:
     is_dispensable: bool = False
 
 
-def _missing_input(example: DailyTask, dates: Sequence[date]) -> dict[date, _Wait]:
+def _missing_input(unit: Unit, dates: Sequence[date], known: "_Known") -> dict[date, _Wait]:
     """Say which raw logs days that are not there wait for, themselves or through what they are made from.
 
     One source that can't be looked at is no reason to say nothing of the rest.
     """
     if not dates:
         return {}
-    if example.source:
-        return _missing_logs(project().source(example.source), dates)
-    waits = []
-    for below in example.made_from():
+    if unit.is_extracted:
+        return _missing_logs(unit.project.source(unit.source or ""), dates)
+    found: dict[date, _Wait] = {}
+    for wanted in unit.contract.inputs:
+        kinds = unit.of_input(wanted)
+        needed = sorted({each for day in dates for each in wanted.window(day) if active_on(unit.sources(), each)})
+        waits = [_missing_of(each, tuple(needed), known) for each in kinds]
+        is_of_all = not unit.source and any(each.source for each in kinds)
+        of_input = _indispensable(waits, unit.sources(), needed) if is_of_all else waits[0]
+        for day in dates:
+            first = next((of_input[each] for each in wanted.window(day) if each in of_input), None)
+            if first:
+                found.setdefault(day, first)
+    return found
+
+
+_Known = dict[tuple[Unit, tuple[date, ...]], dict[date, _Wait]]
+"""What days of a unit wait for: several datasets may be made from it, and it is looked at once."""
+
+
+def _missing_of(unit: Unit, dates: tuple[date, ...], known: _Known) -> dict[date, _Wait]:
+    """Say what days of a unit wait for, of those that are not there."""
+    if not dates:
+        return {}
+    key = unit.on(dates[0]), dates
+    if key not in known:
         try:
-            published = below.published_days(min(dates), max(dates) + ONE_DAY)
+            published = unit.published_days(min(dates), max(dates) + ONE_DAY)
         except LakeError as error:
-            waits.append(dict.fromkeys(dates, _Wait(str(error))))
+            known[key] = dict.fromkeys(dates, _Wait(str(error)))
         else:
-            waits.append(_missing_input(below, [day for day in dates if day not in published]))
-    return _indispensable(waits, example.sources(), dates)
+            known[key] = _missing_input(unit, [day for day in dates if day not in published], known)
+    return known[key]
 
 
 def _missing_logs(source: Source, dates: Sequence[date]) -> dict[date, _Wait]:

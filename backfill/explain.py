@@ -1,18 +1,14 @@
-"""Everything that is known about one day of a task."""
+"""Everything that is known about one day of a unit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import luigi
+from datetime import datetime
 
 from backfill.attempts import Attempt, Attempts
 from backfill.days import Day, State
-from backfill.restate import made_from
 from etl.sources import ONE_DAY
-from lake.lake import Lake
+from etl.units import Unit
 from lake.provenance import Provenance
-from tasks.daily import DailyTask
-from tasks.raw_logs import RawLogsDaily
 
 DIGITS = 12  # of a digest: enough to compare by eye
 
@@ -31,7 +27,7 @@ class Explanation:
     """What is known of a day.
 
     Attributes:
-        task: Which task's day.
+        task: Of which unit.
         day: Its state, with the reason.
         published: All its revisions.
         attempts: The recorded tries to build it.
@@ -49,28 +45,29 @@ class Explanation:
     restate: str | None
 
 
-def explain(lake: Lake, task: DailyTask, day: Day, past: Attempts) -> Explanation:
+def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
     """Look up what is known of a day.
 
     Raises:
         StoreError: The lake can't be read.
     """
+    lake = unit.project.lake
     partitions = [
         partition
-        for contract in task.contracts
+        for contract in unit.contracts
         for partition in lake.partitions(contract, day.date, day.date + ONE_DAY)
-        if partition.source == task.source
+        if partition.source == unit.source
     ]
     is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
-    source = f" --source {task.source}" if task.source else ""
-    command = f'backfill restate --of {task.task_family}{source} --date {task.date} --reason "…"'
+    source = f" --source {unit.source}" if unit.source else ""
+    command = f'backfill restate --of {unit.name}{source} --date {unit.day} --reason "…"'
     return Explanation(
-        _named(task),
+        unit.title,
         day,
         [Published(each.key, lake.sha256(each), lake.provenance(each)) for each in partitions],
         past.of_day(day.date),
-        [] if is_inactive else [_standing(each) for each in task.deps()],
-        [] if is_inactive else [_standing(each) for each in made_from(task)],
+        [] if is_inactive else list(_needs(unit, now)),
+        [] if is_inactive else [_standing(each) for each in unit.serves()],
         command if day.state is State.THERE else None,
     )
 
@@ -115,11 +112,11 @@ def _tried(each: Attempt) -> str:
     return f"  {each.started:%Y-%m-%d %H:%M:%S} UTC, {each.seconds:.1f} s, on {each.host}: {each.outcome}{error}"
 
 
-def _standing(task: luigi.Task) -> str:
-    if isinstance(task, RawLogsDaily):
-        return f"raw logs of {task.source}, {task.why_not() or 'there'}"
-    return f"{_named(task)} {task.date}, {'there' if task.complete() else 'not there'}"
+def _needs(unit: Unit, now: datetime) -> Iterator[str]:
+    if unit.is_extracted:
+        yield f"raw logs of {unit.source}, {unit.why_not(now) or 'there'}"
+    yield from map(_standing, unit.requires())
 
 
-def _named(task: DailyTask) -> str:
-    return f"{task.task_family} {task.source}" if task.source else str(task.task_family)
+def _standing(unit: Unit) -> str:
+    return f"{unit}, {'there' if unit.is_published() else 'not there'}"

@@ -1,36 +1,31 @@
 """Days that are there and would be others today: raw files came late, or SQL, contract or settings changed."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
 
 from backfill.days import DayRange
 from etl.completeness import Severity
-from etl.project import project
 from etl.raw_files import digest_of, size_of
-from etl.sources import Source, active_on
-from lake import sql
+from etl.sources import ONE_DAY, Source, active_on
+from etl.units import Unit, below
+from lake import confirmed, sql
 from lake.contract import Contract
-from lake.contracts import contract
-from lake.lake import Lake
+from lake.contracts import CONTRACTS
 from lake.parquet import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
-from tasks.daily import DailyTask
+
+Latest = Callable[[Partition], Partition | None]
 
 
 @dataclass(frozen=True)
 class Outdated:
     """A published day, and a sentence of why it would be another today."""
 
-    task: DailyTask
+    unit: Unit
     reason: str
-
-    @property
-    def date(self) -> date:
-        """The day."""
-        day: date = self.task.date
-        return day
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class Look:
     stale: bool = False
     deep: bool = False
 
-    def outdated(self, lake: Lake, days: DayRange) -> list[Outdated]:
-        """Return the published days of a range that would be others today, of a task and of what it is made from.
+    def outdated(self, days: DayRange) -> list[Outdated]:
+        """Return the published days of a range that would be others today, and of what it is made from.
 
         A day of which something below is outdated is not listed itself: restating what is below restates it too.
 
@@ -58,30 +53,48 @@ class Look:
         """
         if not (self.late or self.stale):
             return []
-        below = (replace(days, example=task) for task in days.example.made_from())
-        found = [each for made_from in below for each in self.outdated(lake, made_from)]
-        covered = {each.date for each in found}
-        example = days.example
-        (*_, main) = example.contracts
-        partitions = [
-            p
-            for p in lake.latest(main, days.start, days.stop)
-            if p.source == example.source and p.dt not in covered
-        ]
-        latest = {p.folder: p for name in main.inputs for p in lake.latest(contract(name), days.start, days.stop)}
-        for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
-            if example.source:
-                reasons = self._of_requests(project().source(example.source), partition.dt, footer.provenance)
-            else:
-                reasons = self._of_metric(partition.dt, footer.provenance, example.sources(), latest)
-            reason = (self.stale and _contract_change(main, footer)) or next(reasons, None)
-            if reason:
-                found.append(Outdated(days.task(partition.dt), reason))
-        return sorted(found, key=lambda each: each.date)
+        kinds = below(days.example)
+        reach = _reach(kinds)
+        latest = _latest(days, max(reach.values()))
+        found: list[Outdated] = []
+        outdated: dict[Unit, set[date]] = {}
+        for kind in kinds:
+            covered = {
+                each + timedelta(days=n)
+                for unit, wanted in kind.made_from()
+                for each in outdated[unit]
+                for n in range(wanted.days)
+            }
+            here = [
+                Outdated(kind.on(day), reason)
+                for day, reason in self._of(kind, days.start - reach[kind], days.stop, latest)
+                if day not in covered
+            ]
+            outdated[kind] = covered | {each.unit.day for each in here}
+            found += here
+        return sorted(found, key=lambda each: each.unit.day)
+
+    def _of(self, kind: Unit, start: date, stop: date, latest: Latest) -> Iterator[tuple[date, str]]:
+        """Yield the days of a unit that would be others, by themselves, with why."""
+        lake = kind.project.lake
+        found: dict[date, str] = {}
+        for contract in kind.contracts:
+            partitions = [p for p in lake.latest(contract, start, stop) if p.source == kind.source]
+            confirmations = confirmed.latest(lake, contract, partitions)
+            for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
+                made = confirmations.get(partition, footer.provenance)
+                if kind.is_extracted:
+                    reasons = self._of_requests(kind.sources()[0], partition.dt, made)
+                else:
+                    reasons = self._of_derived(kind, contract, made, latest)
+                reason = (self.stale and _contract_change(contract, footer)) or next(reasons, None)
+                if reason:
+                    found.setdefault(partition.dt, reason)
+        yield from found.items()
 
     def _of_requests(self, source: Source, day: date, made: Provenance) -> Iterator[str]:
         """Yield why a source's requests would be others."""
-        if self.stale and made.source_sha256 != source.settings_sha256:
+        if self.stale and made.source_sha256 not in source.known_as:
             yield f"stale: the settings of source {source.name} have changed"
         if not self.late:
             return
@@ -97,22 +110,21 @@ class Look:
                 elif self.deep and digest_of(file, before, source.files.endpoint_url) != before.sha256:
                     yield f"late input: {file.name} has other bytes"
 
-    def _of_metric(
-        self, day: date, made: Provenance, sources: list[Source], latest: Mapping[str, Partition]
-    ) -> Iterator[str]:
-        """Yield why a metric would be another."""
+    def _of_derived(self, kind: Unit, contract: Contract, made: Provenance, latest: Latest) -> Iterator[str]:
+        """Yield why what is made from other datasets would be another."""
+        day = date.fromisoformat(made.dt)
         inputs = [found for each in made.inputs if (found := Partition.parse(each.name))]
-        used = {each.source for each in inputs}
-        unused = [source for source in active_on(sources, day) if source.name not in used]
+        used = {each.source for each in inputs if each.source and each.dt == day}
+        unused = [each for each in active_on(kind.sources(), day) if used and each.name not in used]
         for source in unused:
             if self.late and source.missing_input(day) is None:
                 yield f"late input: raw logs of source {source.name} have come"
         if not self.stale:
             return
-        if made.sql_sha256 != sql.digest(made.dataset):
+        if made.sql_sha256 not in {sql.digest(made.dataset), *contract.former_sql}:
             yield f"stale: queries/{made.dataset}.sql has changed"
         for each in inputs:
-            newest = latest.get(each.folder)
+            newest = latest(each)
             if newest and newest.revision > each.revision:
                 yield f"stale: {newest} is newer than what it was made from"
         for source in unused:
@@ -120,7 +132,28 @@ class Look:
                 yield f"stale: source {source.name} was not in it"
 
 
-def _contract_change(main: Contract, footer: Footer) -> str | None:
+def _reach(kinds: Sequence[Unit]) -> dict[Unit, timedelta]:
+    """Return how many days before a day of the last kind what it is made from begins, for each kind."""
+    reach = dict.fromkeys(kinds, timedelta())
+    for kind in reversed(kinds):
+        for unit, wanted in kind.made_from():
+            reach[unit] = max(reach[unit], reach[kind] + (wanted.days - 1) * ONE_DAY)
+    return reach
+
+
+def _latest(days: DayRange, reach: timedelta) -> Latest:
+    """Return what tells the latest revision of a partition, by one listing a dataset."""
+    lake = days.example.project.lake
+
+    @cache
+    def of_dataset(name: str) -> dict[str, Partition]:
+        made = CONTRACTS.get(name)
+        return {p.folder: p for p in lake.latest(made, days.start - reach, days.stop)} if made else {}
+
+    return lambda partition: of_dataset(partition.dataset).get(partition.folder)
+
+
+def _contract_change(made: Contract, footer: Footer) -> str | None:
     """Say that a partition lacks columns that its contract has by now."""
-    lacking = [name for name in main.schema.names if name not in footer.schema.names]
+    lacking = [name for name in made.schema.names if name not in footer.schema.names]
     return f"stale: the contract has gained {', '.join(lacking)}" if lacking else None

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from backfill.attempts import Attempt, Attempts, Outcome, setup_of
 from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, listed
-from tasks.daily import DailyTask
+from etl.units import Unit
 
 WAITING_SHOWN = 3
 
@@ -58,9 +58,9 @@ class Plan:
         return cls(days, judged, (chosen[::-1] if newest else chosen)[:limit], now)
 
     @cached_property
-    def tasks(self) -> list[DailyTask]:
-        """The tasks of the chosen days."""
-        return [self.range.task(day) for day in self.chosen]
+    def units(self) -> list[Unit]:
+        """The units of the chosen days."""
+        return [self.range.unit(day) for day in self.chosen]
 
     @property
     def not_there(self) -> list[date]:
@@ -77,7 +77,7 @@ class Plan:
         """Say how many days were asked for, built, already there, failed and waiting, and which.
 
         Args:
-            failures: The days of which a task has failed since the plan was made.
+            failures: The days of which a unit has failed since the plan was made.
         """
         there_before = {day.date for day in self.days if day.state is State.THERE}
         skipped = [day for day in self.days if day.state is State.SKIPPED]

@@ -11,8 +11,6 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
 
-import luigi
-
 from backfill import calendar, check, explain, restate, runner
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
@@ -22,11 +20,11 @@ from backfill.settings import settings
 from etl import clock
 from etl.project import project
 from etl.sources import ONE_DAY, latest_settled_day
+from etl.units import Unit, names
 from lake.cli import printable
-from lake.contracts import CONTRACTS
+from lake.contracts import contract
 from lake.errors import ConfigError, RangeIncomplete
 from lake.provenance import requester
-from tasks.daily import DailyTask, publishing_tasks
 
 REASONS_SHOWN = 10
 
@@ -37,10 +35,10 @@ def plan(arguments: argparse.Namespace) -> int:
     found = _plan(arguments, days, past).with_input()
     seconds = past.seconds_a_day()
     estimate = None if seconds is None else seconds * len(found.chosen) / arguments.workers
-    old = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(project().lake, days)
+    old = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(days)
     if arguments.json:
         restate_days = [
-            {"of": e.task.task_family, "source": e.task.source, "date": e.date, "reason": e.reason} for e in old
+            {"of": e.unit.name, "source": e.unit.source, "date": e.unit.day, "reason": e.reason} for e in old
         ]
         _print_json(days, found.days, build=found.chosen, restate=restate_days, estimated_seconds=estimate)
         return 0
@@ -49,13 +47,13 @@ def plan(arguments: argparse.Namespace) -> int:
         took = "; no past run to estimate the time from" if estimate is None else f", about {_duration(estimate)}"
         print(f"To build, {arguments.order} first: {len(found.chosen):,} of them{took}")
         print(f"  {listed(found.chosen)}")
-        for text in _requirements(days.task(found.chosen[0])):
+        for text in _requirements(days.unit(found.chosen[0])):
             print(f"  {text}")
     else:
         print("Nothing to build.")
     _print_reasons(found.days)
     for each in old:
-        print(printable(f"{each.date}  {each.reason}: backfill restate --of {each.task.task_family}"))
+        print(printable(f"{each.unit.day}  {each.reason}: backfill restate --of {each.unit.name}"))
     return 0
 
 
@@ -108,7 +106,7 @@ def checked(arguments: argparse.Namespace) -> int:
         print(printable(check.unknown(arguments.of, error)))
         return check.Severity.UNKNOWN
     finding = check.Finding(
-        days.example.task_family,
+        days.example.name,
         found,
         arguments.warning,
         arguments.critical,
@@ -136,51 +134,54 @@ def restated(arguments: argparse.Namespace) -> int:
     if bool(arguments.date) == (arguments.late or arguments.stale):
         raise ConfigError("Give --date, or else --late, --stale or both, which find the days.")
     if arguments.date:
-        task = _example(arguments, arguments.date)
+        unit = _example(arguments, arguments.date)
         if not arguments.json:
-            print(f"{task.task_family} {task.date}, 1 day")
-        return _restate(task, arguments)
+            print(f"{unit.name} {unit.day}, 1 day")
+        return _restate([unit], arguments)
     days, _ = _range(arguments)
-    found = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(project().lake, days)
+    found = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(days)
     if not arguments.json:
         print(days)
         print(f"{len(found)} to restate" if found else "Nothing to restate.")
     codes = []
-    for each in found:
+    for group in restate.groups([each.unit for each in found]):
         if not arguments.json:
-            print(printable(f"{each.task.task_family} {each.date}  {each.reason}"))
-        codes.append(_restate(each.task, arguments))
+            for each in found:
+                if each.unit in group:
+                    print(printable(f"{each.unit}  {each.reason}"))
+        codes.append(_restate(group, arguments))
     return max(codes, default=0)
 
 
-def _restate(task: DailyTask, arguments: argparse.Namespace) -> int:
-    with restate.drafted(project().lake, task, arguments.reason, requester()) as draft:
-        found = restate.changes(draft, CONTRACTS)
+def _restate(units: Sequence[Unit], arguments: argparse.Namespace) -> int:
+    lake = project().lake
+    with restate.drafted(units, arguments.reason, requester()) as found:
         said = sys.stdout
         if arguments.json:
-            print(json.dumps([asdict(each) for each in found], default=str))
+            print(json.dumps([asdict(each) for each in found.changes], default=str))
             said = sys.stderr
         else:
-            for line in restate.lines(found):
+            for line in restate.lines(found.changes):
                 print(printable(line))
-        if not any(sum(each.differing) for each in found):
+        if not found.changes:
+            found.publish(lake, clock.utc_now())
             print("Nothing differs, so nothing was published.", file=said)
             return 0
-        if not arguments.yes and not _agreed(f"Publish {len(found)} new revisions?"):
+        if not arguments.yes and not _agreed(f"Publish {len(found.changes)} new revisions?"):
             print("Nothing was published.", file=said)
             return 1
-        draft.publish_all()
+        found.publish(lake, clock.utc_now())
     print("Published. Readers get the new revisions, the old ones stay.", file=said)
     return 0
 
 
 def explained(arguments: argparse.Namespace) -> int:
     """Print everything that is known about a day; return 0."""
-    task = _example(arguments, arguments.date)
-    days = DayRange(task, arguments.date, arguments.date + ONE_DAY)
-    past = Attempts(project().lake.journal(NAME), task)
+    unit = _example(arguments, arguments.date)
+    days = DayRange(unit, arguments.date, arguments.date + ONE_DAY)
+    past = Attempts(project().lake.journal(NAME), unit)
     (day,) = _plan(arguments, days, past).with_input().days
-    found = explain.explain(project().lake, task, day, past)
+    found = explain.explain(unit, day, past, clock.utc_now())
     if arguments.json:
         print(json.dumps(asdict(found), default=str, indent=1))
     else:
@@ -241,19 +242,19 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _example(arguments: argparse.Namespace, day: date) -> DailyTask:
-    known = publishing_tasks()
+def _example(arguments: argparse.Namespace, day: date) -> Unit:
+    known = names()
     if arguments.of not in known:
         raise ConfigError(f"No daily task {arguments.of!r}. There are: {', '.join(sorted(known))}.")
-    kind = known[arguments.of]
-    if "source" not in dict(kind.get_params()):
+    dataset = known[arguments.of]
+    if not contract(dataset).per_source:
         if arguments.source:
             raise ConfigError(f"{arguments.of} is made from all sources. Take --source out.")
-        return kind(date=day)
+        return Unit(project(), dataset, day)
     if not arguments.source:
-        names = ", ".join(source.name for source in project().sources)
-        raise ConfigError(f"{arguments.of} is of one source. Give --source, one of: {names}.")
-    return kind(date=day, source=project().source(arguments.source).name)
+        every = ", ".join(source.name for source in project().sources)
+        raise ConfigError(f"{arguments.of} is of one source. Give --source, one of: {every}.")
+    return Unit(project(), dataset, day, project().source(arguments.source).name)
 
 
 def _plan(arguments: argparse.Namespace, days: DayRange, past: Attempts) -> Plan:
@@ -266,13 +267,17 @@ def _plan(arguments: argparse.Namespace, days: DayRange, past: Attempts) -> Plan
     )
 
 
-def _requirements(task: luigi.Task, depth: int = 0) -> Iterator[str]:
-    """Yield a day's task and what it requires, each after what it is made from."""
-    for required in task.deps():
-        yield from _requirements(required, depth + 1)
-    if isinstance(task, DailyTask) and (depth or not task.complete()):
-        what = f" {task.source}" if task.source else ""
-        yield f"{task.date} {task.task_family}{what}: {'there' if task.complete() else 'to build'}"
+def _requirements(unit: Unit) -> Iterator[str]:
+    """Yield a unit and what it requires, each once, after what it is made from."""
+    for each in _in_order(unit):
+        is_there = each.is_published()
+        if each != unit or not is_there:
+            yield f"{each.day} {each.title}: {'there' if is_there else 'to build'}"
+
+
+def _in_order(unit: Unit) -> list[Unit]:
+    above = [each for required in unit.requires() for each in _in_order(required)]
+    return list(dict.fromkeys([*above, unit]))
 
 
 def _print_reasons(days: Sequence[Day]) -> None:
@@ -288,7 +293,7 @@ def _print_reasons(days: Sequence[Day]) -> None:
 def _as_json(days: DayRange, found: Sequence[Day], **more: object) -> str:
     counts = Counter(each.state for each in found)
     answer = {
-        "of": days.example.task_family,
+        "of": days.example.name,
         "start": days.start,
         "stop": days.stop,
         "counts": {state: counts[state] for state in State},

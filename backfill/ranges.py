@@ -21,7 +21,8 @@ from etl import clock
 from etl.project import project
 from lake.cli import printable
 from lake.errors import ConfigError, LakeError, RangeIncomplete
-from tasks.daily import DayParameter, failure_text, publishing_tasks, shown_parameters
+from tasks.daily import daily_tasks, failure_text, shown_parameters, task_of
+from tasks.day import DayParameter
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
@@ -48,7 +49,7 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         Luigi asks again before `run`, and must get the same tasks.
         """
         self._plan = self._plan or self._look()
-        return self._plan.tasks
+        return [task_of(each) for each in self._plan.units]
 
     def complete(self) -> bool:
         """Tell whether every day on which a source is active is there, by one listing a dataset."""
@@ -75,12 +76,12 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         Raises:
             ConfigError: There are none, or it is not a task of the lake.
         """
-        if self.of not in publishing_tasks().values():
+        if self.of not in daily_tasks().values():
             raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
         now = clock.utc_now()
         day = self.start or self.stop or now.date()
         example = self.of(**self._task_parameters(day))
-        return DayRange.resolve(example, self.start, self.stop, now)
+        return DayRange.resolve(example.unit, self.start, self.stop, now)
 
     def _get_param_visibilities(self) -> dict[str, int]:
         return shown_parameters(self, never={"days_back", "days_forward", "task_limit"})

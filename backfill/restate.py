@@ -1,24 +1,24 @@
-"""Restating a day: a new revision of it and of what is made from it, compared before it is published."""
+"""Restating days: new revisions of them and of what is made from them, compared before they are published."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
 from etl.sources import ONE_DAY
-from lake import sql
+from etl.units import Unit
+from lake import confirmed, sql
 from lake.contract import Contract
+from lake.contracts import CONTRACTS, in_build_order
 from lake.database import connected
 from lake.draft import Draft
 from lake.errors import ConfigError
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.provenance import FIRST, Revision
-from tasks.daily import DailyTask, publishing_tasks
+from lake.provenance import Provenance, Revision
 
 BY = ("application", "vantage")
 RATE = ("server_error_requests", "valid_requests")
@@ -35,6 +35,7 @@ class Change:
         differing: How many rows of the old are not in the new, and the other way round.
         groups: For each application and vantage of which something differs: its name, its requests before and
             now, and its error rate before and now, where the dataset has one.
+        says_otherwise: Whether what is said to be missing in the day differs.
     """
 
     new: Partition
@@ -42,66 +43,118 @@ class Change:
     rows: tuple[int, int]
     differing: tuple[int, int]
     groups: list[tuple[str, int | None, int | None, float | None, float | None]]
+    says_otherwise: bool = False
+
+
+@dataclass
+class Restatement:
+    """Days made anew in a draft, that nobody else sees until it is published.
+
+    Attributes:
+        draft: The lake as it would be.
+        changes: What differs, partition by partition, in the order in which they were made.
+        equal: Published partitions that came out equal and stay, with the provenance of what was made.
+    """
+
+    draft: Draft
+    changes: list[Change] = field(default_factory=list)
+    equal: list[tuple[Partition, Provenance]] = field(default_factory=list)
+
+    def publish(self, lake: Lake, now: datetime) -> None:
+        """Publish what differs, and record what came out equal.
+
+        Raises:
+            PartitionExists: Somebody else was faster, with other bytes; what came before it is published.
+            StoreError: The lake can't be written.
+        """
+        self.draft.publish_all()
+        for partition, made in self.equal:
+            confirmed.record(lake, partition, made, now)
 
 
 @contextmanager
-def drafted(lake: Lake, task: DailyTask, reason: str, by: str) -> Iterator[Draft]:
-    """Give a draft with a new revision of a task's day, and of each published day of a task made from it.
+def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement]:
+    """Give a draft with new revisions of some units, and of what is published and made from one that differs.
 
-    Requests that such a day needs by now and that were never published are in it too.
+    Each is made once, after all that it is made from, and is left out if its rows come out equal. What such a unit
+    needs by now and was never published is in the draft too.
 
     Raises:
-        ConfigError: The day is not published, so there is nothing to restate.
+        ConfigError: A unit is not published, so there is nothing to restate.
         LakeError: It can't be built, see `backfill run`.
     """
-    with lake.staging() as folder:
-        draft = Draft(lake, folder / "draft")
-        for each in (task, *made_from(task)):
-            latest = latest_revision(lake, each)
-            if latest is not None:
-                for required in each.deps():
-                    if isinstance(required, DailyTask) and latest_revision(draft, required) is None:
-                        required.build(draft, FIRST)
-                each.build(draft, Revision(latest + 1, reason, by))
-            elif each is task:
-                raise ConfigError(f"{each} is not published: there is nothing to restate. Build it: backfill run")
-        yield draft
+    lake = units[0].project.lake
+    with lake.staging() as folder, connected() as connection:
+        found = Restatement(Draft(lake, folder / "draft"))
+        changed: set[Unit] = set()
+        for each in cascade(units):
+            latest = each.latest_revision()
+            if latest is None:
+                if each in units:
+                    raise ConfigError(
+                        f"{each} is not published: there is nothing to restate. Build it: backfill run"
+                    )
+                continue
+            unit = each.within(found.draft)
+            required = unit.requires()
+            for new in (new for needed in required for new in _supply(needed)):
+                changed.add(new)
+                found.changes += [_change(connection, found.draft, p, folder) for p in _made(new, 0)]
+            if each not in units and not changed.intersection(required):
+                continue
+            unit.build(Revision(latest + 1, reason, by))
+            made = [_change(connection, found.draft, new, folder) for new in _made(unit, latest + 1)]
+            if any(map(_differs, made)):
+                found.changes += made
+                changed.add(unit)
+            else:
+                found.equal += [
+                    (change.old, found.draft.withdraw(change.new)) for change in made if change.old is not None
+                ]
+        yield found
 
 
-def made_from(task: DailyTask) -> list[DailyTask]:
-    """Return the tasks of the same day that are made from a task's datasets, directly or not, in build order."""
-    names = {contract.name for contract in task.contracts}
-    found: list[DailyTask] = []
-    for kind in publishing_tasks().values():
-        if names & {name for contract in kind.contracts for name in contract.inputs}:
-            following = kind(date=task.date)
-            found += [following, *made_from(following)]
-    return list({each.task_id: each for each in found}.values())
+def groups(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Return units in groups that have nothing in common that is made from them, so that each is made once."""
+    group_of: dict[Unit, list[Unit]] = {}
+    for unit in units:
+        made = [unit, *unit.serves()]
+        met = list({id(group_of[each]): group_of[each] for each in made if each in group_of}.values())
+        group = met[0] if met else []
+        group.append(unit)
+        for other in met[1:]:  # what were two groups is one by this unit
+            group += other
+            made += [each for each, its in group_of.items() if its is other]
+        group_of |= dict.fromkeys(made, group)
+    return list({id(group): group for group in group_of.values()}.values())
 
 
-def latest_revision(lake: Lake, task: DailyTask) -> int | None:
-    """Return the latest revision of a task's day, None if it is not published as a whole."""
-    day: date = task.date
-    latest = []
-    for contract in task.contracts:
-        found = [p.revision for p in lake.partitions(contract, day, day + ONE_DAY) if p.source == task.source]
-        if not found:
-            return None
-        latest.append(max(found))
-    return max(latest)
+def cascade(units: Sequence[Unit]) -> list[Unit]:
+    """Return some units and all that is made from them, each once, in the order in which they are built."""
+    order = [each.name for each in in_build_order()]
+    found = {each for unit in units for each in (unit, *unit.serves())}
+    return sorted(found, key=lambda each: (order.index(each.dataset), each.day, each.source or ""))
 
 
-def changes(draft: Draft, contracts: dict[str, Contract]) -> list[Change]:
-    """Return what differs between each partition of a draft and the revision before it."""
-    with TemporaryDirectory() as folder, connected() as connection:
-        return [
-            _change(connection, draft, new, contracts[new.dataset], Path(folder)) for new in draft.partitions_made
-        ]
+def _supply(unit: Unit) -> Iterator[Unit]:
+    """Build a unit that is not published, after what it needs, and yield what was built."""
+    if not unit.is_published():
+        for needed in unit.requires():
+            yield from _supply(needed)
+        unit.build()
+        yield unit
 
 
-def _change(
-    connection: duckdb.DuckDBPyConnection, draft: Draft, new: Partition, contract: Contract, folder: Path
-) -> Change:
+def _made(unit: Unit, revision: int) -> list[Partition]:
+    return [unit.partition(each, revision) for each in unit.contracts]
+
+
+def _differs(change: Change) -> bool:
+    return change.old is None or bool(sum(change.differing)) or change.says_otherwise
+
+
+def _change(connection: duckdb.DuckDBPyConnection, draft: Draft, new: Partition, folder: Path) -> Change:
+    contract = CONTRACTS[new.dataset]
     earlier = [
         each
         for each in draft.partitions(contract, new.dt, new.dt + ONE_DAY)
@@ -116,6 +169,8 @@ def _change(
             rows = "from new_rows limit 0"
         connection.execute(f"create or replace temporary view {name} as {rows}")
 
+    says = [draft.provenance(each).incomplete for each in (new, old) if each]
+
     def count(query: str) -> int:
         found = connection.execute(f"select count(*) from ({query})").fetchone()  # noqa: S608 - queries of this module
         return int(found[0]) if found else 0
@@ -126,6 +181,7 @@ def _change(
         (count("from old_rows"), count("from new_rows")),
         (count("from old_rows except all from new_rows"), count("from new_rows except all from old_rows")),
         _groups(connection, contract),
+        len({*says}) > 1,
     )
 
 
@@ -158,7 +214,7 @@ def lines(found: list[Change]) -> Iterator[str]:
         gone, come = change.differing
         yield (
             f"{change.new.dataset} {change.new.dt}{of}: {before} → {change.new.revision}, "
-            f"{change.rows[0]:,} → {change.rows[1]:,} rows; {gone:,} go, {come:,} come"
+            f"{change.rows[0]:,} → {change.rows[1]:,} rows; {gone:,} removed, {come:,} added"
         )
         for name, old, new, old_rate, new_rate in change.groups:
             rates = (

@@ -15,6 +15,7 @@ from backfill.attempts import Attempts, new_run
 from backfill.plan import Plan
 from backfill.watch import Watch
 from lake.store import patient
+from tasks.daily import task_of
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 # Luigi's time for a task grows with the tasks that wait; for so many it is hardly more than for one
@@ -96,15 +97,14 @@ def run(
     luigi_uses = central.Factory(plan.range)
     with Stop.on_signals() as stop, patient():
         try:
-            for begin in range(0, len(plan.tasks), CHUNK):
+            for begin in range(0, len(plan.units), CHUNK):
                 failed = len(watch.failed_days())
                 if stop or (max_failures and failed >= max_failures):
                     break
                 if say and begin:
-                    say(f"{begin:,} of {len(plan.tasks):,} days done, {failed:,} of them failed")
-                luigi.build(
-                    plan.tasks[begin : begin + CHUNK], workers=workers, worker_scheduler_factory=luigi_uses
-                )
+                    say(f"{begin:,} of {len(plan.units):,} days done, {failed:,} of them failed")
+                tasks = [task_of(each) for each in plan.units[begin : begin + CHUNK]]
+                luigi.build(tasks, workers=workers, worker_scheduler_factory=luigi_uses)
                 watch.record(past)
             luigi_uses.end()
         except KeyboardInterrupt:

@@ -20,6 +20,7 @@ import luigi
 
 from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
 from etl import clock
+from etl.units import Unit
 from lake.errors import LakeError, StoreError
 from tasks.daily import DailyTask
 
@@ -44,9 +45,7 @@ class Watch:
     The workers append to a file without a name that this process reads.
     """
 
-    def __init__(
-        self, example: DailyTask, days: Sequence[date], run: str, max_failures: int | None = None
-    ) -> None:
+    def __init__(self, example: Unit, days: Sequence[date], run: str, max_failures: int | None = None) -> None:
         self._example = example
         self._run = run
         self._days = frozenset(days)
@@ -65,7 +64,7 @@ class Watch:
         tqdm.monitor_interval = 0  # its thread would not survive the workers' forks
         self._bar = tqdm(
             total=len(days),
-            desc=example.task_family,
+            desc=example.name,
             unit="day",
             disable=not days or not sys.stderr.isatty(),
             leave=False,
@@ -111,7 +110,7 @@ class Watch:
         found = []
         for day, events in sorted(by_day.items()):
             failed = next((each for each in events if each.error is not None), None)
-            if failed is None and self._example.task_family not in {each.family for each in events}:
+            if failed is None and self._example.name not in {each.family for each in events}:
                 continue  # only what it requires was built so far
             outcome, error = Outcome.BUILT, None
             if failed:
@@ -165,7 +164,7 @@ class Watch:
         os.write(self._file.fileno(), json.dumps(event).encode() + b"\n")
         if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:
             os.kill(self._process, signal.SIGUSR1)  # on which a Luigi worker asks for no more work
-        if error is not None or isinstance(task, type(self._example)):
+        if error is not None or task.task_family == self._example.name:
             with self._done.get_lock():
                 self._done.value += 1
                 self._bar.n = min(self._done.value, self._bar.total)

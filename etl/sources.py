@@ -51,6 +51,8 @@ FIELD_KEYS = {
     "duration_us": (Role.DURATION, 6),
 }
 """What `fields` may give the key of: the role, and the scale of its values."""
+SHAPING = 1
+"""The version of what shapes rows beside the settings; one more makes every partition of requests outdated."""
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 DEFAULT_MAX_APPLICATIONS = 5000
@@ -85,6 +87,7 @@ class Source:
         expected_files: How many files a day has at least.
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
+        declared: What the section says of how lines are written beside the format's name, key by key.
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
     """
@@ -102,6 +105,7 @@ class Source:
     expected_files: int = 1
     expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
+    declared: tuple[tuple[str, str], ...] = ()
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
 
@@ -186,8 +190,27 @@ class Source:
 
     @cached_property
     def settings_sha256(self) -> str:
-        """Digest of the settings that shape rows, for the provenance; when and where to look don't."""
-        shaping = [
+        """Digest of the settings that shape rows, for the provenance; when and where to look don't.
+
+        It is of what the section says. What a format reads by itself is told by its version in SHAPING.
+        """
+        shaping = {
+            "version": SHAPING,
+            "format": self.format.name,
+            "declared": self.declared,
+            "neighbour_days": self.neighbour_days,
+            "vantage": self.classifier.vantage,
+            "application": self.classifier.application,
+            "application_field": self.classifier.application_field,
+            "health_check_paths": self.classifier.health_check_paths,
+            "synthetic_user_agents": self.classifier.synthetic_user_agents,
+        }
+        return _sha256(shaping)
+
+    @cached_property
+    def known_as(self) -> frozenset[str]:
+        """The digests of these settings, by all versions: partitions made with any of them are not outdated."""
+        earlier = [
             asdict(self.format),
             self.neighbour_days,
             self.classifier.vantage,
@@ -196,7 +219,7 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        return hashlib.sha256(json.dumps(shaping, default=str).encode()).hexdigest()
+        return frozenset({self.settings_sha256, _sha256(earlier)})
 
 
 def read_sources(config: Config) -> list[Source]:
@@ -285,6 +308,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         ),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
+        declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
     if source.since and source.until and source.since >= source.until:
@@ -292,6 +316,10 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     if not source.files.is_dated and (source.neighbour_days or source.expected_files > 1):
         raise ConfigError("neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}.")
     return source
+
+
+def _sha256(shaping: object) -> str:
+    return hashlib.sha256(json.dumps(shaping, default=str).encode()).hexdigest()
 
 
 def _format(values: Mapping[str, str]) -> Format:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from etl.aggregate import aggregate_day
 from etl.extract import extract_day
@@ -86,22 +85,21 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
         return f"made by error-rate-lake {made.code_version}, this is {code_version()}"
     if any(name and name not in sources for name in used):
         return "luigi.cfg no longer has its source"
-    if partition.source and made.source_sha256 != sources[partition.source].settings_sha256:
+    wanted = {each.dataset for each in contract(partition.dataset).inputs}
+    if others := {each.dataset for each in inputs} - wanted:
+        return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
+    if partition.source and not wanted and made.source_sha256 not in sources[partition.source].known_as:
         return "the settings of its source have changed"
     revision = Revision(made.revision, made.reason, made.requested_by)
     with lake.staging() as folder:
         draft = Draft(lake, folder / "draft")
         try:
-            if partition.source:
-                extract_day(draft, sources[partition.source], partition.dt, revision)
+            of_source = [each for each in sources.values() if partition.source in {None, each.name}]
+            if not wanted:
+                extract_day(draft, of_source[0], partition.dt, revision)
             else:
-                chosen = _active(sources, partition.dt)
-                missing = [each.name for each in chosen if each.name not in used]
-                aggregate_day(draft, contract(partition.dataset), partition.dt, chosen, revision, missing=missing)
+                missing = [name for name in sources if name not in used]
+                aggregate_day(draft, partition, of_source, revision, missing=missing)
         except PartitionExists as error:
             return Finding(partition.key, f"made anew it has other bytes: {error}")
     return None
-
-
-def _active(sources: Mapping[str, Source], day: date) -> list[Source]:
-    return [each for each in sources.values() if each.is_active(day)]

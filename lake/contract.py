@@ -58,15 +58,33 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Input:
+    """A dataset that another one is made from.
+
+    Attributes:
+        days: How many days of it a day is made from: that day and those before it.
+    """
+
+    dataset: str
+    days: int = 1
+
+    def window(self, day: date) -> list[date]:
+        """Return the days of it that a day is made from, oldest first."""
+        return [day - timedelta(days=n) for n in reversed(range(self.days))]
+
+
+@dataclass(frozen=True)
 class Contract:
     """A dataset: its columns, its grain (what one row is), its key and its rules.
 
     Attributes:
         key: Columns whose values are unique within a partition; none for a dataset of events.
         per_source: Whether a day has one partition for each source.
-        inputs: Datasets it is made from, on the same day.
-        counts: The column whose sum equals the number of rows of all inputs, for an aggregate.
+        inputs: What it is made from by SQL; none if it comes from raw files.
+        made_with: The dataset that is built in one go with it, and published after it.
+        counts: The column whose sum equals that of the first input's `counts`, or else its number of rows.
         time: The column whose values lie in the partition's UTC day.
+        former_sql: Digests of SQL that made the same rows before, so that those are not stale.
     """
 
     name: str
@@ -75,15 +93,23 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     per_source: bool = False
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    made_with: str | None = None
     counts: str | None = None
     time: str | None = None
     rules: tuple[Rule, ...] = ()
+    former_sql: tuple[str, ...] = ()
 
     @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of a partition's file; `dt`, `source` and `rev` are in its path."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+    @property
+    def made_from(self) -> str:
+        """What it is made from, as text."""
+        texts = (each.dataset + (f" ({each.days} days)" if each.days > 1 else "") for each in self.inputs)
+        return ", ".join(texts) or "raw logs"
 
     @property
     def has_grown(self) -> bool:

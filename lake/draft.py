@@ -1,7 +1,7 @@
 """A draft: what a lake would become, in a folder of its own, until it is published or thrown away."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
@@ -10,8 +10,9 @@ import pyarrow.fs
 
 from lake.lake import Lake
 from lake.local import LocalStore
-from lake.parquet import StagedFile
+from lake.parquet import Footer, StagedFile, read_footer
 from lake.partition import Partition
+from lake.provenance import Provenance
 from lake.store import Store, Stored
 
 
@@ -57,6 +58,15 @@ class DraftStore:
         """See Store."""
         return self._of(key).local_copy(key, folder)
 
+    def withdraw(self, key: str) -> None:
+        """Forget what was written under a key."""
+        self.created = [(each, file) for each, file in self.created if each != key]
+        (Path(self._above.root) / key).unlink()
+
+    def file(self, key: str) -> Path | None:
+        """Return the file that was written under a key, None if there is none."""
+        return Path(self._above.root) / key if self._above.exists(key) else None
+
     def remove(self, keys: Sequence[str]) -> None:
         """See Store; what is published is not a draft's to delete."""
         raise AssertionError(keys)
@@ -86,6 +96,22 @@ class Draft(Lake):
         """What would be published, in the order in which it was made."""
         found = (Partition.parse(key) for key, _ in self._drafted.created)
         return [each for each in found if each]
+
+    def footer_reader(self) -> Callable[[Partition], Footer]:
+        """Return what reads the footer of a partition of the draft, or of the lake."""
+        published = super().footer_reader()
+
+        def read(partition: Partition) -> Footer:
+            file = self._drafted.file(partition.key)
+            return read_footer(file) if file else published(partition)
+
+        return read
+
+    def withdraw(self, partition: Partition) -> Provenance:
+        """Take a partition out again, and return its provenance."""
+        made = self.provenance(partition)
+        self._drafted.withdraw(partition.key)
+        return made
 
     def publish_all(self) -> None:
         """Publish what was made, in that order.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lake import sql
 from lake.contract import Contract
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, counted
 
 QUESTIONS = re.compile(r"(<!-- questions -->\n).*?(<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- dataset (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -18,9 +18,8 @@ BLOCK = re.compile(r"(<!-- dataset (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DO
 def table(contract: Contract) -> str:
     """Return a dataset as Markdown: what a row is, the key, each column, each rule."""
     key = ", ".join(f"`{name}`" for name in contract.key) or "none, rows are events"
-    made_from = ", ".join(f"`{name}`" for name in contract.inputs) or "raw logs"
     lines = [
-        f"A row is {contract.grain}. Version {contract.version}; key: {key}; made from {made_from}.",
+        f"A row is {contract.grain}. Version {contract.version}; key: {key}; made from {contract.made_from}.",
         "",
         "| column | type | unit | may be NULL | meaning |",
         "|---|---|---|---|---|",
@@ -30,7 +29,7 @@ def table(contract: Contract) -> str:
         ),
         "",
         *(f"- `{rule.condition}`: {rule.meaning}" for rule in contract.rules),
-        *([f"- `sum({contract.counts})` = rows of {made_from}: nothing is lost"] if contract.counts else []),
+        *([f"- `sum({contract.counts})` = {counted(contract)}: nothing is lost"] if contract.counts else []),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -90,8 +90,10 @@ def described(lake: Lake, contract: Contract) -> str:
     rows += [(c.name, str(c.type), c.unit, "yes" if c.nullable else "no", c.meaning) for c in contract.columns]
     rows += [(name, kind, unit, "no", meaning) for name, kind, (unit, meaning) in [revision]]
     key = ", ".join(contract.key) or "none, rows are events"
-    made_from = ", ".join(contract.inputs) or "raw logs"
-    head = f"{contract.name} v{contract.version}: a row is {contract.grain}. Key: {key}. Made from {made_from}."
+    head = (
+        f"{contract.name} v{contract.version}: a row is {contract.grain}. Key: {key}. "
+        f"Made from {contract.made_from}."
+    )
     return f"{head}\n{there}\n\n{aligned(rows)}"
 
 

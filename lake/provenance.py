@@ -98,6 +98,8 @@ class Provenance:
         requested_by: Who asked for that, if it is known.
         incomplete: What the day lacks of the raw logs of its source, or of any of its sources; None if nothing is
             known to be missing.
+        counted: What the column that `Contract.counts` names adds up to; None where that is `rows_read`, as in
+            files of earlier versions.
     """
 
     dataset: str
@@ -119,6 +121,7 @@ class Provenance:
     reason: str | None = None
     requested_by: str | None = None
     incomplete: str | None = None
+    counted: int | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 
 from lake import evidence
@@ -86,13 +86,15 @@ class Expired:
             StoreError: What a partition was made from can't be read.
         """
         for contract in CONTRACTS.values():
-            if self.dataset in contract.inputs:
-                staying = lake.partitions(contract, stop=self.before)
-                for partition, footer in zip(staying, lake.footers(staying), strict=True):
-                    links = (Partition.parse(each.name) for each in footer.provenance.inputs)
-                    gone = next((each for each in links if each in self.sizes), None)
-                    if gone:
-                        yield partition, gone
+            if not contract.inputs:
+                continue
+            reach = timedelta(days=max(each.days for each in contract.inputs) - 1)
+            staying = lake.partitions(contract, stop=self.before + reach)
+            for partition, footer in zip(staying, lake.footers(staying), strict=True):
+                links = (Partition.parse(each.name) for each in footer.provenance.inputs)
+                gone = next((each for each in links if each in self.sizes), None)
+                if gone and partition not in self.sizes:
+                    yield partition, gone
 
     def delete(self, lake: Lake, reason: str, by: str, done: Callable[[int], object] = lambda _: None) -> str:
         """Record what goes, then delete it; after an interruption, what is left can be listed and deleted anew.

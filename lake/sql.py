@@ -12,7 +12,8 @@ HEAD = re.compile(
     r"(?P<comment>(?:--.*\n)+)create or replace (?P<kind>view|macro) (?P<name>\w+)"
     r"(?:\((?P<parameters>[^)]*)\))? as ?(?P<table>table\n)?",
 )
-COMMENT = re.compile(r"--.*")
+TOKEN = re.compile(r"""--[^\n]*|/\*(?s:.*?)\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|[^\w\s]""")
+READS = frozenset({"from", "join"})
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,16 @@ class Definition:
         """What it answers, in one line."""
         return " ".join(line.removeprefix("--").strip() for line in self._head["comment"].splitlines())
 
-    def names(self, other: "Definition") -> bool:
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The names that it reads from or calls; a column of such a name is neither."""
+        words = tokens(self.statement)
+        around = zip(("", *words), words, (*words[1:], ""), strict=False)
+        return frozenset(word for before, word, after in around if after == "(" or before.lower() in READS)
+
+    def uses(self, other: "Definition") -> bool:
         """Tell whether this one makes use of another."""
-        without_comments = COMMENT.sub("", self.statement)
-        return self != other and re.search(rf"\b{other.name}\b", without_comments) is not None
+        return self != other and other.name in self.used
 
 
 @cache
@@ -81,8 +88,13 @@ def metric_macros(dataset: str) -> str:
 
 
 def digest(dataset: str) -> str:
-    """Return the SHA-256 of all the SQL that makes a dataset."""
+    """Return the SHA-256 of what all the SQL says that makes a dataset, whatever its comments and its layout."""
     return _sha256(metric_macros(dataset) + metric(dataset))
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Return the words, literals and signs of some SQL, without its comments."""
+    return tuple(found for found in TOKEN.findall(text) if not found.startswith(("--", "/*")))
 
 
 def quoted(text: str) -> str:
@@ -97,7 +109,7 @@ def _statements(query: str, known: tuple[Definition, ...]) -> str:
     used = set()
     while users:
         user = users.pop()
-        found = [each for each in known if user.names(each) and each not in used]
+        found = [each for each in known if user.uses(each) and each not in used]
         used.update(found)
         users += found
     return "".join(
@@ -107,13 +119,13 @@ def _statements(query: str, known: tuple[Definition, ...]) -> str:
 
 @lru_cache
 def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(" ".join(tokens(text)).encode()).hexdigest()
 
 
 @cache
 def _in_order(name: str) -> tuple[Definition, ...]:
     found = [Definition(file.read_text(encoding="utf-8")) for file in _files(name)]
-    uses = {each: [other for other in found if each.names(other)] for each in found}
+    uses = {each: [other for other in found if each.uses(other)] for each in found}
     return tuple(TopologicalSorter(uses).static_order())
 
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import evidence, retention
+from lake import confirmed, evidence, retention
 from lake.contract import Contract
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, in_build_order
 from lake.errors import LakeError
 from lake.evidence import Evidence
 from lake.lake import Lake
@@ -26,7 +26,7 @@ from lake.provenance import Provenance
 from lake.store import temporary_folder
 
 LAST = "\U0010ffff"
-BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", "_attempts/", "_staging/")
+BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_staging/")
 AT_ONCE, BATCH = 4, 16
 FEW_AT_ONCE = 2
 """Where each file on a disk is only looked into, more threads wait for each other."""
@@ -136,7 +136,7 @@ class Verification:
         self._there = Inventory.of(lake)
         self._opened = lake.file_opener()
         self._schemas = {name: contract.schema for name, contract in CONTRACTS.items()}
-        self.partitions = sorted(filter(scope.holds, self._there.sizes), key=_made_in_order)
+        self.partitions = _in_order(filter(scope.holds, self._there.sizes))
 
     def findings(self, done: Callable[[], object] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; `done` is called after each partition."""
@@ -221,9 +221,10 @@ class Verification:
                 yield f"its inputs have {total:,} rows, and {made.rows_read:,} went in"
 
 
-def _made_in_order(partition: Partition) -> tuple[date, bool, str]:
-    """Return by what partitions are put in the order in which a day is made."""
-    return partition.dt, bool(CONTRACTS[partition.dataset].inputs), partition.key
+def _in_order(partitions: Iterable[Partition]) -> list[Partition]:
+    """Return partitions in the order in which they are made."""
+    order = {made.name: n for n, made in enumerate(in_build_order())}
+    return sorted(partitions, key=lambda each: (each.dt, order[each.dataset], each.key))
 
 
 def _has_place(partition: Partition) -> bool:
@@ -246,8 +247,9 @@ def _sum_wrong(file: pq.ParquetFile, counts: str, made: Provenance) -> Iterator[
     except (OSError, pa.ArrowException) as error:
         yield f"unreadable: {error}"
         return
-    if total != made.rows_read:
-        yield f"{counts} adds up to {total:,}, but {made.rows_read:,} rows went in"
+    counted = made.rows_read if made.counted is None else made.counted
+    if total != counted:
+        yield f"{counts} adds up to {total:,}, but {counted:,} went in"
 
 
 def _footer_wrong(partition: Partition, contract: Contract, schema: pa.Schema, footer: Footer) -> Iterator[str]:

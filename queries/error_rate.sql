@@ -1,7 +1,7 @@
 -- Error rates of one day: one row per application and vantage, also of those whose source has no raw logs.
 with five_minutes as (
     select * exclude (status_class)
-    from five_minute_counts()
+    from error_counts
 
     union all by name
 
@@ -27,6 +27,25 @@ counted as (
         count(distinct hour(bucket_start)) as hours_observed
     from five_minutes
     group by application, vantage
+),
+
+days as (
+    select
+        source,
+        vantage,
+        application,
+        incomplete
+    from source_days
+
+    union all by name
+
+    select
+        source,
+        vantage,
+        application,
+        incomplete
+    from sources
+    where is_missing
 )
 
 select
@@ -45,11 +64,11 @@ select
     wilson_high(server_error_requests, valid_requests) as error_rate_high,
     hours_observed,
     (
-        select string_agg(sources.source || ': ' || sources.incomplete, '; ' order by sources.source)
-        from sources
+        select string_agg(days.source || ': ' || days.incomplete, '; ' order by days.source)
+        from days
         where
-            sources.vantage = counted.vantage
-            and (sources.application is null or sources.application = counted.application)
+            days.vantage = counted.vantage
+            and (days.application is null or days.application = counted.application)
     ) as incomplete
 from counted
 order by application, vantage

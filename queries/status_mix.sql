@@ -2,8 +2,8 @@
 select
     application,
     vantage,
-    status_class(status) as status_class,
-    count(*) as requests
-from requests
-group by all
-order by all
+    status_class,
+    cast(sum(requests_total) as bigint) as requests
+from error_counts
+group by application, vantage, status_class
+order by application, vantage, status_class

@@ -1,10 +1,9 @@
 """What incidents, burn rates, alerts and days of other time zones are made of."""
 
-from lake.contracts import contract
-from tasks.metric import MetricDaily
+from tasks.daily import DailyTask
 
 
-class ErrorCountsDaily(MetricDaily):
+class ErrorCountsDaily(DailyTask):
     """Requests and errors in each five minutes of one UTC day."""
 
-    contracts = (contract("error_counts"),)
+    dataset = "error_counts"

@@ -1,10 +1,9 @@
 """The main metric."""
 
-from lake.contracts import contract
-from tasks.metric import MetricDaily
+from tasks.daily import DailyTask
 
 
-class ErrorRateDaily(MetricDaily):
+class ErrorRateDaily(DailyTask):
     """Application error rates of one UTC day."""
 
-    contracts = (contract("error_rate"),)
+    dataset = "error_rate"

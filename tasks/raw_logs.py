@@ -1,6 +1,5 @@
 """A day's raw logs: made elsewhere, there when the day is settled and its files are."""
 
-import datetime as dt
 import logging
 from contextlib import suppress
 
@@ -8,8 +7,9 @@ import luigi
 
 from etl import clock
 from etl.project import project
+from etl.units import Unit
 from lake.errors import LakeError
-from tasks.daily import DayTask, SettledDayParameter
+from tasks.day import DayTask, SettledDayParameter
 
 logger = logging.getLogger("luigi-interface")
 
@@ -26,16 +26,7 @@ class RawLogsDaily(DayTask, luigi.ExternalTask):
 
     def why_not(self) -> str | None:
         """Say what is still to come; None when all is there."""
-        source = project().source(self.source)
-        day: dt.date = self.date
-        if not source.is_active(day):
-            return f"source {source.name} is not active on {day}. Check its since and until"
-        if clock.utc_now() < source.settled_at(day):
-            return (
-                f"{day} is unsettled: its logs may arrive until {source.settled_at(day):%Y-%m-%d %H:%M} UTC "
-                f"(settle_hours = {source.settle_hours:g} of source {source.name}). Run again after that"
-            )
-        return source.missing_input(day)
+        return Unit(project(), "requests", self.date, self.source).why_not(clock.utc_now())
 
 
 @RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)

@@ -1,10 +1,9 @@
 """How requests were answered."""
 
-from lake.contracts import contract
-from tasks.metric import MetricDaily
+from tasks.daily import DailyTask
 
 
-class StatusMixDaily(MetricDaily):
+class StatusMixDaily(DailyTask):
     """Requests per application and status class of one UTC day."""
 
-    contracts = (contract("status_mix"),)
+    dataset = "status_mix"

@@ -3,6 +3,7 @@
 The folder is the list: a module added here is known to the catalog, the glossary and the checks.
 """
 
+from graphlib import TopologicalSorter
 from importlib import import_module
 
 from lake.contract import Contract
@@ -21,3 +22,18 @@ def contract(name: str) -> Contract:
     if name not in CONTRACTS:
         raise ConfigError(f"No dataset {name!r}. There are: {', '.join(CONTRACTS)}.")
     return CONTRACTS[name]
+
+
+def in_build_order() -> list[Contract]:
+    """Return all contracts, each after those of the datasets that it is made from."""
+    needs = {name: {each.dataset for each in made.inputs} for name, made in CONTRACTS.items()}
+    for name, made in CONTRACTS.items():
+        if made.made_with:
+            needs[made.made_with] |= {name}
+    return [CONTRACTS[name] for name in TopologicalSorter(needs).static_order()]
+
+
+def counted(made: Contract) -> str:
+    """Return what a dataset's counts add up to, as text: the first input's counts, or its rows."""
+    first = contract(made.inputs[0].dataset)
+    return f"sum({first.counts}) of {first.name}" if first.counts else f"rows of {first.name}"

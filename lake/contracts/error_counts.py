@@ -1,32 +1,25 @@
 """The metric's counts in each five minutes: what incidents, burn rates, alerts and local days are made of."""
 
-import pyarrow as pa
-
-from lake.contract import Column, Contract, Rule
+from lake.contract import Contract, Input
 from lake.contracts.error_rate import COUNT_RULES, COUNTS
 from lake.contracts.requests import APPLICATION, STATUS_CLASS, VANTAGE
+from lake.contracts.source_counts import BUCKET_RULES, BUCKET_START
 
 CONTRACT = Contract(
     name="error_counts",
     version=1,
     grain="one status class of one application at one vantage in five minutes with requests of it",
     key=("application", "vantage", "bucket_start", "status_class"),
-    inputs=("requests",),
+    inputs=(Input("source_counts"),),
+    former_sql=("9654746edd1c30a2d32c6f69e021e7ed98bcc719d6b8481c9824e06e39c6b9ae",),  # from requests
     counts="requests_total",
     time="bucket_start",
     columns=(
         APPLICATION,
         VANTAGE,
-        Column("bucket_start", pa.timestamp("us"), "UTC", "When the five minutes began"),
+        BUCKET_START,
         STATUS_CLASS,
         *COUNTS,
     ),
-    rules=(
-        Rule(
-            "bucket_start = time_bucket(interval 5 minutes, bucket_start)",
-            "a bucket begins at a full five minutes",
-        ),
-        Rule("requests_total > 0", "what didn't occur has no row"),
-        *COUNT_RULES,
-    ),
+    rules=(*BUCKET_RULES, *COUNT_RULES),
 )

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lake.contract import Column, Contract, Rule
+from lake.contract import Column, Contract, Input, Rule
 from lake.contracts.requests import APPLICATION, VANTAGE
 
 COUNTS = tuple(
@@ -40,7 +40,8 @@ CONTRACT = Contract(
     version=1,
     grain="one application at one vantage",
     key=("application", "vantage"),
-    inputs=("requests",),
+    inputs=(Input("error_counts"), Input("source_days")),
+    former_sql=("78fe1888128fc58676baf2e692f0886478e434afe4a0d3a2345257ecf6f72f2a",),  # from requests
     counts="requests_total",
     columns=(
         APPLICATION,

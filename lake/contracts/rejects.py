@@ -12,6 +12,7 @@ CONTRACT = Contract(
     grain="one rejected line, in the order of the raw files",
     key=("file", "line_number"),
     per_source=True,
+    made_with="requests",
     columns=(
         Column("file", pa.string(), "path or URL", "The raw file, as the pattern in luigi.cfg names it"),
         Column("line_number", pa.int64(), "1", "Line in that file, decompressed, from 1", minimum=1),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lake.contract import Column, Contract
+from lake.contract import Column, Contract, Input
 from lake.contracts.requests import APPLICATION, STATUS_CLASS, VANTAGE
 
 CONTRACT = Contract(
@@ -10,7 +10,8 @@ CONTRACT = Contract(
     version=1,
     grain="one status class of one application at one vantage",
     key=("application", "vantage", "status_class"),
-    inputs=("requests",),
+    inputs=(Input("error_counts"),),
+    former_sql=("59ceeac2b20688e48c10ccdff2cf316f2edf383a8ea68e07ff77c6de6cc96140",),  # from requests
     counts="requests",
     columns=(
         APPLICATION,

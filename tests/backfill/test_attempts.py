@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
+from etl.units import Unit
 from lake.journal import Journal
 from lake.lake import Lake, open_store
 from tasks.error_rate import ErrorRateDaily
-from tasks.requests import RequestsDaily
 
 DAYS = [date(2015, 5, day) for day in range(17, 21)]
 NIGHT = datetime(2015, 5, 22, 3, 0, 0, 123456, tzinfo=UTC)
@@ -26,7 +26,7 @@ def attempt(day: date, error: str | None = None, started: datetime = NIGHT, seco
 @pytest.fixture
 def past(tmp_path, in_project):
     """Return the attempts of a task in an empty lake."""
-    return Attempts(Lake(open_store(str(tmp_path / "lake"))).journal(NAME), ErrorRateDaily(date=DAYS[0]))
+    return Attempts(Lake(open_store(str(tmp_path / "lake"))).journal(NAME), Unit(None, "error_rate", DAYS[0]))
 
 
 def test_what_is_recorded_is_read(past):
@@ -93,7 +93,7 @@ def test_time_of_a_day_is_that_of_the_latest_runs(past):
 def test_sources_have_attempts_of_their_own(in_project):
     """A failure of one source's requests says nothing of another's."""
     journal = Lake(open_store(str(in_project.folder / "lake"))).journal(NAME)
-    one, other = (Attempts(journal, RequestsDaily(source=name, date=DAYS[0])) for name in ("web", "api"))
+    one, other = (Attempts(journal, Unit(None, "requests", DAYS[0], name)) for name in ("web", "api"))
     one.record([attempt(DAYS[0], "why")])
     assert one.failures(DAYS)
     assert not other.failures(DAYS)
@@ -101,10 +101,10 @@ def test_sources_have_attempts_of_their_own(in_project):
 
 def test_setup_follows_the_settings_of_the_sources(in_project):
     """Other settings may make a failed day succeed; how much of the machine it takes doesn't count."""
-    example = ErrorRateDaily(date=DAYS[0])
-    before = setup_of(example)
+    task = ErrorRateDaily(date=DAYS[0])
+    before = setup_of(task.unit)
     text = (in_project.folder / "luigi.cfg").read_text()
     (in_project.folder / "luigi.cfg").write_text(text + "[extraction]\nthreads = 1\n")
-    assert setup_of(example) == before
+    assert setup_of(task.unit) == before
     in_project.configure(web=in_project.source | {"max_reject_rate": "0.5"})
-    assert setup_of(example) != before
+    assert setup_of(task.unit) != before

@@ -65,7 +65,10 @@ def test_unknown_task_and_bad_day(a_project):
     """What there is, is said when something else is asked for."""
     done = a_project.run("backfill", "status", "--of", "Nope")
     assert done.returncode == 2
-    assert "There are: ErrorCountsDaily, ErrorRateDaily, RequestsDaily, StatusMixDaily" in done.stderr
+    assert (
+        "There are: ErrorCountsDaily, ErrorRateDaily, RequestsDaily, SourceCountsDaily, StatusMixDaily"
+        in done.stderr
+    )
     done = a_project.run(*STATUS, "--start", "2015-02-30")
     assert done.returncode == 2
     assert "'2015-02-30' is no day, expected YYYY-MM-DD" in done.stderr

@@ -7,6 +7,7 @@ import pytest
 from backfill.days import Day, DayRange, State, listed
 from lake.errors import ConfigError
 from tasks.error_rate import ErrorRateDaily
+from tasks.requests import RequestsDaily
 
 pytestmark = pytest.mark.usefixtures("now")
 DAYS = [date(2015, 5, day) for day in range(16, 22)]
@@ -14,7 +15,7 @@ DAYS = [date(2015, 5, day) for day in range(16, 22)]
 
 def resolve(now, start, stop):
     """Return the range as a command would."""
-    return DayRange.resolve(ErrorRateDaily(date=DAYS[1]), start, stop, now)
+    return DayRange.resolve(ErrorRateDaily(date=DAYS[1]).unit, start, stop, now)
 
 
 def test_open_ends_are_the_sources(in_project, now):
@@ -60,8 +61,7 @@ def test_states(in_project, now, build):
 
 def test_day_with_extracted_requests_needs_no_raw_logs(in_project, now, build):
     """A metric can be built after its raw logs are gone, so its day is missing and not waiting."""
-    (task,) = ErrorRateDaily(date=DAYS[1]).requires()
-    assert build(task)
+    assert build(RequestsDaily(date=DAYS[1], source="web"))
     (in_project.folder / "logs/2015-05-17.log").unlink()
     assert resolve(now, DAYS[1], DAYS[2]).survey_with_input(now) == [Day(DAYS[1], State.MISSING)]
 

@@ -391,7 +391,7 @@ def test_who_only_looks_does_not_wait(through_proxy, faulty_s3, slow_down):
 def test_a_lake_that_does_not_say_what_a_day_needs(in_project, now, monkeypatch):
     """Nor is that day forgotten, and a run in the same process builds it."""
     first = date(2015, 5, 17)
-    days = DayRange.resolve(ErrorRateDaily(date=first), first, first + timedelta(days=3), now)
+    days = DayRange.resolve(ErrorRateDaily(date=first).unit, first, first + timedelta(days=3), now)
     past = Attempts(project().lake.journal(NAME), days.example)
     with monkeypatch.context() as hindered:
         requires = ErrorRateDaily.requires
@@ -415,7 +415,7 @@ def test_a_lake_that_does_not_say_what_a_day_needs(in_project, now, monkeypatch)
 def test_a_hindered_day_is_never_skipped(in_project, now):
     """Nights in which the disk was full or S3 away say nothing of the day, so it is always tried again."""
     day = date(2015, 5, 17)
-    days = DayRange.resolve(ErrorRateDaily(date=day), day, day + timedelta(days=2), now)
+    days = DayRange.resolve(ErrorRateDaily(date=day).unit, day, day + timedelta(days=2), now)
     past = Attempts(project().lake.journal(NAME), days.example)
     night = datetime(2015, 5, 19, 3, tzinfo=UTC)
     setup = setup_of(days.example)

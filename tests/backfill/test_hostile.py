@@ -170,7 +170,7 @@ def test_a_record_of_another_name_is_not_opened(in_project, name):
     path.parent.mkdir(parents=True)
     path.write_text("no JSON")
     day = ErrorRateDaily.date.parse(FIRST)
-    past = Attempts(Lake(open_store(str(in_project.folder / "lake"))).journal(NAME), ErrorRateDaily(date=day))
+    past = Attempts(Lake(open_store(str(in_project.folder / "lake"))).journal(NAME), ErrorRateDaily(date=day).unit)
     assert past.of_day(day) == []
     assert past.failures([day]) == {}
 

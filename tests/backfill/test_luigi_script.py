@@ -116,7 +116,7 @@ def test_from_any_folder(a_project, tmp_path):
     ]
     done = a_project.run("sh", "-ec", f"cd {tmp_path}; {'; '.join(commands)}", LUIGI_CONFIG_PATH=path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(a_project.published()) == 12
+    assert len(a_project.published()) == 24
 
 
 def test_one_day_and_the_latest_settled_day(a_project):

@@ -9,6 +9,7 @@ from backfill.days import DayRange
 from backfill.outdated import Look
 from etl.project import project
 from lake import sql
+from lake.contracts import CONTRACTS, contract
 from lake.provenance import Revision
 from tasks.error_rate import ErrorRateDaily
 from tasks.requests import RequestsDaily
@@ -21,14 +22,14 @@ pytestmark = pytest.mark.usefixtures("now")
 def days(in_project, build):
     """Return the range of two days that are published."""
     assert build(ErrorRateDaily(date=FIRST), ErrorRateDaily(date=SECOND))
-    return DayRange(ErrorRateDaily(date=FIRST), FIRST, THIRD)
+    return DayRange(ErrorRateDaily(date=FIRST).unit, FIRST, THIRD)
 
 
 def found(days, **look):
-    """Return what is outdated: task, day, reason."""
-    return [
-        (each.task.task_family, each.date, each.reason) for each in Look(**look).outdated(project().lake, days)
-    ]
+    """Return what is outdated by luigi.cfg as it is now: unit, day, reason."""
+    example = replace(days.example, project=project())
+    outdated = Look(**look).outdated(replace(days, example=example))
+    return [(each.unit.name, each.unit.day, each.reason) for each in outdated]
 
 
 def test_nothing_is_outdated_if_nothing_has_changed(days):
@@ -69,25 +70,26 @@ def test_settings_that_shape_rows_make_stale(days, in_project):
 
 def test_other_sql_makes_stale(days, monkeypatch):
     """Of the metric alone."""
-    monkeypatch.setattr(sql, "digest", lambda _: "another")
+    digest = sql.digest
+    monkeypatch.setattr(sql, "digest", lambda name: "another" if name == "error_rate" else digest(name))
     reason = "stale: queries/error_rate.sql has changed"
     assert found(days, stale=True) == [("ErrorRateDaily", FIRST, reason), ("ErrorRateDaily", SECOND, reason)]
 
 
 def test_newer_inputs_and_sources_make_stale(days, in_project):
     """A revision of requests that no metric was made from, and a source added for a day that is published."""
-    RequestsDaily(source="web", date=FIRST).build(project().lake, Revision(1, "alone"))
+    RequestsDaily(source="web", date=FIRST).unit.build(Revision(1, "alone"))
     reason = "stale: requests v1 2015-05-17 of source web revision 1 is newer than what it was made from"
-    assert found(days, stale=True) == [("ErrorRateDaily", FIRST, reason)]
+    assert found(days, stale=True) == [("SourceCountsDaily", FIRST, reason)]
     in_project.configure(web=in_project.source, api=in_project.source | {"since": "2015-05-18"})
-    assert found(days, stale=True)[1] == ("ErrorRateDaily", SECOND, "stale: source api was not in it")
+    assert found(days, stale=True)[1] == ("ErrorCountsDaily", SECOND, "stale: source api was not in it")
 
 
 def test_a_column_that_the_contract_gained_makes_stale(days, monkeypatch):
     """A published file lacks it."""
-    main = ErrorRateDaily.contracts[0]
+    main = contract("error_rate")
     more = replace(main, columns=(*main.columns, replace(main.columns[0], name="region")))
-    monkeypatch.setattr(ErrorRateDaily, "contracts", (more,))
+    monkeypatch.setitem(CONTRACTS, "error_rate", more)
     assert found(days, stale=True)[0] == ("ErrorRateDaily", FIRST, "stale: the contract has gained region")
 
 

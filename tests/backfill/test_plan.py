@@ -18,7 +18,7 @@ DAYS = [date(2015, 5, day) for day in range(17, 21)]
 @pytest.fixture
 def days(in_project, now):
     """Return the range of all four days, the last of which is unsettled."""
-    return DayRange.resolve(ErrorRateDaily(date=DAYS[0]), DAYS[0], date(2015, 5, 21), now)
+    return DayRange.resolve(ErrorRateDaily(date=DAYS[0]).unit, DAYS[0], date(2015, 5, 21), now)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_missing_days_are_built_oldest_first(days, past, now, build):
     plan = Plan.of(days, now, past, max_attempts=3, newest=True, limit=1)
     assert plan.chosen == [DAYS[2]]
     assert plan.not_there == [DAYS[0], DAYS[2], DAYS[3]]
-    assert [task.date for task in plan.tasks] == [DAYS[2]]
+    assert [each.day for each in plan.units] == [DAYS[2]]
 
 
 def test_a_day_that_failed_too_often_is_skipped(days, past, now):

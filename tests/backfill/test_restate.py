@@ -1,21 +1,21 @@
 """Restating and explaining a day."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from backfill.restate import changes, drafted, latest_revision, made_from
+from backfill.restate import drafted
 from etl.project import project
-from lake.contracts import CONTRACTS, contract
+from lake.contracts import contract
 from lake.errors import ConfigError, PartitionExists
-from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
 from tasks.requests import RequestsDaily
 from tasks.status_mix import StatusMixDaily
 
 DATE = date(2015, 5, 18)
 DAY = str(DATE)
+EVERY = ("rejects", "requests", "source_days", "source_counts", "error_counts", "error_rate")
 OF = ("--of", "RequestsDaily", "--source", "web", "--date", DAY)
 RESTATE = ("backfill", "restate", *OF, "--reason", "the log came late")
 EXPLAIN = ("backfill", "explain", *OF)
@@ -26,12 +26,17 @@ def built(a_project):
     """Return the project with two metrics of a day, whose log then gained two lines."""
     for task in ("ErrorRateDaily", "StatusMixDaily"):
         assert a_project.run("luigi", task, "--date", DAY).returncode == 0
+    add_lines(a_project)
+    return a_project
+
+
+def add_lines(a_project):
+    """Let the day's log gain two lines."""
     with (a_project.folder / f"logs/{DAY}.log").open("a") as log:
         for minute in (1, 2):
             log.write(
                 f'192.0.2.9 - - [18/May/2015:20:{minute:02}:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n'
             )
-    return a_project
 
 
 @pytest.mark.slow
@@ -43,12 +48,18 @@ def test_the_difference_is_shown_and_the_old_stays(built):
     assert "There is no terminal to ask at" in done.stderr
     assert done.stdout.splitlines() == [
         "RequestsDaily 2015-05-18, 1 day",
-        "rejects 2015-05-18 of source web: revision 0 → 1, 0 → 0 rows; 0 go, 0 come",
-        "requests 2015-05-18 of source web: revision 0 → 1, 3 → 5 rows; 0 go, 2 come",
+        "rejects 2015-05-18 of source web: revision 0 → 1, 0 → 0 rows; 0 removed, 0 added",
+        "requests 2015-05-18 of source web: revision 0 → 1, 3 → 5 rows; 0 removed, 2 added",
         "  shop origin: 3 → 5 requests",
-        "error_rate 2015-05-18: revision 0 → 1, 1 → 1 rows; 1 go, 1 come",
+        "source_days 2015-05-18 of source web: revision 0 → 1, 1 → 1 rows; 1 removed, 1 added",
+        "  shop origin: 3 → 5 requests",
+        "source_counts 2015-05-18 of source web: revision 0 → 1, 3 → 4 rows; 0 removed, 1 added",
         "  shop origin: 3 → 5 requests, error rate 33.3333% → 60.0000%",
-        "status_mix 2015-05-18: revision 0 → 1, 2 → 2 rows; 1 go, 1 come",
+        "error_counts 2015-05-18: revision 0 → 1, 3 → 4 rows; 0 removed, 1 added",
+        "  shop origin: 3 → 5 requests, error rate 33.3333% → 60.0000%",
+        "error_rate 2015-05-18: revision 0 → 1, 1 → 1 rows; 1 removed, 1 added",
+        "  shop origin: 3 → 5 requests, error rate 33.3333% → 60.0000%",
+        "status_mix 2015-05-18: revision 0 → 1, 2 → 2 rows; 1 removed, 1 added",
         "  shop origin: 3 → 5 requests",
     ]
     done = built.run(*RESTATE, "--yes")
@@ -100,37 +111,39 @@ def test_what_cannot_be_restated(built):
 
 def test_a_draft_is_seen_by_nobody_until_it_is_published(in_project, build):
     """Not even by the lake that it is of, and it goes away."""
-    task = ErrorRateDaily(date=DATE)
-    assert build(task)
-    lake = project().lake
-    with drafted(lake, task, "why", "who") as draft:
-        assert [(p.dataset, p.revision) for p in draft.partitions_made] == [("error_rate", 1)]
-        assert [each.rows for each in changes(draft, CONTRACTS)] == [(1, 1)]
-        assert latest_revision(draft, task) == 1
-        assert latest_revision(lake, task) == 0
-    assert len(lake.partitions(contract("error_rate"))) == 1
-    with pytest.raises(ConfigError), drafted(lake, StatusMixDaily(date=DATE), "why", "who"):
+    assert build(ErrorRateDaily(date=DATE))
+    add_lines(in_project)
+    unit = RequestsDaily(source="web", date=DATE).unit
+    with drafted([unit], "why", "who") as found:
+        made = [(p.dataset, p.revision) for p in found.draft.partitions_made]
+        assert made == [(name, 1) for name in EVERY]
+        assert [each.rows for each in found.changes] == [(0, 0), (3, 5), (1, 1), (3, 4), (3, 4), (1, 1)]
+        assert unit.within(found.draft).latest_revision() == 1
+        assert unit.latest_revision() == 0
+    assert len(project().lake.partitions(contract("error_rate"))) == 1
+    with pytest.raises(ConfigError), drafted([StatusMixDaily(date=DATE).unit], "why", "who"):
         pass
 
 
 def test_a_restatement_that_another_has_published_meanwhile_is_refused_or_the_same(in_project, build):
     """Two people at once: with other bytes the second learns of the first."""
-    task = ErrorRateDaily(date=DATE)
-    assert build(task)
-    lake = project().lake
-    with drafted(lake, task, "why", "one") as one, drafted(lake, task, "why", "other") as other:
-        one.publish_all()
-        one.publish_all()
+    assert build(ErrorRateDaily(date=DATE))
+    add_lines(in_project)
+    lake, now = project().lake, datetime(2026, 11, 29, tzinfo=UTC)
+    units = [RequestsDaily(source="web", date=DATE).unit]
+    with drafted(units, "why", "one") as one, drafted(units, "why", "other") as other:
+        one.publish(lake, now)
+        one.publish(lake, now)
         with pytest.raises(PartitionExists):
-            other.publish_all()
+            other.publish(lake, now)
     assert lake.provenance(lake.latest(contract("error_rate"))[0]).requested_by == "one"
 
 
 def test_all_that_is_made_from_a_day_is_found(in_project):
     """By the contracts, so a new metric is restated too."""
-    tasks = made_from(RequestsDaily(source="web", date=DATE))
-    assert {type(each) for each in tasks} == {ErrorCountsDaily, ErrorRateDaily, StatusMixDaily}
-    assert made_from(ErrorRateDaily(date=DATE)) == []
+    found = RequestsDaily(source="web", date=DATE).unit.serves()
+    assert [each.dataset for each in found] == ["source_counts", "error_counts", "error_rate", "status_mix"]
+    assert ErrorRateDaily(date=DATE).unit.serves() == []
 
 
 @pytest.mark.slow

@@ -29,9 +29,11 @@ def test_plan_says_what_would_be_built_and_changes_nothing(a_project):
     lines = done.stdout.splitlines()
     assert lines[0] == "ErrorRateDaily 2015-05-16 … 2015-05-20, 5 days"
     assert lines[1] == "To build, newest first: 3 of them; no past run to estimate the time from"
-    assert lines[2:5] == [
+    assert lines[2:7] == [
         "  2015-05-17, 2015-05-18, 2015-05-20",
         "  2015-05-20 RequestsDaily web: to build",
+        "  2015-05-20 SourceCountsDaily web: to build",
+        "  2015-05-20 ErrorCountsDaily: to build",
         "  2015-05-20 ErrorRateDaily: to build",
     ]
     assert "2015-05-19  no input: source web: 0 of 1 files for 2015-05-19" in done.stdout
@@ -213,7 +215,7 @@ def test_a_machine_whose_clocks_change_builds_the_same(make_project, night):
         )
         assert hours.stdout == "hours_observed,requests_total\n24,24\n"
         lakes.append(made.published())
-    assert len(lakes[0]) == 9
+    assert len(lakes[0]) == 18
     assert lakes[0] == lakes[1]
 
 

@@ -79,7 +79,7 @@ def test_a_sound_lake_is_sound(built, found, verify):
     for options in ((), ("--deep",), ("--dataset", "error_rate"), RANGE, ("--rebuild-sample", "16")):
         assert found(*options) == []
     assert (
-        "16 partitions read to the last byte, 16 of them made anew"
+        "28 partitions read to the last byte, 28 of them made anew"
         in verify("--deep", "--rebuild-sample", "99")[1]
     )
     with (built.folder / "logs/2015-05-18.log").open("a") as log:
@@ -139,10 +139,9 @@ def test_a_deleted_partition_is_found(built, found):
     gone = "requests/v1/dt=2015-05-19/source=web/rev=0/part-0.parquet"
     findings = found()
     assert any(each.startswith(f"{gone}: gone") for each in findings)
-    for dataset in ("error_rate", "status_mix"):
-        expected = (
-            f"{dataset}/v1/dt=2015-05-19/rev=0/part-0.parquet: it was made from, or instead of, {gone}, which"
-        )
+    for dataset in ("source_days", "source_counts"):
+        made = f"{dataset}/v1/dt=2015-05-19/source=web/rev=0/part-0.parquet"
+        expected = f"{made}: it was made from, or instead of, {gone}, which"
         assert any(each.startswith(expected) for each in findings)
 
 
@@ -181,12 +180,12 @@ def rewrite(path: Path, *, table=None, provenance=None) -> None:
 
 def test_a_changed_footer_is_found(built, found):
     """Other inputs than there were, or counts that contradict the rows."""
-    path = partition(built, "error_rate")
+    path = partition(built, "error_counts")
     metadata = pq.read_metadata(path).metadata[b"provenance"].decode()
     rewrite(path, provenance=metadata.replace('"rows_read":3', '"rows_read":4'))
     said = "\n".join(found())
     assert "rows read = kept + rejected + of other days + directives doesn't hold: 4 and 3" in said
-    assert "requests_total adds up to 3, but 4 rows went in" in said
+    assert "requests_total adds up to 3, but 4 went in" in said
     assert "its inputs have 3 rows, and 4 went in" in said
     digest = metadata.partition('"sha256":"')[2][:64]
     rewrite(path, provenance=metadata.replace(digest, "0" * 64))

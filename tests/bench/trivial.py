@@ -97,6 +97,8 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
         CONFIGURATION.format(first=days[0], stop=days[-1] + timedelta(days=1)), encoding="utf-8"
     )
     os.environ["LUIGI_CONFIG_PATH"] = str(Path("luigi.cfg").absolute())
+    from tasks.metric import MetricDaily
+
     from backfill import luigi_settings, runner
     from backfill.attempts import NAME, Attempts
     from backfill.days import DayRange
@@ -105,7 +107,6 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
     from etl.project import project
     from tasks.daily import DailyTask
     from tasks.error_rate import ErrorRateDaily
-    from tasks.metric import MetricDaily
     from tasks.requests import RequestsDaily
 
     def build(self: DailyTask, *_: object) -> None:

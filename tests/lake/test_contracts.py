@@ -33,7 +33,7 @@ def test_a_contract_refers_to_what_there_is(name):
     each = CONTRACTS[name]
     assert {*each.key, *filter(None, (each.counts, each.time))} <= set(each.schema.names)
     assert each.time is None or pa.types.is_timestamp(each.schema.field(each.time).type)
-    assert set(each.inputs) <= set(CONTRACTS)
+    assert {wanted.dataset for wanted in each.inputs} <= set(CONTRACTS)
 
 
 @EVERY

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lake import glossary
-from lake.contract import Column, Contract, Rule
+from lake.contract import Column, Contract, Input, Rule
 
 EVENTS = Contract(
     name="events",
@@ -23,7 +23,7 @@ SUMS = Contract(
     version=1,
     grain="one sum",
     key=("at", "kind"),
-    inputs=("events", "others"),
+    inputs=(Input("requests"), Input("error_counts", days=7)),
     counts="total",
     columns=(Column("total", pa.int64(), "1", "How many"),),
     rules=(Rule("total > 0", "a sum is of something"), Rule("total < 9", "it is small")),
@@ -45,13 +45,15 @@ def test_a_table_says_what_the_contract_says():
 def test_rules_stand_below_the_table():
     """Each with its reason, and the law that nothing is lost on the way from the inputs."""
     text = glossary.table(SUMS)
-    assert text.startswith("A row is one sum. Version 1; key: `at`, `kind`; made from `events`, `others`.\n")
+    assert text.startswith(
+        "A row is one sum. Version 1; key: `at`, `kind`; made from requests, error_counts (7 days).\n"
+    )
     assert text.endswith(
         "| `total` | int64 | 1 | no | How many |\n"
         "\n"
         "- `total > 0`: a sum is of something\n"
         "- `total < 9`: it is small\n"
-        "- `sum(total)` = rows of `events`, `others`: nothing is lost\n"
+        "- `sum(total)` = rows of requests: nothing is lost\n"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lake import overview
 from lake.cache import Cache
-from lake.contract import Column, Contract
+from lake.contract import Column, Contract, Input
 from lake.contracts import CONTRACTS
 from lake.errors import StoreError
 from lake.lake import Lake, open_store
@@ -61,7 +61,9 @@ def test_a_description_is_a_table(disk_lake):
     """Whole, of a contract as small as one can be."""
     column = Column("what", pa.string(), "text", "What it is")
     seen = replace(column, name="seen", type=pa.int64(), unit="days", nullable=True, meaning="How often")
-    small = Contract("small", 2, "a thing", (column, seen), ("what",), inputs=("requests", "rejects"))
+    small = Contract(
+        "small", 2, "a thing", (column, seen), ("what",), inputs=(Input("requests"), Input("rejects"))
+    )
     text = overview.described(_made(disk_lake), small)
     assert text.splitlines() == [
         "small v2: a row is a thing. Key: what. Made from requests, rejects.",

@@ -19,25 +19,47 @@ def test_a_quoted_text_is_a_literal(text):
 
 def test_the_digest_covers_query_and_macros(monkeypatch):
     """A change of the query or of a macro changes the digest, and nothing else does."""
-    before = sql.digest("error_rate")
-    assert before == sql.digest("error_rate") != sql.digest("status_mix")
+    before = sql.digest("source_counts")
+    assert before == sql.digest("source_counts") != sql.digest("status_mix")
     changed = [replace(each, statement=each.statement.replace("5 minutes", "6 minutes")) for each in sql.macros()]
     assert changed != list(sql.macros())
     monkeypatch.setattr(sql, "macros", lambda: tuple(changed))
-    assert sql.digest("error_rate") != before
+    assert sql.digest("source_counts") != before
 
 
 def test_the_digest_leaves_out_what_a_query_does_not_use(monkeypatch):
     """A new macro for another metric makes no published day stale; those used by a macro that is used count."""
-    before = {name: sql.digest(name) for name in ("error_rate", "error_counts", "status_mix")}
+    before = {name: sql.digest(name) for name in ("error_rate", "source_counts", "status_mix")}
     more = sql.Definition("-- One.\ncreate or replace macro one() as 1;\n")
     there = sql.macros()
     monkeypatch.setattr(sql, "macros", lambda: (more, *there))
     assert {name: sql.digest(name) for name in before} == before
-    assert "macro status_class" in sql.metric_macros("error_counts")
-    assert "macro wilson_low" not in sql.metric_macros("error_counts")
-    assert "macro status_class" in sql.metric_macros("status_mix")
-    assert "five_minute_counts" not in sql.metric_macros("status_mix")
+    assert "macro status_class" in sql.metric_macros("source_counts")
+    assert "macro wilson_low" not in sql.metric_macros("source_counts")
+    assert sql.metric_macros("status_mix") == ""
+
+
+def test_the_digest_is_of_what_the_sql_says(monkeypatch):
+    """Comments and layout make no day stale; another word, literal or name does."""
+    query = "-- Of a day.\nselect 'a--b' as x, /* all */ count(*)\nfrom error_counts"
+    same = "select 'a--b' as x, count( * ) -- é\n  from  error_counts"
+    others = (query.replace("a--b", "a--c"), query.replace("as x", "as y"), query.replace("count", "sum"))
+    texts = dict(zip("abcde", (query, same, *others), strict=True))
+    monkeypatch.setattr(sql, "metric", texts.__getitem__)
+    digests = [sql.digest(name) for name in texts]
+    assert digests[0] == digests[1]
+    assert len({*digests}) == 4
+
+
+def test_a_column_called_like_a_view_is_no_use_of_it():
+    """Only what is read from or called is; else a column could close a circle of views."""
+    one = sql.Definition("-- 1.\ncreate or replace view one as\nselect two from three join four using (dt);")
+    found = [
+        name
+        for name in ("two", "three", "four", "dt")
+        if one.uses(sql.Definition(f"-- 1.\ncreate or replace view {name} as\nfrom x;"))
+    ]
+    assert found == ["three", "four"]
 
 
 @pytest.mark.parametrize("folder", ["macros", "questions"])

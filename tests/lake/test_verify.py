@@ -266,7 +266,7 @@ def test_another_number_of_rows_is_named(put, findings):
 def test_counts_add_up_to_what_went_in(put, findings, error_rates):
     """Not more, not less; nothing of nothing is right."""
     put(RATES, error_rates(shop=1, api=2), rows_read=1999, rows_kept=1999)
-    assert findings() == [f"{RATES.key}: requests_total adds up to 2,000, but 1,999 rows went in"]
+    assert findings() == [f"{RATES.key}: requests_total adds up to 2,000, but 1,999 went in"]
     put(replace(RATES, dt=DAY + timedelta(1)), error_rates())
     assert len(findings()) == 1
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.aggregate import run_query
+from etl.aggregate import Rows, run_query
 from lake import sql
 from lake.contracts import CONTRACTS, contract
+from lake.partition import Partition
 
 QUESTIONS = [each.name for each in sql.questions()]
 CASES = sorted(path for path in Path(__file__).with_name("questions").glob("*/*") if path.is_dir())
@@ -210,9 +211,22 @@ def _made(name, requests, folder):
     for day in DAYS:
         rows = [each for each in requests if each["dt"] == day]
         pq.write_table(pa.Table.from_pylist(rows, REQUEST), folder / "requests.parquet")
-        found = run_query(contract(name), {"requests": [folder / "requests.parquet"]})
+        found = _made_of(contract(name), folder, day)
         days.append(found.append_column("dt", pa.array([day] * found.num_rows, pa.date32())))
     return pa.concat_tables(days)
+
+
+def _made_of(made, folder, day):
+    """Return what a dataset's SQL makes of the requests in a folder."""
+    inputs = {}
+    for name in (each.dataset for each in made.inputs):
+        file = folder / f"{name}.parquet"
+        if contract(name).inputs:
+            pq.write_table(_made_of(contract(name), folder, day), file)
+        elif name == "rejects":
+            pq.write_table(contract(name).schema.empty_table(), file)
+        inputs[name] = [Rows(Partition(name, 1, day, "web" if contract(name).per_source else None), file, None)]
+    return run_query(made, inputs)
 
 
 @settings(derandomize=True, deadline=None, max_examples=5)

@@ -9,25 +9,24 @@ import pytest
 
 import tasks
 from etl.project import project
-from lake.contracts import CONTRACTS
+from etl.units import names
 from lake.errors import ConfigError, InputError
-from tasks.daily import DailyTask, DayParameter
+from tasks.daily import DailyTask, daily_tasks
+from tasks.day import DayParameter
 from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
 from tasks.raw_logs import RawLogsDaily
 from tasks.requests import RequestsDaily
-from tasks.status_mix import StatusMixDaily
 
 pytestmark = pytest.mark.usefixtures("now")
 DAYS = [date(2015, 5, day) for day in (17, 18, 19, 20)]
-PUBLISHING = (RequestsDaily, ErrorRateDaily, ErrorCountsDaily, StatusMixDaily)
 
 
 def test_every_dataset_has_its_task():
     """The daily tasks publish all datasets between them, none twice."""
-    published = [contract.name for task in PUBLISHING for contract in task.contracts]
-    assert sorted(published) == sorted(CONTRACTS)
-    assert {each.__name__ for each in PUBLISHING} <= set(luigi.task_register.Register.task_names())
+    assert daily_tasks().keys() == names().keys()
+    assert {name: each.dataset for name, each in daily_tasks().items()} == names()
+    assert daily_tasks().keys() <= set(luigi.task_register.Register.task_names())
     assert inspect.getdoc(tasks)
 
 
@@ -76,11 +75,11 @@ def test_day_is_complete_only_with_its_rejects(in_project, build):
     task = RequestsDaily(source="web", date=DAYS[0])
     assert build(task)
     assert task.complete()
-    assert task.published_days(DAYS[0], DAYS[3]) == {DAYS[0]}
+    assert task.unit.published_days(DAYS[0], DAYS[3]) == {DAYS[0]}
     (rejects,) = (in_project.folder / "lake/rejects").rglob("*.parquet")
     rejects.unlink()
     assert not task.complete()
-    assert task.published_days(DAYS[0], DAYS[3]) == set()
+    assert task.unit.published_days(DAYS[0], DAYS[3]) == set()
 
 
 def test_metric_requires_active_sources_only(in_project, build):
@@ -93,8 +92,12 @@ def test_metric_requires_active_sources_only(in_project, build):
         "since": "2015-05-19",
     }
     in_project.configure(web=in_project.source, api=source)
-    assert [each.source for each in ErrorRateDaily(date=DAYS[1]).requires()] == ["web"]
-    assert [each.source for each in ErrorRateDaily(date=DAYS[2]).requires()] == ["api", "web"]
+    assert [each.source for each in ErrorCountsDaily(date=DAYS[1]).requires()] == ["web"]
+    assert [each.source for each in ErrorCountsDaily(date=DAYS[2]).requires()] == ["api", "web"]
+    assert {each.unit.title for each in ErrorRateDaily(date=DAYS[1]).requires()} == {
+        "ErrorCountsDaily",
+        "SourceCountsDaily web",
+    }
     with pytest.raises(InputError, match="No source is active on 1999-01-01"):
         ErrorRateDaily(date=date(1999, 1, 1)).requires()
 
@@ -102,7 +105,7 @@ def test_metric_requires_active_sources_only(in_project, build):
 def test_unknown_source_is_refused(in_project):
     """A source that luigi.cfg doesn't declare is named with those it does."""
     with pytest.raises(ConfigError, match=r"no \[source.nope\]. It has: web"):
-        RequestsDaily(source="nope", date=DAYS[0]).requires().complete()
+        RequestsDaily(source="nope", date=DAYS[0]).requires()[0].complete()
 
 
 def test_changed_configuration_is_read_again(in_project):

@@ -1,0 +1,263 @@
+"""Units of work: what is built, from what, and whether it is there.
+
+Who builds them, in which order and how often, is not their affair: that is an engine's.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from etl.completeness import Severity
+from etl.extract import extract_day
+from etl.project import Project
+from etl.sources import ONE_DAY, Source, active_on
+from lake.contract import Contract, Input
+from lake.contracts import CONTRACTS, contract, in_build_order
+from lake.errors import ConfigError, InputError
+from lake.lake import Lake
+from lake.partition import LATEST, Partition
+from lake.provenance import FIRST, Revision
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One day of a dataset, of one source where it is kept so: what is built in one go, and published as a whole.
+
+    Attributes:
+        project: Whose lake it is in, and whose sources it is made from.
+        dataset: Its name; what is made with another dataset is a part of that one's unit.
+        source: The source, None where the dataset is made from all of them.
+    """
+
+    project: Project = field(repr=False, compare=False)
+    dataset: str
+    day: date
+    source: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.day}"
+
+    @property
+    def title(self) -> str:
+        """What it is of, without the day."""
+        return f"{self.name} {self.source}" if self.source else self.name
+
+    @property
+    def name(self) -> str:
+        """How commands and Luigi call it: `ErrorRateDaily` for `error_rate`."""
+        return name_of(self.dataset)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract of its dataset."""
+        return contract(self.dataset)
+
+    @cached_property
+    def contracts(self) -> tuple[Contract, ...]:
+        """The contracts of all that it publishes, in that order: its own dataset comes last."""
+        return (*(each for each in CONTRACTS.values() if each.made_with == self.dataset), self.contract)
+
+    @property
+    def is_extracted(self) -> bool:
+        """Whether it comes from raw files, and not from other datasets."""
+        return not self.contract.inputs
+
+    def on(self, day: date) -> "Unit":
+        """Return the unit of another day."""
+        return replace(self, day=day)
+
+    def within(self, lake: Lake) -> "Unit":
+        """Return the same unit of another lake, such as a draft of one."""
+        return replace(self, project=replace(self.project, lake=lake))
+
+    def sources(self) -> list[Source]:
+        """Return the sources that it is made from, on whichever day.
+
+        Raises:
+            ConfigError: luigi.cfg declares no source of its name.
+        """
+        return [self.project.source(self.source)] if self.source else list(self.project.sources)
+
+    def made_from(self) -> "list[tuple[Unit, Input]]":
+        """Return a unit, of this day, of each kind that it is made from, and as which input."""
+        return [(unit, each) for each in self.contract.inputs for unit in self.of_input(each)]
+
+    def of_input(self, wanted: Input) -> "list[Unit]":
+        """Return a unit of an input, of this day, for each source where it is kept so."""
+        needed = contract(wanted.dataset)
+        dataset = needed.made_with or needed.name
+        if not needed.per_source:
+            return [Unit(self.project, dataset, self.day)]
+        return [Unit(self.project, dataset, self.day, source.name) for source in self.sources()]
+
+    def requires(self) -> "list[Unit]":
+        """Return what must be there before it is built, without the sources that its day may do without.
+
+        Days of a window on which no source is active have nothing.
+
+        Raises:
+            InputError: No source is active on its day.
+        """
+        gone = self.missing()
+        found = {
+            unit.on(day): None
+            for unit, wanted in self.made_from()
+            if unit.source not in gone
+            for day in wanted.window(self.day)
+            if active_on(unit.sources(), day)
+        }
+        return list(found)
+
+    def serves(self) -> "list[Unit]":
+        """Return the units that are made from it, directly or not, in the order in which they are built."""
+        found = {self: None}
+        for made in in_build_order():
+            if made.made_with:
+                continue
+            for each in list(found):
+                names = {below.name for below in each.contracts}
+                reach = max((wanted.days for wanted in made.inputs if wanted.dataset in names), default=0)
+                source = each.source if made.per_source else None
+                for n in range(reach):
+                    found[Unit(self.project, made.name, each.day + timedelta(days=n), source)] = None
+        return list(found)[1:]
+
+    def missing(self) -> set[str]:
+        """Return the names of the active sources without raw logs that luigi.cfg lets a day be made without."""
+        active = self._active()
+        below = [unit for unit, _ in self.made_from() if unit.source and not self.source]
+        found = {
+            unit.source: unit
+            for unit in below
+            if (source := self.project.source(unit.source or "")) in active
+            and source.severities.missing_source is Severity.WARN
+            and not unit.is_begun()
+            and source.is_missing(self.day)
+        }
+        return {*filter(None, found)} if len(found) < len(active) else set()
+
+    def partition(self, made: Contract, revision: int) -> Partition:
+        """Return its partition of one of its datasets."""
+        return Partition(made.name, made.version, self.day, self.source, revision)
+
+    def is_published(self, revision: int = 0) -> bool:
+        """Tell whether all of it is there, in this revision or a later one."""
+        return all(self.project.lake.exists(self.partition(each, revision)) for each in self.contracts)
+
+    def is_begun(self) -> bool:
+        """Tell whether it is there, or something that it is made from."""
+        return self.is_published() or any(unit.is_begun() for unit, _ in self.made_from())
+
+    def published_days(self, start: date, stop: date, revision: int = 0) -> set[date]:
+        """Return the days in `[start, stop)` on which such a unit is there: one listing a dataset."""
+        return set.intersection(
+            *(
+                {
+                    partition.dt
+                    for partition in self.project.lake.partitions(each, start, stop)
+                    if partition.revision >= revision and partition.source == self.source
+                }
+                for each in self.contracts
+            )
+        )
+
+    def latest_revision(self) -> int | None:
+        """Return the latest revision that is published, None if it is not there as a whole."""
+        latest = []
+        for each in self.contracts:
+            found = self._revisions(each)
+            if not found:
+                return None
+            latest.append(max(found))
+        return max(latest)
+
+    def why_not(self, now: datetime) -> str | None:
+        """Say what of the raw logs is still to come; None when all is there."""
+        source, day = self.project.source(self.source or ""), self.day
+        if not source.is_active(day):
+            return f"source {source.name} is not active on {day}. Check its since and until"
+        if now < source.settled_at(day):
+            return (
+                f"{day} is unsettled: its logs may arrive until {source.settled_at(day):%Y-%m-%d %H:%M} UTC "
+                f"(settle_hours = {source.settle_hours:g} of source {source.name}). Run again after that"
+            )
+        return source.missing_input(day)
+
+    def build(self, revision: Revision = FIRST, now: datetime | None = None) -> str:
+        """Make, check and publish it.
+
+        Args:
+            revision: Which publication it is.
+            now: The time; with one, a pass over an undated log publishes later settled days, too.
+
+        Returns:
+            What came of it, in a few words.
+
+        Raises:
+            ConfigError: The revision is not the next one.
+            LakeError: It can't be built.
+        """
+        self._check(revision)
+        if self.is_extracted:
+            return self._extract(revision, now)
+        from etl.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
+
+        lake, missing = self.project.lake, self.missing()
+        for each in self.contracts:
+            rows = aggregate_day(
+                lake, self.partition(each, revision.number), self.sources(), revision, missing=missing
+            )
+        return f"{rows.num_rows:,} rows"
+
+    def _extract(self, revision: Revision, now: datetime | None) -> str:
+        if not revision.number and self.is_published():
+            return "published by the pass of another day"
+        source = self.project.source(self.source or "")
+        later = self._later_days(source, now) if now and not revision.number else set()
+        lines = extract_day(self.project.lake, source, self.day, revision, later)
+        return f"{lines.kept:,} requests, {lines.rejected:,} rejects"
+
+    def _later_days(self, source: Source, now: datetime) -> set[date]:
+        """Return the settled days after this one that are not published: a pass over undated files may do so."""
+        if source.files.is_dated:
+            return set()
+        day, days = self.day + ONE_DAY, set()
+        while day < (source.until or LATEST) and source.settled_at(day) <= now:
+            days.add(day)
+            day += ONE_DAY
+        return days - self.published_days(self.day, day) if days else days
+
+    def _check(self, revision: Revision) -> None:
+        if not revision.number:
+            return
+        following = max((n for each in self.contracts for n in self._revisions(each)), default=-1) + 1
+        if revision.number > following:
+            raise ConfigError(f"--revision {revision.number}: the next revision of {self.day} is {following}.")
+
+    def _revisions(self, made: Contract) -> list[int]:
+        found = self.project.lake.partitions(made, self.day, self.day + ONE_DAY)
+        return [each.revision for each in found if each.source == self.source]
+
+    def _active(self) -> list[Source]:
+        found = active_on(self.sources(), self.day)
+        if not found:
+            raise InputError(f"No source is active on {self.day}. Check since and until in luigi.cfg.")
+        return found
+
+
+def name_of(dataset: str) -> str:
+    """Return how commands and Luigi call the units of a dataset."""
+    return "".join(part.capitalize() for part in dataset.split("_")) + "Daily"
+
+
+def names() -> dict[str, str]:
+    """Return the dataset of each name that a unit can have."""
+    return {name_of(name): name for name, made in CONTRACTS.items() if not made.made_with}
+
+
+def below(unit: Unit) -> list[Unit]:
+    """Return a unit of its day of each kind that it is made from, directly or not, in build order, itself last."""
+    found: dict[Unit, None] = {}
+    for each, _ in unit.made_from():
+        found |= dict.fromkeys(below(each))
+    return [*found, unit]
