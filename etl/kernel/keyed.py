@@ -7,6 +7,7 @@ from etl.kernel.intrinsics import (
     first_set,
     key_ends,
     load8,
+    load16,
     load32,
     load64,
     store8,
@@ -27,7 +28,9 @@ from etl.kernel.layout import (
     KEY_ROW,
     KEY_SCALE,
     KEYS,
+    LINE_ROW,
     LONGEST_EXPECTED,
+    LONGEST_KEPT,
     MANTISSA,
     METHOD,
     NULL,
@@ -37,10 +40,14 @@ from etl.kernel.layout import (
     REQUEST,
     RESPONSE_BYTES,
     RETRIED,
+    RING,
+    SCRATCH,
+    SLOT_BYTES,
     STATUS,
     TARGET,
     TEXT,
     TIME,
+    UNESCAPED,
     UNKNOWN,
     UPSTREAM_STATUS,
     UPSTREAMS,
@@ -49,7 +56,9 @@ from etl.kernel.layout import (
     VALUE_KIND,
     VALUE_ROW,
 )
-from etl.kernel.texts import compiled, copy, inlined, same_text
+from etl.kernel.texts import compiled, copy, hex_digit, inlined, same_text
+
+ESCAPED_BYTE, ESCAPED_CODE = 0x785C, 0x755C  # a backslash and x, u
 
 
 @compiled
@@ -123,10 +132,85 @@ def take_values(frame, line):
 
 @compiled
 def after_spaces(at):
-    """Return the address of the first byte that is no space."""
-    while load8(at) == 32:
+    """Return the address of the first byte that is neither space nor tab."""
+    while load8(at) == 32 or load8(at) == 9:
         at += 1
     return at
+
+
+@compiled
+def hex_number(at, digits):
+    """Return the number that hexadecimal digits are, negative if they are none."""
+    value = 0
+    for p in range(at, at + digits):
+        digit = hex_digit(load8(p))
+        if digit < 0:
+            return -1
+        value = 16 * value + digit
+    return value
+
+
+@compiled
+def later_byte(at, size, lowest, highest):
+    r"""Tell whether a byte of UTF-8 after the first, written as it is (size 1) or as `\xHH` (4), is in a range."""
+    byte = load8(at)
+    if size == 4:
+        byte = hex_number(at + 2, 2) if load16(at) == ESCAPED_BYTE else -1
+    return lowest <= byte <= highest
+
+
+@compiled
+def character_end(at, first, size):
+    r"""Return what follows a character of UTF-8 from its first byte on, each of `size` bytes; 0 if it is none."""
+    lowest, highest, more = 0x80, 0xBF, 1
+    if first < 0xC2 or first > 0xF4:
+        return 0
+    if first >= 0xF0:
+        more = 3
+        lowest = 0x90 if first == 0xF0 else lowest
+        highest = 0x8F if first == 0xF4 else highest
+    elif first >= 0xE0:
+        more = 2
+        lowest = 0xA0 if first == 0xE0 else lowest
+        highest = 0x9F if first == 0xED else highest
+    for _ in range(more):
+        at += size
+        if not later_byte(at, size, lowest, highest):
+            return 0
+        lowest, highest = 0x80, 0xBF
+    return at + size
+
+
+@compiled
+def escape_end(at):
+    r"""Return what follows an escape, `\xHH` too, with the rest of its character; 0 if that is none."""
+    byte = load8(at + 1)
+    if byte == 117:  # u
+        code = hex_number(at + 2, 4)
+        if code & 0xF800 != 0xD800:
+            return at + 6 if code >= 0 else 0
+        is_pair = code < 0xDC00 and load16(at + 6) == ESCAPED_CODE and hex_number(at + 8, 4) & ~0x3FF == 0xDC00
+        return at + 12 if is_pair else 0
+    if byte == 120:  # x
+        byte = hex_number(at + 2, 2)
+        return at + 4 if 0 <= byte < 0x80 else character_end(at, byte, 4)
+    return at + 2 if simple_escape(byte) else 0
+
+
+@compiled
+def simple_escape(byte):
+    """Return what a letter after a backslash stands for, 0 if for nothing."""
+    if byte == 34 or byte == 92 or byte == 47:
+        return byte
+    if byte == 110:
+        return 10
+    if byte == 116:
+        return 9
+    if byte == 114:
+        return 13
+    if byte == 98:
+        return 8
+    return 12 if byte == 102 else 0
 
 
 @compiled
@@ -142,15 +226,72 @@ def json_text_end(at):
         byte = load8(at)
         if byte == 34:
             return sign * at
-        if byte != 92:
+        if byte == 92:
+            sign = -1
+            at = escape_end(at)
+        else:
+            at = character_end(at, byte, 1)
+        if at == 0:
             return 0
+
+
+@compiled
+def unescaped(at, end, out):
+    """Write what a string with escapes stands for, and a quote; return where that is. It has no more bytes."""
+    while at < end:
+        mask = text_stops(at)
+        size = min(first_set(mask) if mask else 64, end - at)
+        if size:
+            copy(at, size, out)
+            at += size
+            out += size
+            continue
+        byte = load8(at)
+        if byte != 92:
+            store8(out, byte)
+            at += 1
+            out += 1
+            continue
         byte = load8(at + 1)
-        # quote, backslash, slash, b, f, n, r, t
-        if byte != 34 and byte != 92 and byte != 47 and byte != 98 and byte != 102:
-            if byte != 110 and byte != 114 and byte != 116:
-                return 0
-        sign = -1
-        at += 2
+        if byte == 120:
+            store8(out, hex_number(at + 2, 2))
+            at += 4
+            out += 1
+        elif byte == 117:
+            code = hex_number(at + 2, 4)
+            at += 6
+            if code & 0xF800 == 0xD800:
+                code = 0x10000 + ((code & 0x3FF) << 10) + (hex_number(at + 2, 4) & 0x3FF)
+                at += 6
+            out += utf8(code, out)
+        else:
+            store8(out, simple_escape(byte))
+            at += 2
+            out += 1
+    store8(out, 34)
+    return out
+
+
+@compiled
+def utf8(code, out):
+    """Write a character by its code, and return how many bytes it has."""
+    if code < 0x80:
+        store8(out, code)
+        return 1
+    if code < 0x800:
+        store8(out, 0xC0 | code >> 6)
+        store8(out + 1, 0x80 | code & 0x3F)
+        return 2
+    if code < 0x10000:
+        store8(out, 0xE0 | code >> 12)
+        store8(out + 1, 0x80 | code >> 6 & 0x3F)
+        store8(out + 2, 0x80 | code & 0x3F)
+        return 3
+    store8(out, 0xF0 | code >> 18)
+    store8(out + 1, 0x80 | code >> 12 & 0x3F)
+    store8(out + 2, 0x80 | code >> 6 & 0x3F)
+    store8(out + 3, 0x80 | code & 0x3F)
+    return 4
 
 
 @compiled
@@ -247,11 +388,13 @@ def json_nested_end(at):
 
 
 @compiled
-def json_object(frame, at):
+def json_object(frame, line, at):
     """Find the wanted values of an object; return what follows it, or 0 if it isn't proven what it has."""
     if load8(at) != 123:
         return 0
     p, position = at + 1, 0
+    out = load64(frame + 8 * SCRATCH) + UNESCAPED + (line - load64(frame + 8 * RING)) // LINE_ROW * SLOT_BYTES
+    room = out + LONGEST_KEPT
     while True:
         p = after_spaces(p)
         if load8(p) != 34:
@@ -273,10 +416,18 @@ def json_object(frame, at):
         p = after_spaces(p + 1)
         byte = load8(p)
         if byte == 34:
-            end = json_text_end(p + 1)
-            if end == 0 or (index >= 0 and (end < 0 or not note_value(frame, index, TEXT, p + 1, end))):
+            begin = p + 1
+            end = json_text_end(begin)
+            if end == 0:
                 return 0
             p = abs(end) + 1
+            if index >= 0 and end < 0:
+                if out - end - begin > room:
+                    return 0
+                end, begin = unescaped(begin, -end, out), out
+                out = end + 1
+            if index >= 0 and not note_value(frame, index, TEXT, begin, end):
+                return 0
         elif byte == 123 or byte == 91:
             if index >= 0:
                 return 0
@@ -385,7 +536,7 @@ def keyed_line(frame, line, at, is_json):
     found = load64(frame + 8 * FOUND)
     for n in range(load64(frame + 8 * FIELDS)):
         store64(found + 8 * VALUE_ROW * n, 0)
-    p = json_object(frame, at) if is_json else logfmt_pairs(frame, at)
+    p = json_object(frame, line, at) if is_json else logfmt_pairs(frame, at)
     if p == 0:
         return 0
     if load8(p) == 13:

@@ -56,7 +56,7 @@ COLUMNS, ROW_COUNT, LINE_COUNT, LINE_ROOM = 26, 27, 28, 29
 OTHERS, OTHER_COUNT, OTHER_ROOM, OTHER_TEXTS, OTHER_AT, OTHER_END = 30, 31, 32, 33, 34, 35
 BLOCK = 36  # the address from which the ends of lines count
 EARLIEST, LATEST = 37, 38  # the first time that a request may have, and the first one after it
-SCRATCH = 39  # the address of SCRATCH_BYTES to clean a path in
+SCRATCH = 39  # the address of SCRATCH_BYTES to clean a path in, and to keep what strings of JSON stand for
 SHORTCUT = 40  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
 NONE, COMMON, COMBINED, VHOST_COMBINED = range(4)
 FRAME = 41
@@ -87,13 +87,15 @@ LONGEST_KEPT = 1 << 16  # bytes of a host, a user agent or a path before it is c
 LONGEST_PATH = 1000  # bytes of one that is
 # Percent-encoding makes a byte three, and the shortest address, `::`, becomes `{address}`
 ENCODED_BYTES, MASKED_BYTES = 3 * LONGEST_KEPT + PADDING, 5 * LONGEST_KEPT + PADDING
-SCRATCH_BYTES = 2 * ENCODED_BYTES + 2 * MASKED_BYTES
+# What strings with escapes stand for: a slot for each line of the ring, since its path is interned later
+UNESCAPED, SLOT_BYTES = 2 * ENCODED_BYTES + 2 * MASKED_BYTES, LONGEST_KEPT + PADDING
+SCRATCH_BYTES = UNESCAPED + RING_LINES * SLOT_BYTES
 
 # A key's row: its text's address and size, what its value is read for, and the decimal places of its unit
 KEY_AT, KEY_BYTES, KEY_ROLE, KEY_SCALE, KEY_ROW = range(5)
 # A value that was found: its begin and end, and what it is; an address of 0 if there is none
 VALUE_AT, VALUE_END, VALUE_KIND, VALUE_ROW = range(4)
-TEXT, NUMBER, NULL, OTHER = range(4)
+TEXT, NUMBER, NULL = range(3)
 # An expected key: its text, its size (-1 if none is), and the row of KEYS, -1 if nobody wants it
 EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 64
 LONGEST_EXPECTED = 56
