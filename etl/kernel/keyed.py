@@ -15,6 +15,8 @@ from etl.kernel.intrinsics import (
     text_stops,
 )
 from etl.kernel.layout import (
+    CLOCK,
+    DATE,
     DURATION,
     EXPECTED,
     EXPECTED_BYTES,
@@ -23,6 +25,7 @@ from etl.kernel.layout import (
     EXPECTED_ROWS,
     FIELDS,
     FOUND,
+    HOST,
     KEY_BYTES,
     KEY_ROLE,
     KEY_ROW,
@@ -38,12 +41,10 @@ from etl.kernel.layout import (
     PREFIX,
     QUOTED,
     REQUEST,
-    RESPONSE_BYTES,
     RETRIED,
     RING,
     SCRATCH,
     SLOT_BYTES,
-    STATUS,
     TARGET,
     TEXT,
     TIME,
@@ -51,6 +52,7 @@ from etl.kernel.layout import (
     UNKNOWN,
     UPSTREAM_STATUS,
     UPSTREAMS,
+    USER_AGENT,
     VALUE_AT,
     VALUE_END,
     VALUE_KIND,
@@ -58,6 +60,7 @@ from etl.kernel.layout import (
 )
 from etl.kernel.texts import compiled, copy, hex_digit, inlined, same_text
 
+FEW_DIGITS, MANY_DIGITS = 18, 100  # of which a number is the text that it was, and of which it is finite
 ESCAPED_BYTE, ESCAPED_CODE = 0x785C, 0x755C  # a backslash and x, u
 
 
@@ -83,14 +86,17 @@ def key_index(frame, position, at, size):
 
 @compiled
 def note_value(frame, index, kind, at, end):
-    """Note where a wanted value is; False if there was one already."""
+    """Note where a wanted value is."""
     slot = load64(frame + 8 * FOUND) + 8 * VALUE_ROW * index
-    if load64(slot):
-        return False
     store64(slot + 8 * VALUE_AT, at)
     store64(slot + 8 * VALUE_END, end)
     store64(slot + 8 * VALUE_KIND, kind)
-    return True
+
+
+@compiled
+def is_noted(frame, index):
+    """Tell whether there was a value already."""
+    return load64(load64(frame + 8 * FOUND) + 8 * VALUE_ROW * index) != 0
 
 
 @compiled
@@ -119,12 +125,8 @@ def take_values(frame, line):
             if taken & (1 << role):  # of several, the first counts
                 continue
             taken |= 1 << role
-        if kind == NUMBER:
-            if role != TIME and role != STATUS and role != RESPONSE_BYTES and role != DURATION:
-                if role != UPSTREAM_STATUS:
-                    return False
-            if role == TIME and load8(at + 10) == 46 and end - at > 14:
-                return False  # more digits than a number surely keeps
+        if kind == NUMBER and role == TIME and load8(at + 10) == 46 and end - at > 14:
+            return False  # more digits than a number surely keeps
         if not take(frame, line, role, load64(key + 8 * KEY_SCALE), at, end):
             return False
     return is_whole(frame, line)
@@ -295,23 +297,21 @@ def utf8(code, out):
 
 
 @compiled
-def json_number_end(at):
-    """Return where a number ends that begins here, 0 if it is none or not a simple one."""
+def json_number_end(at, digits):
+    """Return where a number ends that begins here, but for its exponent; 0 if it is none, or has more digits."""
     p = at + 1 if load8(at) == 45 else at
     begin = p
     while 48 <= load8(p) <= 57:
         p += 1
-    if p == begin or p - begin > 18 or (load8(begin) == 48 and p - begin > 1):
+    if p == begin or p - begin > digits or (load8(begin) == 48 and p - begin > 1):
         return 0
     if load8(p) == 46:
         p += 1
         begin = p
         while 48 <= load8(p) <= 57:
             p += 1
-        if p == begin or p - begin > 18:
+        if p == begin or p - begin > digits:
             return 0
-    if load8(p) == 101 or load8(p) == 69:
-        return 0
     return p
 
 
@@ -327,7 +327,15 @@ def json_scalar_end(at):
         return at + 4
     if word == 0x736C6166 and load8(at + 4) == 101:  # false
         return at + 5
-    return json_number_end(at)
+    p = json_number_end(at, MANY_DIGITS)
+    if p and load8(p) | 32 == 101:
+        p += 2 if load8(p + 1) == 43 or load8(p + 1) == 45 else 1
+        begin = p
+        while 48 <= load8(p) <= 57:
+            p += 1
+        if p == begin or p - begin > 2:
+            return 0
+    return p
 
 
 @compiled
@@ -388,11 +396,23 @@ def json_nested_end(at):
 
 
 @compiled
+def kind_wanted(frame, index, byte):
+    """Return what a value that is no string is to who wants it, by its first byte; negative if it isn't proven."""
+    role = load64(load64(frame + 8 * KEYS) + 8 * (KEY_ROW * index + KEY_ROLE))
+    only_text = role == REQUEST or role == METHOD or role == TARGET or role == UPSTREAMS
+    if byte == 110 or only_text or role == HOST or role == USER_AGENT:  # null, or as good as that
+        return NULL
+    is_number = byte == 45 or 48 <= byte <= 57
+    return NUMBER if is_number and role != DATE and role != CLOCK else -1
+
+
+@compiled
 def json_object(frame, line, at):
     """Find the wanted values of an object; return what follows it, or 0 if it isn't proven what it has."""
-    if load8(at) != 123:
+    p, position = after_spaces(at), 0
+    if load8(p) != 123:
         return 0
-    p, position = at + 1, 0
+    p += 1
     out = load64(frame + 8 * SCRATCH) + UNESCAPED + (line - load64(frame + 8 * RING)) // LINE_ROW * SLOT_BYTES
     room = out + LONGEST_KEPT
     while True:
@@ -406,9 +426,15 @@ def json_object(frame, line, at):
             end = p + 1 + size
         else:
             end = json_text_end(p + 1)
-            if end <= 0:
+            if end < 0:
+                if out - end - p > room:
+                    return 0
+                index = key_index(frame, EXPECTED_ROWS, out, unescaped(p + 1, -end, out) - out)
+                end = -end
+            elif end:
+                index = key_index(frame, position, p + 1, end - p - 1)
+            else:
                 return 0
-            index = key_index(frame, position, p + 1, end - p - 1)
         position += 1
         p = after_spaces(end + 1)
         if load8(p) != 58:
@@ -426,26 +452,23 @@ def json_object(frame, line, at):
                     return 0
                 end, begin = unescaped(begin, -end, out), out
                 out = end + 1
-            if index >= 0 and not note_value(frame, index, TEXT, begin, end):
-                return 0
-        elif byte == 123 or byte == 91:
-            if index >= 0:
-                return 0
-            p = json_nested_end(p)
+            if index >= 0:  # of several of one key, the last counts
+                note_value(frame, index, TEXT, begin, end)
         else:
-            end = json_scalar_end(p)
-            if index >= 0 and end:
-                kind = NULL if byte == 110 else NUMBER
-                if byte == 116 or byte == 102 or not note_value(frame, index, kind, p, end):
+            begin = p
+            p = json_nested_end(p) if byte == 123 or byte == 91 else json_scalar_end(p)
+            if index >= 0:
+                kind = kind_wanted(frame, index, byte)
+                if kind < 0 or (kind == NUMBER and json_number_end(begin, FEW_DIGITS) != p):
                     return 0
-            p = end
+                note_value(frame, index, kind, begin, p)
         if p == 0:
             return 0
         p = after_spaces(p)
         byte = load8(p)
         p += 1
         if byte == 125:
-            return p
+            return after_spaces(p)
         if byte != 44:
             return 0
 
@@ -488,7 +511,8 @@ def logfmt_pairs(frame, at):
             if position:
                 return 0
             if prefix >= 0 and p - begin >= 19 and load8(begin + 4) == 45 and load8(begin + 10) == 84:
-                note_value(frame, prefix, TEXT, begin, p)  # the first counts
+                if not is_noted(frame, prefix):  # the first counts
+                    note_value(frame, prefix, TEXT, begin, p)
         elif byte == 61:
             if position == EXPECTED_ROWS or p - begin > LONGEST_EXPECTED:
                 return 0
@@ -505,11 +529,12 @@ def logfmt_pairs(frame, at):
                 if p == 0:
                     return 0
                 if index >= 0:
+                    if is_noted(frame, index):
+                        return 0
                     for q in range(begin, p):
                         if load8(q) == 92:
                             return 0
-                    if not note_value(frame, index, TEXT, begin, p):
-                        return 0
+                    note_value(frame, index, TEXT, begin, p)
                 p += 1
             else:
                 mask = bare_ends(p)
@@ -517,8 +542,10 @@ def logfmt_pairs(frame, at):
                     p += 32
                     mask = bare_ends(p)
                 p += first_set(mask)
-                if index >= 0 and not note_value(frame, index, NULL if p == begin else TEXT, begin, p):
-                    return 0
+                if index >= 0:
+                    if is_noted(frame, index):
+                        return 0
+                    note_value(frame, index, NULL if p == begin else TEXT, begin, p)
             byte = load8(p)
             if byte != 32 and byte != 10 and byte != 13:
                 return 0

@@ -401,6 +401,8 @@ def json_string(rng: Random, content: bytes) -> bytes:
     way = rng.random()
     if way < 0.1:
         content = re.sub(rb'["\\\x00-\x1f\x7f-\xff]', lambda found: b"\\x%02X" % ord(found[0]), content)
+    elif way < 0.3:
+        content = b"".join(json_character(rng, each) for each in content.decode("utf-8", "replace"))
     elif way < 0.97:
         content = re.sub(rb'["\\]', rb"\\\g<0>", content)
         content = re.sub(rb"[\x00-\x1f]", lambda found: b"\\u%04x" % ord(found[0]), content)
@@ -411,7 +413,52 @@ def json_string(rng: Random, content: bytes) -> bytes:
         if content[at : at + 1].isalnum() and content[max(at - 6, 0) : at].isalnum():
             content = content[:at] + b"\\u%04x" % content[at] + content[at + 1 :]
         content = content.replace(b"/", b"\\/") if rng.random() < 0.3 else content
+    if rng.random() < 0.03:
+        at = rng.randrange(len(content) + 1)
+        content = content[:at] + odd_character(rng) + content[at:]
     return b'"' + content + b'"'
+
+
+# In UTF-8: the first and last of each length, what lies beyond, surrogates, and what is not whole
+ODD_CHARACTERS = (
+    *(b"\xc2\x80", b"\xc1\xbf", b"\xe0\xa0\x80", b"\xe0\x9f\xbf", b"\xed\x9f\xbf", b"\xed\xa0\x80"),
+    *(b"\xf0\x90\x80\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80"),
+    *(b"\xe2\x82\xac", b"\xee\x80\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\x80", b"\xff", b"\xc3\xc3"),
+)
+ODD_ESCAPES = (
+    *(b"\\ud83d\\ude00", b"\\uDBFF\\uDFFF", b"\\udc00", b"\\ud83d", b"\\ud83dx", b"\\ud83d\\u0041"),
+    *(b"\\ud83d\\ud83d", b"\\ud83d\\u12", b"\\u0000", b"\\u007f", b"\\u0080", b"\\u07ff", b"\\u0800", b"\\uffff"),
+    *(b"\\u12g4", b"\\u12", b"\\u", b"\\x", b"\\x4", b"\\xg0", b"\\q", b"\\xC3\\u00a9", b"\\u000a", b"\\x0A"),
+)
+
+
+def odd_character(rng: Random) -> bytes:
+    r"""Draw an odd escape, or an odd character as it is, in nginx's `\xHH`, or with some bytes as such."""
+    if rng.random() < 0.3:
+        return rng.choice(ODD_ESCAPES)
+    share = rng.choice((0, 1, 1, 0.5))
+    character = rng.choice(ODD_CHARACTERS)
+    return b"".join(b"\\x%02X" % byte if rng.random() < share else bytes((byte,)) for byte in character)
+
+
+def json_character(rng: Random, character: str) -> bytes:
+    r"""Return a character as a string of JSON may have it: as it is, as `\n` or `\u000a`, or as nginx's `\x0A`."""
+    if character >= " " and character not in '"\\' and rng.random() < 0.5:
+        return character.encode()
+    ways = [
+        b"".join(rng.choice((b"\\u%04x", b"\\u%04X")) % unit for unit in utf16(character)),
+        b"".join(rng.choice((b"\\x%02x", b"\\x%02X")) % byte for byte in character.encode()),
+    ]
+    short = {"\n": b"n", "\r": b"r", "\t": b"t", "\b": b"b", "\f": b"f", "/": b"/", '"': b'"', "\\": b"\\"}
+    if character in short:
+        ways.append(b"\\" + short[character])
+    return rng.choice(ways)
+
+
+def utf16(character: str) -> list[int]:
+    """Return a character's units in UTF-16."""
+    data = character.encode("utf-16-be")
+    return [int.from_bytes(data[n : n + 2], "big") for n in range(0, len(data), 2)]
 
 
 ODD_JSON = (
@@ -419,7 +466,8 @@ ODD_JSON = (
     *(b"1e2", b"200", b"0.001", b"1e-05", b"1789646400", b"1789646400.5", b"NaN", b"Infinity", b"1e999"),
     *(b"18446744073709551616", b"9" * 400, b'""', b"01", b"1.", b"+1", b'"\\ud83d\\ude00"', b'"\\ud800"'),
     *(b'"\xff"', b'"a\tb"', b"'a'", b"0.1234567890123", b'"\\u0000"', b"[" * 60 + b"]" * 60),
-    *(b"9223372036854775808", b"-9223372036854775809", b"", b'"-"', b'"200"', b'"\\x41"'),
+    *(b"9223372036854775808", b"-9223372036854775809", b"", b'"-"', b'"200"', b'"\\x41"', b"-", b"1E+05", b"2e"),
+    *(b"1e-5", b"1.5e3", b"1e-100", b'"a', b'{"a" 1}', b'{"a":}', b"[1,]", b"[1 2]", b"tru", b"[[]", b"{]"),
 )
 
 
@@ -432,30 +480,44 @@ def json_value(rng: Random, content: bytes) -> bytes:
     return json_string(rng, content)
 
 
+JSON_NAMES = (
+    *("referer", "level", "a b", "") * 3,
+    *("caf\u00e9", "a\\nb", "\\u00e9\\\\", "\\x41", "\\xc3", "k" * 60),
+)
+
+
+def json_any(rng: Random, depth: int = 3) -> bytes:
+    """Return a value that nobody asks for, at times an object or array of more of them."""
+    if not depth or rng.random() < 0.7:
+        return json_value(rng, text(rng))
+    inner = [json_any(rng, depth - 1) for _ in range(rng.randrange(4))]
+    if rng.random() < 0.5:
+        return b"[%s]" % rng.choice((b",", b", ")).join(inner)
+    return b"{%s}" % b",".join(json_string(rng, rng.choice(WORDS)) + b": " + each for each in inner)
+
+
 def json_line(rng: Random, dialect: Any) -> bytes:
     """Draw a JSON object."""
     space = rng.choice((b"", b"", b" ", b"\t"))
     pairs = []
     for role, names in dialect.roles.items():
         pairs += [(name, json_value(rng, value(rng, name, role))) for name in some(rng, names)]
-    pairs += [
-        (rng.choice(("referer", "level", "a b", "")), json_value(rng, text(rng))) for _ in range(rng.randrange(3))
-    ]
+    pairs += [(rng.choice(JSON_NAMES), json_any(rng)) for _ in range(rng.randrange(3))]
     if rng.random() < 0.3:
         rng.shuffle(pairs)
     if rng.random() < 0.05 and pairs:
         name, _ = rng.choice(pairs)
         pairs.append((name, rng.choice(ODD_JSON)))
     if rng.random() < 0.02:
-        pairs = [("nested", b"{%s}" % json_pairs(pairs, space))]
+        pairs = [("nested", b"{%s}" % json_pairs(rng, pairs, space))]
     return (
         rng.choice((b"",) * 20 + (b" ", b"["))
-        + b"{%s}" % json_pairs(pairs, space)
+        + b"{%s}" % json_pairs(rng, pairs, space)
         + rng.choice((b"",) * 20 + (b" ", b","))
     )
 
 
-def json_pairs(pairs: list[tuple[str, bytes]], space: bytes) -> bytes:
+def json_pairs(rng: Random, pairs: list[tuple[str, bytes]], space: bytes) -> bytes:
     """Return what stands in an object; keys with a dot are put in objects of their own."""
     nested: dict[str, list[tuple[str, bytes]]] = {}
     for name, content in pairs:
@@ -463,7 +525,10 @@ def json_pairs(pairs: list[tuple[str, bytes]], space: bytes) -> bytes:
         if dot:
             nested.setdefault(head, []).append((tail, content))
     shown = [(name, content) for name, content in pairs if "." not in name]
-    shown += [(head, b"{%s}" % json_pairs(inner, space)) for head, inner in nested.items()]
+    if shown and rng.random() < 0.03:
+        (name, content), *rest = shown
+        shown = [("".join(f"\\u{ord(each):04x}" for each in name), content), *rest]
+    shown += [(head, b"{%s}" % json_pairs(rng, inner, space)) for head, inner in nested.items()]
     return (b"," + space).join(b'"%s":%s%s' % (name.encode(), space, content) for name, content in shown)
 
 

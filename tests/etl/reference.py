@@ -497,7 +497,8 @@ def mended(content: bytes) -> bytes:
     for piece in re.findall(rb'\\x[0-9A-Fa-f]{2}|\\.|"|[^"\\]+|\\', content, re.DOTALL):
         if in_string and piece.startswith(b"\\x") and len(piece) == 4:
             byte = bytes.fromhex(piece[2:].decode())
-            done.append(b"\\" + byte if byte in b'"\\' else b"\\u%04x" % ord(byte) if byte < b" " else byte)
+            # a letter as it is would complete a `\u` before it that lacks a digit
+            done.append(b"\\u%04x" % ord(byte) if byte < b"\x80" else byte)
         else:
             done.append(piece)
             in_string ^= piece == b'"'

@@ -98,6 +98,18 @@ WANTED = (
     ),
     ("json", rb'{"msec": 1789646400.5, "request": "GET /\xC3 HTTP/1.1", "status": "200", "host": "a"}', "shape"),
     ("json", rb'{"msec": 1789646400, "request": "\\\x41", "status": 200, "request_time": true}', "duration"),
+    (
+        "json",
+        rb'{"msec": 1789646400, "request": "GET \/\u00e9\ud83d\uDE00\"\n\x7e", "st\u0061tus": 200, "x": ["\t\\"]}',
+        {"path": '/%C3%A9%F0%9F%98%80"%0A~', "method": "GET", "status": 200},
+    ),
+    (
+        "json",
+        b'\t{"msec": 1789646400, "status": 200, "host": {"a": [1e5, 123456789012345678901]}, "request_uri": 7} ',
+        {"application": "(invalid)", "path": None},
+    ),
+    ("json", rb'{"msec": 1789646400, "status": 200, "x": "\ude00\ud83d"}', "shape"),
+    ("json", b'{"msec": 1789646400, "status": 200, "x": "\xe2\x82"}', "shape"),
     ("json", b'{"msec": 1789646400, "status": 500, "status": 200, "request_time": null}', {"status": 200}),
     ("json", b'{"msec": 1789646400, "status": 200.0}', "status"),
     ("json", b'{"msec": 1789646400, "status": 200, "x": NaN}', "shape"),

@@ -120,6 +120,29 @@ def test_requests_and_paths_of_all_kinds(name):
     check(agreement.CASES[name], data)
 
 
+def test_strings_of_json():
+    """Each odd character and escape in what is read, in a key, and in what nobody asks for; and long texts."""
+    escapes = (*lines.ODD_ESCAPES, *(b"\\%c" % letter for letter in b'"\\/bfnrt'), b"\\u0061" * 12_000)
+    written = (b"".join(b"\\x%02x" % byte for byte in each) for each in lines.ODD_CHARACTERS)
+    odd = (*escapes, *lines.ODD_CHARACTERS, *written)
+    data = b"".join(
+        b'{"time_iso8601":"2026-09-17T12:00:00Z","status":200,"request_uri":"/%s%s","a%s":{"b":"%s"}}\n' % texts
+        for each in odd
+        for texts in ((each, each, b"", b""), (b"", b"", each, b""), (b"", b"", b"", each))
+    )
+    check(agreement.CASES["json"], data)
+
+
+def test_values_of_json():
+    """Each odd value for each key that is wanted, twice too, and for one that is not."""
+    data = b"".join(
+        b'{"time_iso8601":"2026-09-17T12:00:00Z","status":200,"%s":%s,"host":"a"}\n' % (key, each)
+        for each in (*lines.ODD_JSON, b"[" * 61 + b"]" * 61)
+        for key in (b"status", b"time_iso8601", b"request_time", b"host", b"request_uri", b"body_bytes_sent", b"x")
+    )
+    check(agreement.CASES["json"], data)
+
+
 def test_days_too_far(log_line):
     """Requests of other days are rejects of no day, by either parser."""
     times = [b"16/Sep/2026:23:59:59 +0000", b"17/Sep/2026:12:00:00 +0000", b"18/Sep/2026:00:00:00 +0000"]
