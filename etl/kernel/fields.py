@@ -260,10 +260,10 @@ def take_duration(frame, line, at, end, scale):
         while p < end and 48 <= load8(p) <= 57:
             mantissa = mantissa * 10 + load8(p) - 48
             p += 1
-            if p - begin > 6:
+            if p - begin > 9:
                 return False
         places = p - begin
-        if places == 0:
+        if places == 0 or mantissa >= 1_000_000_000_000_000:
             return False
     if end - p == 2 and load8(p) == 109 and load8(p + 1) == 115:
         scale = 3

@@ -133,8 +133,8 @@ def take_values(frame, line):
 
 
 @compiled
-def after_spaces(at):
-    """Return the address of the first byte that is neither space nor tab."""
+def after_blanks(at):
+    """Return the address of the first byte that is neither space nor tab, which JSON skips."""
     while load8(at) == 32 or load8(at) == 9:
         at += 1
     return at
@@ -346,8 +346,8 @@ def json_key_end(at):
     end = json_text_end(at + 1)
     if end == 0:
         return 0
-    at = after_spaces(abs(end) + 1)
-    return after_spaces(at + 1) if load8(at) == 58 else 0
+    at = after_blanks(abs(end) + 1)
+    return after_blanks(at + 1) if load8(at) == 58 else 0
 
 
 @compiled
@@ -362,7 +362,7 @@ def json_nested_end(at):
                 return 0
             objects = objects * 2 + (1 if byte == 123 else 0)
             depth += 1
-            at = after_spaces(at + 1)
+            at = after_blanks(at + 1)
             is_closed = load8(at) == byte + 2
             if not is_closed:
                 if byte == 123:
@@ -381,10 +381,10 @@ def json_nested_end(at):
                 depth -= 1
                 if depth == 0:
                     return at
-            at = after_spaces(at)
+            at = after_blanks(at)
             byte = load8(at)
             if byte == 44:
-                at = after_spaces(at + 1)
+                at = after_blanks(at + 1)
                 if objects & 1:
                     at = json_key_end(at)
                 if at == 0:
@@ -409,14 +409,14 @@ def kind_wanted(frame, index, byte):
 @compiled
 def json_object(frame, line, at):
     """Find the wanted values of an object; return what follows it, or 0 if it isn't proven what it has."""
-    p, position = after_spaces(at), 0
+    p, position = after_blanks(at), 0
     if load8(p) != 123:
         return 0
     p += 1
     out = load64(frame + 8 * SCRATCH) + UNESCAPED + (line - load64(frame + 8 * RING)) // LINE_ROW * SLOT_BYTES
     room = out + LONGEST_KEPT
     while True:
-        p = after_spaces(p)
+        p = after_blanks(p)
         if load8(p) != 34:
             return 0
         expected = load64(frame + 8 * EXPECTED) + 8 * EXPECTED_ROW * position
@@ -436,10 +436,10 @@ def json_object(frame, line, at):
             else:
                 return 0
         position += 1
-        p = after_spaces(end + 1)
+        p = after_blanks(end + 1)
         if load8(p) != 58:
             return 0
-        p = after_spaces(p + 1)
+        p = after_blanks(p + 1)
         byte = load8(p)
         if byte == 34:
             begin = p + 1
@@ -464,11 +464,11 @@ def json_object(frame, line, at):
                 note_value(frame, index, kind, begin, p)
         if p == 0:
             return 0
-        p = after_spaces(p)
+        p = after_blanks(p)
         byte = load8(p)
         p += 1
         if byte == 125:
-            return after_spaces(p)
+            return after_blanks(p)
         if byte != 44:
             return 0
 
@@ -489,6 +489,14 @@ def have_duplicates(frame, count):
                     store64(expected + 8 * (EXPECTED_ROW * each + EXPECTED_BYTES), -1)
                 return True
     return False
+
+
+@compiled
+def after_spaces(at):
+    """Return the address of the first byte that is no space."""
+    while load8(at) == 32:
+        at += 1
+    return at
 
 
 @compiled

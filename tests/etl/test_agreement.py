@@ -166,6 +166,7 @@ WANTED = (
     ),
     ("heroku", b"2026-09-17T12:00:00Z app[web.1]: State changed from starting to up", "shape"),
     ("heroku", b"2026-09-17T12:00:00Z a: method=GET status=200 method=GET", "shape"),
+    ("heroku", b"2026-09-17T12:00:00Z a: method=GET \tstatus=200", "status"),
     (
         "logfmt",
         rb'ts=1789646400 request="GET /\"a\" HTTP/1.1" code=200 size= took=5 upstream="502, 200"',
