@@ -3,12 +3,11 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +24,10 @@ from lake import arrays
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
-from lake.parquet import ROW_GROUP_ROWS
+from lake.parquet import ROW_GROUP_ROWS, PartitionWriter
 from lake.partition import Partition
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
+from lake.row_groups import Encoders
 
 MICROSECONDS_AN_HOUR = 3_600_000_000
 EXAMPLES = 2
@@ -103,9 +103,13 @@ def extract_day(
         StoreError: The lake can't be written.
     """
     with lake.staging() as folder, ExitStack() as open_files:
+        encoders = open_files.enter_context(Encoders(source.limits.encoders))
+
+        def opened(name: str, of_day: date) -> PartitionWriter:
+            return open_files.enter_context(lake.writer(contract(name), of_day, folder, encoders))
+
         days = {
-            days_since_epoch(each): _Day(lake, source, each, folder, open_files)
-            for each in (day, *sorted({*also} - {day}))
+            days_since_epoch(each): _Day(lake, source, each, opened) for each in (day, *sorted({*also} - {day}))
         }
         asked = next(iter(days.values()))
         readers = [_FileReader(source, file, frozenset(days)) for file in source.find_files(day)]
@@ -171,11 +175,11 @@ class _Day:
             day's last line, so that the bytes published don't depend on when it was read.
     """
 
-    def __init__(self, lake: Lake, source: Source, day: date, folder: Path, open_files: ExitStack) -> None:
+    def __init__(
+        self, lake: Lake, source: Source, day: date, opened: Callable[[str, date], PartitionWriter]
+    ) -> None:
         self.day = day
-        self.kept, self.rejected = (
-            open_files.enter_context(lake.writer(contract(name), day, folder)) for name in ("requests", "rejects")
-        )
+        self.kept, self.rejected = (opened(name, day) for name in ("requests", "rejects"))
         self.lines, self.recorded = Lines(), Lines()
         self._by_hour = np.zeros(HOURS, np.int64)
         self._applications: set[str] = set()

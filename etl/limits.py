@@ -8,8 +8,10 @@ from lake.config import Config, whole_number
 from lake.errors import ConfigError
 
 SECTION = "extraction"
-# What an extraction takes with one reader and nothing read ahead, each further reader, and each block's rows
-BASE_MB, READER_MB, AHEAD_MB = 300, 40, 8
+# What an extraction takes with one reader and nothing read ahead, each further reader, each further row group that
+# is encoded meanwhile, and each block's rows
+BASE_MB, READER_MB, ENCODER_MB, AHEAD_MB = 300, 40, 40, 8
+READERS_AN_ENCODER = 2  # to read rows takes about twice as long as to encode them
 DEFAULT_MEMORY_MB = 400
 HIGHEST_MB = 1 << 20
 
@@ -26,10 +28,12 @@ class Limits:
     Attributes:
         readers: How many raw files are read at once, each in a thread.
         blocks_ahead: How many blocks of each may wait, taken apart, for the files before it.
+        encoders: How many row groups may be encoded at once; with more than one, each in a thread.
     """
 
     readers: int = 1
     blocks_ahead: int = 1
+    encoders: int = 1
 
 
 def limits(config: Config) -> Limits:
@@ -51,6 +55,15 @@ def _limits(values: Mapping[str, str]) -> Limits:
     if unknown:
         raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
     left = memory - BASE_MB
-    readers = max(1, min(readers, 1 + left // READER_MB))
-    left -= (readers - 1) * READER_MB
-    return Limits(readers, max(1, left // (readers * AHEAD_MB)))
+    readers = max(each for each in range(1, readers + 1) if _threads_mb(each) <= left)
+    left -= _threads_mb(readers)
+    return Limits(readers, max(1, left // (readers * AHEAD_MB)), encoders_beside(readers))
+
+
+def encoders_beside(readers: int) -> int:
+    """Return how many row groups are encoded at once, so that so many readers don't wait for it."""
+    return max(1, readers // READERS_AN_ENCODER)
+
+
+def _threads_mb(readers: int) -> int:
+    return (readers - 1) * READER_MB + (encoders_beside(readers) - 1) * ENCODER_MB

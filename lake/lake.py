@@ -20,6 +20,7 @@ from lake.local import LocalStore
 from lake.parquet import Footer, PartitionWriter, StagedFile, footer_of, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
+from lake.row_groups import Encoders
 from lake.store import S3_SCHEME, Store, Stored, patient
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
@@ -110,9 +111,11 @@ class Lake:
         with patient(), self.store.staging() as folder:
             yield folder
 
-    def writer(self, contract: Contract, day: date, staging: Path) -> PartitionWriter:
-        """Return a writer of one day's rows into a staging folder."""
-        return PartitionWriter(contract, day, staging / f"{contract.name}-{day}.unfinished")
+    def writer(
+        self, contract: Contract, day: date, staging: Path, encoders: Encoders | None = None
+    ) -> PartitionWriter:
+        """Return a writer of one day's rows into a staging folder; for `encoders` see there."""
+        return PartitionWriter(contract, day, staging / f"{contract.name}-{day}.unfinished", encoders)
 
     def publish(self, partition: Partition, file: StagedFile) -> bool:
         """Put a finished file into the lake if and only if nothing is there yet, after a record of it.

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from lake import arrays, provenance
 from lake.contract import Contract
 from lake.provenance import Provenance
+from lake.row_groups import Encoders, SplicedFile
 
 ROW_GROUP_ROWS = 262_144
 FEW_ROWS = 1_000
@@ -66,18 +68,27 @@ class PartitionWriter:
 
     Row groups are cut by row count alone, and their texts are dictionary-encoded in the order of first
     appearance, so that the bytes depend on the rows and not on the batches they came in, nor on how those were
-    encoded. Memory is bounded by one row group. Used as a context manager; left without `finish`, it leaves at
-    most an unfinished file that is never published.
+    encoded. Memory is bounded by one row group, and by as many more as `encoders` has threads. Used as a context
+    manager; left without `finish`, it leaves at most an unfinished file that is never published.
     """
 
-    def __init__(self, contract: Contract, day: date, path: Path) -> None:
+    def __init__(self, contract: Contract, day: date, path: Path, encoders: Encoders | None = None) -> None:
+        """Take what is written where.
+
+        Args:
+            contract: What rows must keep to.
+            day: Theirs.
+            path: The file.
+            encoders: Check and encode the row groups of a large day; its file is the same to the byte.
+        """
         self.contract = contract
         self.day = day
         self.path = path
         self.rows = 0
         self.waiting_rows = 0
         self._waiting: list[pa.Table] = []
-        self._parquet: pq.ParquetWriter | None = None
+        self._encoders = encoders if encoders and encoders.threads > 1 else None
+        self._parquet: pq.ParquetWriter | SplicedFile | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +103,7 @@ class PartitionWriter:
         """Add rows, whose texts may be dictionary-encoded; whole row groups are checked and written.
 
         Raises:
-            ContractViolation: Rows of a row group break the contract.
+            ContractViolation: Rows of a row group break the contract; with encoders, it may be an earlier one.
         """
         self.rows += table.num_rows
         self._waiting.append(_encoded(table))
@@ -116,10 +127,12 @@ class PartitionWriter:
             ContractViolation: Rows break the contract, or two of them share a key.
         """
         self.flush()
-        if not self._parquet:
-            raise AssertionError("flush opens the file")
-        self._parquet.add_key_value_metadata({provenance.KEY: footer.to_json()})
-        self._parquet.close()
+        key_values = {provenance.KEY: footer.to_json()}
+        if isinstance(self._parquet, SplicedFile):
+            self._parquet.finish(key_values)
+        elif self._parquet:
+            self._parquet.add_key_value_metadata(key_values)
+            self._parquet.close()
         if self.contract.key:
             with pq.ParquetFile(self.path) as file:
                 self.contract.validate_key(file.read(list(self.contract.key)), self.day)
@@ -127,24 +140,39 @@ class PartitionWriter:
 
     def _write_row_group(self) -> None:
         rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(arrays.no_rows(self.contract.schema))
-        row_group = _compact(rows.slice(0, ROW_GROUP_ROWS))
-        self.contract.validate(row_group, self.day)
+        row_group = rows.slice(0, ROW_GROUP_ROWS)
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
-            self._parquet = _parquet_writer(self.path, row_group)
-        if row_group.num_rows:
-            self._parquet.write_table(row_group, row_group_size=ROW_GROUP_ROWS)
+            self._parquet = self._opened(row_group)
+        if isinstance(self._parquet, SplicedFile):
+            self._parquet.add(partial(self._checked, row_group))
+        else:
+            checked = self._checked(row_group)
+            if checked.num_rows:
+                self._parquet.write_table(checked, row_group_size=ROW_GROUP_ROWS)
         self._waiting = [rows.slice(ROW_GROUP_ROWS)]
         self.waiting_rows = self._waiting[0].num_rows
 
+    def _opened(self, first: pa.Table) -> pq.ParquetWriter | SplicedFile:
+        """Return a file by its first row group; only if that is full will there be others to encode meanwhile."""
+        writer = partial(_parquet_writer, schema=first.schema, rows=first.num_rows)
+        if self._encoders and first.num_rows == ROW_GROUP_ROWS:
+            return SplicedFile(self.path, writer, self._encoders)
+        return writer(self.path)
 
-def _parquet_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
-    """Return a writer of a file, by its first row group.
+    def _checked(self, row_group: pa.Table) -> pa.Table:
+        """Return a row group as it is written; may run in a thread."""
+        compact = _compact(row_group)
+        self.contract.validate(compact, self.day)
+        return compact
+
+
+def _parquet_writer(where: Path | pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
+    """Return a writer of a file, by its schema and how many rows its first row group has.
 
     Whole numbers are written by their differences, all else by dictionary. Of few rows, as an aggregate has, that
     and zstd save little, and unpacking takes most of the time of who reads a year: they are written plain. Texts
     get no statistics: their lowest and highest value are found in every row group, and cost a third of all.
     """
-    schema = first.schema
     whole = [each.name for each in schema if each.type in {pa.int64(), pa.timestamp("us")}]
     texts = [each.name for each in schema if pa.types.is_dictionary(each.type)]
     packed: dict[str, Any] = {
@@ -154,9 +182,9 @@ def _parquet_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
     }
     plain: dict[str, Any] = {"compression": "snappy", "use_dictionary": False}
     return pq.ParquetWriter(
-        path,
+        where,
         schema,
-        **(plain if first.num_rows < FEW_ROWS else packed),
+        **(plain if rows < FEW_ROWS else packed),
         version="2.6",
         store_schema=False,
         write_statistics=[name for name in schema.names if name not in texts],

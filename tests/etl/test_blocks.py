@@ -17,6 +17,7 @@ from etl.extract import extract_day
 from etl.kernel import machine_code
 from etl.limits import Limits
 from etl.sources import Source
+from lake import parquet
 from lake.lake import Lake
 
 DAY = date(2026, 9, 17)
@@ -68,14 +69,15 @@ def test_readers_and_kernel_change_no_byte(
     hourly: int,
     block_bytes: int,
 ) -> None:
-    """One reader or three, compiled or plain, in blocks of any size: the same partitions."""
+    """One reader and encoder or three, compiled or plain, in blocks of any size: the same partitions."""
     monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", hourly // 5)
     source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
     found = []
     for readers, worth in ((1, 0), (3, 0), (3, 1 << 40), (1, 1 << 40)):
         monkeypatch.setattr(blocks, "WORTH_LOADING", worth)
         lake = new_lake(f"lake-{readers}-{worth}")
-        lines = extract_day(lake, replace(source, limits=Limits(readers, 2)), DAY)
+        lines = extract_day(lake, replace(source, limits=Limits(readers, 2, readers)), DAY)
         assert lines.read == lines.kept + lines.rejected == hourly
         found.append(_digests(lake))
     assert len(found[0]) == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.limits import cores, limits
+from etl.limits import Limits, cores, limits
 from lake import config
 from lake.errors import ConfigError
 
@@ -37,6 +37,17 @@ def test_more_memory_reads_farther_ahead(tmp_path: Path) -> None:
     """What one reader may have waiting grows with it."""
     less, more = (_limits(tmp_path, f"[extraction]\nthreads = 2\nmemory_mb = {mb}\n")[1] for mb in (500, 2000))
     assert more > less
+
+
+@pytest.mark.parametrize(("readers", "encoders"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 8)])
+def test_two_readers_have_an_encoder(tmp_path: Path, readers: int, encoders: int) -> None:
+    """Else many would wait for one; each takes memory too."""
+    path = tmp_path / "luigi.cfg"
+    path.write_text(f"[extraction]\nthreads = {readers}\nmemory_mb = 1180\n")
+    found = limits(config.read(path))
+    assert (found.readers, found.encoders) == (readers, encoders)
+    path.write_text(f"[extraction]\nthreads = {readers}\nmemory_mb = 300\n")
+    assert limits(config.read(path)) == Limits(1, 1, 1)
 
 
 @pytest.mark.parametrize(
