@@ -69,10 +69,15 @@ class Ends:
 
 @dataclass(frozen=True)
 class Days:
-    """The days, since 1970-01-01, of which a raw file may have lines: `first` and the first one after them."""
+    """The days, since 1970-01-01, of which a raw file may have lines: `first` and the first one after them.
+
+    Attributes:
+        wanted: Those of which requests have a row; None for all.
+    """
 
     first: int = np.iinfo(np.int64).min // timestamps.DAY_MICROSECONDS + 1
     stop: int = np.iinfo(np.int64).max // timestamps.DAY_MICROSECONDS
+    wanted: "Days | None" = None
 
     @classmethod
     def of_file(cls, file: RawFile, reach: int) -> "Days":
@@ -81,6 +86,16 @@ class Days:
             return cls()
         day = timestamps.days_since_epoch(file.day)
         return cls(day - reach, day + reach + 1)
+
+    @property
+    def of_rows(self) -> "Days":
+        """The days of which a request has a row."""
+        wanted = self.wanted or self
+        return Days(max(self.first, wanted.first), min(self.stop, wanted.stop))
+
+    def have(self, days: timestamps.Integers) -> timestamps.Booleans:
+        """Tell which of some days are among them."""
+        return (days >= self.first) & (days < self.stop)
 
 
 ANY_DAY = Days()
@@ -92,9 +107,11 @@ class Batch:
 
     Attributes:
         lines: How many.
-        rows: A row of `requests` for each that is one, in order; texts may be dictionary-encoded.
+        rows: A row of `requests` for each that is one of a wanted day, in order; texts may be dictionary-encoded.
         days: The day of each row, since 1970-01-01.
-        numbers: Of each other line, its place among all, from 0, ascending.
+        elsewhere: Of each request of another day, its place among all lines, from 0, ascending.
+        first_elsewhere: The day of the first of these; timestamps.NO_DAY if there is none.
+        numbers: Of each line that is no request, its place likewise.
         masked: These lines as they may be kept.
         reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
@@ -104,6 +121,8 @@ class Batch:
     lines: int
     rows: pa.Table
     days: timestamps.Integers
+    elsewhere: timestamps.Integers
+    first_elsewhere: int
     numbers: timestamps.Integers
     masked: pa.StringArray
     reasons: timestamps.Integers
@@ -112,7 +131,7 @@ class Batch:
 
     def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
         """Return the places among all lines of some rows."""
-        return row_numbers(rows, self.numbers)
+        return row_numbers(rows, self.numbers, self.elsewhere)
 
 
 class BlockParser:
@@ -137,7 +156,7 @@ class BlockParser:
         Args:
             log_format: Their format.
             classifier: What the source says of requests.
-            days: A request of another one is a reject.
+            days: A request of another one is a reject, and one of a day that isn't wanted has no row.
             compiled: See the class.
             ends: What Batch.ends is noted by; None for where nobody asks for it.
         """
@@ -215,22 +234,25 @@ class BlockParser:
             parsed = self._parsed_plainly(lines_of(piece, starts))
             days, reasons = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons == ACCEPTED
-            rows = parse.requests_table(parsed, accepted, self._classifier)
-            others = np.flatnonzero(~accepted)
+            chosen = accepted & self._days.of_rows.have(days)
+            rows = parse.requests_table(parsed, chosen, self._classifier)
+            others, elsewhere = np.flatnonzero(~accepted), np.flatnonzero(accepted & ~chosen)
+            first_elsewhere = int(days[elsewhere[0]]) if len(elsewhere) else timestamps.NO_DAY
             masked = parse.masked_lines(parsed.lines.take(arrays.numbers(others)))
             ends = {}
             if self._ends:
-                lasts = last_of_each(days, np.flatnonzero(reasons != DIRECTIVE))
+                lasts = last_of_each(days, np.flatnonzero(chosen | ~accepted & (reasons != DIRECTIVE)))
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
-            yield Batch(len(days), rows, days[accepted], others, masked, reasons[others], days[others], ends)
+            of_others = (others, masked, reasons[others], days[others])
+            yield Batch(len(days), rows, days[chosen], elsewhere, first_elsewhere, *of_others, ends)
 
 
 def placed(
     days: timestamps.Integers, reasons: timestamps.Integers, allowed: Days
 ) -> tuple[timestamps.Integers, timestamps.Integers]:
     """Return lines' days and reasons once those of days too far are rejects, of no day of their own."""
-    far = (days != timestamps.NO_DAY) & ((days < allowed.first) | (days >= allowed.stop))
+    far = (days != timestamps.NO_DAY) & ~allowed.have(days)
     wrong = np.where(far & (reasons == ACCEPTED), REASONS.index("wrong_day"), reasons)
     return np.where(far, timestamps.NO_DAY, days), wrong
 
@@ -244,8 +266,10 @@ def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list
     return sorted(chosen[len(chosen) - 1 - last].tolist())
 
 
-def row_numbers(rows: timestamps.Integers, others: timestamps.Integers) -> timestamps.Integers:
-    """Return the places of rows among all lines, by the places of the lines that have none."""
+def row_numbers(rows: timestamps.Integers, *without: timestamps.Integers) -> timestamps.Integers:
+    """Return the places of rows among all lines, by the places of the lines that have none, each ascending."""
+    parts = [each for each in without if len(each)]
+    others = np.sort(np.concatenate(parts), kind="stable") if len(parts) > 1 else (*parts, rows[:0])[0]
     return rows + np.searchsorted(others - np.arange(len(others)), rows, side="right")
 
 

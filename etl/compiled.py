@@ -22,6 +22,7 @@ from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
 from lake.parquet import ROW_GROUP_ROWS
 
 OTHERS = 32_768  # of a batch that are no requests, or that the plain parser decides
+ELSEWHERE = ROW_GROUP_ROWS  # of a batch that are requests of days that aren't wanted
 MANY = 1000  # undecided lines of a block, which are then decided at once: to note the end of each costs more
 OTHER_BYTES = 8 << 20  # what these may have in all; at least one of the longest
 PATHS, PATH_BYTES = 1 << 16, 24 << 20  # how many different ones a batch may have
@@ -159,6 +160,7 @@ class Workspace:
         self.ring = np.zeros(layout.RING_LINES * layout.LINE_ROW, np.uint8)
         self.others = np.zeros((OTHERS, layout.OTHER_ROW), np.int64)
         self.other_texts = np.empty(OTHER_BYTES, np.uint8)
+        self.elsewhere = np.empty(ELSEWHERE, np.int32)
         self.scratch = np.empty(layout.SCRATCH_BYTES, np.uint8)
         self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
         self.hosts = Texts(HOSTS, HOST_BYTES)
@@ -183,11 +185,12 @@ class Workspace:
             (layout.OTHERS, self.others),
             (layout.OTHER_TEXTS, self.other_texts),
             (layout.OTHER_AT, self.other_texts),
+            (layout.ELSEWHERE, self.elsewhere),
             (layout.SCRATCH, self.scratch),
         ):
             frame[slot] = memory.ctypes.data
         frame[layout.OTHER_END] = self.other_texts.ctypes.data + OTHER_BYTES
-        frame[layout.OTHER_ROOM] = OTHERS
+        frame[layout.OTHER_ROOM], frame[layout.ELSEWHERE_ROOM] = OTHERS, ELSEWHERE
         tables = (self.paths, self.hosts, self.agents)
         for slot, texts in zip((layout.PATH_TEXTS, layout.HOST_TEXTS, layout.AGENT_TEXTS), tables, strict=True):
             frame[slot] = texts.address
@@ -270,6 +273,7 @@ class CompiledParser:
         self._format = log_format
         self._classifier = classifier
         self._days = days
+        self._wanted = days.of_rows
         self._ends = ends
         self._lent: Workspace | None = None
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
@@ -286,8 +290,11 @@ class CompiledParser:
         frame[layout.ZERO_STATUS] = log_format.zero_status
         frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
         frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
-        frame[layout.EARLIEST] = days.first * timestamps.DAY_MICROSECONDS
-        frame[layout.LATEST] = days.stop * timestamps.DAY_MICROSECONDS
+        bounds = (days.first, days.stop, self._wanted.first, self._wanted.stop)
+        for slot, day in zip(
+            (layout.EARLIEST, layout.LATEST, layout.WANTED, layout.UNWANTED), bounds, strict=True
+        ):
+            frame[slot] = day * timestamps.DAY_MICROSECONDS
         for slot, text in ((layout.LAST_TIME, FIRST_TIME), (layout.LAST_DATE, FIRST_DATE)):
             frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
         frame[layout.LAST_TIME_BYTES] = len(FIRST_TIME)
@@ -349,11 +356,13 @@ class CompiledParser:
         self._columns = {name: np.empty(ROW_GROUP_ROWS, kind) for name, kind in layout.COLUMN_TYPES.items()}
         self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
         self._frame[layout.COLUMNS] = self._addresses.ctypes.data
-        self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT]] = 0
+        self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT, layout.ELSEWHERE_COUNT]] = 0
         self._frame[layout.LINE_ROOM] = ROW_GROUP_ROWS
         self._noted: dict[int, End] = {}
+        self._judged_lines = 0
         self._judged: list[Others] = []
         self._slow: list[Slow] = []
+        self._slow_elsewhere: list[tuple[Numbers, Numbers]] = []  # places and days
 
     def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
         """Note what a file is after lines that may be the last of their day; that of a few is not known yet.
@@ -377,7 +386,7 @@ class CompiledParser:
         if count > rows:
             days = _days_of(numbers(self._columns["times"][rows:count]))
             lasts = np.array(last_of_each(days, np.arange(count - rows))) + rows
-            of_rows = row_numbers(lasts, found[:, layout.OTHER_NUMBER])
+            of_rows = row_numbers(lasts, found[:, layout.OTHER_NUMBER], self._elsewhere)
             places, ends = np.append(places, of_rows), np.append(ends, self._columns["ends"][lasts])
         order = np.argsort(places)
         self._noted.update(zip(places[order].tolist(), file.note(piece, ends[order].tolist()), strict=True))
@@ -399,14 +408,29 @@ class CompiledParser:
         found = {name: column[:count] for name, column in self._columns.items()}
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
-        batch = Batch(lines, rows, _days_of(rows["ts"].chunk(0)), *Others.of(self._judged), self._noted)
+        days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
+        batch = Batch(lines, rows, days, *self._all_elsewhere(), *others, self._noted)
         self._begin()
         return batch
+
+    @property
+    def _elsewhere(self) -> Numbers:
+        """The places of the requests of days that aren't wanted, as far as the kernel found them."""
+        return self._workspace.elsewhere[: self._frame[layout.ELSEWHERE_COUNT]]
+
+    def _all_elsewhere(self) -> tuple[Numbers, int]:
+        """Return the places of all requests of days that aren't wanted, ascending, and the day of the first."""
+        day = self._frame[layout.ELSEWHERE_TIME] // timestamps.DAY_MICROSECONDS
+        found = [(self._elsewhere, np.full(len(self._elsewhere), day)), *self._slow_elsewhere]
+        places, days = (np.concatenate(each) for each in zip(*found, strict=True))
+        if not len(places):
+            return places, timestamps.NO_DAY
+        return np.sort(places, kind="stable"), int(days[np.argmin(places)])
 
     def _judge(self) -> None:
         """Find out what the lines are that have no row since this was last asked."""
         workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
-        begin = sum(len(each.numbers) for each in self._judged) + sum(len(each.at) for each in self._slow)
+        begin, self._judged_lines = self._judged_lines, count
         places, ends, codes = (
             workspace.others[begin:count, n].copy()
             for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE)
@@ -421,9 +445,14 @@ class CompiledParser:
             parsed = self.plain(_texts(offsets, workspace.other_texts[: offsets[-1]]).take(numbers(undecided)))
             days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons[undecided] == ACCEPTED
+            wanted = accepted & self._wanted.have(days[undecided])
+            if wanted.any():
+                of_rows = undecided[wanted]
+                at = places[of_rows] - (begin + of_rows) - np.searchsorted(self._elsewhere, places[of_rows])
+                self._slow.append(Slow(at, requests_table(parsed, wanted, self._classifier)))
             if accepted.any():
-                at = (places - np.arange(begin, count))[undecided[accepted]]
-                self._slow.append(Slow(at, requests_table(parsed, accepted, self._classifier)))
+                elsewhere = undecided[accepted & ~wanted]
+                self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
                 others = others.but(reasons == ACCEPTED)
         self._judged.append(others)
 

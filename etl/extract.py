@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 
@@ -375,13 +375,14 @@ class _FileReader:
         self._parts: dict[int, _Part] = {}
         self._source = source
         self._own_day = days_since_epoch(file.day) if file.day else None
-        self._of_day: Counter[int] = Counter()
-        # what a file's own day records is the file as it lies there
+        self._of_day: Counter[int] = Counter()  # lines of rows and rejects
+        self._elsewhere = 0
         self._ends = Ends() if days - {self._own_day} else None
-        self._parser = BlockParser(
-            source.format, source.classifier, Days.of_file(file, source.neighbour_days), ends=self._ends
-        )
-        self._reader = RawReader(file, source.files.endpoint_url, self._parser.lines_in)
+        may_be = replace(Days.of_file(file, source.neighbour_days), wanted=Days(min(days), max(days) + 1))
+        self._parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
+        # only its own day records the file as it lies there, and another one what of it is read
+        digests = self._own_day in days
+        self._reader = RawReader(file, source.files.endpoint_url, self._parser.lines_in, digests=digests)
         self._lines = 0
 
     @property
@@ -404,7 +405,7 @@ class _FileReader:
 
     def others(self, day: int) -> int:
         """Return how many lines are of another day than this one."""
-        return sum(count for each, count in self._of_day.items() if each != day)
+        return self._elsewhere + sum(count for each, count in self._of_day.items() if each != day)
 
     def portions(self) -> Iterator[list[_Portion]]:
         """Yield what there is for the days, batch by batch."""
@@ -434,6 +435,7 @@ class _FileReader:
             self._record(day, batch, np.flatnonzero(rows), others)
         self.directives += int(np.count_nonzero(directives))
         self._of_day.update(of_day)
+        self._elsewhere += len(batch.elsewhere)
         self._lines += batch.lines
         return portions
 
@@ -441,7 +443,7 @@ class _FileReader:
         """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""
         if self._ends is None:
             return
-        last = max(int(each[-1]) for each in (batch.numbers_of(rows), batch.numbers[others]) if len(each))
+        last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
         directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
         lines = self._lines + last + 1
         of_others = lines - directives - (self._of_day[day] + len(rows) + len(others))
@@ -453,9 +455,13 @@ class _FileReader:
         ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
         for each in chain([batch], parser.batches(ahead)):
             readable = np.flatnonzero(each.other_days != NO_DAY)[:1]
-            numbers = [*each.numbers_of(np.arange(len(each.days))[:1]), *each.numbers[readable]]
+            numbers = [
+                *each.numbers_of(np.arange(len(each.days))[:1]),
+                *each.elsewhere[:1],
+                *each.numbers[readable],
+            ]
             if numbers:
-                days = [*each.days[:1], *each.other_days[readable]]
+                days = [*each.days[:1], *[each.first_elsewhere][: len(each.elsewhere)], *each.other_days[readable]]
                 return int(days[int(np.argmin(numbers))])
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "

@@ -205,11 +205,11 @@ class Decompressed(Protocol):
 
 
 class _Digesting(io.RawIOBase):
-    """Passes a stream's bytes on and keeps their digest and number."""
+    """Passes a stream's bytes on and keeps their number, and their digest if that is wanted."""
 
-    def __init__(self, stream: io.RawIOBase) -> None:
+    def __init__(self, stream: io.RawIOBase, *, digests: bool) -> None:
         self.stream = stream
-        self.digest = hashlib.sha256()
+        self.digest = hashlib.sha256() if digests else None
         self.bytes = 0
         self._begun = b""
 
@@ -228,7 +228,8 @@ class _Digesting(io.RawIOBase):
             buffer[:size], self._begun = self._begun[:size], self._begun[size:]
         else:
             size = self.stream.readinto(buffer)
-        self.digest.update(memoryview(buffer)[:size])
+        if self.digest:
+            self.digest.update(memoryview(buffer)[:size])
         self.bytes += size
         return size
 
@@ -252,11 +253,14 @@ class RawReader:
         file: RawFile,
         endpoint_url: str | None = None,
         lines_in: Callable[[memoryview], int] = lines_in,
+        *,
+        digests: bool = True,
     ) -> None:
-        """Take a file to read, and what counts the lines of a block."""
+        """Take a file to read, what counts the lines of a block, and whether `input` will be asked for."""
         self.file = file
         self._endpoint_url = endpoint_url
         self._lines_in = lines_in
+        self._digests = digests
         self._source: _Digesting | None = None
         self.lines = 0
 
@@ -289,14 +293,14 @@ class RawReader:
 
     def input(self) -> Input:
         """Return the file's name, size and digest, once `blocks` has come to its end."""
-        if self._source is None:
-            raise AssertionError("read first")
+        if self._source is None or self._source.digest is None:
+            raise AssertionError("read and digest first")
         return Input(self.file.name, self._source.bytes, self._source.digest.hexdigest())
 
     @contextmanager
     def _open(self) -> Iterator[Decompressed]:
         with self._open_raw() as raw:
-            self._source = _Digesting(raw)
+            self._source = _Digesting(raw, digests=self._digests)
             if self._source.begin(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
                 # an IGzipFile over it would copy all that is read once more
                 yield isal_zlib._GzipReader(self._source, READ_BYTES)  # type: ignore[arg-type] # noqa: SLF001
@@ -325,7 +329,8 @@ def digest_of(file: RawFile, recorded: Input, endpoint_url: str | None = None) -
         InputError: It can't be read.
         StoreError: S3 doesn't answer.
     """
-    reader, digest, left = RawReader(file, endpoint_url), hashlib.sha256(), recorded.bytes
+    reader = RawReader(file, endpoint_url, digests=recorded.lines is None)
+    digest, left = hashlib.sha256(), recorded.bytes
     for block in reader.blocks():
         if recorded.lines is not None:
             digest.update(block[:left])

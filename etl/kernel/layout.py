@@ -59,7 +59,11 @@ EARLIEST, LATEST = 37, 38  # the first time that a request may have, and the fir
 SCRATCH = 39  # the address of SCRATCH_BYTES to clean a path in, and to keep what strings of JSON stand for
 SHORTCUT = 40  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
 NONE, COMMON, COMBINED, VHOST_COMBINED = range(4)
-FRAME = 41
+WANTED, UNWANTED = 41, 42  # the first time of which a request has a row, and the first one after it
+# Of the requests that are of other times: the address of their numbers in the batch, of 32 bits each, how many
+# there are and may be, and the time of the first
+ELSEWHERE, ELSEWHERE_COUNT, ELSEWHERE_ROOM, ELSEWHERE_TIME = 43, 44, 45, 46
+FRAME = 47
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {

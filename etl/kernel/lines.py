@@ -34,6 +34,10 @@ from etl.kernel.layout import (
     DELIMITED,
     DURATIONS,
     EARLIEST,
+    ELSEWHERE,
+    ELSEWHERE_COUNT,
+    ELSEWHERE_ROOM,
+    ELSEWHERE_TIME,
     ENOUGH,
     ENTRIES,
     FAR,
@@ -79,7 +83,9 @@ from etl.kernel.layout import (
     STATUSES,
     TIMES,
     UNDECIDED,
+    UNWANTED,
     UPSTREAM,
+    WANTED,
 )
 from etl.kernel.masks import intern_path, mask_lines
 from etl.kernel.texts import compiled, copy, gather, inlined, intern_all
@@ -173,12 +179,26 @@ def add_other(frame, number, at, end, code):
     return True
 
 
+@inlined
+def add_elsewhere(frame, number, time):
+    """Add a request of a time that isn't wanted; False if there is no room for it."""
+    count = load64(frame + 8 * ELSEWHERE_COUNT)
+    if count == load64(frame + 8 * ELSEWHERE_ROOM):
+        return False
+    if count == 0:
+        store64(frame + 8 * ELSEWHERE_TIME, time)
+    store32(load64(frame + 8 * ELSEWHERE) + 4 * count, number)
+    store64(frame + 8 * ELSEWHERE_COUNT, count + 1)
+    return True
+
+
 @compiled
 def take_lines(frame, at, stop, shape):
     """Add lines to the batch; return the address of the first for which there was no room, or `stop`."""
     ring, block = load64(frame + 8 * RING), load64(frame + 8 * BLOCK)
     count, room = load64(frame + 8 * LINE_COUNT), load64(frame + 8 * LINE_ROOM)
     earliest, latest = load64(frame + 8 * EARLIEST), load64(frame + 8 * LATEST)
+    wanted, unwanted = load64(frame + 8 * WANTED), load64(frame + 8 * UNWANTED)
     is_full = False
     # the paths of a ring, as they may be kept, and what the last one takes until it is cut to that
     while not is_full and at < stop and has_room(frame, PATH_TEXTS, RING_LINES, (RING_LINES + 8) * LONGEST_PATH):
@@ -192,11 +212,16 @@ def take_lines(frame, at, stop, shape):
                 is_full = True
                 break
             p = 0 if is_blank(at) else line_taken(frame, line, at, shape)
-            if p != 0 and earliest <= load64(line + TIMES) < latest:
+            if p != 0 and wanted <= load64(line + TIMES) < unwanted:
                 at = min(p + 1, stop)
                 store64(line + LINE_END, at - block)
                 taken += 1
                 line += LINE_ROW
+            elif p != 0 and earliest <= load64(line + TIMES) < latest:
+                if not add_elsewhere(frame, count, load64(line + TIMES)):
+                    is_full = True
+                    break
+                at = min(p + 1, stop)
             else:
                 code = FAR if p else BLANK if is_blank(at) else UNDECIDED
                 end = min((p or line_end(at)) + 1, stop)

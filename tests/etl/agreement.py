@@ -126,6 +126,7 @@ CASES = {case.name: case for case in ALL}
 
 # How a file's blocks are taken apart: without and with the compiled kernel.
 PARSERS = {"plain": False, "compiled": True}
+ELSEWHERE = -3  # among the reasons: a request of a day that isn't wanted
 
 
 def opened(case: Case, parser: str) -> BlockParser:
@@ -134,7 +135,10 @@ def opened(case: Case, parser: str) -> BlockParser:
 
 
 class Told(NamedTuple):
-    """What the program says of some lines: of each its day and reason, and a row of those accepted."""
+    """What the program says of some lines: of each its day and reason, and a row of those accepted.
+
+    Of requests of days that aren't wanted, only the first of a batch has its day; the others have 0.
+    """
 
     days: npt.NDArray[np.int64]
     reasons: npt.NDArray[np.int64]
@@ -147,6 +151,7 @@ def told(batch: Batch) -> Told:
     reasons = np.full(batch.lines, parse.ACCEPTED)
     days[batch.numbers], reasons[batch.numbers] = batch.other_days, batch.reasons
     days[batch.numbers_of(np.arange(len(batch.days)))] = batch.days
+    days[batch.elsewhere[:1]], reasons[batch.elsewhere] = batch.first_elsewhere, ELSEWHERE
     assert np.count_nonzero(reasons == parse.ACCEPTED) == len(batch.days) == batch.rows.num_rows
     return Told(days, reasons, batch.rows.cast(SCHEMA))
 

@@ -10,6 +10,7 @@ import pytest
 
 from etl import blocks, compiled, timestamps
 from etl.raw_files import PADDING
+from lake import arrays
 
 
 def _beside(name):
@@ -65,14 +66,20 @@ def slow(kernel, monkeypatch):
     monkeypatch.setattr(compiled.Workspace, "_idle", [])
     monkeypatch.setattr(compiled, "ROW_GROUP_ROWS", 50)
     monkeypatch.setattr(compiled, "OTHERS", 40)
+    monkeypatch.setattr(compiled, "ELSEWHERE", 30)
     monkeypatch.setattr(compiled, "MANY", 5)
+
+
+def batches(case, data, parser, days=blocks.ANY_DAY):
+    """Return what a parser makes of the lines of a block."""
+    block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
+    made = blocks.BlockParser(case.format, case.classifier, days, compiled=agreement.PARSERS[parser])
+    return made.batches([block])
 
 
 def told(case, data, parser, days=blocks.ANY_DAY):
     """Return what a parser says of the lines of a block."""
-    block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
-    made = blocks.BlockParser(case.format, case.classifier, days, compiled=agreement.PARSERS[parser])
-    return [agreement.told(batch) for batch in made.batches([block])]
+    return [agreement.told(batch) for batch in batches(case, data, parser, days)]
 
 
 def check(case, data, days=blocks.ANY_DAY):
@@ -151,6 +158,41 @@ def test_days_too_far(log_line):
     check(agreement.CASES["common"], data, blocks.Days(day, day + 1))
 
 
+@pytest.mark.parametrize("parser", agreement.PARSERS)
+@pytest.mark.parametrize("shares", [(1, 1, 1, 1), (0, 9, 1, 1), (9, 1, 0, 0), (1, 0, 0, 0)])
+def test_days_that_are_not_wanted(parser, shares):
+    """Their requests are counted and have no row; all else is as where any day is wanted."""
+    case = agreement.CASES["common"]
+    random = lines.seeded(f"{parser} {shares}")
+    known = (b'- - - [%s/Sep/2026:12:00:00 +0000] "GET /%d HTTP/1.1" 200 5\n', b"- - a b [%s/Sep/2026:12:00:00")
+    shapes = (known[0], known[1] + b' +0000] "GET /%d HTTP/1.1" 200 5\n', b"[%s/Sep/2026:12:00:00 +0000] %d\n")
+    data = b"".join(
+        random.choice((*shapes, known[0], known[0])) % (random.choices((b"16", b"17", b"18", b"19"), shares)[0], n)
+        for n in range(400)
+    )
+    day = 20_713  # 17 September
+    (whole,) = [agreement.told(batch) for batch in batches(case, data, "plain", blocks.Days(day - 1, day + 2))]
+    read = 0
+    for batch in batches(case, data, parser, blocks.Days(day - 1, day + 2, wanted=blocks.Days(day, day + 9))):
+        part = slice(read, read + batch.lines)
+        days, reasons = whole.days[part], whole.reasons[part]
+        elsewhere = np.flatnonzero((reasons == blocks.ACCEPTED) & (days == day - 1))
+        assert batch.elsewhere.tolist() == elsewhere.tolist()
+        assert batch.first_elsewhere == (day - 1 if len(elsewhere) else timestamps.NO_DAY)
+        kept = np.flatnonzero((reasons == blocks.ACCEPTED) & (days >= day))
+        assert batch.numbers_of(np.arange(len(kept))).tolist() == kept.tolist()
+        assert batch.days.tolist() == days[kept].tolist()
+        before = np.count_nonzero(whole.reasons[:read] == blocks.ACCEPTED)
+        rows = before + np.cumsum(reasons == blocks.ACCEPTED)[kept] - 1
+        assert batch.rows.cast(agreement.SCHEMA).to_pylist() == whole.rows.take(arrays.numbers(rows)).to_pylist()
+        others = np.flatnonzero(reasons != blocks.ACCEPTED)
+        for one, other in ((batch.numbers, others), (batch.reasons, reasons[others])):
+            assert one.tolist() == other.tolist()
+        assert batch.other_days.tolist() == days[others].tolist()
+        read += batch.lines
+    assert read == len(whole.days)
+
+
 def test_rejected_lines_are_masked_alike():
     """By the kernel as by etl.privacy, timestamps of all shapes in them."""
     shown = ("2026-09-17T12:00:00Z", "2026-09-17\t12:00:00,123456789+02:00", "17/Sep/2026:12:00:00 +0000")
@@ -181,8 +223,9 @@ def test_lines_are_counted():
 
 
 @pytest.mark.parametrize("parser", agreement.PARSERS)
-def test_ends_of_days_are_noted(parser):
-    """After the last line of each day in a batch, requests and rejects alike: how many bytes, and their digest."""
+@pytest.mark.parametrize("wanted", [None, blocks.Days(20_713, 20_714)])
+def test_ends_of_days_are_noted(parser, wanted):
+    """After a day's last line in a batch, be it a reject or a wanted request: how many bytes, and their digest."""
     case = agreement.CASES["common"]
     random = lines.seeded(parser)
     days = (b"16", b"17", b"18")
@@ -194,12 +237,14 @@ def test_ends_of_days_are_noted(parser):
     random.shuffle(data)
     pieces = [b"".join(data[n : n + 20]) for n in range(0, len(data), 20)]
     views = (memoryview(bytearray(piece + bytes(PADDING)))[: len(piece)] for piece in pieces)
-    made = blocks.BlockParser(case.format, case.classifier, compiled=agreement.PARSERS[parser], ends=blocks.Ends())
+    how = {"compiled": agreement.PARSERS[parser], "ends": blocks.Ends()}
+    made = blocks.BlockParser(case.format, case.classifier, blocks.Days(wanted=wanted), **how)
     read = 0
     for batch in made.batches(views):
         found = agreement.told(batch)
-        for day in set(found.days.tolist()):
-            assert int(np.flatnonzero(found.days == day)[-1]) in batch.ends
+        counts = found.reasons != agreement.ELSEWHERE
+        for day in set(found.days[counts].tolist()):
+            assert int(np.flatnonzero(counts & (found.days == day))[-1]) in batch.ends
         for number, end in batch.ends.items():
             before = b"".join(data[: read + number + 1])
             assert (end.bytes, end.sha256) == (len(before), hashlib.sha256(before).hexdigest())

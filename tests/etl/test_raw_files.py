@@ -229,7 +229,12 @@ def test_an_unreadable_file_is_named(tmp_path: Path, make: Callable[[Path], None
         _read(tmp_path / "a.log")
 
 
-def test_input_asks_to_read_first() -> None:
-    """There is no digest before the file was read."""
-    with pytest.raises(AssertionError, match="read first"):
-        RawReader(RawFile("a", "/a", None)).input()
+def test_input_asks_to_read_first(tmp_path: Path) -> None:
+    """There is no digest before the file was read, nor where none was wanted."""
+    tmp_path.joinpath("a").write_bytes(b"line\n")
+    file = RawFile("a", str(tmp_path / "a"), None)
+    unread, undigested = RawReader(file), RawReader(file, digests=False)
+    assert [bytes(block) for block in undigested.blocks()] == [b"line\n"]
+    for reader in (unread, undigested):
+        with pytest.raises(AssertionError, match="read and digest first"):
+            reader.input()
