@@ -63,5 +63,6 @@ def record(store: Store, key: str, file: StagedFile) -> None:
     """
     evidence = Evidence(key, file.sha256, file.bytes)
     path = file.path.with_name(f"{file.path.name}.json")
+    path.unlink(missing_ok=True)  # an earlier try's is read-only: it may be the very file that the lake has
     path.write_text(json.dumps(asdict(evidence), sort_keys=True) + "\n", encoding="utf-8")
     store.create(evidence.name, StagedFile(path, sha256_of(path), path.stat().st_size))

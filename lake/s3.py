@@ -149,8 +149,9 @@ class Stream(io.RawIOBase):
     """An object's bytes. Where they break off on the way, the rest of the same object is asked for."""
 
     def __init__(self, s3: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3's clients are made at run time
-        super().__init__()
         self._ask = partial(s3.get_object, Bucket=bucket, Key=key)
+        self._found: dict[str, Any] = {}  # closed it is, too, if the first request fails
+        super().__init__()
         self._found = self._ask()
         self._read = 0
 
@@ -178,8 +179,9 @@ class Stream(io.RawIOBase):
         raise AssertionError  # the last round returns or raises
 
     def close(self) -> None:
-        """End the request."""
-        self._found["Body"].close()
+        """End the request, if there is one."""
+        if self._found:
+            self._found["Body"].close()
         super().close()
 
     def _rest(self) -> Any:  # noqa: ANN401 - a body as boto3 has it

@@ -17,6 +17,12 @@ FIRST = Partition("error_rate", 1, date(2015, 5, 17))
 NEXT = replace(FIRST, dt=date(2015, 5, 18))
 
 
+def files_of(lake, folder):
+    """Yield each file of a folder of the lake, with when it was written; on S3, when it was stored."""
+    for each in lake.store.objects(f"{folder}/", "", "~"):
+        yield each.key, each.published
+
+
 @pytest.fixture
 def put(publish, error_rates):
     """Publishes a partition with so many errors, in a lake or in a draft."""
@@ -97,6 +103,16 @@ def test_what_another_published_meanwhile_counts(draft, published, put):
     with pytest.raises(PartitionExists):
         draft.publish_all()
     assert published.sha256(restated) == before
+
+
+def test_a_draft_that_was_refused_can_be_published_again(draft, published, put):
+    """Its records are read-only by then, and the very files that the lake has: they are not written to again."""
+    put(draft, NEXT, 2)
+    draft.publish_all()
+    records = dict(files_of(published, "_evidence"))
+    draft.publish_all()
+    assert dict(files_of(published, "_evidence")) == records
+    assert len(records) == 2
 
 
 def test_a_draft_stages_on_its_own_disk(draft, tmp_path):

@@ -578,3 +578,17 @@ def test_what_breaks_off_again_and_again_is_given_up(waits):
         stream.read()
     assert waits == list(CONFLICT_WAITS_SECONDS)
     assert len(answers.asked) == 1 + len(waits)
+
+
+def test_a_stream_whose_first_request_failed_can_be_closed():
+    """As Python does where it is thrown away; from 3.13 on it says what is raised there."""
+
+    class Refusing:
+        def get_object(self, **_):
+            raise ConnectionClosedError(endpoint_url="http://a")
+
+    stream = Stream.__new__(Stream)
+    with pytest.raises(ConnectionClosedError):
+        stream.__init__(Refusing(), "bucket", "a/key")
+    stream.close()
+    assert stream.closed
