@@ -71,7 +71,7 @@ For cron: it prints nothing and exits 0 if all is well. Two at once do no harm.
 
 examples:
   backfill nightly --of ErrorRateDaily
-  backfill nightly --of ErrorRateDaily ErrorCountsDaily --days 30 --workers 2 --verbose
+  backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
 """ + RANGE_CODES.format(good="every settled day of the last two weeks is there")
 RESTATE = """\
 The new revision, and those of what is made from it, are built first and compared with the old ones. They are

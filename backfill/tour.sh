@@ -8,10 +8,8 @@ show() {
 
 python -m etl.sample var/logs
 
-for metric in ErrorRateDaily ErrorCountsDaily; do
-    show luigi RangeDailyBase --of $metric --start 2026-09-01 --stop 2026-10-01
-    luigi RangeDailyBase --of $metric --start 2026-09-01 --stop 2026-10-01
-done
+show luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
+luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 
 query="select application, valid_requests, round(error_rate, 5) as error_rate, round(error_rate_low, 5) as low, \
 round(error_rate_high, 5) as high from error_rate_by_application"

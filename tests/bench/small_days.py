@@ -23,19 +23,14 @@ LINE = 'shop.example:443 192.0.2.1 - - [{:%d/%b/%Y}:{:02}:00:00 +0000] "GET /{} 
 DAY_OF_LINE = re.compile(rb"\[(\d\d/\w{3}/\d{4}):\d\d:")
 RANGE = (LUIGI, "RangeDailyBase", "--of", "ErrorRateDaily")
 LOOP = """
-from pathlib import Path
-from etl.aggregate import aggregate_day
-from etl.extract import extract_day
-from etl.sources import ONE_DAY, read_sources
-from lake import config
-from lake.contracts import contract
-from lake.lake import Lake
-found = config.read(Path("luigi.cfg").absolute())
-lake, sources, error_rate = Lake.of(found), read_sources(found), contract("error_rate")
-day = sources[0].since
-while day < sources[0].until:
-    extract_day(lake, sources[0], day)
-    aggregate_day(lake, error_rate, day, sources)
+from etl.project import project
+from etl.sources import ONE_DAY
+from etl.units import Unit, below
+(source,) = project().sources
+day = source.since
+while day < source.until:
+    for unit in below(Unit(project(), "error_rate", day)):
+        unit.build()
     day += ONE_DAY
 """
 

@@ -33,6 +33,12 @@ PUBLISHED = {
     "requests": "lake/requests/v1/dt={day}/source=bench/rev=0/part-0.parquet",
     "error_rate": "lake/error_rate/v1/dt={day}/rev=0/part-0.parquet",
 }
+COUNTS = {
+    "source_counts": "lake/source_counts/v1/dt={day}/source=bench/rev=0/part-0.parquet",
+    "source_days": "lake/source_days/v1/dt={day}/source=bench/rev=0/part-0.parquet",
+    "error_counts": "lake/error_counts/v1/dt={day}/rev=0/part-0.parquet",
+}
+"""What ours makes on the way, and the others do without."""
 CONFIGURATION = """
 [lake]
 root = lake
@@ -80,7 +86,7 @@ def keep_to_this_folder(**settings: str) -> None:
 def create(day: date | str, *names: str) -> None:
     """Do the work of a task: make empty files."""
     for name in names:
-        path = Path(PUBLISHED[name].format(day=day))
+        path = Path((PUBLISHED | COUNTS)[name].format(day=day))
         path.parent.mkdir(parents=True)
         path.touch()
 
@@ -97,7 +103,6 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
         CONFIGURATION.format(first=days[0], stop=days[-1] + timedelta(days=1)), encoding="utf-8"
     )
     os.environ["LUIGI_CONFIG_PATH"] = str(Path("luigi.cfg").absolute())
-    from tasks.metric import MetricDaily
 
     from backfill import luigi_settings, runner
     from backfill.attempts import NAME, Attempts
@@ -105,18 +110,16 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
     from backfill.plan import Plan
     from etl.clock import utc_now
     from etl.project import project
-    from tasks.daily import DailyTask
-    from tasks.error_rate import ErrorRateDaily
-    from tasks.requests import RequestsDaily
+    from etl.units import Unit
 
-    def build(self: DailyTask, *_: object) -> None:
-        create(self.date, *(contract.name for contract in self.contracts))
+    def build(self: Unit, *_: object) -> str:
+        create(self.day, *(contract.name for contract in self.contracts))
+        return ""
 
     luigi_settings.apply()
-    for task in (RequestsDaily, MetricDaily):
-        task.build = build
+    Unit.build = build
     with clock.running():
-        example = ErrorRateDaily(date=days[0])
+        example = Unit(project(), "error_rate", days[0])
         past = Attempts(project().lake.journal(NAME), example)
         asked_for = DayRange.resolve(example, days[0], days[-1] + timedelta(days=1), utc_now())
         plan = Plan.of(asked_for, utc_now(), past, max_attempts=3)
