@@ -120,7 +120,7 @@ def test_a_disk_that_fills_up_leaves_whole_days(a_project, small_disk, undisturb
     lake = disk.path / "lake"
     a_project.configure(lake={"root": str(disk.mounted_at / "lake")})
     page = os.statvfs(disk.path).f_frsize
-    ballast = disk.fill(leave=14 * page)  # for two days and a bit
+    ballast = disk.fill(leave=32 * page)  # for two days and a bit
     said = refused(a_project.run(*disk.prefix, *command), "No space left on device", "The range is incomplete")
     built = days_of(published(lake))
     assert built

@@ -37,7 +37,7 @@ FIRST, DAYS, DAYS_ON_S3 = date(2015, 5, 17), 12, 6
 KILLS = int(os.environ.get("KILLS", "4"))
 SEED = 20151
 IN_START_UP = 0.2
-DATASETS = ("requests", "rejects", "error_rate")
+DATASETS = ("requests", "rejects", "source_days", "source_counts", "error_counts", "error_rate")
 FIGURES = " union all ".join(
     f"select '{name}', dt, rev, count(*), bit_xor(hash({name}))::varchar from {name} group by dt, rev"
     for name in DATASETS

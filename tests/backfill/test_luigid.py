@@ -33,6 +33,7 @@ QUIET = ("background-networking", "component-update", "sync")
 SECONDS = 30
 # as luigi.cfg of the scheduler has it
 IMPATIENT = "[scheduler]\nworker_disconnect_delay = 2\n"
+EVERY = ("RequestsDaily", "SourceCountsDaily", "ErrorCountsDaily", "ErrorRateDaily")
 
 
 def until(condition) -> None:
@@ -146,7 +147,7 @@ def test_two_workers_share_a_range(a_project, luigid, commands):
     ran = [re.findall(r"running   (\w+)\(date=([\d-]+)", errors) for _, errors in said]
     assert all(len(each) > 20 for each in ran)
     times = Counter(task for each in ran for task in each)
-    assert times == dict.fromkeys(((f, day) for day in days for f in ("RequestsDaily", "ErrorRateDaily")), 1)
+    assert times == dict.fromkeys(((f, day) for day in days for f in EVERY), 1)
     recorded = attempts(a_project)
     assert sorted(each["date"] for each in recorded) == days
     assert {each["outcome"] for each in recorded} == {"built"}

@@ -67,7 +67,7 @@ def test_same_day_same_bytes(make_project):
         made.write_logs()
         assert made.run(*RANGE, "--workers", workers).returncode == 0
         lakes.append(made.published())
-    assert len(lakes[0]) == 12
+    assert len(lakes[0]) == 24
     assert lakes[0] == lakes[1]
 
 

@@ -155,7 +155,7 @@ def test_explain_tells_all_of_a_day(built):
     assert (done.returncode, done.stderr) == (0, "")
     assert "It is not there: failed once: RequestsDaily web: source web, 2015-05-19: 1 of 1 lines" in done.stdout
     assert " UTC, " in done.stdout.partition("Attempts:\n")[2].splitlines()[0]
-    assert "Made from: RequestsDaily web 2015-05-19, not there" in done.stdout
+    assert "Made from: SourceCountsDaily web 2015-05-19, not there" in done.stdout
     done = built.run(*EXPLAIN)
     lines = done.stdout.splitlines()
     assert lines[:2] == ["RequestsDaily web 2015-05-18, 1 day", "It is there."]

@@ -225,15 +225,15 @@ def test_a_signal_ends_the_night(a_project):
     a_project.configure(web=a_project.source | {"until": "2015-09-01", "allow_empty": "true"})
     for day in range(4, 107):
         (a_project.folder / f"logs/{FIRST_DAY + timedelta(days=day)}.log").write_text("")
-    process = a_project.start("backfill", "nightly", *OF, "ErrorCountsDaily", "--days", "100")
+    process = a_project.start("backfill", "nightly", *OF, "StatusMixDaily", "--days", "100")
     deadline = time.monotonic() + 30
     while not list(a_project.folder.glob("lake/error_rate/v1/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 143, (output, errors)
-    assert "ErrorCountsDaily" not in output
-    assert not [key for key in a_project.published() if key.startswith("error_counts")]
+    assert "StatusMixDaily" not in output
+    assert not [key for key in a_project.published() if key.startswith("status_mix")]
 
 
 def children_of(process: int) -> list[int]:
