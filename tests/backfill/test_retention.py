@@ -59,7 +59,7 @@ def test_requests_go_and_error_rates_stay(built, lake):
     code, out, err = lake("verify", "--deep")
     assert (code, err) == (0, "")
     assert out.startswith(
-        "10 partitions read to the last byte, 0 of them made anew with the same bytes; 0 findings."
+        "22 partitions read to the last byte, 0 of them made anew with the same bytes; 0 findings."
     )
     again = built.run("backfill", "run", "--of", "ErrorRateDaily", *RANGE)
     assert (again.returncode, again.stderr) == (0, "")

@@ -279,7 +279,7 @@ def test_a_lake_that_belongs_to_another(a_project, ordinary, expected, command):
         f"Check owner and mode of the folder and those above it; this runs as user {os.geteuid()}.",
     )
     assert "0 built, 1 already there, 3 failed" in done.stdout
-    assert len(published(lake)) == 3
+    assert len(published(lake)) == 6
     for reading, code in ((SUMS, 0), (("lake", "verify"), 0), (("backfill", "status", *OF), 1)):
         assert a_project.run(*ordinary, *reading).returncode == code
     for path, owner in owners.items():
