@@ -2,11 +2,13 @@
 
 With F files of a day on n cores, the wall time is
 
-    start + max((inflate + parse + encode) / n, (inflate + parse) / min(n, F), encode)
+    start + max((inflate + parse + encode) / n, (inflate + parse) / min(n, F), encode / E)
 
-since a file is read by one thread, and one encodes a day's row groups. `start` is a day of a few lines; `inflate`
-is what a gzip file takes over an uncompressed one; `encode` is what the writer of `requests` takes: dictionaries,
-contract, Parquet; `parse` is all the rest: tokens, masks, digests. Disks and memory are taken to be fast enough.
+since a file is read by one thread, and at most E row groups are encoded at once: one for every two threads that
+read, which are as many as cores if memory_mb allows it. `start` is a day of a few lines; `inflate` is what a gzip
+file takes over an uncompressed one; `encode` is what the writer of `requests` takes: dictionaries, contract,
+Parquet; `parse` is all the rest: tokens, masks, digests. Disks and memory are taken to be fast enough, and no
+thread to wait for Python's lock.
 """
 
 import statistics
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 
 from figures import EXTRACT, SMALL_LINES, Bench, Log, Project, shell
 from measure import CommandFailed, Cost, Figure, run
+
+from etl.limits import encoders_beside
 
 ONE_CORE = ("taskset", "-c", "0")
 CORES = (1, 2, 4, 8, 16)
@@ -51,7 +55,8 @@ class Stages:
     def wall(self, cores: int, files: int) -> float:
         """Return the wall time, in seconds, with so many cores and files."""
         read = self.inflate + self.parse
-        return self.start + max((read + self.encode) / cores, read / min(cores, files), self.encode)
+        encoded = self.encode / encoders_beside(cores)
+        return self.start + max((read + self.encode) / cores, read / min(cores, files), encoded)
 
 
 def measured(small: Log, packed: Log, plain: Log) -> Stages:

@@ -43,7 +43,7 @@ def test_more_memory_reads_farther_ahead(tmp_path: Path) -> None:
 def test_two_readers_have_an_encoder(tmp_path: Path, readers: int, encoders: int) -> None:
     """Else many would wait for one; each takes memory too."""
     path = tmp_path / "luigi.cfg"
-    path.write_text(f"[extraction]\nthreads = {readers}\nmemory_mb = 1180\n")
+    path.write_text(f"[extraction]\nthreads = {readers}\nmemory_mb = 1460\n")
     found = limits(config.read(path))
     assert (found.readers, found.encoders) == (readers, encoders)
     path.write_text(f"[extraction]\nthreads = {readers}\nmemory_mb = 300\n")
