@@ -144,12 +144,15 @@ class Contract:
         Raises:
             ContractViolation: Two rows do.
         """
-        if _are_distinct(table.select(self.key)):
+        keys = table.select(self.key)
+        if _are_distinct(keys):
             return
-        groups = table.group_by(list(self.key), use_threads=False).aggregate([([], "count_all")])
+        # decoded, for pyarrow groups by the place in a dictionary, which may have a value twice
+        types = [each.type.value_type if pa.types.is_dictionary(each.type) else each.type for each in keys.schema]
+        decoded = keys.cast(pa.schema(zip(self.key, types, strict=True)))
+        groups = decoded.group_by(list(self.key), use_threads=False).aggregate([([], "count_all")])
         twice = groups.filter(pc.greater(groups["count_all"], scalar(1)))
-        if twice.num_rows:
-            raise self._violation(day, f"{twice.num_rows} keys occur twice, such as {twice.to_pylist()[0]}")
+        raise self._violation(day, f"{twice.num_rows} keys occur twice, such as {twice.to_pylist()[0]}")
 
     def _validate_column(self, column: Column, data: pa.ChunkedArray, day: date) -> None:
         if not column.nullable and data.null_count:

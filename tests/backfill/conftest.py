@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-IGNORES_MODES = ("dac_override", "dac_read_search")
+IGNORES_MODES = ",".join(f"-{name}" for name in ("dac_override", "dac_read_search"))
+BOUND_BY_MODES = ("setpriv", f"--inh-caps={IGNORES_MODES}", f"--bounding-set={IGNORES_MODES}")
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,17 @@ class SmallDisk:
     Attributes:
         mounted_at: Where those commands see it.
         path: Where this process sees it.
-        prefix: What a command is prefixed with.
+        prefix: What a command is prefixed with, which then is root's, if only on this disk.
     """
 
     mounted_at: Path
     path: Path
     prefix: tuple[str, ...]
+
+    @property
+    def ordinary(self) -> tuple[str, ...]:
+        """What a command is prefixed with so that files' modes bind it."""
+        return (*self.prefix, *BOUND_BY_MODES)
 
     def fill(self, leave: int) -> Path:
         """Write a file that leaves so many bytes, and return it."""
@@ -70,8 +76,6 @@ def ordinary() -> tuple[str, ...]:
     """What a command is prefixed with so that files' modes bind it, whoever runs the tests."""
     if os.geteuid():
         return ()
-    capabilities = ",".join(f"-{name}" for name in IGNORES_MODES)
-    prefix = ("setpriv", f"--inh-caps={capabilities}", f"--bounding-set={capabilities}")
-    if not shutil.which("setpriv") or subprocess.run([*prefix, "true"], check=False).returncode:
+    if not shutil.which("setpriv") or subprocess.run([*BOUND_BY_MODES, "true"], check=False).returncode:
         pytest.skip("root's right to ignore modes can't be given up here")
-    return prefix
+    return BOUND_BY_MODES

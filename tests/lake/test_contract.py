@@ -219,3 +219,12 @@ def test_rows_with_the_same_key_are_found(day, data):
     else:
         with pytest.raises(ContractViolation, match="keys occur twice"):
             keyed.validate_key(table, day)
+
+
+def test_rows_that_differ_in_their_encoding_alone_share_a_key(day):
+    """A dictionary may have a value twice: the rows are the same all the same."""
+    places = pa.array([0, 2, 1], pa.int32())
+    table = pa.table({"encoded": pa.DictionaryArray.from_arrays(places, pa.array(["a", "b", "a"]))})
+    keyed = Contract("keyed", 1, "a row", (), key=("encoded",))
+    with pytest.raises(ContractViolation, match="1 keys occur twice"):
+        keyed.validate_key(table, day)
