@@ -80,7 +80,8 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
     needs by now and was never published is in the draft too.
 
     Raises:
-        ConfigError: A unit is not published, so there is nothing to restate.
+        ConfigError: A unit is not published, so there is nothing to restate; or what it is made from is older
+            than its own inputs.
         LakeError: It can't be built, see `backfill run`.
     """
     lake = units[0].project.lake
@@ -95,6 +96,8 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
                         f"{each} is not published: there is nothing to restate. Build it: backfill run"
                     )
                 continue
+            if each in units:
+                each.check_inputs()
             unit = each.within(found.draft)
             required = unit.requires()
             for new in (new for needed in required for new in _supply(needed)):

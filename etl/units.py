@@ -11,6 +11,7 @@ from etl.completeness import Severity
 from etl.extract import extract_day
 from etl.project import Project
 from etl.sources import ONE_DAY, Source, active_on
+from lake import confirmed
 from lake.contract import Contract, Input
 from lake.contracts import CONTRACTS, contract, in_build_order
 from lake.errors import ConfigError, InputError
@@ -170,6 +171,40 @@ class Unit:
                 return None
             latest.append(max(found))
         return max(latest)
+
+    def check_inputs(self) -> None:
+        """Make sure that what it is made from is no older than what that is made from in turn.
+
+        A restatement of it alone would else publish a figure in which a restated day below is not seen.
+
+        Raises:
+            ConfigError: Something is.
+        """
+        for needed in self.requires():
+            if needed.is_extracted:
+                continue
+            needed.check_inputs()
+            if newer := needed.newer_input():
+                source = f" --source {needed.source}" if needed.source else ""
+                raise ConfigError(
+                    f"{self} would not see {newer}, which is newer than what {needed} was made from. Nothing was "
+                    f"published. Restate both at once: backfill restate --of {needed.name}{source} --date "
+                    f'{needed.day} --reason "…"'
+                )
+
+    def newer_input(self) -> Partition | None:
+        """Return an input of its latest revision that has a newer one by now, None if there is none."""
+        lake = self.project.lake
+        for each in self.contracts:
+            found = [p for p in lake.latest_of_day(each, self.day) if p.source == self.source]
+            confirmations = confirmed.latest(lake, each, found)
+            for partition in found:
+                made = confirmations.get(partition) or lake.provenance(partition)
+                for link in filter(None, (Partition.parse(read.name) for read in made.inputs)):
+                    newest = max(lake.revisions(link), default=link.revision)
+                    if newest > link.revision:
+                        return replace(link, revision=newest)
+        return None
 
     def why_not(self, now: datetime) -> str | None:
         """Say what of the raw logs is still to come; None when all is there."""

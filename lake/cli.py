@@ -140,7 +140,7 @@ def day(text: str) -> date:
     try:
         return parse_day(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, expected YYYY-MM-DD, 1970 to 2999") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, expected YYYY-MM-DD, 1970 to 2999") from None
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

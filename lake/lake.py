@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
@@ -86,8 +87,12 @@ class Lake:
 
     def exists(self, partition: Partition) -> bool:
         """Tell whether a partition is published, in this revision or a later one."""
+        return any(number >= partition.revision for number in self.revisions(partition))
+
+    def revisions(self, partition: Partition) -> list[int]:
+        """Return the numbers of a partition's published revisions."""
         found = map(Partition.parse, self.store.keys(partition.folder, "rev=", "rev=~"))
-        return any(each.revision >= partition.revision for each in found if each)
+        return [each.revision for each in found if each]
 
     def sha256(self, partition: Partition) -> str:
         """Return the digest of a published partition's bytes; PartitionMissing if there is none."""
@@ -95,9 +100,8 @@ class Lake:
 
     def superseded(self, partition: Partition) -> str | None:
         """Return the digest of the latest revision before this one, None if there is none."""
-        found = map(Partition.parse, self.store.keys(partition.folder, "rev=", "rev=~"))
-        earlier = [each for each in found if each and each.revision < partition.revision]
-        return self.sha256(max(earlier, key=lambda each: each.revision)) if earlier else None
+        earlier = [number for number in self.revisions(partition) if number < partition.revision]
+        return self.sha256(replace(partition, revision=max(earlier))) if earlier else None
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

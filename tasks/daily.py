@@ -64,6 +64,8 @@ class DailyTask(DayTask):
 
     def run(self) -> None:
         """Build the day in the lake of luigi.cfg."""
+        if self.revision:
+            self.unit.check_inputs()
         self._say(self.unit.build(Revision(self.revision, self.reason or None), clock.utc_now()))
 
     @classmethod

@@ -20,7 +20,7 @@ class DayParameter(luigi.DateParameter):
             return parse_day(s)
         except ValueError as error:
             raise luigi.parameter.ParameterException(
-                f"{s!r} is no day, expected YYYY-MM-DD, 1970 to 2999."
+                f"{s!r} is not a date, expected YYYY-MM-DD, 1970 to 2999."
             ) from error
 
 

@@ -138,10 +138,10 @@ def test_unreadable_file(a_project):
         ),
         (("RangeDailyBase", "--of", "Nope", "--start", "2015-05-17"), 40, ["No task Nope"]),
         (("ErrorRateDaily", "--date", "1999-01-01"), 35, ["No source is active on 1999-01-01", "since and until"]),
-        (("ErrorRateDaily", "--date", "2015-02-30"), 40, ["'2015-02-30' is no day"]),
+        (("ErrorRateDaily", "--date", "2015-02-30"), 40, ["'2015-02-30' is not a date"]),
         (("RequestsDaily", "--source", "nope", "--date", "2015-05-17"), 35, ["no [source.nope]", "It has: web"]),
         (("Nope",), 40, ["No task Nope"]),
-        (("ErrorRateDaily", "--date", "9999-12-31"), 40, ["'9999-12-31' is no day", "1970 to 2999"]),
+        (("ErrorRateDaily", "--date", "9999-12-31"), 40, ["'9999-12-31' is not a date", "1970 to 2999"]),
         pytest.param(
             (
                 "RangeDailyBase",

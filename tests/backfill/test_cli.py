@@ -71,7 +71,7 @@ def test_unknown_task_and_bad_day(a_project):
     )
     done = a_project.run(*STATUS, "--start", "2015-02-30")
     assert done.returncode == 2
-    assert "'2015-02-30' is no day, expected YYYY-MM-DD" in done.stderr
+    assert "'2015-02-30' is not a date, expected YYYY-MM-DD" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_day_is_a_day(call, day):
     for command, code in ((("explain", "--date"), 2), (("status", "--start"), 2), (("check", "--stop"), 3)):
         found, said = call(command[0], "--of", "ErrorRateDaily", f"{command[1]}={day}")
         assert found == code
-        assert "is no day, expected YYYY-MM-DD, 1970 to 2999" in said
+        assert "is not a date, expected YYYY-MM-DD, 1970 to 2999" in said
 
 
 @pytest.mark.parametrize("number", ["100000", "9" * 30, "9" * 5000, "-1", "1e3", "\u0661", "0x10", NASTY])

@@ -252,7 +252,7 @@ def test_rejects_that_cannot_be_read(a_project):
     assert "has no rejects of source web on 2015-05-18. Build the day first: luigi RequestsDaily" in done.stderr
     for arguments, said in (
         (("--source", "none", "--date", "2015-05-18"), "luigi.cfg has no [source.none]"),
-        (("--source", "web", "--date", "2015-02-30"), "'2015-02-30' is no day"),
+        (("--source", "web", "--date", "2015-02-30"), "'2015-02-30' is not a date"),
         (("--source", "web"), "required: --date"),
     ):
         done = a_project.run("backfill", "rejects", *arguments)

@@ -11,6 +11,7 @@ from lake.contracts import contract
 from lake.errors import ConfigError, PartitionExists
 from tasks.error_rate import ErrorRateDaily
 from tasks.requests import RequestsDaily
+from tasks.source_counts import SourceCountsDaily
 from tasks.status_mix import StatusMixDaily
 
 DATE = date(2015, 5, 18)
@@ -137,6 +138,20 @@ def test_a_restatement_that_another_has_published_meanwhile_is_refused_or_the_sa
         with pytest.raises(PartitionExists):
             other.publish(lake, now)
     assert lake.provenance(lake.latest(contract("error_rate"))[0]).requested_by == "one"
+
+
+def test_a_day_whose_inputs_are_outdated_is_not_called_equal(in_project, build):
+    """Its rate would come out the same, without the lines of the newer requests: where to begin is said."""
+    assert build(ErrorRateDaily(date=DATE))
+    add_lines(in_project)
+    assert build(RequestsDaily(source="web", date=DATE, revision=1, reason="late"))
+    with (
+        pytest.raises(ConfigError, match="backfill restate --of SourceCountsDaily --source web"),
+        drafted([ErrorRateDaily(date=DATE).unit], "why", "who"),
+    ):
+        pass
+    with drafted([SourceCountsDaily(source="web", date=DATE).unit], "why", "who") as found:
+        assert [each.new.dataset for each in found.changes][-1] == "error_rate"
 
 
 def test_all_that_is_made_from_a_day_is_found(in_project):

@@ -243,7 +243,7 @@ def test_other_bytes_made_anew_are_found(built, found):
     [
         (("--start", "1999-01-01", "--stop", "2000-01-01"), 3, "Nothing is published at"),
         (("--start", "2015-05-18", "--stop", "2015-05-18"), 2, "not before --stop 2015-05-18"),
-        (("--start", "2015-02-30"), 2, "'2015-02-30' is no day"),
+        (("--start", "2015-02-30"), 2, "'2015-02-30' is not a date"),
         (("--dataset", "../x"), 2, "invalid choice"),
         (("--rebuild-sample", "-1"), 2, "'-1' is no whole number"),
     ],

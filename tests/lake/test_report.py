@@ -785,8 +785,8 @@ def test_the_threshold_of_incidents_can_be_told(run, tmp_path):
     ("arguments", "code", "message"),
     [
         (["--start", "2026-09-05", "--stop", "2026-09-05"], 2, "2026-09-05 is not before 2026-09-05"),
-        (["--start", "5.9."], 2, "'5.9.' is no day, expected YYYY-MM-DD"),
-        (["--start", "20260905"], 2, "'20260905' is no day, expected YYYY-MM-DD"),
+        (["--start", "5.9."], 2, "'5.9.' is not a date, expected YYYY-MM-DD"),
+        (["--start", "20260905"], 2, "'20260905' is not a date, expected YYYY-MM-DD"),
         (["--start", "1996-09-05"], 2, "1996-09-05 to 2026-09-21 are more than ten years"),
         (["--incident-threshold", "5"], 2, "--incident-threshold 5.0: expected a share"),
         (["--incident-threshold", "nan"], 2, "--incident-threshold nan: expected a share"),

@@ -17,6 +17,7 @@ from tasks.error_counts import ErrorCountsDaily
 from tasks.error_rate import ErrorRateDaily
 from tasks.raw_logs import RawLogsDaily
 from tasks.requests import RequestsDaily
+from tasks.source_counts import SourceCountsDaily
 
 pytestmark = pytest.mark.usefixtures("now")
 DAYS = [date(2015, 5, day) for day in (17, 18, 19, 20)]
@@ -40,7 +41,9 @@ def test_day_defaults_to_the_latest_settled_one(in_project):
 def test_text_that_is_no_day_is_refused():
     """A day that does not exist is named in the message."""
     assert DayParameter().parse("2015-05-18") == date(2015, 5, 18)
-    with pytest.raises(luigi.parameter.ParameterException, match="'2015-02-30' is no day, expected YYYY-MM-DD"):
+    with pytest.raises(
+        luigi.parameter.ParameterException, match="'2015-02-30' is not a date, expected YYYY-MM-DD"
+    ):
         DayParameter().parse("2015-02-30")
 
 
@@ -100,6 +103,25 @@ def test_metric_requires_active_sources_only(in_project, build):
     }
     with pytest.raises(InputError, match="No source is active on 1999-01-01"):
         ErrorRateDaily(date=date(1999, 1, 1)).requires()
+
+
+def test_a_restatement_that_would_not_see_a_newer_revision_is_refused(in_project, build):
+    """A figure made from counts that are older than the requests would be wrong; in order, each is made."""
+    day = {"date": DAYS[0]}
+    assert build(ErrorRateDaily(**day))
+    again = day | {"revision": 1, "reason": "the log came late"}
+    assert build(RequestsDaily(source="web", **again))
+    with pytest.raises(
+        ConfigError, match="would not see requests v1 2015-05-17 of source web revision 1"
+    ) as error:
+        ErrorRateDaily(**again).run()
+    assert "backfill restate --of SourceCountsDaily --source web --date 2015-05-17 --reason" in str(error.value)
+    assert not ErrorRateDaily(**again).complete()
+    assert build(SourceCountsDaily(source="web", **again))
+    with pytest.raises(ConfigError, match="would not see source_counts v1 2015-05-17 of source web revision 1"):
+        ErrorRateDaily(**again).run()
+    assert build(ErrorCountsDaily(**again))
+    assert build(ErrorRateDaily(**again))
 
 
 def test_unknown_source_is_refused(in_project):
