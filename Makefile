@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-slow test-s3 test-without-luigi lint format bench fuzz mutate audit glossary lock clean
+.PHONY: help run test test-slow test-root test-fresh test-s3 test-without-luigi lint format bench fuzz mutate audit glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -36,6 +36,12 @@ test: $(VENV)/dev ## all tests but the slow ones
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 3 -m slow
+
+test-root: $(VENV)/dev ## what only root may do
+	@$(BIN)/python -m pytest -n 2 -m root
+
+test-fresh: ## `make run` and `make test` of what is committed, on a Debian made for it; as root, some ten minutes
+	@.ci/fresh var/test-fresh.log
 
 test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums against MiniStack; both on this machine only
 	@RACES=8 $(BIN)/python -m pytest -n 2 --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \

@@ -34,6 +34,7 @@ NAGIOS = """\
 nagios_user={user}
 nagios_group={group}
 log_file={folder}/nagios.log
+check_result_path={folder}
 cfg_file={folder}/objects.cfg
 cfg_file={folder}/error-rate-lake.cfg
 illegal_macro_output_chars=`~$&|'"<>
