@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CHECK_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and \
+	"Python 3.11, 3.12 or 3.13 is needed, and this is %s.%s. Install one of them, and name it: \
+	make run PYTHON=python3.13" % sys.version_info[:2])'
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
 
@@ -13,8 +16,8 @@ help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 $(VENV)/run: requirements.lock pyproject.toml
+	@$(PYTHON) -c $(CHECK_PYTHON)
 	@echo "Making $(VENV) from requirements.lock …"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make run PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
@@ -101,7 +104,7 @@ glossary: $(VENV)/run ## write the generated tables of glossary.md and docs/form
 	@$(BIN)/python -m etl.formats_page docs/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
-	$(COMPILE) --upgrade --group build --extra report -o requirements.lock
+	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock

@@ -16,8 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-from llvmlite import binding
+try:
+    import llvmlite
+    from llvmlite import binding
+except ImportError as error:
+    raise ImportError("numba is not installed") from error
 
 SOURCES = (
     *("layout.py", "intrinsics.py", "texts.py", "times.py", "masks.py", "fields.py", "delimited.py", "keyed.py"),
