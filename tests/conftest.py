@@ -15,11 +15,11 @@ from typing import ClassVar
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # tests are no package
-pytest.register_assert_rewrite("faulty", "s3_servers")  # before they are imported
+pytest.register_assert_rewrite("faulty", "s3_servers", "wheels")  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
 
-pytest_plugins = ["faulty", "s3_servers"]
+pytest_plugins = ["faulty", "s3_servers", "wheels"]
 REPOSITORY = Path(__file__).parent.parent
 FIRST_DAY = date(2015, 5, 17)
 

@@ -155,9 +155,10 @@ def test_add_a_metric_is_four_files():
 
 
 @pytest.mark.slow
-def test_readme_commands_on_the_real_log(make_project, real_log):
-    """The README's section for luigi.cfg and its commands work as they stand."""
-    there = make_project("readme")
+def test_readme_commands_on_the_real_log(make_project, real_log, with_report):
+    """The README's section for luigi.cfg and its commands work as they stand, of the installed wheel."""
+    there = make_project("readme").anew()
+    there.environment.update(with_report.variables)
     shared = there.folder.parent / "shared/data"
     shared.mkdir(parents=True)
     shutil.copy(real_log, shared)
@@ -181,7 +182,7 @@ def test_readme_commands_on_the_real_log(make_project, real_log):
         assert (done.returncode, done.stderr) == (0, ""), line
     done = there.run("lake", "sql", "--csv", "select dt, rev from error_rate where rev > 0")
     assert done.stdout == "dt,rev\n2015-05-18,1\n"
-    done = there.run(sys.executable, "-c", example("python"))
+    done = there.run("python", "-c", example("python"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "semicomplete" in done.stdout
     with (there.folder / "luigi.cfg").open("a", encoding="utf-8") as settings:
