@@ -5,14 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parent.parent
-PROJECT = "error-rate-lake"
 PACKAGES = ("lake", "etl", "tasks", "backfill", "queries")
 
 
@@ -34,18 +33,19 @@ class Installed:
         return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "PYTHONPATH": ""}
 
 
-def required(extras: frozenset[str]) -> dict[str, Distribution]:
-    """Return what the wheel with some extras requires, directly or not, of what is installed here."""
+def required(wheel: Path, extras: frozenset[str]) -> dict[str, Distribution]:
+    """Return what a wheel with some extras requires, directly or not, of what is installed here."""
     found: dict[str, Distribution] = {}
-    wanted = [(PROJECT, extras)]
+    (own,) = distributions(path=[str(wheel)])
+    wanted = [(own.name, extras)]
     seen = set()
     while wanted:
         name, chosen = wanted.pop()
         if (name, chosen) in seen:
             continue
         seen.add((name, chosen))
-        each = distribution(name)
-        if name != PROJECT:
+        each = own if name == own.name else distribution(name)
+        if each is not own:
             found[each.name] = each
         for requirement in map(Requirement, each.requires or ()):
             markers = [{"extra": extra} for extra in ("", *chosen)]
@@ -63,7 +63,7 @@ def install(wheel: Path, folder: Path, *extras: str) -> Installed:
     made = Installed(folder, wheel)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    for each in required(frozenset(extras)).values():
+    for each in required(wheel, frozenset(extras)).values():
         for top in {file.parts[0] for file in each.files or ()} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(each.locate_file(top))
