@@ -108,6 +108,7 @@ class Reader:
         reads, seen = 0, set()
         while True:
             is_last = over.is_set()
+            begun = time.monotonic()
             found = self.look()
             assert [name for name, what in found.items() if self.expected.get(name) != what] == []
             assert seen - found.keys() == set()
@@ -115,7 +116,7 @@ class Reader:
             reads += len(found)
             if is_last:
                 return reads
-            over.wait(0.02)
+            over.wait(2 * (time.monotonic() - begun))  # so that those who write are not kept from it
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from backfill import central, worker
+from backfill import central, runner, worker
 from backfill.registration import register
 
 pytestmark = pytest.mark.slow
@@ -138,8 +138,8 @@ def attempts(project) -> list[dict]:
 @pytest.mark.slow
 @pytest.mark.parametrize("commands", [(LUIGI, STOCK), (RUN, RUN)], ids=["luigi", "backfill"])
 def test_two_workers_share_a_range(a_project, luigid, commands):
-    """200 days: each task runs once, each process has a part, both wait for the other and succeed."""
-    days = days_of(a_project, 200)
+    """More days than either schedules at once: each task runs once, each process has a part, both succeed."""
+    days = days_of(a_project, runner.CHUNK + worker.DAYS_AT_ONCE)
     centrally(a_project, luigid, log_level="INFO")
     with started(a_project, *commands) as both:
         said = outputs(both)
@@ -156,7 +156,7 @@ def test_two_workers_share_a_range(a_project, luigid, commands):
     tasks = tasks_of(luigid)
     assert {each["status"] for each in tasks.values()} == {"DONE"}
     (progress,) = (each for each in tasks.values() if each["name"] in {"RangeDailyBase", "Backfill"})
-    assert (progress["status_message"], progress["progress_percentage"]) == ("200 of 200 days there", 100)
+    assert (progress["status_message"], progress["progress_percentage"]) == ("125 of 125 days there", 100)
 
 
 def test_the_readmes_workers_share_a_range(a_project, luigid):
