@@ -1,0 +1,85 @@
+"""`make test-fresh`: what it says where it can't be, and that nothing is left of it when it is stopped."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+USED = ("dirname", "mkdir", "mktemp", "chmod", "rm", "tee", "setsid", "mount", "unshare", "setpriv", "bash")
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Return a function that starts the script where only what it uses is there, and what it is told."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (tmp_path / "temporary").mkdir()
+    for name in USED:
+        (programs / name).symlink_to(shutil.which(name) or "/nowhere")
+
+    def start(**scripts):
+        for name, script in scripts.items():
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+        return subprocess.Popen(
+            [shutil.which("bash"), REPOSITORY / ".ci/fresh", tmp_path / "log"],
+            env={"PATH": str(programs), "TMPDIR": str(tmp_path / "temporary")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start
+
+
+def processes_of(folder):
+    """Return the processes whose temporary files are to be in a folder."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            if f"TMPDIR={folder}/" in (each / "environ").read_text(errors="replace"):
+                found.append(each.name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("scripts", "said"),
+    [
+        ({"id": "echo 1000"}, "only root can make a Debian and go into it. Run: sudo make test-fresh"),
+        ({"id": "echo 0"}, "there is no debootstrap here. On Debian: apt-get install debootstrap"),
+    ],
+)
+def test_what_is_missing_is_named(fresh, scripts, said):
+    """Root, or a program, with what to do; nothing was begun."""
+    process = fresh(**scripts)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (2, "")
+    assert said in errors
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount: `make test-root`")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number):
+    """Neither a process, nor a mount, nor a file but the log."""
+    begun = tmp_path / "begun"
+    process = fresh(id="echo 0", debootstrap=f'for root; do :; done; echo "$root" > {begun}; exec /bin/sleep 300')
+    deadline = time.monotonic() + 30
+    while not begun.exists() or not begun.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert list((tmp_path / "temporary").iterdir())
+    assert processes_of(tmp_path)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert processes_of(tmp_path) == []
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
