@@ -1,11 +1,11 @@
 """The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -41,6 +41,8 @@ SOURCES = pa.schema(
 and `incomplete` what it lacks, NULL for nothing. `files` and `lines_read` tell of the raw logs where an input was
 extracted from them, and are NULL elsewhere.
 """
+SQL_TYPES = {pa.string(): "varchar", pa.bool_(): "boolean", pa.int64(): "bigint"}
+SHOW_SOURCES = "select unnest(getvariable('sources'), recursive := true)"
 MISSING = "no raw logs"
 logger = logging.getLogger(__name__)
 
@@ -64,48 +66,65 @@ class Rows:
         return self.partition.dt
 
 
-def run_query(made: Contract, inputs: Mapping[str, Sequence[Rows]], sources: pa.Table | None = None) -> pa.Table:
+def run_query(
+    made: Contract, day: date, inputs: Mapping[str, Sequence[Rows]], sources: pa.Table | None = None
+) -> pa.Table:
     """Run a dataset's SQL over one day.
 
     Args:
         made: The contract of the dataset to make; its SQL is `queries/<name>.sql`.
+        day: The day.
         inputs: For each input, the files of its partitions. The SQL reads them by the dataset's name, with a
             column `source` where it is kept per source, and `dt` where several days of it are taken.
         sources: The day's active sources, as SOURCES has them; None if there is nothing to say of them.
 
     Returns:
-        The day's rows, in the contract's schema.
+        The day's rows, in the contract's schema. They keep its rules; all else is still to be checked.
 
     Raises:
-        ContractViolation: The SQL yields other columns than the contract has.
+        ContractViolation: The SQL yields other columns than the contract has, or a row breaks a rule.
         StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
     """
-    macros = sql.metric_macros(made.name)
+    query, macros = sql.metric(made.name), sql.metric_macros(made.name)
+    shown = [_show(wanted, inputs[wanted.dataset]) for wanted in made.inputs]
+    if "sources" in sql.Definition(query).used:
+        shown.append(_Shown("sources", SHOW_SOURCES, {"sources": _literal(sources or no_rows(SOURCES))}))
+    # a view takes longer than to set what it reads, so views are made once, and read what is set for the day
+    values = "; ".join(f"set variable {name} = {value}" for each in shown for name, value in each.values.items())
 
     def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-        for wanted in made.inputs:  # macros are made only where what they read is there
+        for wanted in made.inputs:
             connection.register(f"no_{wanted.dataset}", stream(no_rows(_schema(wanted))))
-            connection.execute(f"create temporary view {wanted.dataset} as from no_{wanted.dataset}")
-        connection.execute(macros)
+        connection.execute(values)
+        for each in shown:
+            connection.execute(f"create temporary view {each.name} as {each.query}")
+        connection.execute(macros)  # which are made only where what they read is there
 
     size = sum(each.file.stat().st_size for files in inputs.values() for each in files if each.file.exists())
-    with prepared((made.inputs, macros), prepare, size) as connection:
-        connection.register("given_sources", stream(no_rows(SOURCES) if sources is None else sources))
-        try:
-            connection.execute("create or replace temporary table sources as from given_sources")
-            for wanted in made.inputs:
-                _show(connection, wanted, inputs[wanted.dataset])
-            rows = connection.execute(sql.metric(made.name)).to_arrow_table()
-        except duckdb.IOException as error:
-            reason = str(error).partition("\n")[0]
-            raise StoreError(
-                f"Can't make {made.name}: {reason}. Check the disks, then run the same again."
-            ) from error
-    if rows.schema.names != made.schema.names:
-        raise ContractViolation(
-            f"queries/{made.name}.sql yields {rows.schema.names}, its contract has {made.schema.names}."
-        )
-    return rows.cast(made.schema)
+    try:
+        with prepared((tuple(each.query for each in shown), macros), prepare, size) as connection:
+            connection.execute(values)
+            try:
+                rows = connection.execute(made.judged(query)).to_arrow_table()
+            except duckdb.BinderException:  # the query's own, or a rule asks for a column that it doesn't yield
+                names = connection.execute(query).to_arrow_table().schema.names
+                if names != made.schema.names:
+                    raise _other_columns(made, names) from None
+                raise
+    except duckdb.IOException as error:
+        reason = str(error).partition("\n")[0]
+        raise StoreError(f"Can't make {made.name}: {reason}. Check the disks, then run the same again.") from error
+    *names, keeps_rules = rows.schema.names
+    if names != made.schema.names:
+        raise _other_columns(made, names)
+    found = rows.select(names).cast(made.schema)
+    if not pc.all(rows[keeps_rules], min_count=0).as_py():
+        made.check_rules(found, day)
+    return found
+
+
+def _other_columns(made: Contract, names: Sequence[str]) -> ContractViolation:
+    return ContractViolation(f"queries/{made.name}.sql yields {names}, its contract has {made.schema.names}.")
 
 
 def _schema(wanted: Input) -> pa.Schema:
@@ -115,35 +134,67 @@ def _schema(wanted: Input) -> pa.Schema:
     return pa.schema([*read.schema, *place])
 
 
-def _show(connection: duckdb.DuckDBPyConnection, wanted: Input, files: Sequence[Rows]) -> None:
-    """Make a view of an input's files."""
+class _Shown(NamedTuple):
+    """What the SQL reads: its name, the query of its view, and SQL for each variable that this reads."""
+
+    name: str
+    query: str
+    values: Mapping[str, str]
+
+
+def _show(wanted: Input, files: Sequence[Rows]) -> _Shown:
+    """Return how an input's files are shown."""
     read = contract(wanted.dataset)
-    shown = f"from no_{read.name}"
-    if files:
-        paths = ", ".join(sql.quoted(str(each.file)) for each in files)
-        grown = ", union_by_name = true" if read.has_grown else ""
-        rows = f"read_parquet([{paths}], hive_partitioning = false{grown}"
-        place = [name for name in _schema(wanted).names if name not in read.schema.names]
-        if len(files) == 1:
-            values = {"source": sql.quoted(files[0].source or ""), "dt": f"date '{files[0].day}'"}
-            more = "".join(f", {values[name]} as {name}" for name in place)
-            shown = f"select *{more} from {rows})"  # noqa: S608 - a source's name, quoted; a date
-        elif place:
-            columns = {
-                "filename": array([str(each.file) for each in files], pa.string()),
-                "source": array([each.source for each in files], pa.string()),
-                "dt": array([str(each.day) for each in files], pa.string()),
-            }
-            told = ["filename", *place]
-            given = pa.Table.from_arrays([columns[name] for name in told], told)
-            connection.register("given_files", stream(given))
-            table = f"files_of_{read.name}"
-            days = "* replace (cast(dt as date) as dt)" if "dt" in place else "*"
-            connection.execute(f"create or replace temporary table {table} as select {days} from given_files")  # noqa: S608 - likewise
-            shown = f"select * exclude (filename) from {rows}, filename = true) join {table} using (filename)"  # noqa: S608 - names of contracts
-        else:
-            shown = f"from {rows})"
-    connection.execute(f"create or replace temporary view {read.name} as {shown}")
+    name = read.name
+    if not files:
+        return _Shown(name, f"from no_{name}", {})
+    grown = ", union_by_name = true" if read.has_grown else ""
+    rows = f"read_parquet(getvariable('files_of_{name}'), hive_partitioning = false{grown}"
+    values = {f"files_of_{name}": _list(sql.quoted(str(each.file)) for each in files)}
+    place = [column for column in _schema(wanted).names if column not in read.schema.names]
+    if not place:
+        return _Shown(name, f"from {rows})", values)
+    if len(files) == 1:
+        for column in place:
+            values[f"{column}_of_{name}"] = _place_of(files[0])[column]
+        more = ", ".join(f"getvariable('{column}_of_{name}') as {column}" for column in place)
+        return _Shown(name, f"select *, {more} from {rows})", values)  # noqa: S608 - names of a contract
+    values[f"places_of_{name}"] = _list(
+        f"{{filename: {sql.quoted(str(each.file))}, "
+        + ", ".join(f"{column}: {_place_of(each)[column]}" for column in place)
+        + "}"
+        for each in files
+    )
+    places = f"select unnest(getvariable('places_of_{name}'), recursive := true)"
+    return _Shown(
+        name,
+        f"select * exclude (filename) from {rows}, filename = true) join ({places}) using (filename)",  # noqa: S608 - likewise
+        values,
+    )
+
+
+def _place_of(rows: Rows) -> dict[str, str]:
+    """Return SQL for what a partition's path says of its rows."""
+    return {"source": sql.quoted(rows.source or ""), "dt": f"date '{rows.day}'"}
+
+
+def _literal(sources: pa.Table) -> str:
+    """Return SQL for a day's sources: a list of structs."""
+    kinds = ", ".join(f"{field.name} {SQL_TYPES[field.type]}" for field in SOURCES)
+    rows = (
+        f"{{{', '.join(f'{name}: {_value(value)}' for name, value in each.items())}}}"
+        for each in sources.to_pylist()
+    )
+    return f"cast({_list(rows)} as struct({kinds})[])"
+
+
+def _value(value: str | int | None) -> str:
+    """Return SQL for a value."""
+    return sql.quoted(value) if isinstance(value, str) else "null" if value is None else str(value)
+
+
+def _list(values: Iterable[str]) -> str:
+    return f"[{', '.join(values)}]"
 
 
 def aggregate_day(
@@ -185,7 +236,7 @@ def aggregate_day(
         lacking = _lacking(made, day, inputs, sources)
         for name in (name for name, what in lacking.items() if what == MISSING):
             logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
-        rows = run_query(made, inputs, _sources(read, active_on(sources, day), lacking))
+        rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
         rows_read = sum(each.footer.rows for each in read)
         checks, total = [Check("contract", "every row")], rows_read
         if made.counts:
@@ -214,7 +265,7 @@ def aggregate_day(
             incomplete=_incomplete(partition, inputs, lacking, sources),
             counted=None if total == rows_read else total,
         )
-        with lake.writer(made, day, folder) as writer:
+        with lake.writer(made, day, folder, rules_hold=True) as writer:
             writer.write(rows)
             staged = writer.finish(footer)
         lake.publish(partition, staged)

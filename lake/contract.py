@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from lake.arrays import array, filled, scalar, stream, to_numpy, whole
 from lake.errors import ContractViolation
 
+FEW_VALUES = 100
 HIGHEST_REACH = 1 << 31  # so that the numbers of two columns are one of 64 bits
 
 
@@ -116,10 +117,15 @@ class Contract:
         """Whether files of this version differ in columns."""
         return any(column.added for column in self.columns)
 
-    def validate(self, table: pa.Table, day: date) -> None:
+    def validate(self, table: pa.Table, day: date, *, rules_hold: bool = False) -> None:
         """Check rows of one day against everything above, the key within this table included.
 
         A dictionary-encoded column is checked by its dictionary, so every value in it counts.
+
+        Args:
+            table: The rows.
+            day: The day.
+            rules_hold: Whether the rules are known to hold, as for rows of a query that `judged` returned.
 
         Raises:
             ContractViolation: Some row or the schema breaks the contract.
@@ -130,8 +136,8 @@ class Contract:
             self._validate_column(column, table[column.name], day)
         if self.time:
             self._validate_day(table[self.time], day)
-        if self.rules:
-            self._validate_rules(table, day)
+        if not rules_hold:
+            self.check_rules(table, day)
         self.validate_key(table, day)
 
     def validate_key(self, table: pa.Table, day: date) -> None:
@@ -177,11 +183,7 @@ class Contract:
                 "one of",
                 column.values,
             ),
-            (
-                pc.match_substring_regex(distinct, f"^(?:{column.pattern})$") if column.pattern else None,
-                "like",
-                column.pattern,
-            ),
+            (_matching(column, distinct) if column.pattern else None, "like", column.pattern),
         ]
         for fits, word, expected in allowed:
             if fits is None or pc.all(fits, min_count=0).as_py():
@@ -200,7 +202,19 @@ class Contract:
         if bounds["min"].as_py() < first or bounds["max"].as_py() >= first + timedelta(days=1):
             raise self._violation(day, f"{self.time} reaches from {bounds['min']} to {bounds['max']}")
 
-    def _validate_rules(self, table: pa.Table, day: date) -> None:
+    def judged(self, query: str) -> str:
+        """Return SQL for a query's rows, in its order, with one more column: whether a row keeps all rules."""
+        rules = " and ".join(f"(({rule.condition}) is true)" for rule in self.rules)
+        return f"select *, {rules or 'true'} as keeps_rules from (\n{query}\n)"  # noqa: S608 - a contract's own text
+
+    def check_rules(self, table: pa.Table, day: date) -> None:
+        """Check that rows keep the rules.
+
+        Raises:
+            ContractViolation: One doesn't.
+        """
+        if not self.rules:
+            return
         # most of what is written has no rules, and it takes a tenth of a second
         from lake.database import connected  # noqa: PLC0415
 
@@ -258,6 +272,14 @@ def _within(column: Column, values: pa.ChunkedArray) -> bool:
     if low is None:
         return True
     return (column.minimum is None or low >= column.minimum) and (column.maximum is None or high <= column.maximum)
+
+
+def _matching(column: Column, values: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Tell which values match a column's pattern, NULL for those that are NULL."""
+    if len(values) > FEW_VALUES:
+        return pc.match_substring_regex(values, f"^(?:{column.pattern})$")
+    # Arrow compiles the pattern each time, which takes longer than a small day's few values
+    return array([None if text is None else column.allows(text) for text in values.to_pylist()], pa.bool_())
 
 
 def decoded(schema: pa.Schema) -> pa.Schema:

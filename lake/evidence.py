@@ -6,11 +6,12 @@ A record is written before the partition is: so every partition has one, however
 its partition tells of a publication that was cut off, or of a partition that is gone.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
 
-from lake.parquet import StagedFile, sha256_of
+from lake.parquet import StagedFile
 from lake.partition import Partition
 from lake.store import Store
 
@@ -64,5 +65,6 @@ def record(store: Store, key: str, file: StagedFile) -> None:
     evidence = Evidence(key, file.sha256, file.bytes)
     path = file.path.with_name(f"{file.path.name}.json")
     path.unlink(missing_ok=True)  # an earlier try's is read-only: it may be the very file that the lake has
-    path.write_text(json.dumps(asdict(evidence), sort_keys=True) + "\n", encoding="utf-8")
-    store.create(evidence.name, StagedFile(path, sha256_of(path), path.stat().st_size))
+    content = (json.dumps(asdict(evidence), sort_keys=True) + "\n").encode()
+    path.write_bytes(content)
+    store.create(evidence.name, StagedFile(path, hashlib.sha256(content).hexdigest(), len(content)))

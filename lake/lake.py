@@ -116,10 +116,17 @@ class Lake:
             yield folder
 
     def writer(
-        self, contract: Contract, day: date, staging: Path, encoders: Encoders | None = None
+        self,
+        contract: Contract,
+        day: date,
+        staging: Path,
+        encoders: Encoders | None = None,
+        *,
+        rules_hold: bool = False,
     ) -> PartitionWriter:
-        """Return a writer of one day's rows into a staging folder; for `encoders` see there."""
-        return PartitionWriter(contract, day, staging / f"{contract.name}-{day}.unfinished", encoders)
+        """Return a writer of one day's rows into a staging folder; for the last two see there."""
+        file = staging / f"{contract.name}-{day}.unfinished"
+        return PartitionWriter(contract, day, file, encoders, rules_hold=rules_hold)
 
     def publish(self, partition: Partition, file: StagedFile) -> bool:
         """Put a finished file into the lake if and only if nothing is there yet, after a record of it.

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow.fs
@@ -57,8 +58,9 @@ class LocalStore:
             file.path.chmod(0o444)
             with file.path.open("rb") as staged:
                 os.fsync(staged.fileno())
-            new_folders = [f for f in target.parents if not f.exists()]
-            target.parent.mkdir(parents=True, exist_ok=True)
+            new_folders = list(takewhile(lambda folder: not folder.exists(), target.parents))
+            for folder in reversed(new_folders):
+                folder.mkdir(exist_ok=True)
             try:
                 target.hardlink_to(file.path)
             except FileExistsError:

@@ -72,7 +72,15 @@ class PartitionWriter:
     manager; left without `finish`, it leaves at most an unfinished file that is never published.
     """
 
-    def __init__(self, contract: Contract, day: date, path: Path, encoders: Encoders | None = None) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        day: date,
+        path: Path,
+        encoders: Encoders | None = None,
+        *,
+        rules_hold: bool = False,
+    ) -> None:
         """Take what is written where.
 
         Args:
@@ -80,12 +88,15 @@ class PartitionWriter:
             day: Theirs.
             path: The file.
             encoders: Check and encode the row groups of a large day; its file is the same to the byte.
+            rules_hold: See `Contract.validate`.
         """
         self.contract = contract
         self.day = day
         self.path = path
         self.rows = 0
         self.waiting_rows = 0
+        self._row_groups = 0
+        self._rules_hold = rules_hold
         self._waiting: list[pa.Table] = []
         self._encoders = encoders if encoders and encoders.threads > 1 else None
         self._parquet: pq.ParquetWriter | SplicedFile | None = None
@@ -133,7 +144,7 @@ class PartitionWriter:
         elif self._parquet:
             self._parquet.add_key_value_metadata(key_values)
             self._parquet.close()
-        if self.contract.key:
+        if self.contract.key and self._row_groups > 1:  # within each it is checked already
             with pq.ParquetFile(self.path) as file:
                 self.contract.validate_key(file.read(list(self.contract.key)), self.day)
         return StagedFile(self.path, sha256_of(self.path), self.path.stat().st_size)
@@ -141,6 +152,7 @@ class PartitionWriter:
     def _write_row_group(self) -> None:
         rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(arrays.no_rows(self.contract.schema))
         row_group = rows.slice(0, ROW_GROUP_ROWS)
+        self._row_groups += 1
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
             self._parquet = self._opened(row_group)
         if isinstance(self._parquet, SplicedFile):
@@ -162,7 +174,7 @@ class PartitionWriter:
     def _checked(self, row_group: pa.Table) -> pa.Table:
         """Return a row group as it is written; may run in a thread."""
         compact = _compact(row_group)
-        self.contract.validate(compact, self.day)
+        self.contract.validate(compact, self.day, rules_hold=self._rules_hold)
         return compact
 
 

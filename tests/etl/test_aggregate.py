@@ -211,7 +211,7 @@ def test_a_files_name_may_hold_a_quote(tmp_path: Path) -> None:
     """The names of input files are quoted for SQL."""
     file = tmp_path / "it's.parquet"
     pq.write_table(contract("error_counts").schema.empty_table(), file)
-    found = run_query(ERROR_RATE, {"error_counts": [rows_of("error_counts", file)], "source_days": []})
+    found = run_query(ERROR_RATE, DAY, {"error_counts": [rows_of("error_counts", file)], "source_days": []})
     assert found.num_rows == 0
 
 
@@ -219,7 +219,9 @@ def test_a_file_that_has_gone_is_named(tmp_path: Path) -> None:
     """As when its disk is unmounted in the middle: that hinders the day, and is no defect of ours."""
     with pytest.raises(StoreError, match=r"Can't make error_rate: IO Error: No files found .*gone\.parquet"):
         run_query(
-            ERROR_RATE, {"error_counts": [rows_of("error_counts", tmp_path / "gone.parquet")], "source_days": []}
+            ERROR_RATE,
+            DAY,
+            {"error_counts": [rows_of("error_counts", tmp_path / "gone.parquet")], "source_days": []},
         )
 
 

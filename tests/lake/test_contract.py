@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lake import contract
 from lake.contract import Column, Contract, Rule
 from lake.errors import ContractViolation
 
@@ -151,6 +153,34 @@ def test_a_rule_counts_its_rows(readings, rows, day):
     )
     with pytest.raises(ContractViolation, match=r": 2 rows break hits < 1 \(none\)\. Nothing"):
         ruled.validate(rows(3), day)
+
+
+def test_a_judged_query_keeps_its_order(readings):
+    """Each row says whether it keeps all rules, NULL being no; without rules, each does."""
+    query = "select hits from (values (3), (null), (0), (7)) as t(hits) order by hits desc nulls last"
+    ruled = replace(readings, rules=(Rule("hits > 0", "some"), Rule("hits < 7", "few")))
+    kept = [(7, False), (3, True), (0, False), (None, False)]
+    assert duckdb.sql(ruled.judged(query)).fetchall() == kept
+    assert duckdb.sql(replace(readings, rules=()).judged(query)).fetchall() == [(hits, True) for hits, _ in kept]
+
+
+def test_rules_that_hold_are_not_asked_again(readings, rows, day):
+    """All else is."""
+    ruled = replace(readings, rules=(Rule("false", "never"),))
+    ruled.validate(rows(3), day, rules_hold=True)
+    with pytest.raises(ContractViolation, match="share"):
+        ruled.validate(rows(3, share=9.0), day, rules_hold=True)
+
+
+@pytest.mark.parametrize("count", [contract.FEW_VALUES, contract.FEW_VALUES + 1])
+def test_a_pattern_holds_for_few_and_many_values(count, day):
+    """NULL is none of them, and the last one is looked at, too."""
+    column = Column("name", pa.string(), "1", "A name", nullable=True, pattern="[a-z]+[0-9]*")
+    named = Contract("named", 1, "a row", (column,))
+    names = [None, *(f"name{n}" for n in range(count - 1))]
+    named.validate(pa.table([names], named.schema), day)
+    with pytest.raises(ContractViolation, match=r"name is 'N\\n' in 1 rows, expected like"):
+        named.validate(pa.table([[*names[:-1], "N\n"]], named.schema), day)
 
 
 def test_a_contract_without_rules_takes_what_fits_its_schema(day):

@@ -226,7 +226,7 @@ def _made_of(made, folder, day):
         elif name == "rejects":
             pq.write_table(contract(name).schema.empty_table(), file)
         inputs[name] = [Rows(Partition(name, 1, day, "web" if contract(name).per_source else None), file, None)]
-    return run_query(made, inputs)
+    return run_query(made, day, inputs)
 
 
 @settings(derandomize=True, deadline=None, max_examples=5)
