@@ -10,7 +10,7 @@ CHECK_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-slow test-root test-fresh test-s3 test-without-luigi lint format bench fuzz mutate audit glossary lock clean
+.PHONY: help run test test-slow test-root test-fresh test-s3 test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -79,8 +79,8 @@ $(VENV)/bench: $(VENV)/run requirements-bench.lock
 	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
 
-bench: $(VENV)/bench ## extraction against its peers: three quarters of an hour, 12 GB; writes docs/performance.md
-	@$(BIN)/python tests/bench/run.py --write docs/performance.md
+bench: $(VENV)/bench ## extraction against its peers: three quarters of an hour, 12 GB; writes docs/explanation/performance.md
+	@$(BIN)/python tests/bench/run.py --write docs/explanation/performance.md
 
 $(VENV)/proofs: $(VENV)/dev requirements-proofs.lock
 	@$(PIP) install --require-hashes -r requirements-proofs.lock
@@ -99,13 +99,24 @@ mutate: $(VENV)/proofs ## breaks lake/ at one place after another, and asks whet
 audit: $(VENV)/proofs ## known vulnerabilities of what the lock files name, where their list can be reached
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
-glossary: $(VENV)/run ## write the generated tables of glossary.md and docs/formats.md anew
+$(VENV)/docs: $(VENV)/run requirements-docs.lock
+	@$(PIP) install --require-hashes -r requirements-docs.lock
+	@touch $@
+
+docs: $(VENV)/docs ## the documentation as a site, in site/; a broken link fails
+	@rm -rf var/pages && mkdir -p var/pages && cp -R README.md glossary.md docs var/pages
+	@$(BIN)/zensical build --clean --strict
+	@! grep -rnoE '<(script|link|img)[^>]* (src|href)="?(https?:)?//[^>]*|url\(.?(https?:)?//[^)]*' site \
+		--include='*.html' --include='*.css'  # readers fetch nothing from elsewhere
+
+glossary: $(VENV)/run ## write the generated tables of the glossary and the formats anew
 	@$(BIN)/python -m lake.glossary glossary.md
-	@$(BIN)/python -m etl.formats_page docs/formats.md
+	@$(BIN)/python -m etl.formats_page docs/reference/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --group docs -c requirements-dev.lock -o requirements-docs.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock
 

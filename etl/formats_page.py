@@ -1,4 +1,4 @@
-"""The generated tables of docs/formats.md: `python -m etl.formats_page docs/formats.md` writes them anew.
+"""The generated tables of the formats: `python -m etl.formats_page docs/reference/formats.md` writes them anew.
 
 Between the markers stands what etl.formats declares; the prose around them is written by hand and kept.
 """

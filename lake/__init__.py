@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from lake.config import Config
 
+__all__ = ["connect", "read"]
+
 # What follows imports what it needs when it is called: each takes longer than a day of a small source.
 
 

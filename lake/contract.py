@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from lake.arrays import array, filled, scalar, stream, to_numpy, whole
 from lake.errors import ContractViolation
 
+__all__ = ["Column", "Contract", "Input", "Rule"]
+
 FEW_VALUES = 100
 HIGHEST_REACH = 1 << 31  # so that the numbers of two columns are one of 64 bits
 

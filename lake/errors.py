@@ -14,6 +14,17 @@ A message says what happened, to what, what was expected, and what to do next.
 
 from typing import ClassVar
 
+__all__ = [
+    "ConfigError",
+    "ContractViolation",
+    "InputError",
+    "LakeError",
+    "PartitionExists",
+    "PartitionMissing",
+    "RangeIncomplete",
+    "StoreError",
+]
+
 
 class LakeError(Exception):
     """Base of everything raised on purpose; its text is meant for the user."""

@@ -44,7 +44,7 @@ NEXT_STEPS = {
     "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
     "AccessDenied": "The credentials lack the right to do this.",
     "AccessDenied to DeleteObject": (
-        "The credentials are not the retention role's, or Object Lock still holds it; see docs/s3.md."
+        "The credentials are not the retention role's, or Object Lock still holds it; see docs/how-to/s3.md."
     ),
     "PreconditionFailed to GetObject": "It was changed while it was read. Run the same again.",
     "403": "The credentials lack the right to do this, or are wrong.",

@@ -1,14 +1,14 @@
-"""Documents under test: the README's commands work, the glossary is not stale, and both match the code."""
+"""Generated documents under test: glossary and formats are not stale and match the code; the tour runs."""
 
 import csv
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+from pages import blocks
 
 from etl import formats_page
 from etl.formats import FORMATS
@@ -20,15 +20,9 @@ from lake.lake import Lake
 from lake.local import LocalStore
 
 REPOSITORY = Path(__file__).parent.parent
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 GLOSSARY = (REPOSITORY / "glossary.md").read_text(encoding="utf-8")
-FORMATS_PAGE = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
+FORMATS_PAGE = (REPOSITORY / "docs/reference/formats.md").read_text(encoding="utf-8")
 GOLDEN = REPOSITORY / "tests/etl/golden"
-
-
-def example(name):
-    """Return the README's code block after a marker."""
-    return re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)[1]
 
 
 def test_glossary_is_not_stale():
@@ -92,18 +86,13 @@ def test_formats_page_shows_sections_that_are_read(tmp_path):
     assert found == {*FORMATS, LOG_FORMAT}
 
 
-def test_formats_page_shows_code_as_it_is():
-    """'Add a format' shows the declaration of fastly, and all files of its golden case."""
-    excerpts = re.findall(r"<!-- excerpt: (\S+) -->\n.*?```\w+\n(.*?)```", FORMATS_PAGE, re.DOTALL)
-    assert len(excerpts) == 2
-    for name, excerpt in excerpts:
-        assert excerpt in (REPOSITORY / name).read_text(encoding="utf-8")
-    files = re.findall(r"<!-- file: (\S+) -->\n.*?```\w+\n(.*?)```", FORMATS_PAGE, re.DOTALL)
-    assert {name for name, _ in files} == {
+def test_add_a_format_shows_all_there_is():
+    """It shows all files of the golden case of fastly, which test_pages compares, and two excerpts of its code."""
+    shown = [(block.kind, block.argument) for block in blocks("docs/how-to/add-a-format.md")]
+    assert shown.count(("excerpt", "etl/formats.py")) == 2
+    assert {name for kind, name in shown if kind == "file"} == {
         f"tests/etl/golden/fastly/{each.name}" for each in (GOLDEN / "fastly").iterdir()
     }
-    for name, shown in files:
-        assert shown.rstrip("\n") == (REPOSITORY / name).read_text(encoding="utf-8").rstrip("\n"), name
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
@@ -121,16 +110,9 @@ def test_every_column_is_explained(contract, tmp_path):
         assert comments[column.name] == f"{column.meaning} [{column.unit}]"
 
 
-@pytest.mark.parametrize("name", re.findall(r"<!-- file: (\S+) -->", README))
-def test_readme_shows_the_files_as_they_are(name):
-    """'Add a metric' shows the very files of status_mix."""
-    block = re.search(rf"<!-- file: {re.escape(name)} -->\n.*?```\w+\n(.*?)```", README, re.DOTALL)[1]
-    assert block == (REPOSITORY / name).read_text(encoding="utf-8")
-
-
 def test_add_a_metric_is_four_files():
     """What is shown of status_mix is all there is of it."""
-    shown = set(re.findall(r"<!-- file: (\S+) -->", README))
+    shown = {block.argument for block in blocks("docs/how-to/add-a-metric.md") if block.kind == "file"}
     found = subprocess.run(
         [
             "git",
@@ -152,50 +134,6 @@ def test_add_a_metric_is_four_files():
     ).stdout.split()
     code = {path for path in found if not path.startswith("tests/") or "/golden/" in path}
     assert code <= shown
-
-
-@pytest.mark.slow
-def test_readme_commands_on_the_real_log(make_project, real_log, with_report):
-    """The README's section for luigi.cfg and its commands work as they stand, of the installed wheel."""
-    there = make_project("readme").anew()
-    there.environment.update(with_report.variables)
-    shared = there.folder.parent / "shared/data"
-    shared.mkdir(parents=True)
-    shutil.copy(real_log, shared)
-    (there.folder / "luigi.cfg").write_text(example("luigi.cfg"), encoding="utf-8")
-    first, *others = example("commands").splitlines()
-    done = there.run("sh", "-ec", first.removeprefix("$ "))
-    cut = ["2015-05-17 of source web is incomplete: no request in UTC hours 0-9"]
-    cut.append("2015-05-20 of source web is incomplete: no request in UTC hours 22-23")
-    assert (done.returncode, sorted(done.stderr.splitlines())) == (0, cut)
-    for line in others:
-        done = there.run("sh", "-ec", line.removeprefix("$ "))
-        assert (done.returncode, done.stderr) == (0, ""), line
-    assert "2015-05-18 │ semicomplete │           2893" in done.stdout
-    for line in example("backfill").splitlines():
-        done = there.run("sh", "-ec", line.removeprefix("$ "))
-        is_check = " check " in line
-        assert (done.returncode, done.stderr) == (int(is_check), ""), line
-        assert not is_check or "4 days there, 0 late, 2 incomplete, the latest: 2015-05-20 web: no" in done.stdout
-    for line in example("restate").splitlines():
-        done = there.run("sh", "-ec", line.removeprefix("$ "))
-        assert (done.returncode, done.stderr) == (0, ""), line
-    done = there.run("lake", "sql", "--csv", "select dt, rev from error_rate where rev > 0")
-    assert done.stdout == "dt,rev\n2015-05-18,1\n"
-    done = there.run("python", "-c", example("python"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "semicomplete" in done.stdout
-    with (there.folder / "luigi.cfg").open("a", encoding="utf-8") as settings:
-        settings.write(f"\n{example('slo.cfg')}")
-    shown = ""
-    for line in "".join(map(example, ("ask", "counts", "slo", "report"))).splitlines():
-        done = there.run("sh", "-ec", line.removeprefix("$ "), XDG_CACHE_HOME=str(there.folder / "cache"))
-        assert (done.returncode, done.stderr) == (0, ""), line
-        assert done.stdout, line
-        shown += done.stdout
-    assert "error_rate: 4 partitions fetched, 0 superseded ones dropped." in shown
-    assert "report.html and report.png: 2015-05-17 … 2015-05-20, 4 of 4 days published, 1 application" in shown
-    assert {"lake.duckdb", "report.html", "report.png"} <= {path.name for path in there.folder.iterdir()}
 
 
 @pytest.mark.slow

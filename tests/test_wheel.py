@@ -1,4 +1,4 @@
-"""The wheel is whole: what it holds, and what it does where nothing else is. README's commands: test_documents."""
+"""The wheel is whole: what it holds, and what it does where nothing else is. README's commands: test_pages."""
 
 import subprocess
 import zipfile

@@ -1,7 +1,6 @@
 """`backfill identify` and `backfill rejects`, as an operator and a script read them."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -268,22 +267,3 @@ def test_help_warns_of_raw_lines_and_has_examples(a_project):
         assert f"examples:\n  backfill {command} " in done.stdout
         assert "exit codes:" in done.stdout
     assert "personal data" in " ".join(done.stdout.split())
-
-
-@pytest.mark.slow
-def test_readme_commands_for_an_unknown_log(make_project, real_log):
-    """The README's section on them works as it stands, after its section for luigi.cfg."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-
-    def example(name):
-        return re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", readme, re.DOTALL)[1]
-
-    there = make_project("readme").anew()
-    shared = there.folder.parent / "shared/data"
-    shared.mkdir(parents=True)
-    shutil.copy(real_log, shared)
-    (there.folder / "luigi.cfg").write_text(example("luigi.cfg"), encoding="utf-8")
-    assert there.run("luigi", "RequestsDaily", "--source", "web", "--date", "2015-05-18").returncode == 0
-    for line in example("identify").splitlines():
-        done = there.run("sh", "-ec", line.removeprefix("$ "))
-        assert (done.returncode, done.stderr) == (0, ""), line

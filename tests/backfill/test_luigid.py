@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from pages import example
 
 from backfill import central, runner, worker
 from backfill.registration import register
@@ -27,7 +28,7 @@ RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
 LUIGI = ("luigi", *RANGE)
 STOCK = ("python", "-m", "luigi", "--module", "backfill", *RANGE)
 RUN = ("backfill", "run", "--of", "ErrorRateDaily")
-REPOSITORY = Path(__file__).parents[2]
+PAGE = "docs/how-to/workers.md"
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("background-networking", "component-update", "sync")
 SECONDS = 30
@@ -44,22 +45,15 @@ def until(condition) -> None:
         time.sleep(0.02)
 
 
-def example(name: str) -> str:
-    """Return one of the README's examples."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)```", text, re.DOTALL)
-    return found
-
-
 @contextmanager
 def scheduler(folder: Path, configuration: str = "") -> Iterator[str]:
-    """Run a scheduler as the README says, with a port and a state of its own, and yield its URL."""
+    """Run a scheduler as the documentation says, with a port and a state of its own, and yield its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir()
     (folder / "luigi.cfg").write_text(configuration)
-    _, program, *arguments = example("luigid").replace("8082", str(port)).split()
+    _, program, *arguments = example(PAGE, "luigid").replace("8082", str(port)).split()
     with (folder / "log").open("w") as log:
         command = [Path(sys.executable).parent / program, *arguments]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
@@ -162,8 +156,8 @@ def test_two_workers_share_a_range(a_project, luigid, commands):
 def test_the_readmes_workers_share_a_range(a_project, luigid):
     """Its section and its commands, started at once, as they stand."""
     with (a_project.folder / "luigi.cfg").open("a") as file:
-        file.write(example("luigid.cfg").replace("http://127.0.0.1:8082", luigid))
-    commands = [("sh", "-ec", f"exec {line.removeprefix('$ ')}") for line in example("workers").splitlines()]
+        file.write(example(PAGE, "luigid.cfg").replace("http://127.0.0.1:8082", luigid))
+    commands = [("sh", "-ec", f"exec {line.removeprefix('$ ')}") for line in example(PAGE, "workers").splitlines()]
     with started(a_project, *commands) as both:
         said = outputs(both)
     assert [(each.returncode, errors) for each, (_, errors) in zip(both, said, strict=True)] == [(0, "")] * 2

@@ -2,13 +2,12 @@
 
 import re
 import sys
-from pathlib import Path
 
 import pytest
+from pages import blocks, commands
 
 from etl import cli
 
-REPOSITORY = Path(cli.__file__).parents[1]
 REQUESTS = ("--dataset", "requests", "--before", "2015-05-19")
 RANGE = ("--start", "2015-05-17", "--stop", "2015-05-21")
 KEYS = [f"requests/v1/dt=2015-05-{day}/source=web/rev=0/part-0.parquet" for day in (17, 18)]
@@ -39,9 +38,9 @@ def lake(monkeypatch, capsys):
 def test_requests_go_and_error_rates_stay(built, lake):
     """Shown first, deleted with the code, recorded; ranges, verification and readers go on."""
     before = built.published()
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"<!-- example: retention -->\n```console\n\$ lake (.*)\n```", readme)
-    code, out, err = lake(*command.split())
+    first = next(block for block in blocks("docs/how-to/retention.md") if block.kind == "run")
+    ((command, _),) = commands(first.text)
+    code, out, err = lake(*command.split()[1:])
     assert (code, err) == (0, "")
     assert built.published() == before
     *shown, summary, advice = out.splitlines()

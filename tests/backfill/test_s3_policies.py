@@ -1,6 +1,6 @@
 """Policies of a bucket on S3: what stands in them, and what servers make of them that know users and policies.
 
-What AWS makes of them is not tried here, nor said to be: docs/s3.md tells which statement was tried where.
+What AWS makes of them is not tried here, nor said to be: docs/how-to/s3.md tells which statement was tried where.
 """
 
 import http.client
@@ -34,7 +34,7 @@ from lake.lake import Lake, open_store
 pytestmark = pytest.mark.slow
 
 DEPLOY = Path(cli.__file__).parent / "deploy/s3"
-PAGE = (Path(__file__).parents[2] / "docs/s3.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/how-to/s3.md").read_text(encoding="utf-8")
 ROLES = ("writer", "reader", "monitor", "verifier", "retention")
 LISTINGS = ("s3:ListBucket", "s3:ListBucketVersions")
 ACTIONS = {  # those that IAM knows and that are needed here

@@ -1,6 +1,7 @@
 """What extraction, orchestration and questions cost, in ratios that hold on other machines too, or in seconds.
 
-    python tests/bench/run.py [--only NAME …] [--lines N] [--runs N] [--logs FOLDER] [--write docs/performance.md]
+    python tests/bench/run.py [--only NAME …] [--lines N] [--runs N] [--logs FOLDER]
+        [--write docs/explanation/performance.md]
 
 Each figure is a median of runs in which peer and ours take turns, and counts only if every fact of the result
 is right. With the defaults it takes about three quarters of an hour and 12 GB of disk.

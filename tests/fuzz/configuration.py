@@ -85,7 +85,7 @@ def seeds(rng: Random) -> Iterator[bytes]:
     yield REPOSITORY.joinpath("luigi.cfg").read_bytes()
     yield FULL.encode()
     sections = [path.read_text() for path in sorted(REPOSITORY.glob("tests/etl/golden/*/source.ini"))]
-    for page in (REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))):
+    for page in (REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))):
         sections += EXAMPLE.findall(page.read_text(encoding="utf-8"))
     yield from ((text if "[lake]" in text else LAKE + text).encode() for text in sections)
 

@@ -25,7 +25,7 @@ from lake.errors import ConfigError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
-PAGE = (Path(__file__).parent.parent.parent / "docs/engines.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent.parent / "docs/how-to/engines.md").read_text(encoding="utf-8")
 DIALECT = {"athena": "athena", "athena-registered": "athena", "trino": "trino", "spark": "spark"}
 TYPES = {
     "string": {"athena": "STRING", "trino": "VARCHAR", "spark": "STRING"},
@@ -287,7 +287,7 @@ def test_glue_takes_the_comments():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_page_shows_what_is_printed(engine, moto_url, s3_root, publish, error_rates):
-    """docs/engines.md has the statements for error_rate as they are, for a lake as it says."""
+    """docs/how-to/engines.md has the statements for error_rate as they are, for a lake as it says."""
     bucket = f"page-{engine}"
     make_bucket(moto_url, bucket)
     lake = Lake(open_store(f"s3://{bucket}/lake", moto_url))

@@ -1,4 +1,4 @@
-"""The lake's files registered in a DuckLake, as docs/engines.md shows it: none is copied, and none is changed."""
+"""The lake's files registered in a DuckLake, as docs/how-to/engines.md shows it: none is copied, none changed."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ from lake.catalog import connect
 from lake.contracts import CONTRACTS
 from lake.partition import Partition
 
-PAGE = (Path(__file__).parent.parent.parent / "docs/engines.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent.parent / "docs/how-to/engines.md").read_text(encoding="utf-8")
 IS_THERE = any(Path(duckdb_extension_ducklake.__file__).parent.glob(f"extensions/v{duckdb.__version__}/*"))
 pytestmark = pytest.mark.skipif(not IS_THERE, reason="DuckDB's extension is not of its version")
 
@@ -42,7 +42,7 @@ def registered(filled, tmp_path, monkeypatch):
     allow(filled, 0o555)
     with connect(filled) as connection:
         monkeypatch.setattr("lake.connect", lambda: connection)
-        exec(compile(example("ducklake"), "docs/engines.md", "exec"))  # noqa: S102 - the page's own
+        exec(compile(example("ducklake"), "docs/how-to/engines.md", "exec"))  # noqa: S102 - the page's own
         yield connection
 
 

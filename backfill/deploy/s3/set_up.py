@@ -4,7 +4,7 @@
     python set_up.py --lake s3://acme-lake/lake --days 400 \
         --retention-role arn:aws:iam::123456789012:role/lake-retention
 
-`--show` prints the policies with these names in them, and touches nothing. Docs: docs/s3.md.
+`--show` prints the policies with these names in them, and touches nothing. Docs: docs/how-to/s3.md.
 """
 
 import argparse
