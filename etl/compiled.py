@@ -56,6 +56,9 @@ FIRST_DATE = b"1970-01-01"
 LINE_FEED = ord("\n")
 USUAL_METHODS = ("GET", "POST", "HEAD")
 Numbers = npt.NDArray[Any]
+REASON_OF = np.array(
+    [ACCEPTED, *map(REASONS.index, ("blank", "wrong_day", "bytes", "status", "time", "shape"))]
+)  # of a line's code, which says so; that of UNDECIDED is not known yet
 MAX_LITERAL = 8  # bytes: a 64-bit number
 SCHEMA = pa.schema(
     field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
@@ -431,14 +434,14 @@ class CompiledParser:
         """Find out what the lines are that have no row since this was last asked."""
         workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
         begin, self._judged_lines = self._judged_lines, count
-        places, ends, codes = (
+        places, ends, codes, times = (
             workspace.others[begin:count, n].copy()
-            for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE)
+            for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE, layout.OTHER_TIME)
         )
         first = workspace.others[begin - 1, layout.OTHER_TEXT_END] if begin else 0
         offsets = np.append(first, ends).astype(np.int32)
-        reasons = np.choose(codes, [ACCEPTED, REASONS.index("blank"), REASONS.index("wrong_day")])
-        days = np.full(len(places), timestamps.NO_DAY)
+        reasons = REASON_OF[codes]
+        days, _ = placed(timestamps.days_of(times, times != layout.NO_TIME), reasons, self._days)
         others = Others(places, self._masked(offsets), reasons, days)
         undecided = np.flatnonzero(codes == layout.UNDECIDED)
         if len(undecided):

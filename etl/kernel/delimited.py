@@ -6,11 +6,17 @@ from etl.kernel.layout import (
     ADDRESS,
     AGENT_TEXTS,
     AGENTS,
+    BAD_BYTES,
+    BAD_SHAPE,
+    BAD_STATUS,
+    BAD_TIME,
     BRACKETED,
     COMMON,
     END,
     EXTRA,
     FIELDS,
+    FLAW,
+    FLAWED_TIME,
     HOST,
     HOST_TEXTS,
     HOSTS,
@@ -20,18 +26,29 @@ from etl.kernel.layout import (
     LIST,
     LITERAL,
     LITERAL_MASK,
+    MAX_LINE_BYTES,
+    NO_TIME,
     PLAIN,
     PROGRAM,
     QUOTED,
+    RESPONSE_BYTES,
     ROLE,
     ROW,
     SCALE,
+    SHORTCUT,
     SIZES,
     STAMP,
+    STATUS,
+    STATUSES,
+    TIME,
+    TIMES,
+    UNDECIDED,
     USER_AGENT,
     VHOST_COMBINED,
 )
+from etl.kernel.masks import clf_end, is_digit
 from etl.kernel.texts import compiled, hex_digit, inlined
+from etl.kernel.times import clf_time
 
 
 @inlined
@@ -134,9 +151,46 @@ def line_end(at):
 
 
 @inlined
+def is_of_year_9999(at):
+    """Tell whether a CLF timestamp is of the last year: which of its times count, the plain parser knows."""
+    return load32(at + 7) == 0x39393939
+
+
+@compiled
+def flaw(role, kind, at, end):
+    """Return what a value that was not taken makes of its line, UNDECIDED if that isn't proven."""
+    if role == STATUS:
+        return BAD_STATUS
+    if role == RESPONSE_BYTES:
+        return BAD_BYTES
+    # written so, it is no other kind of timestamp
+    if role != TIME or kind != STAMP or end - at != 26 or load8(at + 2) != 47 or is_of_year_9999(at):
+        return UNDECIDED
+    for p in range(at, end):
+        byte = load8(p)
+        if byte == 10 or byte == 34 or byte == 91 or byte == 93:
+            return UNDECIDED
+    return BAD_TIME
+
+
+@inlined
+def is_flawed(line, found):
+    """Note of a line that has the format's shape why it is a reject; False if that isn't proven."""
+    time = NO_TIME
+    if found != BAD_TIME:
+        time = load64(line + TIMES)
+        if time == NO_TIME or (found == BAD_BYTES and load16(line + STATUSES) == 0xFFFF):
+            return False
+    store64(line + FLAW, found)
+    store64(line + FLAWED_TIME, time)
+    store64(line + TIMES, NO_TIME)  # so it has no row
+    return True
+
+
+@inlined
 def delimited_line(frame, line, at):
     """Take a line of one field after the other; return where it ends, or 0 if it isn't proven what it is."""
-    p = at
+    p, flawed = at, UNDECIDED
     row = load64(frame + 8 * PROGRAM)
     for _ in range(load64(frame + 8 * FIELDS)):
         size = load64(row)
@@ -150,7 +204,10 @@ def delimited_line(frame, line, at):
             return 0
         role = load64(row + 8 * ROLE)
         if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, p):
-            return 0
+            found = flaw(role, load64(row + 8 * KIND), begin, p)
+            if found == UNDECIDED:
+                return 0
+            flawed = max(flawed, found)
         row += 8 * ROW
     size = load64(row)
     if size:
@@ -165,7 +222,87 @@ def delimited_line(frame, line, at):
                 return 0
     elif load8(p) == 13:
         p += 1
+    if flawed:
+        return p if is_flawed(line, flawed) else 0
     return p if is_whole(frame, line) else 0
+
+
+@compiled
+def shown_time(line, at, end):
+    """Note the first timestamp in brackets of a line; False if it isn't proven which that is."""
+    store64(line + FLAWED_TIME, NO_TIME)
+    for p in range(at, end):
+        if load8(p) != 91:
+            continue
+        stop = clf_end(p + 1, end)
+        if stop and load8(stop) == 93:
+            store64(line + FLAWED_TIME, clf_time(p + 1))
+            return not is_of_year_9999(p + 1)
+        if load8(p + 5) == 45 and is_digit(load8(p + 1)):  # perhaps one of ISO 8601
+            return False
+    return True
+
+
+@inlined
+def apache_word_end(p):
+    """Return where a word ends that begins here, at its space; 0 if there is no word, -1 if that isn't proven."""
+    begin = p
+    mask = word_ends(p, 32)
+    while mask == 0:
+        p += 32
+        mask = word_ends(p, 32)
+    p += first_set(mask)
+    byte = load8(p)
+    if byte == 32:
+        return p if p > begin else 0
+    return 0 if byte == 10 or byte == 13 or byte == 34 or byte == 91 or byte == 93 else -1
+
+
+@compiled
+def has_shape(frame, at, end):
+    """Tell whether a line may have the shape of Apache's formats, by what comes from its first quote on.
+
+    Before it there is no other quote but those of an empty user name; and from it on, where a field ends is told
+    by the first byte that it can't have.
+    """
+    p = at
+    while p < end and load8(p) != 34:
+        p += 1
+    if p == end:
+        return False
+    if p - at < 2 or load16(p - 2) != 0x205D:  # '] '
+        return load8(p + 1) == 34
+    p = quoted_end(p + 1)
+    if p == 0 or load8(p + 1) != 32:
+        return False
+    p = apache_word_end(p + 2)
+    if p <= 0:
+        return p != 0
+    if load64(frame + 8 * SHORTCUT) == COMMON:
+        return True
+    p = apache_word_end(p + 1)
+    if p <= 0:
+        return p != 0
+    if load8(p + 1) != 34:
+        return False
+    p = quoted_end(p + 2)
+    if p == 0 or (load32(p) & 0xFFFFFF) != 0x222022:  # '" "'
+        return False
+    p = quoted_end(p + 3)
+    if p == 0:
+        return False
+    p += 1
+    if load8(p) == 13:
+        p += 1
+    return p == end or load64(frame + 8 * EXTRA) != 0
+
+
+@compiled
+def misshapen(frame, line, at, end):
+    """Return BAD_SHAPE for a line, up to its line feed, that is proven to have another shape than its format's."""
+    if load64(frame + 8 * SHORTCUT) and end + 1 - at <= MAX_LINE_BYTES and not has_shape(frame, at, end):
+        return BAD_SHAPE if shown_time(line, at, end) else UNDECIDED
+    return UNDECIDED
 
 
 @inlined

@@ -24,6 +24,7 @@ from etl.kernel.layout import (
     DATE_AT,
     DURATION,
     DURATIONS,
+    FLAW,
     HOST,
     HOST_TEXTS,
     HOSTS,
@@ -57,6 +58,7 @@ from etl.kernel.layout import (
     TARGET,
     TIME,
     TIMES,
+    UNDECIDED,
     UNKNOWN,
     UPSTREAM,
     UPSTREAM_STATUS,
@@ -423,6 +425,7 @@ def begin_line(line):
     store64(line + DATE_AT, 0)
     store64(line + MANTISSA, NONE_YET)
     store64(line + PATH_AT, 0)
+    store64(line + FLAW, UNDECIDED)
 
 
 @inlined

@@ -33,6 +33,7 @@ TIMES, SIZES, DURATIONS, HOSTS, AGENTS, METHOD_NUMBERS, STATUSES, UPSTREAM, RETR
     38,
 )
 DATE_AT, MANTISSA, PATH_AT, PATH_BYTES, PATH_HASH, LINE_END = range(40, 88, 8)
+FLAW, FLAWED_TIME = 88, 96  # why it is a reject, if that is proven, and the time that it has all the same
 LINE_ROW, RING_LINES = 128, 32  # the bytes of a row, and how many lines there are before their paths are interned
 NOT_A_NUMBER = 0x7FF8000000000000
 NONE_YET, UNKNOWN = -1, -2  # of a line's durations
@@ -79,10 +80,11 @@ COLUMN_TYPES = {
     "retried": "i1",
     "ends": "i4",
 }
-# A line that has no row: its number in the batch, where in OTHER_TEXTS its text ends, what is known of it, and
-# where in the block it ends
-OTHER_NUMBER, OTHER_TEXT_END, OTHER_CODE, OTHER_LINE_END, OTHER_ROW = range(5)
+# A line that has no row: its number in the batch, where in OTHER_TEXTS its text ends, what is known of it, where
+# in the block it ends, and its time, which of undecided ones is not known yet
+OTHER_NUMBER, OTHER_TEXT_END, OTHER_CODE, OTHER_LINE_END, OTHER_TIME, OTHER_ROW = range(6)
 UNDECIDED, BLANK, FAR = range(3)  # FAR: a request, too far from the file's day
+BAD_BYTES, BAD_STATUS, BAD_TIME, BAD_SHAPE = range(3, 7)  # the later, the stronger, as in etl.parse
 
 # A method's row: its text's address and size, and its number
 METHOD_AT, METHOD_BYTES, METHOD_NUMBER, METHOD_ROW = range(4)

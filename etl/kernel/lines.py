@@ -5,7 +5,7 @@ work. Three rules keep that safe: a block is followed by PADDING bytes of which 
 every scan ends; nothing is read beyond them; and no line is begun for which there might be no room.
 """
 
-from etl.kernel.delimited import apache_line, delimited_line, line_end
+from etl.kernel.delimited import apache_line, delimited_line, line_end, misshapen
 from etl.kernel.fields import begin_line
 from etl.kernel.intrinsics import (
     bits_set,
@@ -41,6 +41,8 @@ from etl.kernel.layout import (
     ENOUGH,
     ENTRIES,
     FAR,
+    FLAW,
+    FLAWED_TIME,
     GATHER,
     HOST_TEXTS,
     HOSTS,
@@ -58,6 +60,7 @@ from etl.kernel.layout import (
     MAX_LINE_BYTES,
     METHOD_NUMBERS,
     NO_ID,
+    NO_TIME,
     OTHER_AT,
     OTHER_CODE,
     OTHER_COUNT,
@@ -68,6 +71,7 @@ from etl.kernel.layout import (
     OTHER_ROW,
     OTHER_TEXT_END,
     OTHER_TEXTS,
+    OTHER_TIME,
     OTHERS,
     PADDING,
     PATH_AT,
@@ -82,7 +86,6 @@ from etl.kernel.layout import (
     SIZES,
     STATUSES,
     TIMES,
-    UNDECIDED,
     UNWANTED,
     UPSTREAM,
     WANTED,
@@ -159,7 +162,7 @@ def add_rows(frame, count):
 
 
 @compiled
-def add_other(frame, number, at, end, code):
+def add_other(frame, number, at, end, code, time):
     """Add a line that has no row; False if there is no room for it."""
     count, out = load64(frame + 8 * OTHER_COUNT), load64(frame + 8 * OTHER_AT)
     if code == BLANK:
@@ -173,6 +176,7 @@ def add_other(frame, number, at, end, code):
     store64(row + 8 * OTHER_NUMBER, number)
     store64(row + 8 * OTHER_TEXT_END, out + size - load64(frame + 8 * OTHER_TEXTS))
     store64(row + 8 * OTHER_CODE, code)
+    store64(row + 8 * OTHER_TIME, time)
     store64(row + 8 * OTHER_LINE_END, end - load64(frame + 8 * BLOCK))
     store64(frame + 8 * OTHER_AT, out + size)
     store64(frame + 8 * OTHER_COUNT, count + 1)
@@ -223,9 +227,16 @@ def take_lines(frame, at, stop, shape):
                     break
                 at = min(p + 1, stop)
             else:
-                code = FAR if p else BLANK if is_blank(at) else UNDECIDED
-                end = min((p or line_end(at)) + 1, stop)
-                if not add_other(frame, count, at, end, code):
+                end = p or line_end(at)
+                if is_blank(at):
+                    code = BLANK
+                elif p:
+                    code = load64(line + FLAW) or FAR
+                else:
+                    code = misshapen(frame, line, at, end)
+                time = NO_TIME if code == BLANK or code == FAR else load64(line + FLAWED_TIME)
+                end = min(end + 1, stop)
+                if not add_other(frame, count, at, end, code, time):
                     is_full = True
                     break
                 at = end

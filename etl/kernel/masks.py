@@ -408,28 +408,27 @@ def mask_line(at, end, out):
     while end > at and (load8(end - 1) == 10 or load8(end - 1) == 13):
         end -= 1
     end = min(end, at + MASKED_LINE_BYTES)
-    begin, shown = out, 0
-    while at < end:
-        c = load8(at)
-        if 48 <= c <= 57:
+    mask_bytes(at, end - at, out)
+    for p in range(at, end):
+        if is_digit(load8(p)) and (load8(p + 2) == 47 or load8(p + 4) == 45):
+            shown = clf_end(p, end)
             if shown == 0:
-                shown = clf_end(at, end)
-                if shown == 0:
-                    shown = iso_end(at, end)
-                if shown:
-                    copy_timestamp(at, shown, out)
-                    out += shown - at
-                    at = shown
-                    continue
-            c = 57
-        elif 97 <= (c | 32) <= 122:
-            c = 120
-        elif c < 32 or c > 126:
-            c = 63
-        store8(out, c)
-        out += 1
-        at += 1
-    return out - begin
+                shown = iso_end(p, end)
+            if shown:
+                copy_timestamp(p, shown, out + p - at)
+                break
+    return end - at
+
+
+@compiled
+def mask_bytes(at, size, out):
+    """Write letters as x, digits as 9, and what is not printable as a question mark; several bytes at a time."""
+    for n in range(size):
+        c = load8(at + n)
+        masked = 63 if c < 32 or c > 126 else c
+        masked = 57 if 48 <= c <= 57 else masked
+        masked = 120 if 97 <= (c | 32) <= 122 else masked
+        store8(out + n, masked)
 
 
 @compiled

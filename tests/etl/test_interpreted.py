@@ -11,6 +11,7 @@ import pytest
 from etl import blocks, compiled, timestamps
 from etl.raw_files import PADDING
 from lake import arrays
+from lake.contracts.rejects import REASONS
 
 
 def _beside(name):
@@ -148,6 +149,48 @@ def test_values_of_json():
         for key in (b"status", b"time_iso8601", b"request_time", b"host", b"request_uri", b"body_bytes_sent", b"x")
     )
     check(agreement.CASES["json"], data)
+
+
+@pytest.mark.parametrize("name", ["common", "combined", "vhost_combined"])
+def test_malformed_lines(name):
+    """In Apache's formats: cut off anywhere, glued to another, and with values and timestamps that are none."""
+    random = lines.seeded(name)
+    before = b"[2001:db8::7]:80 " if name == "vhost_combined" else b""
+    after = b"" if name == "common" else b' "-" "a \\"b"'
+    good = before + b'::1 - %s [%s] "%s" %s %s' + after
+    times = (*TIMES, b"17/Sep/9999:12:00:00 +0000", b"17/Sep/2027:12:00:00 +0000", b'17/Sep/2026:12:00:"0 +0000')
+    times += (b"2026-09-17T12:00:00Z", b"2026-02-31T12:00:00Z", b"2026", b"")
+    statuses = (b"200", b"000", b"999", b"99", b"-", b"2\t0", b'2"0', b"[2]", b"")
+    sizes, users = (b"7", b"-1", b"x", b"9" * 19, b"1\t", b'1"', b""), (b"-", b'""', b'"', b"a b", b'"" ""')
+    made = [good % (b"-", TIMES[0], b"GET / HTTP/1.1", b"200", b"7")]
+    whole = made[0]
+    for part, values in enumerate((users, times, (b"GET /\\", b'"', b""), statuses, sizes)):
+        for value in values:
+            fields = [b"-", TIMES[0], b"GET / HTTP/1.1", b"200", b"7"]
+            fields[part] = value
+            made.append(good % tuple(fields))
+    made += [good % tuple(map(random.choice, (users, times, (b"-",), statuses, sizes))) for _ in range(60)]
+    made += [whole[:size] for size in range(1, len(whole))]
+    made += [random.choice(made)[: random.randrange(90)] + random.choice(made) for _ in range(60)]
+    made += [whole + more for more in (b" ", b' "-" 0.1', b"\r", b"x", b'"', b"\t")]
+    made += [b"[" + each + b"]" + random.choice((b"", b'"', b' ""')) for each in times]
+    data = b"".join(each + random.choice((b"\n", b"\r\n")) for each in made)
+    check(agreement.CASES[name], data + whole[:-1])
+    check(agreement.CASES[name], data + whole + b"\r", blocks.Days(20_713, 20_714))
+
+
+def test_what_is_malformed_in_usual_ways_is_read_by_the_kernel_alone():
+    """Of a day of rejects, few need the plain parser, which takes ten times as long."""
+    case = agreement.CASES["combined"]
+    whole = b'::1 - - [17/Sep/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 7 "-" "a"'
+    made = [whole[: len(whole) // 2], whole[:-1], whole[:60] + whole, whole + b' "-" 0.1', b"\x16\x03", b"x\xff"]
+    made += [whole.replace(b" 200 7", b" 999 7"), whole.replace(b" 7 ", b" -1 "), whole.replace(b"17/S", b"31/S")]
+    data = b"\n".join(made)
+    block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
+    made = blocks.BlockParser(case.format, case.classifier, compiled=True)
+    reasons = np.concatenate([batch.reasons for batch in made.batches([block])]).tolist()
+    assert [REASONS[each] for each in reasons] == [*["shape"] * 6, "status", "bytes", "time"]
+    assert made.plain_lines == 0
 
 
 def test_days_too_far(log_line):
