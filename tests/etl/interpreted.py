@@ -108,6 +108,8 @@ def kernel() -> Iterator[Callable[..., int]]:
         for name, module in attributes.items():
             if module:
                 setattr(package, name, module)
+            else:
+                vars(package).pop(name, None)  # which `from etl.kernel import` would find
 
 
 def wrapped(hash_of: Callable[[int, int], int], at: int, size: int) -> int:
