@@ -7,6 +7,6 @@ yet, as in a command that only prints its help, they wait for registration.regis
 import sys
 
 if "luigi" in sys.modules:
-    from backfill.registration import register
+    from backfill.engines.local.registration import register
 
     register()

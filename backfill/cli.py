@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from backfill.registration import register
+from backfill.engines.local.registration import register
 from etl.formats import FORMATS
 from lake.cli import chosen, day, run
 from lake.errors import ConfigError

@@ -2,7 +2,7 @@
 
 import sys
 
-from backfill.registration import register
+from backfill.engines.local.registration import register
 from lake.cli import chosen
 
 VERSIONS = ("luigi", "error-rate-lake")
@@ -15,4 +15,4 @@ def main() -> None:
 
         print(", ".join(f"{name} {version(name)}" for name in VERSIONS))  # noqa: T201 - the command's result
         return
-    chosen("backfill.luigi_script:main", register)()
+    chosen("backfill.engines.local.script:main", register)()

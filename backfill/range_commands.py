@@ -11,9 +11,10 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
 
-from backfill import calendar, check, explain, restate, runner
+from backfill import calendar, check, explain, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
+from backfill.engines.local import runner
 from backfill.outdated import Look
 from backfill.plan import Plan
 from backfill.settings import settings

@@ -208,7 +208,7 @@ def build() -> Callable[..., bool]:
     """Return a function that has Luigi build tasks in this process, and tells whether all went well."""
     import luigi
 
-    from backfill.registration import register
+    from backfill.engines.local.registration import register
 
     register()
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from backfill import runner
 from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
 from backfill.days import DayRange, State
+from backfill.engines.local import runner
 from backfill.plan import Plan
 from etl.project import project
 from lake.errors import StoreError

@@ -12,7 +12,7 @@ from backfill import check
 from backfill.attempts import NAME, Attempts
 from backfill.cli import main
 from backfill.days import Day, State
-from backfill.luigi_settings import WithoutTraceback
+from backfill.engines.local.settings import WithoutTraceback
 from lake.errors import InputError
 from lake.lake import Lake, open_store
 from tasks.error_rate import ErrorRateDaily

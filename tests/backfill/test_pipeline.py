@@ -14,8 +14,8 @@ import pytest
 
 from backfill.attempts import NAME, Attempts
 from backfill.days import DayRange
+from backfill.engines.local.ranges import RangeDailyBase
 from backfill.plan import Plan
-from backfill.ranges import RangeDailyBase
 from etl import raw_files
 from etl.project import project
 from tasks.error_rate import ErrorRateDaily

@@ -26,7 +26,7 @@ from typing import Any
 
 FIRST_DAY = date(1996, 1, 1)
 MIDNIGHT = time_of_day(tzinfo=UTC)
-CHUNK = 100  # days, as backfill.runner has it
+CHUNK = 100  # days, as backfill.engines.local.runner has it
 RAW = "raw/{day}.log"
 PUBLISHED = {
     "rejects": "lake/rejects/v1/dt={day}/source=bench/rev=0/part-0.parquet",
@@ -104,9 +104,9 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
     )
     os.environ["LUIGI_CONFIG_PATH"] = str(Path("luigi.cfg").absolute())
 
-    from backfill import luigi_settings, runner
     from backfill.attempts import NAME, Attempts
     from backfill.days import DayRange
+    from backfill.engines.local import runner, settings
     from backfill.plan import Plan
     from etl.clock import utc_now
     from etl.project import project
@@ -116,7 +116,7 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
         create(self.day, *(contract.name for contract in self.contracts))
         return ""
 
-    luigi_settings.apply()
+    settings.apply()
     Unit.build = build
     with clock.running():
         example = Unit(project(), "error_rate", days[0])

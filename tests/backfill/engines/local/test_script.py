@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from backfill.luigi_settings import DEFAULTS
+from backfill.engines.local.settings import DEFAULTS
 
 RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17", "--stop", "2015-05-21")
 QUERY = "select dt, application, valid_requests, server_error_requests from error_rate order by all"
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize(

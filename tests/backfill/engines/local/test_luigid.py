@@ -18,8 +18,8 @@ from urllib.request import urlopen
 import pytest
 from pages import example
 
-from backfill import central, runner, worker
-from backfill.registration import register
+from backfill.engines.local import central, runner, worker
+from backfill.engines.local.registration import register
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import luigi.scheduler
 import pytest
 
-from backfill import worker
-from backfill.ranges import RangeDailyBase
+from backfill.engines.local import worker
+from backfill.engines.local.ranges import RangeDailyBase
 from tasks.error_rate import ErrorRateDaily
 
 START = date(2015, 5, 17)

@@ -22,9 +22,9 @@ from luigi.rpc import RemoteScheduler, RPCError
 from luigi.scheduler import DONE, FAILED, PENDING
 from luigi.task import task_id_str
 
-from backfill import worker
 from backfill.days import NO_GAP, DayRange, State, listed
-from backfill.ranges import RangeDailyBase
+from backfill.engines.local import worker
+from backfill.engines.local.ranges import RangeDailyBase
 from etl import clock
 from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask

@@ -13,7 +13,7 @@ import luigi.scheduler
 import luigi.worker
 from luigi.scheduler import PENDING, WORKER_STATE_DISABLED
 
-from backfill.ranges import RangeDailyBase
+from backfill.engines.local.ranges import RangeDailyBase
 
 DAYS_AT_ONCE = 25
 

@@ -14,9 +14,9 @@ from luigi.cmdline_parser import CmdlineParser
 
 from backfill import attempts
 from backfill.days import DayRange, listed
+from backfill.engines.local.watch import Watch
 from backfill.plan import Plan
 from backfill.settings import settings
-from backfill.watch import Watch
 from etl import clock
 from etl.project import project
 from lake.cli import printable

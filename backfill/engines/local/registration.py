@@ -20,9 +20,9 @@ def register() -> None:
     try:
         # what imports Luigi is not imported before this is called, so that a command's help doesn't wait for it
         import tasks  # noqa: F401, PLC0415
-        from backfill import central, luigi_settings, ranges  # noqa: F401, PLC0415
+        from backfill.engines.local import central, ranges, settings  # noqa: F401, PLC0415
 
-        luigi_settings.apply()
+        settings.apply()
         central.install()
     except (configparser.Error, UnicodeError) as error:
         print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201

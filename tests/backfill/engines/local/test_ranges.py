@@ -6,7 +6,7 @@ import luigi
 import pytest
 from luigi.task_register import Register
 
-from backfill.ranges import RangeDaily, RangeDailyBase
+from backfill.engines.local.ranges import RangeDaily, RangeDailyBase
 from etl.project import project
 from lake.errors import ConfigError, RangeIncomplete
 from tasks.error_rate import ErrorRateDaily

@@ -12,7 +12,7 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
-from backfill.luigi_settings import DEFAULTS
+from backfill.engines.local.settings import DEFAULTS
 from etl.project import project
 from lake.cli import printable
 from lake.errors import LakeError

@@ -10,10 +10,10 @@ from types import FrameType
 
 import luigi
 
-from backfill import central
 from backfill.attempts import Attempts, new_run
+from backfill.engines.local import central
+from backfill.engines.local.watch import Watch
 from backfill.plan import Plan
-from backfill.watch import Watch
 from lake.store import patient
 from tasks.daily import task_of
 from tasks.raw_logs import RawLogsDaily, say_why_not

@@ -1,0 +1,1 @@
+"""The engine of one host or a few: Luigi."""
