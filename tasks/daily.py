@@ -1,12 +1,11 @@
 """Luigi's names of units: parameters, what they require, what they publish, and one call."""
 
 import datetime as dt
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import ClassVar
 
 import luigi
-from luigi.parameter import ParameterVisibility
 
 from etl import clock
 from etl.project import project
@@ -21,7 +20,6 @@ from tasks.target import PartitionTarget
 
 # Luigi runs the highest priority first, and never a negative one; this is above every day's ordinal
 PRIORITY_BASE = 4_000_000
-PUBLIC, HIDDEN = (each.serialize() for each in (ParameterVisibility.PUBLIC, ParameterVisibility.HIDDEN))
 
 
 class DailyTask(DayTask):
@@ -91,9 +89,6 @@ class DailyTask(DayTask):
             with suppress(LakeError):  # the page is no reason to fail
                 self.set_status_message(text)
 
-    def _get_param_visibilities(self) -> dict[str, int]:
-        return shown_parameters(self)
-
 
 def task_of(unit: Unit) -> DailyTask:
     """Return Luigi's task of a unit.
@@ -115,8 +110,3 @@ def daily_tasks() -> dict[str, type[DailyTask]]:
 def failure_text(exception: BaseException) -> str | None:
     """Return the text of an error that is meant for the user, None for others, which need their traceback."""
     return str(exception) if isinstance(exception, LakeError) else None
-
-
-def shown_parameters(task: luigi.Task, never: Container[str] = ()) -> dict[str, int]:
-    """Return, as Luigi has it, which parameters its page shows: those that say something."""
-    return {name: HIDDEN if name in never or not value else PUBLIC for name, value in task.param_kwargs.items()}

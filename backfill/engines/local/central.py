@@ -10,20 +10,24 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPException
+from types import FrameType
 from typing import Any
 
 import luigi
-import luigi.interface
+import luigi.configuration
 import luigi.scheduler
 import luigi.worker
-from luigi.parameter import UnconsumedParameterWarning
+from luigi.parameter import ParameterVisibility, UnconsumedParameterWarning
 from luigi.rpc import RemoteScheduler, RPCError
-from luigi.scheduler import DONE, FAILED, PENDING
+from luigi.scheduler import DONE, FAILED, PENDING, WORKER_STATE_DISABLED
 from luigi.task import task_id_str
 
 from backfill.days import NO_GAP, DayRange, State, listed
 from backfill.engines.local import worker
+from backfill.engines.local.internals.factory import use
+from backfill.engines.local.internals.messages import OWN_SETTING
 from backfill.engines.local.ranges import RangeDailyBase
 from etl import clock
 from lake.errors import ConfigError, LakeError
@@ -34,34 +38,56 @@ SECONDS_BETWEEN_LOOKS = 2.0
 SHARE_OF_TIME_TO_LOOK = 0.02
 ERRORS_SHOWN = 3
 ALL_TASKS = 10**9
+RETRIES, SECONDS_TO_RETRY = 3, 30  # Luigi's own defaults
+OURS = frozenset({"backfill", "tasks"})
+ALWAYS_HIDDEN = frozenset({"days_back", "days_forward", "task_limit"})
+SAY_NOTHING = frozenset({"", "0", "None", "False", "{}"})
+PUBLIC, HIDDEN = (each.serialize() for each in (ParameterVisibility.PUBLIC, ParameterVisibility.HIDDEN))
 NO_ANSWER = (RPCError, OSError, HTTPException)
 logger = logging.getLogger("luigi-interface")
 
 
-class Scheduler(RemoteScheduler):
-    """A central scheduler that must answer at once when it is first asked, and is given some time later."""
+class Scheduler:
+    """A central scheduler that must answer at once when it is first asked, and is given some time later.
 
-    _rpc_retry_attempts: int
+    It does what Luigi's `RemoteScheduler` does, and asks again as often, and after as long, as luigi.cfg says.
+    """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._patience = self._rpc_retry_attempts - 1
-        self._rpc_retry_attempts, self._rpc_log_retries = 1, False
-        self._retries = 0
+        config = luigi.configuration.get_config()
+        self._url = url.rstrip("/")
+        self._patience = config.getint("core", "rpc_retry_attempts", RETRIES) - 1
+        self._wait = config.getint("core", "rpc_retry_wait", SECONDS_TO_RETRY)
+        self._tries_left = 0
+        with _set(config, "core", rpc_retry_attempts="1", rpc_log_retries="false"):
+            self._remote = RemoteScheduler(url)
 
-    def _fetch(self, url_suffix: str, body: dict[str, str]) -> str:
-        left = self._retries
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._ask, getattr(self._remote, name))
+
+    def add_task(self, **told: Any) -> None:  # noqa: ANN401 - Luigi's names
+        """Tell of a task; of its parameters, the page shows those that say something."""
+        if told.get("module", "").partition(".")[0] in OURS:
+            params = told.get("params") or {}
+            told["param_visibilities"] = {
+                name: HIDDEN if name in ALWAYS_HIDDEN or text in SAY_NOTHING else PUBLIC
+                for name, text in params.items()
+            }
+        self._ask(self._remote.add_task, **told)
+
+    def _ask(self, method: Callable[..., Any], *args: object, **told: object) -> Any:  # noqa: ANN401 - JSON
+        left = self._tries_left
         while True:
             try:
-                answer: str = super()._fetch(url_suffix, body)
+                answer = method(*args, **told)
             except NO_ANSWER as error:
                 if not left:
                     raise ConfigError(self._no_answer(error)) from error
-                logger.warning("%s Trying again in %s s.", self._no_answer(error), self._rpc_retry_wait)
-                time.sleep(self._rpc_retry_wait)
+                logger.warning("%s Trying again in %s s.", self._no_answer(error), self._wait)
+                time.sleep(self._wait)
                 left -= 1
             else:
-                self._retries = self._patience
+                self._tries_left = self._patience
                 return answer
 
     def _no_answer(self, error: BaseException) -> str:
@@ -80,7 +106,7 @@ class Row:
     Whichever process builds a day tells it, now and then.
     """
 
-    def __init__(self, scheduler: RemoteScheduler, task_id: str, days: DayRange) -> None:
+    def __init__(self, scheduler: Scheduler, task_id: str, days: DayRange) -> None:
         self._scheduler = scheduler
         self._task_id = task_id
         self._days = days
@@ -103,21 +129,21 @@ class Row:
 
     def begin(self, worker: str) -> None:
         """Put it on the page as a task of its own, which nobody runs."""
-        self._add(worker, PENDING)
+        self._put(worker, PENDING)
         self.tell(at_once=True)
 
     def end(self, worker: str) -> None:
         """Say that it is done, or what is not there."""
         self.tell(at_once=True)
         _, _, gaps = self._look()
-        self._add(worker, FAILED if gaps else DONE, json.dumps(f"Not there are {gaps}." if gaps else None))
+        self._put(worker, FAILED if gaps else DONE, json.dumps(f"Not there are {gaps}." if gaps else None))
 
     @classmethod
-    def of_days(cls, scheduler: RemoteScheduler, days: DayRange) -> "Row":
+    def of_days(cls, scheduler: Scheduler, days: DayRange) -> "Row":
         """Return a row for a range that is no Luigi task."""
         return cls(scheduler, task_id_str("Backfill", _named(days)), days)
 
-    def _add(self, worker: str, status: str, error: str | None = None) -> None:
+    def _put(self, worker: str, status: str, error: str | None = None) -> None:
         self._scheduler.add_task(
             worker=worker,
             task_id=self._task_id,
@@ -136,113 +162,184 @@ class Row:
         return f"{there:,} of {len(found):,} days there", 100 * there // len(found), listed(gaps)
 
 
+class View(worker.View):
+    """A central scheduler as one worker sees it, and what they told each other.
+
+    Attributes:
+        worker: The worker's name.
+        waiting: The ids of the tasks that it told of last as waiting.
+        running: Which tasks ran when there was no work, an answer each.
+        is_disabled: Whether the worker is to ask for no more work.
+        is_settled: Whether the scheduler need not be told any more.
+    """
+
+    def __init__(self, scheduler: Scheduler, more: Callable[[], bool]) -> None:
+        super().__init__(scheduler, more)
+        self.worker = ""
+        self.waiting: set[str] = set()
+        self.running: list[list[dict[str, Any]]] = []
+        self.is_disabled = self.is_settled = False
+
+    def add_task(self, **told: Any) -> None:  # noqa: ANN401 - Luigi's names
+        """Tell the scheduler of a task."""
+        self.worker = told["worker"]
+        (self.waiting.add if told["status"] == PENDING else self.waiting.discard)(told["task_id"])
+        if not self.is_settled:
+            super().add_task(**told)
+
+    def get_work(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
+        """Return what the scheduler has to do."""
+        answer = super().get_work(**asked)
+        self.is_disabled = answer.get("worker_state") == WORKER_STATE_DISABLED
+        if answer.get("task_id") is None:
+            self.running.append(answer["running_tasks"])
+        return answer
+
+
 class Worker(worker.Worker):
     """A worker at a central scheduler: it shows what it does, and waits for others who do what it wants."""
 
+    view: View
+    view_of = View
+
     def __init__(self, scheduler: Scheduler, *, processes: int, assistant: bool, days: DayRange | None) -> None:
         super().__init__(scheduler, processes=processes, assistant=assistant)
-        self._days = days
-        self._row: Row | None = None
-        self._roots: list[luigi.Task] = []
-        self._is_running = False
-        self._may_have_been_paused = True
+        self.scheduler = scheduler
+        self.days = days
+        self.row: Row | None = None
+        self.roots: list[luigi.Task] = []
+        self.known: dict[str, luigi.Task] = {}
+        self.is_running = False
+        self.is_stopping = False
+        self.may_have_been_paused = True
+
+    def handle_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Ask for no more work on SIGUSR1, as Luigi documents it."""
+        self.is_stopping = True
+        super().handle_interrupt(number, frame)
 
     def add(self, task: luigi.Task, *parallel: int) -> bool:
         """Schedule a task and what it requires."""
-        if not self._is_running:
-            self._roots.append(task)
-        with _handled({luigi.Event.DEPENDENCY_MISSING: self._show_why_not}, RawLogsDaily):
+        if not self.is_running:
+            self.roots.append(task)
+        self.known[task.task_id] = task
+        with (
+            _handled({luigi.Event.DEPENDENCY_MISSING: self.show_why_not}, RawLogsDaily),
+            _handled({luigi.Event.DEPENDENCY_DISCOVERED: self.note_required}, luigi.Task),
+        ):
             return super().add(task, *parallel)
 
     def run(self) -> bool:
         """Run what the scheduler gives, until nobody is left who could do more; tell whether all went well."""
-        self._is_running = True
-        self._row = self._make_row()
-        with _handled({luigi.Event.SUCCESS: self._show_progress}, DailyTask):
+        self.is_running = True
+        self.row = self.make_row()
+        with _handled({luigi.Event.SUCCESS: self.show_progress}, DailyTask):
             done = bool(super().run())
-            while not self._stop_requesting_work and (self._waits_for_others() or self._takes_over()):
-                time.sleep(self._config.wait_interval)
+            while not (self.is_stopping or self.view.is_disabled) and (
+                self.waits_for_others() or self.takes_over()
+            ):
+                time.sleep(luigi.worker.worker().wait_interval)
                 done &= bool(super().run())
-        if self._row:
-            self._row.tell(at_once=True)
-        self._settle()
+        if self.row:
+            self.row.tell(at_once=True)
+        self.settle()
         return done
 
     def end(self) -> None:
         """Say on the page what came of the days that it was made for."""
-        if self._row and self._days:
+        if self.row and self.days:
             with suppress(LakeError):
-                self._row.end(self._id)
+                self.row.end(self.view.worker)
 
-    def _make_row(self) -> Row | None:
+    def make_row(self) -> Row | None:
+        """Return the page's row for the days that it was made for, or for the first range that it is to build."""
         with suppress(LakeError):
-            if self._days:
-                row = Row.of_days(self._scheduler, self._days)
-                row.begin(self._id)
+            if self.days:
+                row = Row.of_days(self.scheduler, self.days)
+                row.begin(self.view.worker)
                 return row
-            for root in self._roots:
-                if isinstance(root, RangeDailyBase):
-                    row = Row(self._scheduler, root.task_id, root.days())
+            for root in self.roots:
+                if isinstance(root, RangeDailyBase) and root.is_of_the_lake:
+                    row = Row(self.scheduler, root.task_id, root.days())
                     row.tell(at_once=True)
                     return row
         return None
 
-    def _show_why_not(self, task: RawLogsDaily) -> None:
+    def note_required(self, _task: luigi.Task, required: luigi.Task) -> None:
+        """Note a task that one to be scheduled requires."""
+        self.known[required.task_id] = required
+
+    def show_why_not(self, task: RawLogsDaily) -> None:
+        """Show what raw logs wait for."""
         with suppress(LakeError):
-            self._scheduler.set_task_status_message(task.task_id, f"waiting: {task.why_not()}")
+            self.scheduler.set_task_status_message(task.task_id, f"waiting: {task.why_not()}")
 
-    def _show_progress(self, _task: DailyTask) -> None:
-        if self._row:
-            self._row.tell()
+    def show_progress(self, _task: DailyTask) -> None:
+        """Show how far the days are, in whichever process one was built."""
+        if self.row:
+            self.row.tell()
 
-    def _waits_for_others(self) -> bool:
+    def waits_for_others(self) -> bool:
         """Tell whether others run tasks that this one wants, or somebody has pressed Pause.
 
         The scheduler's last answer tells of the same moment that it had nothing to do and who was at work. It
         doesn't tell of a pause, so the work is asked for once more after one could have ended.
         """
-        if self._get_work_response_history[-1]["running_tasks"]:
-            self._scheduler.prune()  # those of a worker that is gone
+        if self.view.running and self.view.running[-1]:
+            self.scheduler.prune()  # those of a worker that is gone
             return True
-        if self._held:
+        if self.later:
             return True
-        if not self._scheduler.count_pending(worker=self._id)["n_pending_tasks"]:
+        if not self.scheduler.count_pending(worker=self.view.worker)["n_pending_tasks"]:
             return False
-        may_have_been_paused = self._may_have_been_paused
-        self._may_have_been_paused = bool(self._scheduler.is_paused()["paused"])
-        return may_have_been_paused or self._may_have_been_paused
+        may_have_been_paused = self.may_have_been_paused
+        self.may_have_been_paused = bool(self.scheduler.is_paused()["paused"])
+        return may_have_been_paused or self.may_have_been_paused
 
-    def _schedules_more(self) -> bool:
+    def schedules_more(self) -> bool:
         """Schedule more days of a range, unless somebody has pressed Pause: then that is why there is no work."""
-        return bool(self._held) and not self._scheduler.is_paused()["paused"] and super()._schedules_more()
+        return bool(self.later) and not self.scheduler.is_paused()["paused"] and super().schedules_more()
 
-    def _takes_over(self) -> bool:
+    def takes_over(self) -> bool:
         """Schedule again what workers ran that are gone, and tell whether there was any."""
-        orphans = [each for task_id, each in self._failed().items() if not each["worker_running"]]
-        for each in orphans:
-            self.add(self._scheduled_tasks[each["id"]])
+        orphans = [task_id for task_id, each in self.failures().items() if not each["worker_running"]]
+        for task_id in orphans:
+            self.add(self.known[task_id])
         return bool(orphans)
 
-    def _failed(self) -> dict[str, dict[str, Any]]:
-        """Return what the scheduler says of the tasks that this one wants and that failed."""
-        found = self._scheduler.task_list(status=FAILED, upstream_status="", max_shown_tasks=ALL_TASKS)
-        return {key: each | {"id": key} for key, each in found.items() if key in self._scheduled_tasks}
+    def failures(self) -> dict[str, dict[str, Any]]:
+        """Return what the scheduler says of the tasks that this one wants and that failed, by their ids."""
+        found = self.scheduler.task_list(status=FAILED, upstream_status="", max_shown_tasks=ALL_TASKS)
+        return {task_id: each for task_id, each in found.items() if task_id in self.known}
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Let Luigi's summary and exit code know what others did."""
-        ended = {task for task, status, _ in self._add_task_history if status in {DONE, FAILED}}
-        left = [task for task in self._scheduled_tasks.values() if task not in ended]
-        if not left:
+        if not self.view.waiting:
             return
         with suppress(LakeError):
-            if all(root.complete() for root in self._roots):
-                self._get_work_response_history.clear()
-                self._add_task_history += [(task, DONE, False) for task in left]
+            if all(root.complete() for root in self.roots):
+                for running in self.view.running:
+                    running.clear()  # nothing is left that another worker runs
+                self.view.is_settled = True
+                for task_id in self.known.keys() & self.view.waiting:
+                    self.note_as_there(self.known[task_id])
                 return
-        elsewhere = [each for each in self._failed().values() if each["worker_running"] not in {self._id, None}]
-        for each in elsewhere[:ERRORS_SHOWN]:  # the range's report names all days
-            error = json.loads(self._scheduler.fetch_error(each["id"])["error"] or '""')
-            logger.warning("%s failed at another worker: %s", each["display_name"], error)
+        elsewhere = [
+            (task_id, each["display_name"])
+            for task_id, each in self.failures().items()
+            if each["worker_running"] not in {self.view.worker, None}
+        ]
+        for task_id, name in elsewhere[:ERRORS_SHOWN]:  # the range's report names all days
+            error = json.loads(self.scheduler.fetch_error(task_id)["error"] or '""')
+            logger.warning("%s failed at another worker: %s", name, error)
+
+    def note_as_there(self, task: luigi.Task) -> None:
+        """Let Luigi know that a task is complete, without a look at the lake, which has just said so of all."""
+        task.complete = lambda: True
+        try:
+            super().add(task)
+        finally:
+            del task.complete
 
 
 class Factory:
@@ -293,9 +390,24 @@ class Factory:
 
 def install() -> None:
     """Let `luigi` and `luigi.build` use the factory; the command line has no other way to name one."""
-    luigi.interface._WorkerSchedulerFactory = Factory  # noqa: SLF001
-    # Luigi warns of its own setting
-    warnings.filterwarnings("ignore", r".*'default_scheduler_(host|port|url)'", UnconsumedParameterWarning)
+    use(Factory)
+    warnings.filterwarnings("ignore", OWN_SETTING, UnconsumedParameterWarning)
+
+
+@contextmanager
+def _set(config: Any, section: str, **values: str) -> Iterator[None]:  # noqa: ANN401 - Luigi's
+    """Set options for a while."""
+    before = {key: config.get(section, key, None) for key in values}
+    for key, value in values.items():
+        config.set(section, key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                config.remove_option(section, key)
+            else:
+                config.set(section, key, value)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ Luigi takes the most derived class of a name, so these are what `--of` on the co
 
 import atexit
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import luigi
 import luigi.tools.range
@@ -21,8 +23,8 @@ from etl import clock
 from etl.project import project
 from lake.cli import printable
 from lake.errors import ConfigError, LakeError, RangeIncomplete
-from tasks.daily import daily_tasks, failure_text, shown_parameters, task_of
-from tasks.day import DayParameter
+from tasks.daily import daily_tasks, failure_text, task_of
+from tasks.day import DayParameter, DayTask
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
 
@@ -37,22 +39,43 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     # Luigi gives the same instance to all who ask for the same range in one process
     _plan: Plan | None = None
     _reports = False
+    _has_days = True
 
     start = DayParameter(default=None, description="first day; default: the first of any source")
     stop = DayParameter(default=None, description="day after the last; default: after the last settled one")
     # Luigi's declares a Parameter whose default it then warns of
     param_name = luigi.OptionalParameter(default=None, positional=False)
 
+    @property
+    def is_of_the_lake(self) -> bool:
+        """Whether its days are days of the lake, of any kind."""
+        return issubclass(self.of, DayTask)
+
+    @contextmanager
+    def without_days(self) -> Iterator[None]:
+        """Let it require nothing for a while: who schedules it then schedules its days later."""
+        self._has_days = False
+        try:
+            yield
+        finally:
+            self._has_days = True
+
     def requires(self) -> list[luigi.Task]:
         """Return the missing days that are settled, oldest first, as they were when `complete` last looked.
 
         Luigi asks again before `run`, and must get the same tasks.
         """
+        if not self.is_of_the_lake:
+            return list(super().requires())
+        if not self._has_days:
+            return []
         self._plan = self._plan or self._look()
         return [task_of(each) for each in self._plan.units]
 
     def complete(self) -> bool:
         """Tell whether every day on which a source is active is there, by one listing a dataset."""
+        if not self.is_of_the_lake:
+            return bool(super().complete())
         self._plan = self._look()
         return not self._plan.not_there
 
@@ -62,6 +85,9 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         Raises:
             RangeIncomplete: Some day is not there.
         """
+        if not self.is_of_the_lake:
+            super().run()
+            return
         plan = self._look()
         if plan.not_there:
             raise RangeIncomplete(f"{plan.range}: not there are {listed(plan.not_there)}.")
@@ -74,19 +100,17 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         """Return the days that are meant.
 
         Raises:
-            ConfigError: There are none, or it is not a task of the lake.
+            ConfigError: There are none, or no dataset has days of that kind.
         """
         if self.of not in daily_tasks().values():
             raise ConfigError(f"--of {self.of.__name__} is no daily task of the lake, such as ErrorRateDaily.")
         now = clock.utc_now()
-        day = self.start or self.stop or now.date()
-        example = self.of(**self._task_parameters(day))
+        example = self.of(**self.of_params, date=self.start or self.stop or now.date())
         return DayRange.resolve(example.unit, self.start, self.stop, now)
 
-    def _get_param_visibilities(self) -> dict[str, int]:
-        return shown_parameters(self, never={"days_back", "days_forward", "task_limit"})
-
     def __str__(self) -> str:
+        if not self.is_of_the_lake:
+            return str(super().__str__())
         return f"{self.task_family}(of={self.of.__name__}, start={self.start}, stop={self.stop})"
 
     def _look(self) -> Plan:

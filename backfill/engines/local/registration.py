@@ -6,6 +6,7 @@ import sys
 import warnings
 from functools import cache
 
+from backfill.engines.local.internals.messages import NO_CONFIGURATION
 from lake.config import unreadable
 from lake.errors import ConfigError
 
@@ -16,7 +17,7 @@ def register() -> None:
     # Luigi's workers are forks, whatever Python's default: so they have the handlers, settings and files that note
     # what came of each task. A new interpreter would also take 0.7 s of CPU a task to import everything.
     multiprocessing.set_start_method("fork", force=True)
-    warnings.filterwarnings("ignore", "Config file does not exist")  # Luigi's words; ours have the next step
+    warnings.filterwarnings("ignore", NO_CONFIGURATION)  # our message has the next step
     try:
         # what imports Luigi is not imported before this is called, so that a command's help doesn't wait for it
         import tasks  # noqa: F401, PLC0415

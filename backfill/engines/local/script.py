@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-from contextlib import suppress
 from types import FrameType
 
 import luigi
@@ -15,7 +14,7 @@ from luigi.task_register import TaskClassException
 from backfill.engines.local.settings import DEFAULTS
 from etl.project import project
 from lake.cli import printable
-from lake.errors import LakeError
+from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
@@ -32,7 +31,7 @@ def main() -> None:
         project()
         task = _task(arguments)
         luigi_run(arguments)
-    except (LakeError, TaskClassException) as error:
+    except (LakeError, ParameterException, TaskClassException) as error:
         print(printable(f"luigi: {error}"), file=sys.stderr)  # noqa: T201
         sys.exit(int(DEFAULTS["retcode"]["unhandled_exception"]))
     except (KeyboardInterrupt, SystemExit) as end:
@@ -62,8 +61,15 @@ def _noted_interrupts() -> list[int]:
     return noted
 
 
-def _task(arguments: list[str]) -> luigi.Task | None:
-    """Return the task that is asked for, None where Luigi will say what is wrong with it."""
-    with suppress(ParameterException, ValueError), CmdlineParser.global_instance(arguments) as parser:
-        return parser.get_task_obj()
-    return None
+def _task(arguments: list[str]) -> luigi.Task:
+    """Return the task that is asked for.
+
+    Raises:
+        ConfigError: A value can't be read.
+        ParameterException: A parameter is missing, or unknown.
+    """
+    try:
+        with CmdlineParser.global_instance(arguments) as parser:
+            return parser.get_task_obj()
+    except ValueError as error:
+        raise ConfigError(f"Bad argument: {error}") from error

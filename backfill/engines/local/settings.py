@@ -1,13 +1,12 @@
 """What Luigi is told where luigi.cfg says nothing: its own defaults cut ranges short and hide failures."""
 
 import logging
-import re
-import traceback
 
 import luigi.configuration
 from luigi.parameter import ParameterException
 from luigi.task_register import TaskClassException
 
+from backfill.engines.local.internals.messages import says_no_data, scheduling_error
 from lake.cli import printable
 from lake.errors import LakeError
 
@@ -27,13 +26,6 @@ DEFAULTS = {
     "RangeDaily": ALL_DAYS,
 }
 EXPECTED_ERRORS = (LakeError, ParameterException, TaskClassException)
-# Luigi's scheduling errors carry the traceback in their text
-SCHEDULING_ERROR = re.compile(
-    r"^(?P<what>Will not run .*) or any dependencies due to error in \w+\(\) method:\n.*"
-    r"\n(?:lake\.errors|luigi\.parameter|luigi\.task_register)\.\w+: (?P<why>.*)$",
-    re.DOTALL,
-)
-NO_DATA = "Data for %s does not exist"
 
 
 def apply() -> None:
@@ -57,23 +49,14 @@ class WithoutTraceback(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record where needed; drop what RawLogsDaily has said in better words."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if error and (isinstance(error, EXPECTED_ERRORS) or _is_bad_argument(error)):
+        wanted = not says_no_data(record)
+        if isinstance(error, EXPECTED_ERRORS):
             tasks = [f"{arg}: " for arg in record.args or () if isinstance(arg, luigi.Task)]
-            bad = "" if isinstance(error, EXPECTED_ERRORS) else "Bad argument: "
-            record.msg, record.args = "%s%s%s", ("".join(tasks), bad, error)
+            record.msg, record.args = "%s%s", ("".join(tasks), error)
             record.exc_info = record.exc_text = None
-        elif found := SCHEDULING_ERROR.match(record.getMessage()):
-            record.msg, record.args = "%s: %s", (found["what"], found["why"].rstrip())
-        wanted = not str(record.msg).startswith(NO_DATA)
+        elif found := scheduling_error(record, EXPECTED_ERRORS):
+            record.msg, record.args = "%s: %s", found
         record.msg, record.args = printable(record.getMessage()), None
         if isinstance(record.exc_info, tuple):
             record.exc_text = printable(logging.Formatter().formatException(record.exc_info))
         return wanted
-
-
-def _is_bad_argument(error: BaseException) -> bool:
-    """Tell whether Luigi failed to read a value from the command line."""
-    return isinstance(error, ValueError) and any(
-        frame.name in {"parse", "_parse_or_no_value"} and frame.filename.endswith("parameter.py")
-        for frame in traceback.extract_tb(error.__traceback__)
-    )

@@ -5,11 +5,10 @@ when it has nothing left to do, and the range itself after them.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import luigi
-import luigi.scheduler
 import luigi.worker
 from luigi.scheduler import PENDING, WORKER_STATE_DISABLED
 
@@ -18,8 +17,48 @@ from backfill.engines.local.ranges import RangeDailyBase
 DAYS_AT_ONCE = 25
 
 
-class _Held(NamedTuple):
-    """A range that is not scheduled yet, and those of its days that aren't."""
+class View:
+    """A scheduler as one worker sees it: while the worker has something to schedule, there is work.
+
+    Attributes:
+        scheduler: The scheduler itself.
+        held: What was told of tasks that nobody may run yet, by their ids.
+    """
+
+    def __init__(self, scheduler: Any, more: Callable[[], bool]) -> None:  # noqa: ANN401 - Luigi's, or a remote one
+        self.scheduler = scheduler
+        self.held: dict[str, dict[str, Any]] = {}
+        self._more = more
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a scheduler does
+        return getattr(self.scheduler, name)
+
+    def hold(self, task_id: str) -> None:
+        """Let nobody run a task that is scheduled from now on, until `release`."""
+        self.held[task_id] = {}
+
+    def release(self, task_id: str, requires: list[str]) -> None:
+        """Let a task run that was held, after those that it requires."""
+        self.scheduler.add_task(**self.held.pop(task_id) | {"deps": requires})
+
+    def add_task(self, **told: Any) -> None:  # noqa: ANN401 - Luigi's names
+        """Tell the scheduler of a task."""
+        if told["task_id"] in self.held and told["status"] == PENDING:
+            self.held[told["task_id"]] = dict(told)
+            told["runnable"] = False  # it is shown as one that waits
+        self.scheduler.add_task(**told)
+
+    def get_work(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
+        """Return what the scheduler has to do, once there is nothing more to schedule if it has nothing."""
+        while True:
+            answer: dict[str, Any] = self.scheduler.get_work(**asked)
+            is_last = answer.get("task_id") is not None or answer.get("worker_state") == WORKER_STATE_DISABLED
+            if is_last or not self._more():
+                return answer
+
+
+class _Later(NamedTuple):
+    """A range of which not all days are scheduled yet, and those that aren't."""
 
     task: RangeDailyBase
     days: deque[luigi.Task]
@@ -28,53 +67,35 @@ class _Held(NamedTuple):
 class Worker(luigi.worker.Worker):
     """A worker that schedules a range's days a few at a time; if that is to be done in parallel, all at once."""
 
-    def __init__(self, scheduler: luigi.scheduler.Scheduler, *, processes: int, assistant: bool) -> None:
-        super().__init__(scheduler=scheduler, worker_processes=processes, assistant=assistant)
-        self._held: deque[_Held] = deque()
-        self._is_parallel = False
+    view_of: type[View] = View
+
+    def __init__(self, scheduler: object, *, processes: int, assistant: bool) -> None:
+        self.view = self.view_of(scheduler, self.schedules_more)
+        self.later: deque[_Later] = deque()
+        super().__init__(scheduler=self.view, worker_processes=processes, assistant=assistant)
 
     def add(self, task: luigi.Task, *parallel: int) -> bool:
         """Schedule a task and what it requires; of a range, note its days for later."""
-        self._is_parallel = any(parallel)
-        return bool(super().add(task, *parallel))
+        if not isinstance(task, RangeDailyBase) or not task.is_of_the_lake or any(parallel):
+            return bool(super().add(task, *parallel))
+        self.view.hold(task.task_id)
+        with task.without_days():
+            added = bool(super().add(task))
+        if self.view.held[task.task_id]:  # it is not complete, and could say so
+            self.later.append(_Later(task, deque(task.deps())))
+        else:
+            self.view.held.pop(task.task_id)
+        return added
 
-    def _add(self, task: luigi.Task, is_complete: object) -> Iterator[luigi.Task]:
-        """Schedule a task, and yield what it requires."""
-        if not isinstance(task, RangeDailyBase) or is_complete is not False or self._is_parallel:
-            yield from super()._add(task, is_complete)
-            return
-        self._held.append(_Held(task, deque(task.deps())))
-        # Luigi's summary and page have it as a task that waits; nobody may run it yet
-        self._scheduled_tasks[task.task_id] = task
-        self._add_task_history.append((task, PENDING, True))
-        self._scheduler.add_task(
-            worker=self._id,
-            task_id=task.task_id,
-            status=PENDING,
-            runnable=False,
-            family=task.task_family,
-            module=task.task_module,
-            params=task.to_str_params(),
-            param_visibilities=task._get_param_visibilities(),  # noqa: SLF001 - as Luigi does
-        )
-
-    def _get_work(self) -> luigi.worker.GetWorkResponse:
-        found = super()._get_work()
-        while found.task_id is None and found.worker_state != WORKER_STATE_DISABLED and self._schedules_more():
-            self._get_work_response_history.pop()  # it was not the last word
-            found = super()._get_work()
-        return found
-
-    def _schedules_more(self) -> bool:
+    def schedules_more(self) -> bool:
         """Schedule the next days of a range, or the range once there are none; tell whether there was anything."""
-        if not self._held:
+        if not self.later:
             return False
-        task, days = self._held[0]
+        task, days = self.later[0]
         if days:
             for _ in range(min(DAYS_AT_ONCE, len(days))):
                 self.run_succeeded &= self.add(days.popleft())
         else:
-            self._held.popleft()
-            for _ in super()._add(task, False):  # noqa: FBT003 - Luigi's signature
-                """They are scheduled."""
+            self.later.popleft()
+            self.view.release(task.task_id, [each.task_id for each in task.deps()])
         return True

@@ -1,6 +1,7 @@
 """Ranges that don't lie: what Luigi's own would cut off, skip or call a success."""
 
 from datetime import date, datetime, timedelta
+from typing import ClassVar
 
 import luigi
 import pytest
@@ -114,6 +115,34 @@ def test_only_daily_tasks_of_the_lake(in_project):
         ConfigError, match="--of RawLogsDaily is no daily task of the lake, such as ErrorRateDaily"
     ):
         RangeDailyBase(of=RawLogsDaily, start=START, stop=STOP).complete()
+
+
+class SomebodyElses(luigi.Task):
+    """Days that are not the lake's."""
+
+    day = luigi.DateParameter()
+    done: ClassVar[set[date]] = set()
+
+    def complete(self):
+        """Tell whether it is done."""
+        return self.day in self.done
+
+    def run(self):
+        """Do it."""
+        self.done.add(self.day)
+
+
+def test_range_of_somebody_elses_task_is_luigis_own(in_project, build, monkeypatch):
+    """Its days are those that Luigi's own range has, whatever the lake and its sources are."""
+    monkeypatch.setattr(SomebodyElses, "done", {date(2014, 1, 2)})
+    wanted = {"of": SomebodyElses, "start": date(2014, 1, 1), "stop": date(2014, 1, 4), "days_back": 36500}
+    days = RangeDailyBase(**wanted)
+    assert [each.day.day for each in days.requires()] == [1, 3]
+    assert build(RangeDailyBase(**wanted, task_limit=1))
+    assert SomebodyElses.done == {date(2014, 1, 1), date(2014, 1, 2)}
+    assert build(RangeDailyBase(**wanted, now=1_400_000_000))
+    assert SomebodyElses.done == {date(2014, 1, day) for day in (1, 2, 3)}
+    assert not in_project.published()
 
 
 def test_luigis_own_range_works_as_well(in_project, build):

@@ -95,6 +95,38 @@ def test_interrupted_range_says_what_is_left(a_project, workers):
     assert "waiting for another run (interrupted, or task_limit): 201" in output
 
 
+SOMEBODY_ELSES = """
+import luigi, pathlib
+
+class Report(luigi.Task):
+    day = luigi.DateParameter()
+    colour = luigi.Parameter()
+
+    def output(self):
+        return luigi.LocalTarget(f"reports/{self.colour}-{self.day}")
+
+    def run(self):
+        assert str(self.day) != "2015-05-19"
+        self.output().makedirs()
+        pathlib.Path(self.output().path).touch()
+"""
+
+
+@pytest.mark.parametrize("luigi", ["luigi --module reports", "python -m luigi --module backfill_and_reports"])
+def test_range_of_somebody_elses_task(a_project, luigi):
+    """It is Luigi's own: days are built that no source has, and nothing is said of the lake's."""
+    (a_project.folder / "reports.py").write_text(SOMEBODY_ELSES)
+    (a_project.folder / "backfill_and_reports.py").write_text("import backfill, reports")
+    days = 'RangeDailyBase --of Report --of-params \'{"colour": "red"}\' --start 2015-05-18 --stop'
+    command = f"PYTHONPATH=. exec {luigi} {days}"
+    done = a_project.run("sh", "-c", f"{command} 2015-05-20")
+    assert (done.returncode, done.stdout) == (30, ""), done.stderr
+    assert "AssertionError" in done.stderr
+    assert [each.name for each in (a_project.folder / "reports").iterdir()] == ["red-2015-05-18"]
+    done = a_project.run("sh", "-c", f"{command} 2015-05-19")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_second_run_rebuilds_nothing_and_says_so(a_project):
     """A range that is there is not built again."""
     a_project.run("luigi", *RANGE)
