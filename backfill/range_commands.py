@@ -79,7 +79,7 @@ def nightly(arguments: argparse.Namespace) -> int:
             sys.stdout.write(said.getvalue())
         codes.append(code)
         if stop and each is not tasks[-1]:
-            return stop.exit_code
+            return stop
     return max(codes)
 
 
@@ -202,11 +202,11 @@ def _agreed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> tuple[int, runner.Stop]:
-    """Build what is planned; return the exit code, and whether somebody wished to stop."""
+def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> tuple[int, int | None]:
+    """Build what is planned; return the exit code, and that of who was stopped."""
     if not arguments.json:
         print(found.range, flush=True)
-    watch, stop = runner.run(
+    result = runner.run(
         found,
         past,
         workers=arguments.workers,
@@ -216,12 +216,12 @@ def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> tuple[in
     if arguments.json:
         _print_json(found.range, _plan(arguments, found.range, past).with_input().days)
     else:
-        print(printable(found.report(watch.failed_days())), flush=True)
+        print(printable(found.report(result.failed)), flush=True)
     after = Plan.of(found.range, clock.utc_now(), past, max_attempts=0)
-    if stop and after.not_there:
+    if result.stopped and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
-        return stop.exit_code, stop
-    return RangeIncomplete.exit_code if after.not_there else 0, stop
+        return result.stopped, result.stopped
+    return RangeIncomplete.exit_code if after.not_there else 0, result.stopped
 
 
 def _range(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:

@@ -403,8 +403,8 @@ def test_a_lake_that_does_not_say_what_a_day_needs(in_project, now, monkeypatch)
 
         hindered.setattr(ErrorRateDaily, "requires", refuse)
         plan = Plan.of(days, now, past, max_attempts=3)
-        watch, _ = runner.run(plan, past, workers=1)
-        assert watch.failed_days() == {date.fromisoformat(BAD_DAY)}
+        result = runner.run(plan, past, workers=1)
+        assert result.failed == {date.fromisoformat(BAD_DAY)}
     plan = Plan.of(days, now, past, max_attempts=3)
     assert [day.state for day in plan.days] == [State.THERE, State.FAILED, State.THERE]
     assert plan.days[1].reason == "failed once: ErrorRateDaily: S3 answered 503"

@@ -123,8 +123,8 @@ def with_ours(days: Sequence[date], clock: Clock) -> None:
         past = Attempts(project().lake.journal(NAME), example)
         asked_for = DayRange.resolve(example, days[0], days[-1] + timedelta(days=1), utc_now())
         plan = Plan.of(asked_for, utc_now(), past, max_attempts=3)
-        watch, _ = runner.run(plan, past, workers=1, say=lambda _: clock.mark())
-        report = plan.report(watch.failed_days())
+        result = runner.run(plan, past, workers=1, say=lambda _: clock.mark())
+        report = plan.report(result.failed)
         after = Plan.of(asked_for, utc_now(), past, max_attempts=0)
     if after.not_there or f" {len(days)} built" not in report:
         raise AssertionError(report)

@@ -11,6 +11,7 @@ from types import FrameType
 import luigi
 
 from backfill.attempts import Attempts, new_run
+from backfill.engines import Result
 from backfill.engines.local import central
 from backfill.engines.local.watch import Watch
 from backfill.plan import Plan
@@ -76,18 +77,8 @@ def run(
     workers: int,
     max_failures: int | None = None,
     say: Callable[[str], None] | None = None,
-) -> tuple[Watch, Stop]:
-    """Build the chosen days, and record the attempts after every chunk of them.
-
-    Args:
-        plan: What to build.
-        past: Where the attempts are recorded.
-        workers: How many processes build.
-        max_failures: After how many failed days to begin no more; None for never.
-        say: Is told how far it is, after every chunk but the last.
-
-    Returns:
-        What happened to the days, and whether somebody wished to stop.
+) -> Result:
+    """Build the chosen days, and record the attempts after every chunk of them; it is an `Engine`.
 
     Raises:
         ConfigError: Luigi's central scheduler, if luigi.cfg has one, doesn't answer.
@@ -114,4 +105,4 @@ def run(
             watch.record(past)
             watch.close()
             RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)(say_why_not)
-    return watch, stop
+    return Result(frozenset(watch.failed_days()), stop.exit_code if stop else None)

@@ -12,31 +12,20 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import IO
 
 import luigi
 
-from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome, host, setup_of
+from backfill.attempts import LONGEST_ERROR, Attempt, Attempts
+from backfill.engines import ends
+from backfill.engines.ends import End
 from etl import clock
 from etl.units import Unit
 from lake.errors import LakeError, StoreError
 from tasks.daily import DailyTask
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-@dataclass(frozen=True)
-class Event:
-    """The end of one task, and whether it was a disk or a server that hindered it."""
-
-    date: date
-    family: str
-    started: datetime
-    seconds: float
-    error: str | None
-    is_hindered: bool
 
 
 class Watch:
@@ -89,8 +78,8 @@ class Watch:
 
     def failed_days(self) -> set[date]:
         """Return the days of which some task failed, be it one that the day requires."""
-        events, self._looked = self._read(self._looked)
-        self._failed |= {each.date for each in events if each.error is not None}
+        ended, self._looked = self._read(self._looked)
+        self._failed |= {each.date for each in ended if each.error is not None}
         return set(self._failed)
 
     def record(self, past: Attempts) -> None:
@@ -102,32 +91,17 @@ class Watch:
 
     def attempts(self) -> list[Attempt]:
         """Return what came of each day since this was last asked."""
-        by_day: dict[date, list[Event]] = {}
-        happened, self._taken = self._read(self._taken)
-        for event in happened:
-            by_day.setdefault(event.date, []).append(event)
-        setup = setup_of(self._example)
-        found = []
-        for day, events in sorted(by_day.items()):
-            failed = next((each for each in events if each.error is not None), None)
-            if failed is None and self._example.name not in {each.family for each in events}:
-                continue  # only what it requires was built so far
-            outcome, error = Outcome.BUILT, None
-            if failed:
-                outcome, error = Outcome.HINDERED if failed.is_hindered else Outcome.FAILED, failed.error
-            seconds = round(sum(each.seconds for each in events), 3)
-            started = min(each.started for each in events)
-            found.append(Attempt(day, outcome, started, seconds, error, host(), self._run, setup))
-        return found
+        ended, self._taken = self._read(self._taken)
+        return ends.attempts(ended, self._example, self._run)
 
-    def _read(self, begin: int) -> tuple[list[Event], int]:
+    def _read(self, begin: int) -> tuple[list[End], int]:
         """Return what was noted from a place in the file on, and where it ends."""
         size = os.fstat(self._file.fileno()).st_size
-        events = []
+        found = []
         for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
-            day, family, started, *rest = json.loads(line)
-            events.append(Event(date.fromisoformat(day), family, datetime.fromisoformat(started), *rest))
-        return events, size
+            day, name, started, *rest = json.loads(line)
+            found.append(End(date.fromisoformat(day), name, datetime.fromisoformat(started), *rest))
+        return found, size
 
     def _begin(self, task: DailyTask) -> None:
         if os.getpid() != self._process:
@@ -153,7 +127,7 @@ class Watch:
         if task.date not in self._days:
             return
         started, begin = self._started.pop(task.task_id, (clock.utc_now(), time.monotonic()))
-        event = (
+        end = (
             str(task.date),
             task.task_family,
             started.isoformat(),
@@ -161,7 +135,7 @@ class Watch:
             error and error[:LONGEST_ERROR],
             is_hindered,
         )
-        os.write(self._file.fileno(), json.dumps(event).encode() + b"\n")
+        os.write(self._file.fileno(), json.dumps(end).encode() + b"\n")
         if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:
             os.kill(self._process, signal.SIGUSR1)  # on which a Luigi worker asks for no more work
         if error is not None or task.task_family == self._example.name:
