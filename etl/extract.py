@@ -16,7 +16,7 @@ import pyarrow as pa
 from etl.blocks import Batch, BlockParser, Days, End, Ends
 from etl.completeness import HOURS, Severity, listed_hours, silent_hours
 from etl.parse import DIRECTIVE, rejects_table
-from etl.raw_files import RawFile, RawReader
+from etl.raw_files import BLOCK_BYTES, RawFile, RawReader
 from etl.read_ahead import read_ahead
 from etl.sources import Source
 from etl.timestamps import NO_DAY, Integers, days_since_epoch
@@ -35,6 +35,8 @@ EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
 DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
+# Blocks in use where they are read ahead: in the parser's hands, waiting, and being read
+BUFFERS_AHEAD = 3
 # Of a day's lines, from which on it is said that the plain parser reads them
 MANY_PLAIN_LINES, MANY_PLAIN_SHARE = 200_000, 0.2
 ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
@@ -112,7 +114,9 @@ def extract_day(
             days_since_epoch(each): _Day(lake, source, each, opened) for each in (day, *sorted({*also} - {day}))
         }
         asked = next(iter(days.values()))
-        readers = [_FileReader(source, file, frozenset(days)) for file in source.find_files(day)]
+        files = source.find_files(day)
+        has_cores_left = source.limits.readers > len(files)
+        readers = [_FileReader(source, each, frozenset(days), is_read_ahead=has_cores_left) for each in files]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
         with closing(ahead):
             for portions in ahead:
@@ -368,8 +372,11 @@ class _FileReader:
         directives: How many of them are neither requests nor rejects.
     """
 
-    def __init__(self, source: Source, file: RawFile, days: frozenset[int]) -> None:
+    def __init__(
+        self, source: Source, file: RawFile, days: frozenset[int], *, is_read_ahead: bool = False
+    ) -> None:
         self.file = file
+        self._is_read_ahead = is_read_ahead
         self.directives = 0
         self._days = days
         self._parts: dict[int, _Part] = {}
@@ -409,10 +416,25 @@ class _FileReader:
 
     def portions(self) -> Iterator[list[_Portion]]:
         """Yield what there is for the days, batch by batch."""
-        for batch in self._parser.batches(self._reader.blocks()):
+        for batch in self._parser.batches(self._blocks()):
             if self._own_day is None:
                 self._own_day = self._first_day(batch)
             yield self._sorted(batch, self._own_day)
+
+    def _blocks(self) -> Iterator[memoryview]:
+        """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
+        blocks = self._reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
+        first = next(blocks, None)
+        if first is None:
+            return
+        if not self._is_read_ahead or len(first) < BLOCK_BYTES // 2:
+            yield first
+            yield from blocks
+            return
+        with closing(read_ahead([lambda: blocks], 2, 1)) as ahead:
+            rest = next(ahead)  # which begins to read
+            yield first
+            yield from rest
 
     def _sorted(self, batch: Batch, own_day: int) -> list[_Portion]:
         """Return a batch's rows and rejects by day, and count and digest it."""

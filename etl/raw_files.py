@@ -9,10 +9,11 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -264,18 +265,21 @@ class RawReader:
         self._source: _Digesting | None = None
         self.lines = 0
 
-    def blocks(self) -> Iterator[memoryview]:
+    def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
         """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
 
         A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size: a
-        block lies in a buffer that the next one is read into, with PADDING bytes after it.
+        block lies in a buffer that is read into again so many blocks later, with PADDING bytes after it.
+
+        Args:
+            buffers: How many blocks may be in use, the one that is being read among them.
 
         Raises:
             InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
         """
         try:
             with self._open() as stream:
-                for block in whole_lines(stream):
+                for block in whole_lines(stream, buffers):
                     self.lines += self._lines_in(block)
                     yield block
         except DAMAGE as error:
@@ -359,17 +363,22 @@ def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
         raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
 
 
-def whole_lines(stream: Decompressed) -> Iterator[memoryview]:
+def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
-    with _buffer(MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING) as buffer:
-        view = memoryview(buffer)
-        begun = 0  # bytes of a line whose end is not read yet
-        while (end := _fill(stream, view, begun, begun + BLOCK_BYTES)) > begun:
+    with ExitStack() as lent:
+        most = MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING
+        rest = b""  # of a line whose end is not read yet
+        for buffer in cycle([lent.enter_context(_buffer(most)) for _ in range(buffers)]):
+            view, begun = memoryview(buffer), len(rest)
+            view[:begun] = rest
+            end = _fill(stream, view, begun, begun + BLOCK_BYTES)
+            if end == begun:
+                break
             size = buffer.rfind(b"\n", begun, end) + 1
+            # before the block is lent out: who has it may change what follows
+            rest = bytes(view[size : min(end, size + MAX_LINE_BYTES + 1)])
             if size:
                 yield view[:size]
-            begun = min(end - size, MAX_LINE_BYTES + 1)
-            buffer[:begun] = buffer[size : size + begun]
         if begun:
             yield view[:begun]
 

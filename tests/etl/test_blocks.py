@@ -4,6 +4,7 @@ import builtins
 import gzip
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from etl import blocks, raw_files
+from etl import blocks, extract, raw_files
 from etl.extract import extract_day
 from etl.kernel import machine_code
 from etl.limits import Limits
 from etl.sources import Source
 from lake import parquet
+from lake.errors import InputError
 from lake.lake import Lake
 
 DAY = date(2026, 9, 17)
@@ -82,6 +84,29 @@ def test_readers_and_kernel_change_no_byte(
         found.append(_digests(lake))
     assert len(found[0]) == 2
     assert all(each == found[0] for each in found)
+
+
+@pytest.mark.usefixtures("hourly")
+def test_reading_a_file_ahead_changes_no_byte(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, declare: Callable[..., Source], new_lake: NewLake
+) -> None:
+    """One large gzip file is inflated in a thread where there is a core left: same partitions, and same errors."""
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(extract, "BLOCK_BYTES", 50_000)
+    hours = [file.read_bytes() for file in sorted(tmp_path.glob("access.log-*"))]
+    data = b"".join(gzip.decompress(each) if each.startswith(b"\x1f\x8b") else each for each in hours)
+    file, source = tmp_path / f"whole-{DAY:%Y%m%d}", declare(files="whole-{YYYY}{MM}{DD}")
+    file.write_bytes(gzip.compress(data, 1))
+    found = []
+    for readers in (1, 2):
+        lake = new_lake(f"lake-{readers}")
+        extract_day(lake, replace(source, limits=Limits(readers)), DAY)
+        found.append(_digests(lake))
+    assert found[0] == found[1]
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="cut off or damaged after line"):
+        extract_day(new_lake("lake-damaged"), replace(source, limits=Limits(2)), DAY)
+    assert not [each for each in threading.enumerate() if each.name.endswith("(_fill)")]
 
 
 def test_without_numba_extraction_goes_on_and_says_so_once(

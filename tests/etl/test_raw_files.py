@@ -238,3 +238,19 @@ def test_input_asks_to_read_first(tmp_path: Path) -> None:
     for reader in (unread, undigested):
         with pytest.raises(AssertionError, match="read and digest first"):
             reader.input()
+
+
+@pytest.mark.parametrize("buffers", [1, 2, 3])
+def test_a_block_stays_until_its_buffer_is_read_into_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buffers: int
+) -> None:
+    """So those before the one that is being read can be in use; what follows a block is free to be changed."""
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 1000)
+    data = b"".join(b"%d\n" % n * (n % 400 or 1) for n in range(2000))
+    path = _file(tmp_path, data)
+    kept: list[tuple[memoryview, bytes]] = []
+    for block in RawReader(RawFile(path.name, str(path), None)).blocks(buffers):
+        kept.append((block, bytes(block)))
+        block.obj[len(block)] = ord("X")  # type: ignore[attr-defined, index] # it lies in a bytearray
+        assert all(bytes(lent) == read for lent, read in kept[-buffers:])
+    assert b"".join(read for _, read in kept) == data
