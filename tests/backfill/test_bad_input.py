@@ -162,6 +162,7 @@ def test_unreadable_file(a_project):
             ["next revision of 2015-05-17 is 0"],
         ),
         (("ErrorRateDaily", "--revision", "one"), 40, ["Bad argument", "'one'"]),
+        (("ErrorRateDaily", "--workers", "two"), 40, ["Bad argument", "'workers'"]),
     ],
 )
 def test_bad_argument(a_project, arguments, code, words):

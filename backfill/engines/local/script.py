@@ -6,6 +6,7 @@ import sys
 from types import FrameType
 
 import luigi
+import luigi.interface
 from luigi.cmdline import luigi_run
 from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
@@ -70,6 +71,7 @@ def _task(arguments: list[str]) -> luigi.Task:
     """
     try:
         with CmdlineParser.global_instance(arguments) as parser:
+            luigi.interface.core()  # what is asked of Luigi itself, such as --workers
             return parser.get_task_obj()
     except ValueError as error:
         raise ConfigError(f"Bad argument: {error}") from error
