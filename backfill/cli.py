@@ -4,151 +4,91 @@ import argparse
 import sys
 from typing import NoReturn
 
+from backfill import options
 from backfill.engines.local.registration import register
 from etl.formats import FORMATS
 from lake.cli import chosen, day, run
 from lake.errors import ConfigError
+from lake.exit_codes import epilog
 
 NIGHTLY_DAYS = 14
 UNKNOWN = 3  # to Nagios
 HIGHEST = 99_999  # of days, rows, processes and the like; as days, some centuries
-RANGE_CODES = """
-exit codes:
-  0  {good}
-  1  some day is not there
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read or written
-"""
-PLAN = """\
-examples:
-  backfill plan --of ErrorRateDaily --start 2015-05-17
-  backfill plan --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 --json
-  backfill plan --of ErrorRateDaily --late --stale
-
-exit codes:
-  0  planned, whatever there is to do
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
-"""
-RUN = (
-    """\
+SKIPPED = """\
 A day that failed max_attempts times ([backfill] in luigi.cfg, 3 by default) with the same code and settings is
 skipped, and named, until --retry-failed.
-
-examples:
-  backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
-  backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
-  backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
 """
-    + RANGE_CODES.format(good="every day on which a source is active is there")
-    + """\
-  130, 143  stopped by Ctrl-C, by SIGTERM, before all was there
-"""
-)
-STATUS = """\
-examples:
-  backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
-  backfill status --of ErrorRateDaily --json
-  backfill status --of RequestsDaily --source web --start 2015-05-17
-""" + RANGE_CODES.format(good="every day on which a source is active is there")
-CHECK = """\
-It looks at the lake, not at what the last run said. Days that are settled and not there are late.
-
-examples:
-  backfill check --of ErrorRateDaily
-  backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3 --incomplete 2
-  backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
-  backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
-
-exit codes:
-  0  OK: fewer late days than --warning
-  1  WARNING
-  2  CRITICAL: as many late days as --critical, or more
-  3  UNKNOWN: luigi.cfg is wrong, or the lake can't be read
-"""
-NIGHTLY = """\
-For cron: it prints nothing and exits 0 if all is well. Two at once do no harm.
-
-examples:
-  backfill nightly --of ErrorRateDaily
-  backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
-""" + RANGE_CODES.format(good="every settled day of the last two weeks is there")
-RESTATE = """\
+LOOKS = "It looks at the lake, not at what the last run said. Days that are settled and not there are late."
+FOR_CRON = "For cron: it prints nothing and exits 0 if all is well. Two at once do no harm."
+COMPARED = """\
 The new revision, and those of what is made from it, are built first and compared with the old ones. They are
 published if you agree; the old ones stay, readers get the new ones. Reason, previous digest and who asked for it
 are in the provenance.
-
-examples:
-  backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the log came late"
-  backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong" --yes
-  backfill restate --of ErrorRateDaily --late --start 2015-05-17 --reason "logs came late"
-  backfill restate --of ErrorRateDaily --stale --reason "new health checks" --yes
-
-exit codes:
-  0  published, or nothing differs
-  1  not published: nobody agreed, or it can't be built
-  2  luigi.cfg or an argument is wrong; the day is not published yet, or there is nobody to ask
-  3  the lake can't be read or written
 """
-EXPLAIN = """\
-examples:
-  backfill explain --of ErrorRateDaily --date 2015-05-18
-  backfill explain --of RequestsDaily --source web --date 2015-05-18
-
-exit codes:
-  0  explained
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
+MASKED = "Lines are shown masked, as the lake keeps rejects."
+PLAN = """
+backfill plan --of ErrorRateDaily --start 2015-05-17
+backfill plan --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 --json
+backfill plan --of ErrorRateDaily --late --stale
 """
-IDENTIFY = """\
-Lines are shown masked, as the lake keeps rejects.
-
-examples:
-  backfill identify access.log.gz
-  backfill identify access.log --format combined
-  backfill identify access.log --source web --lines 20
-
-exit codes:
-  0  a format reads all lines but 1 % at most; with --source, but max_reject_rate
-  1  none does
-  2  luigi.cfg or an argument is wrong, or the file can't be read
+RUN = """
+backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
+backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
+backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
 """
-REJECTS = """\
-examples:
-  backfill rejects --source web --date 2015-05-18
-  backfill rejects --source web --date 2015-05-18 --limit 100
-
-exit codes:
-  0  all are still rejects
-  1  some are not, or can't be told to be, since the raw file is gone, changed or broken
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read, or the day is not there
+STATUS = """
+backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
+backfill status --of ErrorRateDaily --json
+backfill status --of RequestsDaily --source web --start 2015-05-17
 """
-EXAMPLES = """\
-examples:
-  backfill plan --of ErrorRateDaily --start 2015-05-17
-  backfill run --of ErrorRateDaily --start 2015-05-17
-  backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
-  backfill check --of ErrorRateDaily
-  backfill nightly --of ErrorRateDaily
-  backfill explain --of ErrorRateDaily --date 2015-05-18
-  backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong"
-  backfill identify access.log.gz
-  backfill rejects --source web --date 2015-05-18
-
-exit codes:
-  0  all is well: the days are there, the log is read, the rejects are still rejects
-  1  it is not
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
+CHECK = """
+backfill check --of ErrorRateDaily
+backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3 --incomplete 2
+backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
+backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
+"""
+NIGHTLY = """
+backfill nightly --of ErrorRateDaily
+backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
+"""
+RESTATE = """
+backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the log came late"
+backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong" --yes
+backfill restate --of ErrorRateDaily --late --start 2015-05-17 --reason "logs came late"
+backfill restate --of ErrorRateDaily --stale --reason "new health checks" --yes
+"""
+EXPLAIN = """
+backfill explain --of ErrorRateDaily --date 2015-05-18
+backfill explain --of RequestsDaily --source web --date 2015-05-18
+"""
+IDENTIFY = """
+backfill identify access.log.gz
+backfill identify access.log --format combined
+backfill identify access.log --source web --lines 20
+"""
+REJECTS = """
+backfill rejects --source web --date 2015-05-18
+backfill rejects --source web --date 2015-05-18 --limit 100
+"""
+EXAMPLES = """
+backfill plan --of ErrorRateDaily --start 2015-05-17
+backfill run --of ErrorRateDaily --start 2015-05-17
+backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
+backfill check --of ErrorRateDaily
+backfill nightly --of ErrorRateDaily
+backfill explain --of ErrorRateDaily --date 2015-05-18
+backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong"
+backfill identify access.log.gz
+backfill rejects --source web --date 2015-05-18
 """
 
 
 def main() -> None:
     """Run the command and exit with its code."""
-    arguments = _parser().parse_args()
-    command = chosen(arguments.command, register)
-    run("backfill", lambda: int(command(arguments)))
+    given = vars(_parser().parse_args())
+    name, kind = given.pop("command"), given.pop("kind")
+    command = chosen(name, register)
+    run("backfill", lambda: int(command(kind(**given))))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -165,25 +105,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="backfill",
         description="Build ranges of days, say what is there of them, what a log is, and what its rejects are.",
-        epilog=EXAMPLES,
+        epilog=epilog("backfill", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, run_it: str, short: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    def add(  # noqa: PLR0913, PLR0917 - each says another thing of a command
+        run_it: str, kind: type, short: str, description: str, examples: str, note: str = ""
+    ) -> argparse.ArgumentParser:
+        name = kind.__name__.lower()
         command = commands.add_parser(
             name,
             help=short,
             description=description,
-            epilog=epilog,
+            epilog=epilog(f"backfill {name}", examples, note),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.set_defaults(command=run_it)
+        command.set_defaults(command=run_it, kind=kind)
         return command
 
     command = add(
-        "plan",
         "backfill.range_commands:plan",
+        options.Plan,
         "what would be built, and why days are not there",
         "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
         PLAN,
@@ -193,19 +136,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_outdated(command)
 
     command = add(
-        "run",
         "backfill.range_commands:run",
+        options.Run,
         "build what plan says; exit 0 only when all is there",
         "Build the days of [start, stop) that can be built, and say what came of it.",
         RUN,
+        SKIPPED,
     )
     _add_range(command)
     _add_order(command)
     _add_failures(command)
 
     command = add(
-        "status",
         "backfill.range_commands:status",
+        options.Status,
         "a calendar; exit 0 only when all is there",
         "Print [start, stop) as a calendar, a month a row, and why days are not there.",
         STATUS,
@@ -213,11 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_range(command)
 
     command = add(
-        "check",
         "backfill.range_commands:checked",
+        options.Check,
         "how late the days are, for Nagios, Prometheus or Jenkins",
         "Tell a monitor how many settled days are not there, and how many are incomplete.",
         CHECK,
+        LOOKS,
     )
     _add_range(command)
     _add_days(command)
@@ -236,11 +181,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
 
     command = add(
-        "nightly",
         "backfill.range_commands:nightly",
+        options.Nightly,
         "for cron: build what is missing of the last two weeks, and check it",
         "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
         NIGHTLY,
+        FOR_CRON,
     )
     _add_of(command, several=True)
     _add_days(command)
@@ -249,11 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--verbose", action="store_true", help="say what was done even if all is well")
 
     command = add(
-        "restate",
         "backfill.range_commands:restated",
+        options.Restate,
         "a new revision of a day, after a look at what it changes",
         "Publish a new revision of a day and of what is made from it.",
         RESTATE,
+        COMPARED,
     )
     _add_range(command)
     command.add_argument("--date", type=day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both")
@@ -262,8 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--yes", action="store_true", help="publish without asking")
 
     command = add(
-        "explain",
         "backfill.range_commands:explained",
+        options.Explain,
         "everything that is known about a day",
         "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
         EXPLAIN,
@@ -272,11 +219,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_date(command)
 
     command = add(
-        "identify",
         "backfill.log_commands:identify_log",
+        options.Identify,
         "which format a log has, and a section for luigi.cfg",
         "Print which format the first 1,000 lines of a log have, what they become, and a section for luigi.cfg.",
         IDENTIFY,
+        MASKED,
     )
     command.add_argument("file", metavar="FILE", help="a log, plain or gzip")
     known = command.add_mutually_exclusive_group()
@@ -285,8 +233,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--lines", type=_number, default=10, metavar="N", help="rows to show; default: 10")
 
     command = add(
-        "rejects",
         "backfill.log_commands:replay_rejects",
+        options.Rejects,
         "what a day's rejects are to today's code and settings",
         "Read a day's published rejects again from their raw files, by today's code and settings.",
         REJECTS,

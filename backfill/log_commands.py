@@ -1,11 +1,10 @@
 """The commands over raw logs: identify and rejects."""
 
-import argparse
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from backfill import report
+from backfill import options, report
 from etl import identify, replay
 from etl.project import project
 from etl.raw_files import RawFile
@@ -14,29 +13,30 @@ from lake.cli import printable
 from lake.errors import ConfigError
 
 
-def identify_log(arguments: argparse.Namespace) -> int:
+def identify_log(asked: options.Identify) -> int:
     """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
-    file = RawFile(printable(arguments.file), str(Path(arguments.file).absolute()), None)
+    file = RawFile(printable(asked.file), str(Path(asked.file).absolute()), None)
     head = identify.first_lines(file)
-    if arguments.source or arguments.format:
-        by_format = {"format": arguments.format}
-        source = project().source(arguments.source) if arguments.source else identify.declare(by_format)
+    if asked.source or asked.format:
+        source = (
+            project().source(asked.source) if asked.source else identify.declare({"format": asked.format or ""})
+        )
         best = identify.read(head, source)
-        _print(report.of_known(best, file.name, arguments.lines))
+        _print(report.of_known(best, file.name, asked.lines))
     else:
         readings = identify.identify(head)
-        best, files = readings[0], _in_configuration(arguments.file)
-        _print(report.of_unknown(readings, head, file.name, files, arguments.lines))
+        best, files = readings[0], _in_configuration(asked.file)
+        _print(report.of_unknown(readings, head, file.name, files, asked.lines))
     return 0 if best.is_good else 1
 
 
-def replay_rejects(arguments: argparse.Namespace) -> int:
+def replay_rejects(asked: options.Rejects) -> int:
     """Print what a day's published rejects are to today's code; return 0 if all are still rejects, else 1."""
     found = project()
-    source, day = found.source(arguments.source), arguments.date
+    source, day = found.source(asked.source), asked.date
     partition = replay.published_rejects(found.lake, source, day)
-    tally = replay.tally(replay.replay(found.lake, source, partition), arguments.limit)
-    _print(report.of_replay(tally, raw=arguments.raw))
+    tally = replay.tally(replay.replay(found.lake, source, partition), asked.limit)
+    _print(report.of_replay(tally, raw=asked.raw))
     if tally.days:
         _print(["To restate that, and then the metrics of the same days:"])
         _print(f"  {replay.restatement(found.lake, source, each)}" for each in sorted({day, *tally.days}))

@@ -1,6 +1,5 @@
 """The commands over days: plan, run, status, check, nightly; restate and explain for one of them."""
 
-import argparse
 import contextlib
 import io
 import json
@@ -11,9 +10,10 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
 
-from backfill import calendar, check, explain, restate
+from backfill import calendar, check, explain, options, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
+from backfill.engines.engine import Engine
 from backfill.engines.local import runner
 from backfill.outdated import Look
 from backfill.plan import Plan
@@ -28,16 +28,17 @@ from lake.errors import ConfigError, RangeIncomplete
 from lake.provenance import requester
 
 REASONS_SHOWN = 10
+BUILD: Engine = runner.run
 
 
-def plan(arguments: argparse.Namespace) -> int:
+def plan(asked: options.Plan) -> int:
     """Print what would be built, in which order, and why the other days are not there; return 0."""
-    days, past = _range(arguments)
-    found = _plan(arguments, days, past).with_input()
+    days, past = _range(asked)
+    found = _plan(days, past, newest=asked.order == "newest").with_input()
     seconds = past.seconds_a_day()
-    estimate = None if seconds is None else seconds * len(found.chosen) / arguments.workers
-    old = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(days)
-    if arguments.json:
+    estimate = None if seconds is None else seconds * len(found.chosen) / asked.workers
+    old = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    if asked.json:
         restate_days = [
             {"of": e.unit.name, "source": e.unit.source, "date": e.unit.day, "reason": e.reason} for e in old
         ]
@@ -46,7 +47,7 @@ def plan(arguments: argparse.Namespace) -> int:
     print(days)
     if found.chosen:
         took = "; no past run to estimate the time from" if estimate is None else f", about {_duration(estimate)}"
-        print(f"To build, {arguments.order} first: {len(found.chosen):,} of them{took}")
+        print(f"To build, {asked.order} first: {len(found.chosen):,} of them{took}")
         print(f"  {listed(found.chosen)}")
         for text in _requirements(days.unit(found.chosen[0])):
             print(f"  {text}")
@@ -58,36 +59,34 @@ def plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(asked: options.Run) -> int:
     """Build what `plan` says; return 0 if all is there, 1 if not, 128 and the signal's number if stopped."""
-    days, past = _range(arguments)
-    found = _plan(arguments, days, past)
-    code, _ = _run(found, past, arguments)
+    days, past = _range(asked)
+    code, _ = _run(days, past, asked, workers=asked.workers, newest=asked.order == "newest", as_json=asked.json)
     return code
 
 
-def nightly(arguments: argparse.Namespace) -> int:
+def nightly(asked: options.Nightly) -> int:
     """Build the settled days of the last two weeks that are missing, task by task; silent if all is well."""
-    tasks = [argparse.Namespace(**vars(arguments) | {"of": name}) for name in dict.fromkeys(arguments.of)]
-    ranges = [_latest(each) for each in tasks]  # of all of them, so that no wrong name comes after hours
+    ranges = [_latest(each, asked.days) for each in asked.each()]  # so that no wrong name comes after hours
     codes = []
-    for each, (days, past) in zip(tasks, ranges, strict=True):
+    for n, (days, past) in enumerate(ranges, 1):
         said = io.StringIO()
-        with contextlib.redirect_stdout(sys.stdout if each.verbose else said):
-            code, stop = _run(_plan(each, days, past), past, each)
-        if code and not each.verbose:
+        with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
+            code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json)
+        if code and not asked.verbose:
             sys.stdout.write(said.getvalue())
         codes.append(code)
-        if stop and each is not tasks[-1]:
-            return stop
+        if stopped and n < len(ranges):
+            return stopped
     return max(codes)
 
 
-def status(arguments: argparse.Namespace) -> int:
+def status(asked: options.Status) -> int:
     """Print the range as a calendar, and why days are not there; return 0 if all is there, else 1."""
-    days, past = _range(arguments)
-    found = _plan(arguments, days, past).with_input().days
-    if arguments.json:
+    days, past = _range(asked)
+    found = _plan(days, past).with_input().days
+    if asked.json:
         _print_json(days, found)
     else:
         print(days)
@@ -97,23 +96,16 @@ def status(arguments: argparse.Namespace) -> int:
     return 0 if all(day.state in NO_GAP for day in found) else 1
 
 
-def checked(arguments: argparse.Namespace) -> int:
+def checked(asked: options.Check) -> int:
     """Print how late the days are, for a monitor; return 0, 1, 2 or 3 as Nagios' plugins do."""
     try:
-        days, past = _range(arguments) if arguments.start or arguments.stop else _latest(arguments)
-        found = _plan(arguments, days, past).days
+        days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
+        found = _plan(days, past).days
         incomplete = days.incomplete(found)
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
-        print(printable(check.unknown(arguments.of, error)))
+        print(printable(check.unknown(asked.of, error)))
         return check.Severity.UNKNOWN
-    finding = check.Finding(
-        days.example.name,
-        found,
-        arguments.warning,
-        arguments.critical,
-        incomplete,
-        arguments.incomplete,
-    )
+    finding = check.Finding(days.example.name, found, asked.warning, asked.critical, incomplete, asked.incomplete)
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
         "prometheus": lambda: check.prometheus(finding, clock.utc_now()),
@@ -122,43 +114,43 @@ def checked(arguments: argparse.Namespace) -> int:
             days, found, severity=finding.severity.name, incomplete={str(k): v for k, v in incomplete.items()}
         ),
     }
-    text = texts["json" if arguments.json else arguments.format]()
-    if arguments.output:
-        check.write(arguments.output, text)
+    text = texts["json" if asked.json else asked.format]()
+    if asked.output:
+        check.write(asked.output, text)
     else:
         sys.stdout.write(text)
     return finding.severity
 
 
-def restated(arguments: argparse.Namespace) -> int:
+def restated(asked: options.Restate) -> int:
     """Show what new revisions of days change, and publish them; return 0, or 1 if nobody agreed to one."""
-    if bool(arguments.date) == (arguments.late or arguments.stale):
+    if bool(asked.date) == (asked.late or asked.stale):
         raise ConfigError("Give --date, or else --late, --stale or both, which find the days.")
-    if arguments.date:
-        unit = _example(arguments, arguments.date)
-        if not arguments.json:
+    if asked.date:
+        unit = _example(asked, asked.date)
+        if not asked.json:
             print(f"{unit.name} {unit.day}, 1 day")
-        return _restate([unit], arguments)
-    days, _ = _range(arguments)
-    found = Look(late=arguments.late, stale=arguments.stale, deep=arguments.deep).outdated(days)
-    if not arguments.json:
+        return _restate([unit], asked)
+    days, _ = _range(asked)
+    found = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    if not asked.json:
         print(days)
         print(f"{len(found)} to restate" if found else "Nothing to restate.")
     codes = []
     for group in restate.groups([each.unit for each in found]):
-        if not arguments.json:
+        if not asked.json:
             for each in found:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
-        codes.append(_restate(group, arguments))
+        codes.append(_restate(group, asked))
     return max(codes, default=0)
 
 
-def _restate(units: Sequence[Unit], arguments: argparse.Namespace) -> int:
+def _restate(units: Sequence[Unit], asked: options.Restate) -> int:
     lake = project().lake
-    with restate.drafted(units, arguments.reason, requester()) as found:
+    with restate.drafted(units, asked.reason, requester()) as found:
         said = sys.stdout
-        if arguments.json:
+        if asked.json:
             print(json.dumps([asdict(each) for each in found.changes], default=str))
             said = sys.stderr
         else:
@@ -168,7 +160,7 @@ def _restate(units: Sequence[Unit], arguments: argparse.Namespace) -> int:
             found.publish(lake, clock.utc_now())
             print("Nothing differs, so nothing was published.", file=said)
             return 0
-        if not arguments.yes and not _agreed(f"Publish {len(found.changes)} new revisions?"):
+        if not asked.yes and not _agreed(f"Publish {len(found.changes)} new revisions?"):
             print("Nothing was published.", file=said)
             return 1
         found.publish(lake, clock.utc_now())
@@ -176,14 +168,14 @@ def _restate(units: Sequence[Unit], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def explained(arguments: argparse.Namespace) -> int:
+def explained(asked: options.Explain) -> int:
     """Print everything that is known about a day; return 0."""
-    unit = _example(arguments, arguments.date)
-    days = DayRange(unit, arguments.date, arguments.date + ONE_DAY)
+    unit = _example(asked, asked.date)
+    days = DayRange(unit, asked.date, asked.date + ONE_DAY)
     past = Attempts(project().lake.journal(NAME), unit)
-    (day,) = _plan(arguments, days, past).with_input().days
+    (day,) = _plan(days, past).with_input().days
     found = explain.explain(unit, day, past, clock.utc_now())
-    if arguments.json:
+    if asked.json:
         print(json.dumps(asdict(found), default=str, indent=1))
     else:
         for line in explain.lines(found):
@@ -202,70 +194,77 @@ def _agreed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def _run(found: Plan, past: Attempts, arguments: argparse.Namespace) -> tuple[int, int | None]:
-    """Build what is planned; return the exit code, and that of who was stopped."""
-    if not arguments.json:
-        print(found.range, flush=True)
-    result = runner.run(
+def _run(  # noqa: PLR0913 - each says another thing of what to do
+    days: DayRange,
+    past: Attempts,
+    failures: options.Failures,
+    *,
+    workers: int,
+    as_json: bool,
+    newest: bool = False,
+) -> tuple[int, int | None]:
+    """Build what is missing of a range; return the exit code, and that of a command that was stopped."""
+    found = _plan(days, past, newest=newest, retry_failed=failures.retry_failed)
+    if not as_json:
+        print(days, flush=True)
+    result = BUILD(
         found,
         past,
-        workers=arguments.workers,
-        max_failures=arguments.max_failures,
-        say=None if arguments.json or sys.stderr.isatty() else _say,
+        workers=workers,
+        max_failures=failures.max_failures,
+        say=None if as_json or sys.stderr.isatty() else _say,
     )
-    if arguments.json:
-        _print_json(found.range, _plan(arguments, found.range, past).with_input().days)
+    if as_json:
+        _print_json(days, _plan(days, past, retry_failed=failures.retry_failed).with_input().days)
     else:
         print(printable(found.report(result.failed)), flush=True)
-    after = Plan.of(found.range, clock.utc_now(), past, max_attempts=0)
+    after = Plan.of(days, clock.utc_now(), past, max_attempts=0)
     if result.stopped and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
         return result.stopped, result.stopped
     return RangeIncomplete.exit_code if after.not_there else 0, result.stopped
 
 
-def _range(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:
-    now = clock.utc_now()
-    example = _example(arguments, arguments.start or arguments.stop or now.date())
-    days = DayRange.resolve(example, arguments.start, arguments.stop, now)
-    return days, Attempts(project().lake.journal(NAME), example)
+def _range(asked: options.Range) -> tuple[DayRange, Attempts]:
+    """Return the days that are asked for, or all that there may be."""
+    return _resolved(asked, asked.start, asked.stop)
 
 
-def _latest(arguments: argparse.Namespace) -> tuple[DayRange, Attempts]:
+def _latest(asked: options.Units, count: int) -> tuple[DayRange, Attempts]:
     """Return the last so many settled days."""
     now = clock.utc_now()
-    latest = latest_settled_day(_example(arguments, now.date()).sources(), now)
-    arguments.start, arguments.stop = latest - timedelta(days=arguments.days - 1), latest + ONE_DAY
-    return _range(arguments)
+    latest = latest_settled_day(_example(asked, now.date()).sources(), now)
+    return _resolved(asked, latest - timedelta(days=count - 1), latest + ONE_DAY)
+
+
+def _resolved(asked: options.Units, start: date | None, stop: date | None) -> tuple[DayRange, Attempts]:
+    now = clock.utc_now()
+    example = _example(asked, start or stop or now.date())
+    return DayRange.resolve(example, start, stop, now), Attempts(project().lake.journal(NAME), example)
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _example(arguments: argparse.Namespace, day: date) -> Unit:
+def _example(asked: options.Units, day: date) -> Unit:
     known = names()
-    if arguments.of not in known:
-        raise ConfigError(f"No daily task {arguments.of!r}. There are: {', '.join(sorted(known))}.")
-    dataset = known[arguments.of]
+    if asked.of not in known:
+        raise ConfigError(f"No daily task {asked.of!r}. There are: {', '.join(sorted(known))}.")
+    dataset = known[asked.of]
     if not contract(dataset).per_source:
-        if arguments.source:
-            raise ConfigError(f"{arguments.of} is made from all sources. Take --source out.")
+        if asked.source:
+            raise ConfigError(f"{asked.of} is made from all sources. Take --source out.")
         return Unit(project(), dataset, day)
-    if not arguments.source:
+    if not asked.source:
         every = ", ".join(source.name for source in project().sources)
-        raise ConfigError(f"{arguments.of} is of one source. Give --source, one of: {every}.")
-    return Unit(project(), dataset, day, project().source(arguments.source).name)
+        raise ConfigError(f"{asked.of} is of one source. Give --source, one of: {every}.")
+    return Unit(project(), dataset, day, project().source(asked.source).name)
 
 
-def _plan(arguments: argparse.Namespace, days: DayRange, past: Attempts) -> Plan:
-    return Plan.of(
-        days,
-        clock.utc_now(),
-        past,
-        max_attempts=0 if getattr(arguments, "retry_failed", False) else settings().max_attempts,
-        newest=getattr(arguments, "order", "oldest") == "newest",
-    )
+def _plan(days: DayRange, past: Attempts, *, newest: bool = False, retry_failed: bool = False) -> Plan:
+    maximum = 0 if retry_failed else settings().max_attempts
+    return Plan.of(days, clock.utc_now(), past, max_attempts=maximum, newest=newest)
 
 
 def _requirements(unit: Unit) -> Iterator[str]:

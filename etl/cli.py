@@ -4,45 +4,25 @@ import argparse
 
 from lake.cli import add_commands, chosen, day, run
 from lake.datasets import DATASETS
+from lake.exit_codes import epilog
 from lake.report.cli import add_report
 
-EXAMPLES = """\
-examples:
-  lake ls
-  lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
-  lake catalog lake.duckdb
-  lake verify --deep
-  lake retention --dataset requests --before 2025-01-01
-
-exit codes:
-  0  answered; all is well; deleted, or shown what would be
-  1  the SQL is wrong, or the answer can't be printed; something in the lake is wrong; what goes is needed
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
+EXAMPLES = """
+lake ls
+lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
+lake catalog lake.duckdb
+lake verify --deep
+lake retention --dataset requests --before 2025-01-01
 """
-VERIFY = """\
-examples:
-  lake verify
-  lake verify --deep
-  lake verify --dataset error_rate --start 2015-05-17 --stop 2015-05-21
-  lake verify --rebuild-sample 10
-
-exit codes:
-  0  all is well
-  1  something is wrong, and is named; nothing is repaired
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
+VERIFY = """
+lake verify
+lake verify --deep
+lake verify --dataset error_rate --start 2015-05-17 --stop 2015-05-21
+lake verify --rebuild-sample 10
 """
-RETENTION = """\
-examples:
-  lake retention --dataset requests --before 2025-01-01
-  lake retention --dataset requests --before 2025-01-01 --even-if-needed --delete 0f3a9c41d7be --reason "90 days"
-
-exit codes:
-  0  nothing is that old; or it is shown, or deleted
-  1  something that stays was made from what would go
-  2  luigi.cfg or an argument is wrong, the code too
-  3  the lake can't be read, or something in it can't be deleted
+RETENTION = """
+lake retention --dataset requests --before 2025-01-01
+lake retention --dataset requests --before 2025-01-01 --even-if-needed --delete 0f3a9c41d7be --reason "90 days"
 """
 
 
@@ -63,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lake",
         description="Ask the lake, verify it, and delete what is too old.",
-        epilog=EXAMPLES,
+        epilog=epilog("lake", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -74,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="is all that was published still there, unchanged, and made from what it says?",
         description="Look at every partition: its name, size and digest, its footer and contract, what it was "
         "made from, and its sums. Find and name what is wrong; repair nothing.",
-        epilog=VERIFY,
+        epilog=epilog("lake verify", VERIFY),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--dataset", choices=DATASETS, help="one dataset; default: all")
@@ -95,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Show what of a dataset is older than a day: all revisions, in all versions of its contract. "
         "With the code that is printed then, delete it for good, after a record of what it was. A day that is "
         "deleted counts as not built: let ranges begin later, by since of its sources.",
-        epilog=RETENTION,
+        epilog=epilog("lake retention", RETENTION),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--dataset", choices=DATASETS, required=True, help="which")

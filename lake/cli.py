@@ -12,74 +12,35 @@ from typing import Any, NoReturn
 
 from lake.datasets import DATASETS
 from lake.errors import LakeError
+from lake.exit_codes import epilog
 from lake.partition import parse_day
 
-SQL = """\
-examples:
-  lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
-  lake sql "from error_rate_weekly where application = 'shop' order by week"
-  lake sql "from error_rate_as_of('2026-09-18 06:00Z') where dt = '2026-09-17'"
-  lake sql --csv "select path, count(*) from requests where dt = '2015-05-18' group by path" > paths.csv
-  lake sql "describe error_rate"
-
-exit codes:
-  0  answered
-  1  the SQL is wrong, a file is broken, or the answer can't be printed
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
-  130  interrupted
+SQL = """
+lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
+lake sql "from error_rate_weekly where application = 'shop' order by week"
+lake sql "from error_rate_as_of('2026-09-18 06:00Z') where dt = '2026-09-17'"
+lake sql --csv "select path, count(*) from requests where dt = '2015-05-18' group by path" > paths.csv
+lake sql "describe error_rate"
 """
-SHELL = """\
-examples:
-  lake shell
-  lake shell < questions.sql
-
-exit codes:
-  0  left, or all statements of a pipe answered
-  1  a statement of a pipe is wrong
-  2  luigi.cfg is wrong
-  3  the lake can't be read
+SHELL = """
+lake shell
+lake shell < questions.sql
 """
-LS = """\
-examples:
-  lake ls
-  lake describe error_rate
-
-exit codes:
-  0  shown
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read
+LS = """
+lake ls
+lake describe error_rate
 """
-CATALOG = """\
-examples:
-  lake catalog lake.duckdb
-  duckdb -readonly lake.duckdb "from error_rate_weekly"
-
-exit codes:
-  0  written
-  1  it can't be printed that it is
-  2  luigi.cfg is wrong, or another file has that name
-  3  it can't be written
+CATALOG = """
+lake catalog lake.duckdb
+duckdb -readonly lake.duckdb "from error_rate_weekly"
 """
-PULL = """\
-examples:
-  lake pull error_rate error_counts
-
-exit codes:
-  0  the copies are up to date
-  2  luigi.cfg or an argument is wrong
-  3  the lake can't be read, or a copy can't be written
+PULL = """
+lake pull error_rate error_counts
 """
-DDL = """\
-examples:
-  lake ddl spark > lake.sql
-  lake ddl trino --schema glue.web_logs
-  lake ddl athena --start 2018-01-01
-
-exit codes:
-  0  printed
-  2  luigi.cfg or an argument is wrong, or that engine can't read this lake
-  3  the lake can't be read
+DDL = """
+lake ddl spark > lake.sql
+lake ddl trino --schema glue.web_logs
+lake ddl athena --start 2018-01-01
 """
 ENGINES = ("athena", "athena-registered", "trino", "spark")
 INTERRUPTED = 130
@@ -151,7 +112,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=examples,
+            epilog=epilog(f"lake {name}", examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.set_defaults(run=f"lake.ask_commands:{what}")

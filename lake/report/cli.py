@@ -4,19 +4,13 @@ import argparse
 from pathlib import Path
 
 from lake.cli import day
+from lake.exit_codes import epilog
 from lake.report import INCIDENT_THRESHOLD
 
-EXAMPLES = """\
-examples:
-  lake report --start 2026-09-01 --stop 2026-10-01 -o september.html
-  lake report -o report.html --png report.png
-  lake report --applications 'eu-*' --incident-threshold 0.02 -o eu.html
-
-exit codes:
-  0  written
-  1  a file of the lake is broken, or the report can't be written
-  2  luigi.cfg or an argument is wrong, or what draws charts is not installed
-  3  the lake can't be read, or nothing is in it
+EXAMPLES = """
+lake report --start 2026-09-01 --stop 2026-10-01 -o september.html
+lake report -o report.html --png report.png
+lake report --applications 'eu-*' --incident-threshold 0.02 -o eu.html
 """
 
 
@@ -28,7 +22,7 @@ def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Write one HTML file that needs nothing else: a calendar of days and applications,\n"
         "each application's error rate over time, error budgets, incidents, what changed, and what is\n"
         "missing or was restated. A file that is there is replaced.",
-        epilog=EXAMPLES,
+        epilog=epilog("lake report", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(

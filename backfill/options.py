@@ -1,0 +1,186 @@
+"""What each command is asked, as `cli` has read it: a value per command, by the names of its options."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Of which units, and whether the answer is JSON.
+
+    Attributes:
+        of: Their name, such as ErrorRateDaily.
+        source: Their source, where they are kept per source.
+        json: Whether to print JSON.
+    """
+
+    of: str
+    source: str | None
+    json: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range(Units):
+    """Which days.
+
+    Attributes:
+        start: The first, None for the first of any source.
+        stop: The day after the last, None for after the last settled one on which a source is active.
+    """
+
+    start: date | None
+    stop: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(Range):
+    """`backfill status`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outdated:
+    """Which published days that would be others today, see `outdated.Look`."""
+
+    late: bool
+    stale: bool
+    deep: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Range, Outdated):
+    """`backfill plan`.
+
+    Attributes:
+        order: "oldest" or "newest", which days to build first.
+        workers: How many processes build.
+    """
+
+    order: str
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failures:
+    """What to do about days that failed.
+
+    Attributes:
+        retry_failed: Whether to build what failed so often that it is skipped.
+        max_failures: After how many failed days to begin no more; None for never.
+    """
+
+    retry_failed: bool
+    max_failures: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Range, Failures):
+    """`backfill run`; see `Plan`."""
+
+    order: str
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nightly(Failures):
+    """`backfill nightly`.
+
+    Attributes:
+        of: The names of units, one after the other.
+        source: Their source, where they are kept per source.
+        json: Whether to print a JSON object for each.
+        days: How many of the latest settled days.
+        workers: How many processes build.
+        verbose: Whether to say what was done even if all is well.
+    """
+
+    of: list[str]
+    source: str | None
+    json: bool
+    days: int
+    workers: int
+    verbose: bool
+
+    def each(self) -> list[Units]:
+        """Return what is asked for, a name at a time, each once."""
+        return [Units(of=name, source=self.source, json=self.json) for name in dict.fromkeys(self.of)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Range):
+    """`backfill check`.
+
+    Attributes:
+        days: How many of the latest settled days, where no range is given.
+        format: "nagios", "prometheus" or "junit".
+        warning: From how many late days on it is a warning.
+        critical: From how many on it is critical.
+        incomplete: From how many incomplete days on it is a warning.
+        output: The file to write, None to print.
+    """
+
+    days: int
+    format: str
+    warning: int
+    critical: int
+    incomplete: int
+    output: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restate(Range, Outdated):
+    """`backfill restate`.
+
+    Attributes:
+        date: The day, None where the outdated ones are meant.
+        reason: Why, for the provenance.
+        yes: Whether to publish without asking.
+    """
+
+    date: date | None
+    reason: str
+    yes: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explain(Units):
+    """`backfill explain`.
+
+    Attributes:
+        date: The day.
+    """
+
+    date: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identify:
+    """`backfill identify`.
+
+    Attributes:
+        file: The log, as it was asked for.
+        source: By which source to read it, None to find out.
+        format: By which format, None to find out.
+        lines: How many rows to show.
+    """
+
+    file: str
+    source: str | None
+    format: str | None
+    lines: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejects:
+    """`backfill rejects`.
+
+    Attributes:
+        source: The source.
+        date: The day.
+        limit: How many to show.
+        raw: Whether to show the lines as they are.
+    """
+
+    source: str
+    date: date
+    limit: int
+    raw: bool
