@@ -12,7 +12,7 @@ from lake.errors import LakeError
 
 ALL_DAYS = {"days_back": "36500", "days_forward": "-1", "task_limit": "100000"}
 DEFAULTS = {
-    "core": {"local_scheduler": "true", "no_lock": "true", "log_level": "WARNING", "autoload_range": "true"},
+    "core": {"local_scheduler": "true", "no_lock": "true", "log_level": "WARNING"},
     "worker": {"check_complete_on_run": "true"},
     "retcode": {
         "already_running": "10",

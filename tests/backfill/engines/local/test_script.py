@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill.engines.local import settings
 from backfill.engines.local.settings import DEFAULTS
 
 RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17", "--stop", "2015-05-21")
@@ -209,8 +210,21 @@ def test_installed_luigi_is_ours():
     assert "backfill.luigi_cli:main" in values
 
 
-def test_luigi_cfg_repeats_the_defaults():
-    """The shipped luigi.cfg says what the commands assume, so that stock classes don't cut ranges either."""
+def test_the_defaults_are_in_one_place():
+    """The shipped luigi.cfg repeats none of them, and says where they are."""
+    text = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8")
     parser = configparser.ConfigParser()
-    parser.read(REPOSITORY / "luigi.cfg", encoding="utf-8")
-    assert {name: dict(parser[name]) for name in DEFAULTS} == DEFAULTS
+    parser.read_string(text)
+    assert not DEFAULTS.keys() & set(parser.sections())
+    (said,) = re.findall(r"\S+settings\.py", text)
+    assert (REPOSITORY / said).samefile(settings.__file__)
+
+
+def test_what_luigi_cfg_says_goes_before_the_defaults(a_project):
+    """Each of them, one by one: here of an exit code."""
+    (a_project.folder / "logs/2015-05-18.log").unlink()
+    day = ("luigi", "ErrorRateDaily", "--date", "2015-05-18")
+    assert a_project.run(*day).returncode == 20
+    with (a_project.folder / "luigi.cfg").open("a") as file:
+        file.write("[retcode]\nmissing_data = 21\n")
+    assert a_project.run(*day).returncode == 21
