@@ -1,52 +1,5 @@
-"""Engines: who builds the units that a plan has chosen, where and with how many processes.
+"""Engines: who builds the units that a plan has chosen, where, and with how many processes.
 
 `local` is Luigi's workers, on one host or through a central scheduler on some. What an engine is to its callers is
-`Engine`; whatever system it builds on, only it knows.
+`engine.Engine`; whatever system it builds on, only it knows.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
-
-from backfill.attempts import Attempts
-from backfill.plan import Plan
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of the units that an engine was given.
-
-    Attributes:
-        failed: The days of which some unit failed, be it one that the day's unit is made from.
-        stopped: The exit code of a command that somebody stopped meanwhile, None if nobody did.
-    """
-
-    failed: frozenset[date]
-    stopped: int | None = None
-
-
-class Engine(Protocol):
-    """Builds the units of a plan, each after what it is made from, and records their attempts."""
-
-    def __call__(
-        self,
-        plan: Plan,
-        past: Attempts,
-        *,
-        workers: int,
-        max_failures: int | None = None,
-        say: Callable[[str], None] | None = None,
-    ) -> Result:
-        """Build what a plan has chosen.
-
-        Args:
-            plan: What to build, in the order wanted.
-            past: Where the attempts are recorded.
-            workers: How many processes build.
-            max_failures: After how many failed days to begin no more; None for never.
-            say: Is told now and then how far it is.
-
-        Raises:
-            ConfigError: What the engine needs is not there.
-        """

@@ -11,7 +11,7 @@ from types import FrameType
 import luigi
 
 from backfill.attempts import Attempts, new_run
-from backfill.engines import Result
+from backfill.engines.engine import Result
 from backfill.engines.local import central
 from backfill.engines.local.watch import Watch
 from backfill.plan import Plan

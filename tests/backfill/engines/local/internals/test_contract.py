@@ -71,6 +71,8 @@ def build():
 
     logger = logging.getLogger("luigi-interface")
     filters, logger.filters = logger.filters, []
+    level = logger.level
+    logger.setLevel(logging.WARNING)  # whatever Luigi was told when it was first asked to log
     handler = Noted()
     logger.addHandler(handler)
 
@@ -82,6 +84,7 @@ def build():
     yield run
     logger.removeHandler(handler)
     logger.filters = filters
+    logger.setLevel(level)
 
 
 def test_the_command_line_makes_what_it_needs_with_our_factory(monkeypatch):
