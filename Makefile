@@ -22,7 +22,7 @@ $(VENV)/run: requirements.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@echo "Compiling the extraction kernel, once …"
-	@$(BIN)/python -m etl.compiled
+	@$(BIN)/python -m etl.lines.compiled
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements-dev.lock
@@ -50,7 +50,8 @@ test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums
 	@RACES=8 $(BIN)/python -m pytest -n 2 --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \
 		tests/backfill/test_pipeline.py tests/backfill/test_troubles.py
 	@$(BIN)/python -m pytest -n 2 --s3-server ministack \
-		$(addprefix tests/lake/test_,faults.py lake.py race.py readers.py s3.py store.py troubles.py verify.py)
+		$(addprefix tests/lake/,store/test_s3.py store/test_store.py \
+		$(addprefix test_,faults.py lake.py race.py readers.py troubles.py verify.py))
 
 # S3 servers, browsers, and what generates lines for the parsers import nothing of ours that other tests don't
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi
@@ -87,7 +88,7 @@ $(VENV)/proofs: $(VENV)/dev requirements-proofs.lock
 	@touch $@
 
 fuzz: $(VENV)/proofs ## ten million damaged lines through both parsers, then an hour that coverage guides
-	@$(BIN)/python tests/etl/fuzz.py --lines 10000000
+	@$(BIN)/python tests/etl/lines/fuzz.py --lines 10000000
 	@$(BIN)/python tests/fuzz/guided.py raw_lines --seconds 1200
 	@$(BIN)/python tests/fuzz/guided.py raw_file --seconds 600
 	@$(BIN)/python tests/fuzz/guided.py configuration --seconds 1200

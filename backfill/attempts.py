@@ -19,7 +19,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
 
-from etl.limits import Limits
+from etl.sources.limits import Limits
 from etl.units import Unit
 from lake.journal import Journal
 from lake.provenance import code_version

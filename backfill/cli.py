@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from backfill import options
 from backfill.engines.local.registration import register
-from etl.formats import FORMATS
+from etl.lines.formats import FORMATS
 from lake.cli import chosen, day, run
 from lake.errors import ConfigError
 from lake.exit_codes import epilog

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from etl.completeness import Severity
-from etl.sources import ONE_DAY, Source, active_on, latest_settled_day, settled_at
+from etl.sources.completeness import Severity
+from etl.sources.source import ONE_DAY, Source, active_on, latest_settled_day, settled_at
 from etl.units import Unit
 from lake.errors import ConfigError, LakeError
 from lake.partition import EARLIEST

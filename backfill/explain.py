@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backfill.attempts import Attempt, Attempts
 from backfill.days import Day, State
-from etl.sources import ONE_DAY
+from etl.sources.source import ONE_DAY
 from etl.units import Unit
 from lake.provenance import Provenance
 

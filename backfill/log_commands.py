@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from backfill import options, report
-from etl import identify, replay
+from etl.looks import identify, replay
 from etl.project import project
-from etl.raw_files import RawFile
+from etl.raw.files import RawFile
 from lake import config
 from lake.cli import printable
 from lake.errors import ConfigError

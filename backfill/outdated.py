@@ -6,14 +6,14 @@ from datetime import date, timedelta
 from functools import cache
 
 from backfill.days import DayRange
-from etl.completeness import Severity
-from etl.raw_files import digest_of, size_of
-from etl.sources import ONE_DAY, Source, active_on
+from etl.raw.files import digest_of, size_of
+from etl.sources.completeness import Severity
+from etl.sources.source import ONE_DAY, Source, active_on
 from etl.units import Unit, below
 from lake import confirmed, sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
-from lake.parquet import Footer
+from lake.parquet.writer import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 

@@ -20,7 +20,7 @@ from backfill.plan import Plan
 from backfill.settings import settings
 from etl import clock
 from etl.project import project
-from etl.sources import ONE_DAY, latest_settled_day
+from etl.sources.source import ONE_DAY, latest_settled_day
 from etl.units import Unit, names
 from lake.cli import printable
 from lake.contracts import contract

@@ -6,10 +6,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from etl import guess
-from etl.identify import Reading, runner_up, section, split, suggestion
-from etl.privacy import mask_line
-from etl.replay import Tally, Verdict
+from etl.lines.privacy import mask_line
+from etl.looks import guess
+from etl.looks.identify import Reading, runner_up, section, split, suggestion
+from etl.looks.replay import Tally, Verdict
 
 WIDTH = 100
 COLUMNS = (

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import duckdb
 
-from etl.sources import ONE_DAY
+from etl.sources.source import ONE_DAY
 from etl.units import Unit
 from lake import confirmed, sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
-from lake.database import connected
 from lake.draft import Draft
 from lake.errors import ConfigError
 from lake.lake import Lake
+from lake.memory.database import connected
 from lake.partition import Partition
 from lake.provenance import Provenance, Revision
 

@@ -1,6 +1,6 @@
 """The generated tables of the formats: `python -m etl.formats_page docs/reference/formats.md` writes them anew.
 
-Between the markers stands what etl.formats declares; the prose around them is written by hand and kept.
+Between the markers stands what etl.lines.formats declares; the prose around them is written by hand and kept.
 """
 
 import re
@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from etl.formats import FORMATS, SHAPES, VARIABLES, Delimited, Field, Format, Headed, Json, Kind, Role
-from etl.parse import AUTHORITY
-from etl.sources import FIELD, FIELD_KEYS
+from etl.lines.formats import FORMATS, SHAPES, VARIABLES, Delimited, Field, Format, Headed, Json, Kind, Role
+from etl.lines.parse import AUTHORITY
+from etl.sources.source import FIELD, FIELD_KEYS
 
 BLOCK = re.compile(r"(<!-- (?P<kind>format|variables|keys)(?: (?P<name>\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 UNITS = {0: "seconds", 3: "milliseconds", 6: "microseconds"}

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from etl.sources import Source, read_sources
+from etl.sources.source import Source, read_sources
 from lake import config
 from lake.errors import ConfigError
 from lake.lake import Lake

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from etl.completeness import Severity
-from etl.extract import extract_day
 from etl.project import Project
-from etl.sources import ONE_DAY, Source, active_on
+from etl.sources.completeness import Severity
+from etl.sources.source import ONE_DAY, Source, active_on
+from etl.steps.extract import extract_day
 from lake import confirmed
 from lake.contract import Contract, Input
 from lake.contracts import CONTRACTS, contract, in_build_order
@@ -235,7 +235,7 @@ class Unit:
         self._check(revision)
         if self.is_extracted:
             return self._extract(revision, now)
-        from etl.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
+        from etl.steps.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
 
         lake, missing = self.project.lake, self.missing()
         for each in self.contracts:

@@ -5,8 +5,8 @@ import sys
 
 from tqdm import tqdm
 
-from etl.sources import read_sources
-from etl.verify import RawLogs, rebuilt
+from etl.looks.verify import RawLogs, rebuilt
+from etl.sources.source import read_sources
 from lake import config
 from lake.cli import printable
 from lake.errors import ConfigError, StoreError

@@ -28,7 +28,7 @@ __all__ = ["connect", "read"]
 
 
 def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a DuckDB connection in which every dataset of the lake is a view; see `lake.catalog`.
+    """Return a DuckDB connection in which every dataset of the lake is a view; see `lake.catalog.connections`.
 
     Args:
         config: The luigi.cfg that names the lake; default: `$LUIGI_CONFIG_PATH`, else the one in this folder.
@@ -37,7 +37,7 @@ def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         ConfigError: There is none, or it is wrong.
         StoreError: There is no lake, or it can't be listed.
     """
-    from lake import kept  # noqa: PLC0415
+    from lake.catalog import kept  # noqa: PLC0415
 
     return kept.connect(_settings(config))
 
@@ -87,7 +87,8 @@ def read(
         StoreError: There is no lake, or it can't be read.
         ValueError: A day is none, or start is not before stop.
     """
-    from lake import catalog, frames  # noqa: PLC0415
+    from lake.catalog import connections as catalog  # noqa: PLC0415
+    from lake.catalog import frames  # noqa: PLC0415
     from lake.contracts import contract  # noqa: PLC0415
     from lake.lake import Lake  # noqa: PLC0415
 

@@ -115,12 +115,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             epilog=epilog(f"lake {name}", examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.set_defaults(run=f"lake.ask_commands:{what}")
+        command.set_defaults(run=f"lake.commands.ask:{what}")
         return command
 
     each_is = "every dataset is a view of its latest revisions"
     command = add("sql", f"run one DuckDB query; {each_is}", SQL, "ask")
-    command.set_defaults(run="lake.sql_command:ask")  # which imports less
+    command.set_defaults(run="lake.commands.sql:ask")  # which imports less
     command.add_argument("query", help="the query")
     command.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     add("shell", f"ask statement after statement; {each_is}", SHELL, "ask_on")

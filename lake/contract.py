@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.arrays import array, filled, scalar, stream, to_numpy, whole
 from lake.errors import ContractViolation
+from lake.memory.arrays import array, filled, scalar, stream, to_numpy, whole
 
 __all__ = ["Column", "Contract", "Input", "Rule"]
 
@@ -218,7 +218,7 @@ class Contract:
         if not self.rules:
             return
         # most of what is written has no rules, and it takes a tenth of a second
-        from lake.database import connected  # noqa: PLC0415
+        from lake.memory.database import connected  # noqa: PLC0415
 
         broken = ", ".join(f"count(*) filter (({rule.condition}) is not true)" for rule in self.rules)
         with connected(table.nbytes) as connection:
@@ -237,7 +237,7 @@ class Contract:
 
 def _are_distinct(keys: pa.Table) -> bool:
     """Tell whether no two rows are the same; those without columns count as such."""
-    # a row becomes a number, since pyarrow would import pandas to group rows (see lake.arrays)
+    # a row becomes a number, since pyarrow would import pandas to group rows (see lake.memory.arrays)
     rows, count = np.zeros(keys.num_rows, np.int64), 1
     for column in keys.columns:
         places, values = _places(whole(column))

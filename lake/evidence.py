@@ -11,9 +11,9 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-from lake.parquet import StagedFile
+from lake.parquet.writer import StagedFile
 from lake.partition import Partition
-from lake.store import Store
+from lake.store.protocol import Store
 
 FOLDER = "_evidence/"
 RECORD = re.compile(

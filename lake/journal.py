@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from lake.parquet import StagedFile, sha256_of
-from lake.store import Store, temporary_folder
+from lake.parquet.writer import StagedFile, sha256_of
+from lake.store.protocol import Store, temporary_folder
 
 READERS = 8  # at once: on S3, each is a wait
 

@@ -17,12 +17,12 @@ from lake.config import Config
 from lake.contract import Contract
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.journal import Journal
-from lake.local import LocalStore
-from lake.parquet import Footer, PartitionWriter, StagedFile, footer_of, read_footer
+from lake.parquet.row_groups import Encoders
+from lake.parquet.writer import Footer, PartitionWriter, StagedFile, footer_of, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
-from lake.row_groups import Encoders
-from lake.store import S3_SCHEME, Store, Stored, patient
+from lake.store.local import LocalStore
+from lake.store.protocol import S3_SCHEME, Store, Stored, patient
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SMALL_BYTES = 100_000
@@ -239,7 +239,7 @@ def open_store(root: str, endpoint_url: str | None = None) -> Store:
         raise ConfigError(f"[lake] root = {root}: {found[0]!r} in it would mislead readers. Choose another name.")
     if root.startswith(S3_SCHEME):
         # boto3 takes long to import, and a local lake doesn't need it
-        from lake.s3 import S3Store  # noqa: PLC0415
+        from lake.store.s3 import S3Store  # noqa: PLC0415
 
         return S3Store(root, endpoint_url)
     if "://" in root or not Path(root).is_absolute():

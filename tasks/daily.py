@@ -9,7 +9,7 @@ import luigi
 
 from etl import clock
 from etl.project import project
-from etl.sources import ONE_DAY
+from etl.sources.source import ONE_DAY
 from etl.units import Unit
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, LakeError
@@ -51,7 +51,7 @@ class DailyTask(DayTask):
         """Return the tasks of the units that this one's needs, or its raw logs."""
         if self.unit.is_extracted:
             return [RawLogsDaily(source=self.source, date=self.date)]
-        import etl.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
+        import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
 
         return [task_of(each) for each in self.unit.requires()]
 

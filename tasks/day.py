@@ -7,7 +7,7 @@ import luigi
 
 from etl import clock
 from etl.project import project
-from etl.sources import latest_settled_day
+from etl.sources.source import latest_settled_day
 from lake.partition import parse_day
 
 

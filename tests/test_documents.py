@@ -11,13 +11,13 @@ import pytest
 from pages import blocks
 
 from etl import formats_page
-from etl.formats import FORMATS
-from etl.sources import LOG_FORMAT, read_sources
+from etl.lines.formats import FORMATS
+from etl.sources.source import LOG_FORMAT, read_sources
 from lake import config, glossary, sql
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.lake import Lake
-from lake.local import LocalStore
+from lake.store.local import LocalStore
 
 REPOSITORY = Path(__file__).parent.parent
 GLOSSARY = (REPOSITORY / "glossary.md").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def test_formats_page_shows_sections_that_are_read(tmp_path):
 def test_add_a_format_shows_all_there_is():
     """It shows all files of the golden case of fastly, which test_pages compares, and two excerpts of its code."""
     shown = [(block.kind, block.argument) for block in blocks("docs/how-to/add-a-format.md")]
-    assert shown.count(("excerpt", "etl/formats.py")) == 2
+    assert shown.count(("excerpt", "etl/lines/formats.py")) == 2
     assert {name for kind, name in shown if kind == "file"} == {
         f"tests/etl/golden/fastly/{each.name}" for each in (GOLDEN / "fastly").iterdir()
     }

@@ -12,12 +12,12 @@ from pages import PAGES, REPOSITORY, blocks, read, run
 from backfill import cli as backfill_cli
 from backfill.settings import Settings, settings
 from etl import cli as lake_cli
-from etl.completeness import Severities, severities
-from etl.limits import limits
-from etl.sources import OPTIONAL, REQUIRED, read_sources
+from etl.sources.completeness import Severities, severities
+from etl.sources.limits import limits
+from etl.sources.source import OPTIONAL, REQUIRED, read_sources
 from lake import config
+from lake.catalog.slo import KNOWN, read_slos
 from lake.config import LAKE_SETTINGS
-from lake.slo import KNOWN, read_slos
 
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 RUN = [page for page in PAGES if any(block.kind == "run" for block in blocks(page))]

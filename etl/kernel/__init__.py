@@ -1,9 +1,9 @@
 """The compiled kernel of extraction: takes lines apart, and keeps those of which it can prove what they mean.
 
 One kernel serves every format: it follows a program, a table of numbers made from the format's declaration
-(etl.compiled). It never guesses. What it can't prove at once (an unusual escape, a user name with a space, a list
-of upstreams) it leaves undecided, and the plain parser decides. So it changes what extraction costs and never
-what comes out; tests/etl/test_agreement.py and tests/etl/fuzz.py hold it to that.
+(etl.lines.compiled). It never guesses. What it can't prove at once (an unusual escape, a user name with a space,
+a list of upstreams) it leaves undecided, and the plain parser decides. So it changes what extraction costs and
+never what comes out; tests/etl/lines/test_agreement.py and tests/etl/lines/fuzz.py hold it to that.
 
     layout        the numbers that the kernel and its caller agree on
     intrinsics    the instructions that Python has no words for

@@ -208,7 +208,7 @@ def protocol_at(at, end):
 
 @inlined
 def take_request(frame, line, at, end):
-    """Take `METHOD TARGET PROTOCOL`, as etl.parse.REQUEST has it; what isn't there stays unknown."""
+    """Take `METHOD TARGET PROTOCOL`, as etl.lines.parse.REQUEST has it; what isn't there stays unknown."""
     p = method_end(at, end)
     if p == at or (p < end and load8(p) != 32):
         return True  # it begins with no method, so nothing of it is kept

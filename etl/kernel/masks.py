@@ -1,4 +1,4 @@
-"""Paths and rejected lines as they may be kept: what etl.privacy says, byte by byte."""
+"""Paths and rejected lines as they may be kept: what etl.lines.privacy says, byte by byte."""
 
 from etl.kernel.intrinsics import (
     bits_set,
@@ -298,7 +298,7 @@ def is_plain(at, size):
 
 @compiled
 def mask_path(at, size, out, scratch):
-    """Write a path as it may be kept, and return the size of what was written; see etl.privacy.clean_path."""
+    """Write a path as it may be kept, and return the size of what was written; see privacy.clean_path."""
     end, first = at + size, out
     while True:
         stop = segment_end(at, end)
@@ -404,7 +404,7 @@ def iso_end(at, end):
 
 @compiled
 def mask_line(at, end, out):
-    """Write a rejected line as it may be kept, and return the size of that; see etl.privacy.mask_line."""
+    """Write a rejected line as it may be kept, and return the size of that; see etl.lines.privacy.mask_line."""
     while end > at and (load8(end - 1) == 10 or load8(end - 1) == 13):
         end -= 1
     end = min(end, at + MASKED_LINE_BYTES)

@@ -1,4 +1,4 @@
-"""Timestamps at addresses; see etl.timestamps."""
+"""Timestamps at addresses; see etl.lines.timestamps."""
 
 from etl.kernel.intrinsics import load8, load16, load32, load64, store64
 from etl.kernel.layout import LAST_DATE, LAST_DAY, NAIVE_IS_UTC, NO_TIME

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 import pytest
 from s3_servers import partitions
 
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.lake import Lake
-from lake.local import LocalStore
+from lake.store.local import LocalStore
 from lake.verify import Scope, Verification
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ FIGURES = " union all ".join(
 CUT_OFF = """
 import os, signal, sys
 from backfill import cli
-from lake.local import LocalStore
+from lake.store.local import LocalStore
 create, left = LocalStore.create, int(sys.argv.pop(1))
 def cut_off(*arguments):
     global left

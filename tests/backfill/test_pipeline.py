@@ -16,8 +16,8 @@ from backfill.attempts import NAME, Attempts
 from backfill.days import DayRange
 from backfill.engines.local.ranges import RangeDailyBase
 from backfill.plan import Plan
-from etl import raw_files
 from etl.project import project
+from etl.raw import files as raw_files
 from tasks.error_rate import ErrorRateDaily
 
 RACES = int(os.environ.get("RACES", "4"))  # of two processes; fifty take six minutes

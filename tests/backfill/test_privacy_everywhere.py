@@ -22,7 +22,7 @@ import pytest
 
 from backfill.cli import main as backfill_main
 from etl.cli import main as lake_main
-from etl.formats import FORMATS
+from etl.lines.formats import FORMATS
 from lake.errors import StoreError
 
 DAYS = [date(2015, 5, 17), date(2015, 5, 18)]

@@ -64,9 +64,9 @@ GLOB = "lake/error_rate/v1/dt=*/rev=*/part-0.parquet"
 
 def build(folder: Path) -> None:
     """Write the raw logs, and have the lake built of them."""
-    from etl.aggregate import aggregate_day
-    from etl.extract import extract_day
-    from etl.sources import read_sources
+    from etl.sources.source import read_sources
+    from etl.steps.aggregate import aggregate_day
+    from etl.steps.extract import extract_day
     from lake import config
     from lake.contracts import contract
     from lake.lake import Lake

@@ -54,8 +54,8 @@ NEIGHBOUR = 'www.example.net:443 198.18.0.1 - - [02/May/2026:00:00:00 +0000] "GE
 EXTRACT = f"""
 from datetime import date
 from pathlib import Path
-from etl.extract import extract_day
-from etl.sources import read_sources
+from etl.steps.extract import extract_day
+from etl.sources.source import read_sources
 from lake import config
 from lake.lake import Lake
 found = config.read(Path("luigi.cfg").absolute())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from figures import EXTRACT, SMALL_LINES, Bench, Log, Project, shell
 from measure import CommandFailed, Cost, Figure, run
 
-from etl.limits import encoders_beside
+from etl.sources.limits import encoders_beside
 
 ONE_CORE = ("taskset", "-c", "0")
 CORES = (1, 2, 4, 8, 16)
@@ -27,7 +27,7 @@ FILES = {1: "one file", 24: "24 hourly files"}
 EXTRACTION = (*ONE_CORE, sys.executable, "-c", EXTRACT)
 TIMED = f"""
 import time
-from lake.parquet import PartitionWriter
+from lake.parquet.writer import PartitionWriter
 spent = []
 def timed(write):
     def written(*arguments):

@@ -24,7 +24,7 @@ DAY_OF_LINE = re.compile(rb"\[(\d\d/\w{3}/\d{4}):\d\d:")
 RANGE = (LUIGI, "RangeDailyBase", "--of", "ErrorRateDaily")
 LOOP = """
 from etl.project import project
-from etl.sources import ONE_DAY
+from etl.sources.source import ONE_DAY
 from etl.units import Unit, below
 (source,) = project().sources
 day = source.since

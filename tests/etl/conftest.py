@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from etl import blocks
-from etl.sources import Source, read_sources
+from etl.lines import blocks
+from etl.sources.source import Source, read_sources
 from lake import config
 from lake.contracts import contract
 from lake.lake import Lake, open_store
@@ -47,8 +47,8 @@ def log_line() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:
-    """The module reference.py beside this file."""
-    spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
+    """The module lines/reference.py."""
+    spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("lines") / "reference.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

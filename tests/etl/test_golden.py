@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from etl import parse, timestamps
-from etl.formats import FORMATS
-from etl.parse import ACCEPTED, DIRECTIVE, Parser
-from etl.sources import LOG_FORMAT, Source, read_sources
+from etl.lines import parse, timestamps
+from etl.lines.formats import FORMATS
+from etl.lines.parse import ACCEPTED, DIRECTIVE, Parser
+from etl.sources.source import LOG_FORMAT, Source, read_sources
 from lake import config
 from lake.contracts.rejects import REASONS
 

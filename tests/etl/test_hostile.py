@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from etl import extract, guess, identify, privacy
-from etl.blocks import BlockParser
-from etl.extract import extract_day
-from etl.formats import FORMATS
 from etl.kernel import machine_code
-from etl.parse import Classifier
-from etl.raw_files import PADDING, RawFile, RawReader
+from etl.lines import privacy
+from etl.lines.blocks import BlockParser
+from etl.lines.formats import FORMATS
+from etl.lines.parse import Classifier
+from etl.looks import guess, identify
+from etl.raw.files import PADDING, RawFile, RawReader
+from etl.steps import extract
+from etl.steps.extract import extract_day
 from lake.errors import ConfigError, InputError
-from lake.parquet import ROW_GROUP_ROWS
+from lake.parquet.writer import ROW_GROUP_ROWS
 
 DAY = date(2026, 9, 17)
 NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
@@ -36,8 +38,8 @@ NASTY = (
 MEASURED = """
 from datetime import date
 from pathlib import Path
-from etl.extract import extract_day
-from etl.sources import read_sources
+from etl.steps.extract import extract_day
+from etl.sources.source import read_sources
 from lake import config
 from lake.errors import LakeError
 from lake.lake import Lake, open_store
@@ -108,7 +110,7 @@ def test_a_small_file_that_inflates_to_gigabytes(declare, tmp_path, piece, setti
 
 def test_an_endless_line_is_one_reject(declare, lake, tmp_path, monkeypatch):
     """Of which a mebibyte is looked at, the lines around it are read, and no more than a block is in memory."""
-    monkeypatch.setattr("etl.raw_files.BLOCK_BYTES", 2 * MEBIBYTE)
+    monkeypatch.setattr("etl.raw.files.BLOCK_BYTES", 2 * MEBIBYTE)
     (tmp_path / "access.log").write_bytes(LINE % b"a" + b"x" * 30 * MEBIBYTE + b"\n" + LINE % b"b")
     lines = extract_day(lake, declare(max_reject_rate=1), DAY)
     assert (lines.kept, lines.rejected, dict(lines.reasons)) == (2, 1, {"too_long": 1})
@@ -119,7 +121,7 @@ def test_an_endless_line_is_one_reject(declare, lake, tmp_path, monkeypatch):
 def test_a_day_is_given_up_once_its_rejects_are_hopeless(declare, lake, tmp_path, monkeypatch):
     """The rest of the file isn't read; where so many rejects are allowed, it is."""
     monkeypatch.setattr(extract, "ENOUGH_REJECTS", 1000)
-    monkeypatch.setattr("etl.raw_files.BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr("etl.raw.files.BLOCK_BYTES", 1 << 14)
     (tmp_path / "access.log").write_bytes(LINE % b"" + b"x\n" * 9000 + LINE % b"" * 9000)
     with pytest.raises(
         InputError, match=r"[89],\d{3} of the first [89],\d{3} lines are rejects \([89],\d{3} shape\)"

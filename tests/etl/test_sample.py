@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from etl import sample
-from etl.formats import FORMATS
-from etl.parse import ACCEPTED, parse_lines, split_lines
+from etl.lines.formats import FORMATS
+from etl.lines.parse import ACCEPTED, parse_lines, split_lines
 
 
 def _digests(folder: Path) -> dict[str, str]:

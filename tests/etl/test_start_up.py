@@ -9,8 +9,8 @@ EXTRACTION = """
 import sys
 from datetime import date
 from pathlib import Path
-from etl.extract import extract_day
-from etl.sources import read_sources
+from etl.steps.extract import extract_day
+from etl.sources.source import read_sources
 from lake import config
 from lake.lake import Lake
 found = config.read(Path("luigi.cfg").absolute())
@@ -54,7 +54,9 @@ def day(tmp_path, log_line):
 @pytest.mark.parametrize("times", [1, 10_000], ids=["plain parser", "kernel"])
 def test_extraction_does_without(day, times):
     """By either parser, with rejects of both kinds and paths that are cleaned."""
-    assert _said(f"{EXTRACTION}print('pandas' in sys.modules, 'etl.compiled' in sys.modules)", day(times)) == [
+    assert _said(
+        f"{EXTRACTION}print('pandas' in sys.modules, 'etl.lines.compiled' in sys.modules)", day(times)
+    ) == [
         "False",
         str(times > 1),
     ]

@@ -19,16 +19,16 @@ from unittest import mock
 from agreement import PARSERS, told, verdicts_of
 
 from backfill.settings import settings
-from etl import raw_files
-from etl.blocks import BlockParser
-from etl.formats import FORMATS, VARIABLES, Format
-from etl.parse import Classifier
-from etl.raw_files import PADDING
-from etl.sources import FIELD_KEYS, OPTIONAL, REQUIRED, Source, latest_settled_day, read_sources
+from etl.lines.blocks import BlockParser
+from etl.lines.formats import FORMATS, VARIABLES, Format
+from etl.lines.parse import Classifier
+from etl.raw import files as raw_files
+from etl.raw.files import PADDING
+from etl.sources.source import FIELD_KEYS, OPTIONAL, REQUIRED, Source, latest_settled_day, read_sources
 from lake import config
 from lake.errors import ConfigError
 from lake.lake import Lake
-from lake.store import S3_SCHEME
+from lake.store.protocol import S3_SCHEME
 
 REPOSITORY = Path(__file__).parents[2]
 LONGEST = 1500

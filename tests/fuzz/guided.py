@@ -33,7 +33,7 @@ def main() -> None:
 
     import atheris  # the tests of the targets do without
 
-    sys.path.append(str(HERE.with_name("etl")))
+    sys.path.append(str(HERE.with_name("etl") / "lines"))
     with atheris.instrument_imports(include=PACKAGES, exclude=KERNEL):
         target = import_module(chosen.target)
     inputs = corpus / "inputs"

@@ -8,11 +8,11 @@ from random import Random
 from typing import TypeVar
 
 from backfill.attempts import _Record
-from etl.completeness import listed_hours, parse_hours
+from etl.sources.completeness import listed_hours, parse_hours
 from lake.errors import ConfigError
 from lake.evidence import Evidence
 from lake.partition import Partition, check_name, parse_day
-from lake.s3 import split_url
+from lake.store.s3 import split_url
 
 LONGEST = 400
 T = TypeVar("T")

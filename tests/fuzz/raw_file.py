@@ -20,9 +20,9 @@ from raw_lines import WORDS as LINES_WORDS
 from raw_lines import case_of
 from reference import judge_all
 
-from etl.extract import extract_day
-from etl.raw_files import GZIP_MAGIC, FilePattern
-from etl.sources import Source
+from etl.raw.files import GZIP_MAGIC, FilePattern
+from etl.sources.source import Source
+from etl.steps.extract import extract_day
 from lake.errors import InputError
 from lake.lake import Lake, open_store
 

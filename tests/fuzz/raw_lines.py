@@ -12,7 +12,7 @@ from agreement import CASES, Case, differences
 from lines import HEADERS, MUTATIONS, SPICE, log
 from reference import CLF, ISO, OFFSET
 
-from etl.privacy import clean_path, mask_line
+from etl.lines.privacy import clean_path, mask_line
 
 NAMES = list(CASES)
 GOLDEN = Path(__file__).parents[1] / "etl/golden"

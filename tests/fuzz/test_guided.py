@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-FOLDERS = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "etl")]  # tests are no package
+FOLDERS = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "etl/lines")]  # tests are no package
 DAMAGED = {"raw_lines": 30, "raw_file": 30, "configuration": 100, "keys": 1000}
 
 

@@ -17,10 +17,10 @@ from s3_servers import KEYS, make_bucket
 from lake.contract import Column, Contract, Rule
 from lake.contracts import CONTRACTS
 from lake.lake import Lake, open_store
-from lake.parquet import StagedFile
+from lake.parquet.writer import StagedFile
 from lake.partition import Partition
 from lake.provenance import Input, Provenance
-from lake.store import Store
+from lake.store.protocol import Store
 
 BUCKETS = count()
 

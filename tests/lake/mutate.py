@@ -6,7 +6,7 @@ The operators are mutmut's. Its own runner leaves out what is decorated (context
 outside of functions (patterns of keys, exit codes, defaults); here each mutant is a source file in a copy of the
 repository, so that commands which tests run meet it, too.
 
-Of a mutant are asked the tests that execute its line, all those of tests/lake/test_MODULE.py first, then the
+Of a mutant are asked the tests that execute its line, all those of tests/lake/ROOM/test_MODULE.py first, then the
 quickest of the others for SECONDS_OF_TESTS, until one fails. Annotations, decorators and documentation are not
 mutated, nor are the wording of messages (a text with a space in it) and "utf-8", which means the same in capitals.
 
@@ -54,6 +54,7 @@ COPIED = (
     "README.md",
     "glossary.md",
 )
+ROOMS = (".", "memory", "parquet", "store", "catalog", "commands")
 TESTS = ("tests/lake", "tests/backfill/test_verify.py")
 HEAVY = ("boto3", "duckdb", "hypothesis.strategies", "luigi", "moto.server", "numba", "pandas", "pyarrow.dataset")
 WORKERS = 2
@@ -207,7 +208,7 @@ class Copy:
 
 def chosen(mutant: Mutant, tests: list[Test]) -> list[Test]:
     """Return the tests to ask of a mutant, in this order."""
-    own = f"tests/lake/test_{Path(mutant.path).stem}.py::"
+    own = f"tests/{Path(mutant.path).parent}/test_{Path(mutant.path).stem}.py::"
     places = {(mutant.path, line) for line in mutant.lines}
     here = {t.name for t in tests if any(path == mutant.path for path, _ in t.lines)}
     if places:  # a test of its own file that executes nothing of the module here runs it in another process
@@ -296,13 +297,14 @@ def shown(mutant: Mutant) -> str:
 def main() -> None:
     """Mutate the modules named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", help="such as `partition`; all without one")
+    parser.add_argument("modules", nargs="*", help="such as `partition` or `store/s3`; all without one")
     parser.add_argument("--least", type=float, default=90, help="the score in %% below which it is a failure")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         return serve()
-    names = arguments.modules or sorted(path.stem for path in (REPOSITORY / "lake").glob("*.py"))
+    paths = [path for room in ROOMS for path in (REPOSITORY / "lake" / room).glob("*.py")]
+    names = arguments.modules or sorted(str(path.relative_to(REPOSITORY / "lake"))[:-3] for path in paths)
     todo = [mutant for name in names for mutant in mutants(f"lake/{name}.py")]
     say(f"{len(todo)} mutants of {', '.join(names)}")
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(WORKERS) as pool:

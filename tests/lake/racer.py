@@ -13,7 +13,7 @@ from threading import Barrier
 
 from lake.errors import PartitionExists
 from lake.lake import Lake, open_store
-from lake.parquet import StagedFile
+from lake.parquet.writer import StagedFile
 from lake.partition import Partition
 
 RACERS = 8
@@ -40,7 +40,7 @@ def race(racer: int, barrier: Barrier) -> None:
 def main() -> None:
     """Start the racers and fail if one of them does."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lake.lake", "lake.local", "lake.s3"])
+    context.set_forkserver_preload(["lake.lake", "lake.store.local", "lake.store.s3"])
     barrier = context.Barrier(RACERS)
     racers = [context.Process(target=race, args=(n, barrier)) for n in range(RACERS)]
     for racer in racers:

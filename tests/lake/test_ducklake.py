@@ -9,7 +9,7 @@ import duckdb
 import duckdb_extension_ducklake
 import pytest
 
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.partition import Partition
 

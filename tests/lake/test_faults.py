@@ -9,13 +9,14 @@ import botocore.exceptions
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from lake import s3, store
 from lake.errors import ConfigError, StoreError
 from lake.journal import Journal
 from lake.lake import Lake
-from lake.local import LocalStore
-from lake.s3 import Outage, S3Store
-from lake.store import OF_THE_DISK, PATIENCE_SECONDS, patient, temporary_folder
+from lake.store import protocol as store
+from lake.store import s3
+from lake.store.local import LocalStore
+from lake.store.protocol import OF_THE_DISK, PATIENCE_SECONDS, patient, temporary_folder
+from lake.store.s3 import Outage, S3Store
 
 REFUSED = botocore.exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.errors import ConfigError
 from lake.lake import Lake, open_store
 from lake.partition import Partition

@@ -15,7 +15,7 @@ from lake.contracts import contract
 from lake.errors import PartitionExists, PartitionMissing, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
-from lake.s3 import split_url
+from lake.store.s3 import split_url
 
 ERROR_RATE, REQUESTS = contract("error_rate"), contract("requests")
 TEN_YEARS = 3650
@@ -150,7 +150,7 @@ def test_ten_years_are_one_listing(s3_root, moto_url, monkeypatch, day):
         made.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
         return made
 
-    monkeypatch.setattr("lake.s3.client", client)
+    monkeypatch.setattr("lake.store.s3.client", client)
     ten_years = Lake(open_store(s3_root, moto_url))
     assert [p.dt for p in ten_years.latest(ERROR_RATE)] == days
     assert calls == ["ListObjectsV2"] * 4

@@ -26,11 +26,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.errors import PartitionExists
 from lake.lake import Lake, open_store
-from lake.parquet import StagedFile, sha256_of
+from lake.parquet.writer import StagedFile, sha256_of
 from lake.partition import Partition
 from lake.provenance import Input, Provenance
 from lake.retention import Expired

@@ -7,7 +7,7 @@ from threading import Event
 import pyarrow.parquet as pq
 import pytest
 
-from lake.catalog import connect
+from lake.catalog.connections import connect
 from lake.contracts import contract
 from lake.lake import Lake, open_store
 from lake.partition import Partition

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
 
-from lake.catalog import define
+from lake.catalog.connections import define
+from lake.catalog.relations import partition_columns
 from lake.contract import Column, Contract
 from lake.contracts import CONTRACTS
-from lake.relations import partition_columns
 
 MIDNIGHT = datetime(2026, 9, 17)
 SLO = pa.schema(

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.aggregate import SOURCES, Rows, check_sum, counted_in, run_query
+from etl.steps.aggregate import SOURCES, Rows, check_sum, counted_in, run_query
 from lake.contract import Column, Contract
 from lake.contracts import CONTRACTS, contract
-from lake.parquet import Footer
+from lake.parquet.writer import Footer
 from lake.partition import Partition
 
 GOLDEN = Path(__file__).with_name("golden")

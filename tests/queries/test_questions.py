@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.aggregate import Rows, run_query
+from etl.steps.aggregate import Rows, run_query
 from lake import sql
 from lake.contracts import CONTRACTS, contract
 from lake.partition import Partition

@@ -1,0 +1,340 @@
+"""From blocks of raw lines to batches of rows and rejects: by the compiled kernel where it can, else plainly.
+
+Both give the same, so which one runs is a matter of cost: the kernel takes a tenth of a second to load, and then a
+small part of the plain parser's time.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from etl.lines import parse, timestamps
+from etl.lines.formats import Format, Headed
+from etl.lines.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
+from etl.raw.files import RawFile, buffer_of, lines_in
+from lake.contracts.rejects import REASONS
+from lake.memory import arrays
+
+if TYPE_CHECKING:
+    from etl.lines.compiled import CompiledParser
+
+WORTH_LOADING = 3 << 20  # bytes: a process that has read so many would have been faster with the kernel
+DIRECTIVE_SIGN = b"#"
+LINE_FEED = ord("\n")
+LINES_A_PIECE = 65_536
+LOOK_BYTES = 1 << 16
+
+logger = logging.getLogger(__name__)
+_bytes_read = 0  # plainly, by this process
+
+
+class End(NamedTuple):
+    """A raw file's lines up to one of them: how many bytes they are, and their SHA-256 in hexadecimal."""
+
+    bytes: int
+    digest: "hashlib._Hash"
+
+    @property
+    def sha256(self) -> str:
+        """Their digest."""
+        return self.digest.hexdigest()
+
+
+class Ends:
+    """Notes how a raw file's bytes add up: after lines that may be the last of their day."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+
+    def note(self, piece: memoryview, offsets: Iterable[int]) -> list[End]:
+        """Add the file's next bytes, and return what they were after some of them; offsets ascend."""
+        found, begin = [], 0
+        for end in offsets:
+            self._digest.update(piece[begin:end])
+            found.append(End(self._bytes + end, self._digest.copy()))
+            begin = end
+        self._digest.update(piece[begin:])
+        self._bytes += len(piece)
+        return found
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days, since 1970-01-01, of which a raw file may have lines: `first` and the first one after them.
+
+    Attributes:
+        wanted: Those of which requests have a row; None for all.
+    """
+
+    first: int = np.iinfo(np.int64).min // timestamps.DAY_MICROSECONDS + 1
+    stop: int = np.iinfo(np.int64).max // timestamps.DAY_MICROSECONDS
+    wanted: "Days | None" = None
+
+    @classmethod
+    def of_file(cls, file: RawFile, reach: int) -> "Days":
+        """Return the days that may be so many days from the file's own; any, of an undated one."""
+        if file.day is None:
+            return cls()
+        day = timestamps.days_since_epoch(file.day)
+        return cls(day - reach, day + reach + 1)
+
+    @property
+    def of_rows(self) -> "Days":
+        """The days of which a request has a row."""
+        wanted = self.wanted or self
+        return Days(max(self.first, wanted.first), min(self.stop, wanted.stop))
+
+    def have(self, days: timestamps.Integers) -> timestamps.Booleans:
+        """Tell which of some days are among them."""
+        return (days >= self.first) & (days < self.stop)
+
+
+ANY_DAY = Days()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive lines of a raw file, taken apart.
+
+    Attributes:
+        lines: How many.
+        rows: A row of `requests` for each that is one of a wanted day, in order; texts may be dictionary-encoded.
+        days: The day of each row, since 1970-01-01.
+        elsewhere: Of each request of another day, its place among all lines, from 0, ascending.
+        first_elsewhere: The day of the first of these; timestamps.NO_DAY if there is none.
+        numbers: Of each line that is no request, its place likewise.
+        masked: These lines as they may be kept.
+        reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
+        other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
+        ends: What the file was after some of the lines, by their place; among them the last one of each day.
+    """
+
+    lines: int
+    rows: pa.Table
+    days: timestamps.Integers
+    elsewhere: timestamps.Integers
+    first_elsewhere: int
+    numbers: timestamps.Integers
+    masked: pa.StringArray
+    reasons: timestamps.Integers
+    other_days: timestamps.Integers
+    ends: dict[int, End] = field(default_factory=dict)
+
+    def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
+        """Return the places among all lines of some rows."""
+        return row_numbers(rows, self.numbers, self.elsewhere)
+
+
+class BlockParser:
+    """Takes the blocks of one raw file apart, one after the other.
+
+    Attributes:
+        compiled: Whether to use the kernel; None for where it is worth its while.
+        plain_lines: How many lines the plain parser has taken apart, where there is a kernel.
+    """
+
+    def __init__(
+        self,
+        log_format: Format,
+        classifier: Classifier,
+        days: Days = ANY_DAY,
+        *,
+        compiled: bool | None = None,
+        ends: Ends | None = None,
+    ) -> None:
+        """Take what a file's lines are, and of which days they may be.
+
+        Args:
+            log_format: Their format.
+            classifier: What the source says of requests.
+            days: A request of another one is a reject, and one of a day that isn't wanted has no row.
+            compiled: See the class.
+            ends: What Batch.ends is noted by; None for where nobody asks for it.
+        """
+        self.compiled = compiled
+        self.plain_lines = 0
+        self._format = log_format
+        self._classifier = classifier
+        self._days = days
+        self._ends = ends
+        self._plain = Parser(log_format)
+        self._kernel: tuple[Format, CompiledParser | None] | None = None
+
+    def batches(self, blocks: Iterable[memoryview]) -> Iterator[Batch]:
+        """Yield what a file's lines are.
+
+        Args:
+            blocks: Whole lines, in a bytearray in which raw_files.PADDING bytes follow. A block is done with when
+                the next one is asked for.
+        """
+        for block in blocks:
+            yield from self._add(block)
+        yield from self._finish()
+
+    def lines_in(self, block: memoryview) -> int:
+        """Return how many lines a block has."""
+        kernel = self._kernel and self._kernel[1]
+        return kernel.lines_in(block) if kernel else lines_in(block)
+
+    def _add(self, block: memoryview) -> Iterator[Batch]:
+        if not isinstance(self._format, Headed):
+            yield from self._add_lines(block)
+            return
+        begin = 0
+        while begin < len(block):
+            end = _end_of_part(block, begin)
+            if block[begin : begin + 1] == DIRECTIVE_SIGN:
+                yield from self._finish()
+                yield from self._parse_plainly(block[begin:end])
+            else:
+                yield from self._add_lines(block[begin:end])
+            begin = end
+
+    def _finish(self) -> Iterator[Batch]:
+        if self._kernel and self._kernel[1]:
+            yield from self._kernel[1].finish()
+
+    def _add_lines(self, block: memoryview) -> Iterator[Batch]:
+        global _bytes_read  # noqa: PLW0603 - many small files, one after the other, are worth it too
+        if self.compiled is None:
+            _bytes_read += len(block)
+            if _bytes_read >= WORTH_LOADING:
+                self.compiled = True
+        kernel = self._compiled_parser() if self.compiled else None
+        yield from kernel.add(block) if kernel else self._parse_plainly(block)
+
+    def _compiled_parser(self) -> "CompiledParser | None":
+        current = self._plain.current
+        if not self._kernel or self._kernel[0] is not current:
+            loaded = _load()
+            parser = None
+            if not loaded:
+                self.compiled = False
+            else:
+                plain = self._parsed_plainly
+                parser = loaded.CompiledParser.of(current, self._classifier, plain, self._days, self._ends)
+            self._kernel = (current, parser)
+        return self._kernel[1]
+
+    def _parsed_plainly(self, lines: pa.BinaryArray) -> ParsedLines:
+        self.plain_lines += len(lines) * (self.compiled is not False)
+        return self._plain.parse(lines)
+
+    def _parse_plainly(self, block: memoryview) -> Iterator[Batch]:
+        for piece, starts in _pieces(block):
+            parsed = self._parsed_plainly(lines_of(piece, starts))
+            days, reasons = placed(parsed.days, parsed.reasons, self._days)
+            accepted = reasons == ACCEPTED
+            chosen = accepted & self._days.of_rows.have(days)
+            rows = parse.requests_table(parsed, chosen, self._classifier)
+            others, elsewhere = np.flatnonzero(~accepted), np.flatnonzero(accepted & ~chosen)
+            first_elsewhere = int(days[elsewhere[0]]) if len(elsewhere) else timestamps.NO_DAY
+            masked = parse.masked_lines(parsed.lines.take(arrays.numbers(others)))
+            ends = {}
+            if self._ends:
+                lasts = last_of_each(days, np.flatnonzero(chosen | ~accepted & (reasons != DIRECTIVE)))
+                offsets = starts[np.array(lasts, np.int64) + 1].tolist()
+                ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
+            of_others = (others, masked, reasons[others], days[others])
+            yield Batch(len(days), rows, days[chosen], elsewhere, first_elsewhere, *of_others, ends)
+
+
+def placed(
+    days: timestamps.Integers, reasons: timestamps.Integers, allowed: Days
+) -> tuple[timestamps.Integers, timestamps.Integers]:
+    """Return lines' days and reasons once those of days too far are rejects, of no day of their own."""
+    far = (days != timestamps.NO_DAY) & ~allowed.have(days)
+    wrong = np.where(far & (reasons == ACCEPTED), REASONS.index("wrong_day"), reasons)
+    return np.where(far, timestamps.NO_DAY, days), wrong
+
+
+def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:
+    """Return the last of the chosen lines of each day, ascending."""
+    found = days[chosen]
+    if len(found) and found.min() == found.max():
+        return [int(chosen[-1])]
+    _, last = np.unique(found[::-1], return_index=True)
+    return sorted(chosen[len(chosen) - 1 - last].tolist())
+
+
+def row_numbers(rows: timestamps.Integers, *without: timestamps.Integers) -> timestamps.Integers:
+    """Return the places of rows among all lines, by the places of the lines that have none, each ascending."""
+    parts = [each for each in without if len(each)]
+    others = np.sort(np.concatenate(parts), kind="stable") if len(parts) > 1 else (*parts, rows[:0])[0]
+    return rows + np.searchsorted(others - np.arange(len(others)), rows, side="right")
+
+
+@lru_cache
+def _load() -> ModuleType | None:
+    """Return the module that has the kernel, None where it can't be had; the first time ever, it compiles."""
+    try:
+        # small days are done before these are loaded
+        from etl.kernel import machine_code  # noqa: PLC0415
+        from etl.lines import compiled  # noqa: PLC0415
+
+        machine_code.kernel()
+        _use_less_memory()
+    except (ImportError, RuntimeError) as error:  # numba isn't there, or has no place for what it compiles
+        logger.warning(
+            "Extraction takes five to ten times the CPU without its compiled kernel (%s). To have it: "
+            "pip install 'error-rate-lake[fast]'. The lake becomes the same.",
+            error,
+        )
+        return None
+    return compiled
+
+
+def _use_less_memory() -> None:
+    """Have Arrow take memory from the C library, unless the user says from where: its default takes 50 MB more."""
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        pa.set_memory_pool(pa.system_memory_pool())
+
+
+def lines_of(block: memoryview, starts: npt.NDArray[np.int32]) -> pa.BinaryArray:
+    """Return the lines of a block with their ends, without copying."""
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(starts) - 1, [None, pa.py_buffer(starts), pa.py_buffer(block)]
+    )
+
+
+def _pieces(block: memoryview) -> Iterator[tuple[memoryview, npt.NDArray[np.int32]]]:
+    """Yield a block in pieces of so many lines that short ones don't take many times the block's memory.
+
+    With each comes where its lines begin in it, and where the last one ends.
+    """
+    data = np.frombuffer(block, np.uint8)
+    begin = 0
+    while begin < len(block):
+        starts = [np.zeros(1, np.int32)]
+        end = begin
+        while end < len(block) and sum(map(len, starts)) <= LINES_A_PIECE:
+            found = np.flatnonzero(data[end : end + LOOK_BYTES] == LINE_FEED).astype(np.int32)
+            starts.append(found + np.int32(end - begin + 1))
+            end = min(end + LOOK_BYTES, len(block))
+        ends = np.concatenate(starts)[: LINES_A_PIECE + 1]
+        if len(ends) <= LINES_A_PIECE and ends[-1] != end - begin:
+            ends = np.append(ends, np.int32(end - begin))
+        yield block[begin : begin + int(ends[-1])], ends
+        begin += int(ends[-1])
+
+
+def _end_of_part(block: memoryview, begin: int) -> int:
+    """Return where lines end that all begin with `#`, or all don't."""
+    buffer, end = buffer_of(block), begin
+    if block[begin : begin + 1] != DIRECTIVE_SIGN:
+        found = buffer.find(b"\n#", begin, len(block))
+        return len(block) if found < 0 else found + 1
+    while end < len(block) and block[end : end + 1] == DIRECTIVE_SIGN:
+        found = buffer.find(b"\n", end, len(block))
+        end = len(block) if found < 0 else found + 1
+    return end

@@ -1,0 +1,627 @@
+"""The kernel at work: a format as its program, its outputs as batches, the plain parser for what is undecided."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.kernel import layout
+from etl.kernel.machine_code import kernel
+from etl.lines import parse, timestamps
+from etl.lines.blocks import Batch, Days, End, Ends, last_of_each, placed, row_numbers
+from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
+from etl.raw.files import buffer_of
+from lake.contracts import contract
+from lake.contracts.rejects import REASONS
+from lake.contracts.requests import METHODS, TRAFFIC_CLASSES
+from lake.memory.arrays import array, filled, numbers, to_numpy, whole
+from lake.parquet.writer import ROW_GROUP_ROWS
+
+OTHERS = 32_768  # of a batch that are no requests, or that the plain parser decides
+ELSEWHERE = ROW_GROUP_ROWS  # of a batch that are requests of days that aren't wanted
+MANY = 1000  # undecided lines of a block, which are then decided at once: to note the end of each costs more
+OTHER_BYTES = 8 << 20  # what these may have in all; at least one of the longest
+PATHS, PATH_BYTES = 1 << 16, 24 << 20  # how many different ones a batch may have
+HOSTS, HOST_BYTES = 1 << 14, 16 << 20
+AGENTS, AGENT_BYTES = 1 << 14, 16 << 20
+KINDS = {
+    Kind.WORD: layout.WORD,
+    Kind.HOST: layout.ADDRESS,
+    Kind.USER: layout.WORD,  # a name with spaces stays undecided
+    Kind.PLAIN: layout.PLAIN,
+    Kind.LIST: layout.LIST,
+    Kind.QUOTED: layout.QUOTED,
+    Kind.BRACKETED: layout.BRACKETED,
+}
+ROLES = {
+    Role.TIME: layout.TIME,
+    Role.CLOCK: layout.CLOCK,
+    Role.REQUEST: layout.REQUEST,
+    Role.METHOD: layout.METHOD,
+    Role.TARGET: layout.TARGET,
+    Role.STATUS: layout.STATUS,
+    Role.RESPONSE_BYTES: layout.RESPONSE_BYTES,
+    Role.DURATION: layout.DURATION,
+    Role.UPSTREAM_STATUS: layout.UPSTREAM_STATUS,
+    Role.UPSTREAMS: layout.UPSTREAMS,
+}
+SHORTCUTS = {"common": layout.COMMON, "combined": layout.COMBINED, "vhost_combined": layout.VHOST_COMBINED}
+SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT}
+FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
+FIRST_DATE = b"1970-01-01"
+LINE_FEED = ord("\n")
+USUAL_METHODS = ("GET", "POST", "HEAD")
+Numbers = npt.NDArray[Any]
+REASON_OF = np.array(
+    [ACCEPTED, *map(REASONS.index, ("blank", "wrong_day", "bytes", "status", "time", "shape"))]
+)  # of a line's code, which says so; that of UNDECIDED is not known yet
+MAX_LITERAL = 8  # bytes: a 64-bit number
+SCHEMA = pa.schema(
+    field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
+    for field in contract("requests").schema
+)
+
+
+def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Numbers:
+    """Return a format as the kernel's program, a row a field and one for what follows."""
+    rows = np.zeros((len(log_format.fields) + 1, layout.ROW), np.int64)
+    for row, text in zip(rows, log_format.literals, strict=True):
+        literal = text.encode()
+        row[layout.LITERAL_BYTES] = len(literal)
+        row[layout.LITERAL_MASK] = int.from_bytes(
+            b"\xff" * len(literal), "little", signed=len(literal) == MAX_LITERAL
+        )
+        row[layout.LITERAL] = int.from_bytes(literal, "little", signed=len(literal) == MAX_LITERAL)
+    for number, (row, field) in enumerate(zip(rows, log_format.fields, strict=False)):
+        before, after = log_format.literals[number : number + 2]
+        row[layout.KIND] = KINDS[field.kind]
+        row[layout.END] = ord((after or before or " ")[0])
+        row[layout.LAST] = not after
+        row[layout.ROLE] = role_of(field)
+        row[layout.SCALE] = field.scale
+        if field.kind is Kind.BRACKETED and field.role is Role.TIME:
+            row[layout.KIND] = layout.STAMP
+    return rows
+
+
+def _shortcut_of(log_format: Delimited) -> int:
+    """Return by which shortcut lines of a format may be read."""
+    shape = (log_format.literals, log_format.fields, log_format.extra)
+    for name, shortcut in SHORTCUTS.items():
+        known = FORMATS[name]
+        if isinstance(known, Delimited) and shape == (known.literals, known.fields, known.extra):
+            return shortcut
+    return layout.NONE
+
+
+class Texts:
+    """An interning table: distinct texts, in the order of first appearance.
+
+    Args:
+        texts: How many there may be before a batch is full.
+        arena_bytes: Likewise, how many bytes they may have in all.
+        spare: How many more there may be, found by the plain parser.
+    """
+
+    def __init__(self, texts: int, arena_bytes: int, spare: int = 0) -> None:
+        self._kernel = kernel()
+        slots = 2 * texts
+        self._entries = np.zeros((texts + spare, 2), np.int64)
+        self._slots = np.zeros(slots, np.int64)
+        self._arena = np.empty(arena_bytes + spare * layout.LONGEST_PATH + layout.PADDING, np.uint8)
+        self._table = np.zeros(layout.TABLE, np.int64)
+        self._table[layout.SLOTS], self._table[layout.MASK] = self._slots.ctypes.data, slots - 1
+        self._table[layout.ENTRIES], self._table[layout.ENOUGH] = self._entries.ctypes.data, texts
+        self._table[layout.ARENA] = self._arena.ctypes.data
+        self._table[layout.ARENA_END] = self._arena.ctypes.data + arena_bytes
+        self.address = self._table.ctypes.data
+
+    def clear(self) -> None:
+        """Forget all texts."""
+        if len(self):
+            self._slots[:] = 0
+            self._table[layout.COUNT] = 0
+        self._table[layout.ARENA] = self._arena.ctypes.data
+
+    def __len__(self) -> int:
+        return int(self._table[layout.COUNT])
+
+    def values(self) -> pa.BinaryArray:
+        """Return the texts."""
+        count = len(self)
+        size = int(self._entries[:count, 1].sum())
+        offsets = np.empty(count + 1, np.int32)
+        data = np.empty(size + layout.PADDING, np.uint8)
+        self._kernel(layout.GATHER, self._entries.ctypes.data, count, offsets.ctypes.data, data.ctypes.data)
+        return _texts(offsets, data[:size])
+
+    def numbers_of(self, paths: pa.StringArray) -> Numbers:
+        """Return the numbers of up to OTHERS paths as they may be kept, NO_ID for NULL; new ones are added."""
+        found = np.full(len(paths), layout.NO_ID, np.int32)
+        there = np.flatnonzero(to_numpy(paths.is_valid()))
+        texts = pc.drop_null(paths).to_pylist()
+        offsets = np.zeros(len(texts) + 1, np.int32)
+        np.cumsum([len(each) for each in texts], out=offsets[1:])
+        data = np.frombuffer("".join(texts).encode() + bytes(layout.PADDING), np.uint8)
+        of_texts = np.empty(len(texts), np.int32)
+        addresses = (each.ctypes.data for each in (offsets, data, of_texts))
+        self._kernel(layout.INTERN, self.address, len(texts), *addresses)
+        found[there] = of_texts
+        return found
+
+
+class Workspace:
+    """The memory that the kernel writes to: of use for lines of any format, lent to one file after the other."""
+
+    _idle: ClassVar[list["Workspace"]] = []
+
+    def __init__(self) -> None:
+        self.ring = np.zeros(layout.RING_LINES * layout.LINE_ROW, np.uint8)
+        self.others = np.zeros((OTHERS, layout.OTHER_ROW), np.int64)
+        self.other_texts = np.empty(OTHER_BYTES, np.uint8)
+        self.elsewhere = np.empty(ELSEWHERE, np.int32)
+        self.scratch = np.empty(layout.SCRATCH_BYTES, np.uint8)
+        self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
+        self.hosts = Texts(HOSTS, HOST_BYTES)
+        self.agents = Texts(AGENTS, AGENT_BYTES)
+
+    @classmethod
+    def lent(cls) -> "Workspace":
+        """Return one that is not in use."""
+        try:
+            return cls._idle.pop()
+        except IndexError:
+            return cls()
+
+    def give_back(self) -> None:
+        """Let another file have it."""
+        self._idle.append(self)
+
+    def prepare(self, frame: Numbers) -> None:
+        """Tell the kernel where all of it is, and that it is empty."""
+        for slot, memory in (
+            (layout.RING, self.ring),
+            (layout.OTHERS, self.others),
+            (layout.OTHER_TEXTS, self.other_texts),
+            (layout.OTHER_AT, self.other_texts),
+            (layout.ELSEWHERE, self.elsewhere),
+            (layout.SCRATCH, self.scratch),
+        ):
+            frame[slot] = memory.ctypes.data
+        frame[layout.OTHER_END] = self.other_texts.ctypes.data + OTHER_BYTES
+        frame[layout.OTHER_ROOM], frame[layout.ELSEWHERE_ROOM] = OTHERS, ELSEWHERE
+        tables = (self.paths, self.hosts, self.agents)
+        for slot, texts in zip((layout.PATH_TEXTS, layout.HOST_TEXTS, layout.AGENT_TEXTS), tables, strict=True):
+            frame[slot] = texts.address
+            texts.clear()
+
+
+class Others(NamedTuple):
+    """Lines of a batch that the kernel found no row for; see Batch."""
+
+    numbers: Numbers
+    masked: pa.StringArray
+    reasons: Numbers
+    days: Numbers
+
+    @classmethod
+    def of(cls, parts: "list[Others]") -> "Others":
+        """Return what there is in several parts."""
+        places, masked, reasons, days = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_arrays(masked), np.concatenate(reasons), np.concatenate(days))
+
+    def but(self, these: Numbers) -> "Others":
+        """Return them without some."""
+        rest = np.flatnonzero(~these)
+        return Others(self.numbers[rest], self.masked.take(numbers(rest)), self.reasons[rest], self.days[rest])
+
+
+class Slow(NamedTuple):
+    """Rows of `requests` that the plain parser found, and before which of the kernel's rows they belong."""
+
+    at: Numbers
+    rows: pa.Table
+
+    @classmethod
+    def of(cls, parts: "list[Slow]") -> "Slow":
+        """Return what there is in several parts."""
+        places, rows = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_tables(rows))
+
+    @property
+    def places(self) -> Numbers:
+        """Where they are among all rows."""
+        return self.at + np.arange(len(self.at))
+
+
+class CompiledParser:
+    """Takes blocks of lines of one format apart, and makes a batch of them whenever it has no room for more.
+
+    Attributes:
+        plain: Says what undecided lines are.
+    """
+
+    @classmethod
+    def of(
+        cls,
+        log_format: Format,
+        classifier: Classifier,
+        plain: Callable[[pa.BinaryArray], ParsedLines],
+        days: Days,
+        ends: Ends | None,
+    ) -> "CompiledParser | None":
+        """Return a parser of lines of a format, None if the kernel can't read it."""
+        if isinstance(log_format, Delimited):
+            can = all(len(literal) <= MAX_LITERAL for literal in log_format.literals)
+        elif isinstance(log_format, Json):
+            can = not any("." in field.name for field in log_format.fields)  # values in nested objects
+        else:
+            can = isinstance(log_format, Logfmt)
+        return cls(log_format, classifier, plain, days, ends) if can else None
+
+    def __init__(
+        self,
+        log_format: Format,
+        classifier: Classifier,
+        plain: Callable[[pa.BinaryArray], ParsedLines],
+        days: Days,
+        ends: Ends | None,
+    ) -> None:
+        self.plain = plain
+        self._kernel = kernel()
+        self._format = log_format
+        self._classifier = classifier
+        self._days = days
+        self._wanted = days.of_rows
+        self._ends = ends
+        self._lent: Workspace | None = None
+        frame = self._frame = np.zeros(layout.FRAME, np.int64)
+        self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(log_format, kind))
+        if isinstance(log_format, Delimited):
+            self._program = program_of(log_format, self._role_of)
+            frame[layout.PROGRAM] = self._program.ctypes.data
+            frame[layout.FIELDS] = len(log_format.fields)
+            frame[layout.EXTRA] = log_format.extra
+            frame[layout.SHORTCUT] = _shortcut_of(log_format)
+        else:
+            self._declare_keys()
+        self._declare_methods()
+        frame[layout.ZERO_STATUS] = log_format.zero_status
+        frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
+        frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
+        bounds = (days.first, days.stop, self._wanted.first, self._wanted.stop)
+        for slot, day in zip(
+            (layout.EARLIEST, layout.LATEST, layout.WANTED, layout.UNWANTED), bounds, strict=True
+        ):
+            frame[slot] = day * timestamps.DAY_MICROSECONDS
+        for slot, text in ((layout.LAST_TIME, FIRST_TIME), (layout.LAST_DATE, FIRST_DATE)):
+            frame[slot:].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
+        frame[layout.LAST_TIME_BYTES] = len(FIRST_TIME)
+
+    def lines_in(self, block: memoryview) -> int:
+        """Return how many lines a block has."""
+        at = np.frombuffer(block, np.uint8).ctypes.data
+        return self._kernel(layout.COUNT_LINES, at, len(block)) + (block[-1] != LINE_FEED)
+
+    def add(self, block: memoryview) -> Iterator[Batch]:
+        """Take lines apart, and yield what batches are full.
+
+        Args:
+            block: Lines that are followed by at least layout.PADDING bytes that are ours to change.
+        """
+        buffer, size = buffer_of(block), len(block)
+        begin = at = np.frombuffer(block, np.uint8).ctypes.data
+        behind = begin - np.frombuffer(buffer, np.uint8).ctypes.data + size
+        if behind + layout.PADDING > len(buffer):
+            raise AssertionError("a block without padding")
+        if not self._lent:
+            self._lent = Workspace.lent()
+            self._begin()
+        frame = self._frame
+        saved, buffer[behind] = buffer[behind], LINE_FEED
+        try:
+            while at < begin + size:
+                rows, others = frame[[layout.ROW_COUNT, layout.OTHER_COUNT]].tolist()
+                frame[layout.BLOCK] = at
+                end = self._take_lines(at, begin + size)
+                if self._ends:
+                    self._note_ends(self._ends, block[at - begin : end - begin], rows, others)
+                at = end
+                if at < begin + size and not self._goes_on():
+                    yield self._batch()
+        finally:
+            buffer[behind] = saved
+
+    def finish(self) -> Iterator[Batch]:
+        """Yield the last batch, if there is one."""
+        if self._lent:
+            if self._frame[layout.LINE_COUNT]:
+                yield self._batch()
+            self._lent.give_back()
+            self._lent = None
+
+    @property
+    def _workspace(self) -> Workspace:
+        if not self._lent:
+            raise AssertionError("no batch is begun")
+        return self._lent
+
+    def _take_lines(self, at: int, stop: int) -> int:
+        return self._kernel(self._shape, self._frame.ctypes.data, at, stop)
+
+    def _begin(self) -> None:
+        """Begin a batch, whose columns become Arrow's without being copied."""
+        self._workspace.prepare(self._frame)
+        self._columns = {name: np.empty(ROW_GROUP_ROWS, kind) for name, kind in layout.COLUMN_TYPES.items()}
+        self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
+        self._frame[layout.COLUMNS] = self._addresses.ctypes.data
+        self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT, layout.ELSEWHERE_COUNT]] = 0
+        self._frame[layout.LINE_ROOM] = ROW_GROUP_ROWS
+        self._noted: dict[int, End] = {}
+        self._judged_lines = 0
+        self._judged: list[Others] = []
+        self._slow: list[Slow] = []
+        self._slow_elsewhere: list[tuple[Numbers, Numbers]] = []  # places and days
+
+    def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
+        """Note what a file is after lines that may be the last of their day; that of a few is not known yet.
+
+        Args:
+            file: The file so far.
+            piece: The lines that were just taken apart.
+            rows: How many rows there were before.
+            others: Likewise.
+        """
+        workspace, frame = self._workspace, self._frame
+        count = int(frame[layout.ROW_COUNT])
+        found = workspace.others[: frame[layout.OTHER_COUNT]]
+        places, ends = (found[others:, n] for n in (layout.OTHER_NUMBER, layout.OTHER_LINE_END))
+        if len(places) >= MANY:
+            self._judge()
+            judged = self._judged[-1]
+            rejects = judged.numbers[last_of_each(judged.days, np.arange(len(judged.days)))]
+            wanted = np.isin(places, rejects) | ~np.isin(places, judged.numbers)
+            places, ends = places[wanted], ends[wanted]
+        if count > rows:
+            days = _days_of(numbers(self._columns["times"][rows:count]))
+            lasts = np.array(last_of_each(days, np.arange(count - rows))) + rows
+            of_rows = row_numbers(lasts, found[:, layout.OTHER_NUMBER], self._elsewhere)
+            places, ends = np.append(places, of_rows), np.append(ends, self._columns["ends"][lasts])
+        order = np.argsort(places)
+        self._noted.update(zip(places[order].tolist(), file.note(piece, ends[order].tolist()), strict=True))
+
+    def _goes_on(self) -> bool:
+        """Make room for as many lines as a row group lacks rows; tell whether that is what was missing."""
+        frame = self._frame
+        if frame[layout.LINE_COUNT] < frame[layout.LINE_ROOM]:
+            return False
+        self._judge()
+        missing = ROW_GROUP_ROWS - int(frame[layout.ROW_COUNT]) - sum(len(each.at) for each in self._slow)
+        frame[layout.LINE_ROOM] += missing
+        return missing > 0
+
+    def _batch(self) -> Batch:
+        """Return what there is so far, and begin anew."""
+        self._judge()
+        lines, count = (int(self._frame[n]) for n in (layout.LINE_COUNT, layout.ROW_COUNT))
+        found = {name: column[:count] for name, column in self._columns.items()}
+        slow = Slow.of(self._slow) if self._slow else None
+        rows = self._rows(self._merged(found, slow) if slow else found, slow)
+        days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
+        batch = Batch(lines, rows, days, *self._all_elsewhere(), *others, self._noted)
+        self._begin()
+        return batch
+
+    @property
+    def _elsewhere(self) -> Numbers:
+        """The places of the requests of days that aren't wanted, as far as the kernel found them."""
+        return self._workspace.elsewhere[: self._frame[layout.ELSEWHERE_COUNT]]
+
+    def _all_elsewhere(self) -> tuple[Numbers, int]:
+        """Return the places of all requests of days that aren't wanted, ascending, and the day of the first."""
+        day = self._frame[layout.ELSEWHERE_TIME] // timestamps.DAY_MICROSECONDS
+        found = [(self._elsewhere, np.full(len(self._elsewhere), day)), *self._slow_elsewhere]
+        places, days = (np.concatenate(each) for each in zip(*found, strict=True))
+        if not len(places):
+            return places, timestamps.NO_DAY
+        return np.sort(places, kind="stable"), int(days[np.argmin(places)])
+
+    def _judge(self) -> None:
+        """Find out what the lines are that have no row since this was last asked."""
+        workspace, count = self._workspace, int(self._frame[layout.OTHER_COUNT])
+        begin, self._judged_lines = self._judged_lines, count
+        places, ends, codes, times = (
+            workspace.others[begin:count, n].copy()
+            for n in (layout.OTHER_NUMBER, layout.OTHER_TEXT_END, layout.OTHER_CODE, layout.OTHER_TIME)
+        )
+        first = workspace.others[begin - 1, layout.OTHER_TEXT_END] if begin else 0
+        offsets = np.append(first, ends).astype(np.int32)
+        reasons = REASON_OF[codes]
+        days, _ = placed(timestamps.days_of(times, times != layout.NO_TIME), reasons, self._days)
+        others = Others(places, self._masked(offsets), reasons, days)
+        undecided = np.flatnonzero(codes == layout.UNDECIDED)
+        if len(undecided):
+            parsed = self.plain(_texts(offsets, workspace.other_texts[: offsets[-1]]).take(numbers(undecided)))
+            days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
+            accepted = reasons[undecided] == ACCEPTED
+            wanted = accepted & self._wanted.have(days[undecided])
+            if wanted.any():
+                of_rows = undecided[wanted]
+                at = places[of_rows] - (begin + of_rows) - np.searchsorted(self._elsewhere, places[of_rows])
+                self._slow.append(Slow(at, requests_table(parsed, wanted, self._classifier)))
+            if accepted.any():
+                elsewhere = undecided[accepted & ~wanted]
+                self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
+                others = others.but(reasons == ACCEPTED)
+        self._judged.append(others)
+
+    def _masked(self, offsets: Numbers) -> pa.StringArray:
+        """Return lines that have no row as they may be kept."""
+        count = len(offsets) - 1
+        kept = np.minimum(np.diff(offsets), layout.MASKED_LINE_BYTES).sum()
+        into, data = np.empty(count + 1, np.int32), np.empty(kept + layout.PADDING, np.uint8)
+        addresses = (each.ctypes.data for each in (offsets, self._workspace.other_texts, into, data))
+        self._kernel(layout.MASK_LINES, count, *addresses)
+        return _texts(into, data[: into[-1]]).cast(pa.string())
+
+    def _declare_methods(self) -> None:
+        """Tell the kernel which methods there are, the usual ones first."""
+        order = sorted(range(len(METHODS)), key=lambda number: METHODS[number] not in USUAL_METHODS)
+        self._method_texts = [np.frombuffer(each.encode() + bytes(layout.PADDING), np.uint8) for each in METHODS]
+        self._methods = np.zeros((len(METHODS), layout.METHOD_ROW), np.int64)
+        for row, number in zip(self._methods, order, strict=True):
+            row[layout.METHOD_AT] = self._method_texts[number].ctypes.data
+            row[layout.METHOD_BYTES], row[layout.METHOD_NUMBER] = len(METHODS[number]), number
+        self._frame[layout.METHOD_TABLE] = self._methods.ctypes.data
+        self._frame[layout.METHOD_COUNT] = len(self._methods)
+
+    def _declare_keys(self) -> None:
+        """Tell the kernel which keys have values that are wanted."""
+        wanted = [field for field in self._format.fields if self._role_of(field) != layout.IGNORED]
+        self._key_texts = [
+            np.frombuffer(field.name.encode() + bytes(layout.PADDING), np.uint8) for field in wanted
+        ]
+        self._keys = np.zeros((len(wanted), layout.KEY_ROW), np.int64)
+        self._found = np.zeros((len(wanted), layout.VALUE_ROW), np.int64)
+        self._expected = np.zeros((layout.EXPECTED_ROWS, layout.EXPECTED_ROW), np.int64)
+        self._expected[:, layout.EXPECTED_BYTES] = -1
+        frame = self._frame
+        frame[layout.KEYS], frame[layout.FOUND] = self._keys.ctypes.data, self._found.ctypes.data
+        frame[layout.EXPECTED], frame[layout.FIELDS] = self._expected.ctypes.data, len(wanted)
+        frame[layout.PREFIX] = -1
+        for number, (field, text) in enumerate(zip(wanted, self._key_texts, strict=True)):
+            row = self._keys[number]
+            row[layout.KEY_AT], row[layout.KEY_BYTES] = text.ctypes.data, len(text) - layout.PADDING
+            row[layout.KEY_ROLE], row[layout.KEY_SCALE] = self._role_of(field), field.scale
+            if isinstance(self._format, Logfmt) and field.name == PREFIX_TIME:
+                frame[layout.PREFIX], row[layout.KEY_BYTES] = number, -1  # no key has its name
+
+    def _role_of(self, field: Field) -> int:
+        if field.role is Role.HOST:
+            return layout.HOST if field.name == self._classifier.application_field else layout.IGNORED
+        if field.role is Role.TIME and self._format.has(Role.CLOCK):
+            return layout.DATE
+        if field.role is Role.USER_AGENT:
+            return layout.USER_AGENT if self._classifier.synthetic_user_agents else layout.IGNORED
+        return ROLES[field.role] if field.role else layout.IGNORED
+
+    def _merged(self, found: dict[str, Numbers], slow: Slow) -> dict[str, Numbers]:
+        """Return the kernel's columns with the plain parser's rows between them."""
+        rows = slow.rows
+        more: dict[str, Any] = {
+            "times": to_numpy(rows["ts"].cast(pa.int64())),
+            "sizes": to_numpy(filled(rows["response_bytes"], -1)),
+            "durations": to_numpy(filled(rows["duration_seconds"], np.nan)),
+            "paths": self._workspace.paths.numbers_of(whole(rows["path"])),
+            "hosts": layout.NO_ID,
+            "agents": layout.NO_ID,
+            "methods": _numbers(rows["method"], METHODS),
+            "statuses": to_numpy(rows["status"]),
+            "upstream": to_numpy(filled(rows["upstream_status"], -1)),
+            "retried": to_numpy(filled(rows["retried"].cast(pa.int8()), -1)),
+        }
+        return {name: np.insert(found[name], slow.at, values) for name, values in more.items()}
+
+    def _rows(self, found: dict[str, Numbers], slow: Slow | None) -> pa.Table:
+        """Return a batch's rows of `requests`.
+
+        Args:
+            found: Their columns in numbers.
+            slow: Those that the plain parser found, of which the application and the class are no number yet.
+        """
+        count, paths = len(found["times"]), self._workspace.paths.values().cast(pa.string())
+
+        def optional(name: str, kind: pa.DataType, *roles: Role) -> pa.Array:
+            if not self._format.has(*roles):
+                return pa.nulls(count, kind)
+            values = found[name]
+            return _nullable(values, np.isnan(values) if kind == pa.float64() else values < 0).cast(kind)
+
+        return pa.table(
+            [
+                numbers(found["times"]).view(pa.timestamp("us")),
+                _encoded(*self._applications(found["hosts"], slow)),
+                _encoded(np.zeros(count, np.int32), [self._classifier.vantage]),
+                _encoded(found["methods"], METHODS),
+                _encoded(found["paths"], paths),
+                numbers(found["statuses"]),
+                _nullable(found["sizes"], found["sizes"] < 0),
+                optional("durations", pa.float64(), Role.DURATION),
+                optional("upstream", pa.int16(), Role.UPSTREAM_STATUS),
+                optional("retried", pa.bool_(), Role.UPSTREAM_STATUS, Role.UPSTREAMS),
+                _encoded(self._classes(found, paths, slow), TRAFFIC_CLASSES),
+            ],
+            schema=SCHEMA,
+        )
+
+    def _applications(self, hosts: Numbers, slow: Slow | None) -> tuple[Numbers, pa.StringArray]:
+        """Return each row's application, as its place among the values, and these; nobody's without a host."""
+        if self._classifier.application is not None:
+            return np.zeros(len(hosts), np.int32), array([self._classifier.application], pa.string())
+        of_hosts = [
+            parse.application_names(self._workspace.hosts.values()),
+            array([parse.NO_APPLICATION], pa.string()),
+        ]
+        of_slow = [whole(slow.rows["application"])] if slow else []
+        encoded = pa.concat_arrays([*of_hosts, *of_slow]).dictionary_encode()
+        places = to_numpy(encoded.indices)
+        hosts_and_none = len(encoded) - (len(slow.at) if slow else 0)
+        applications = places[:hosts_and_none][hosts]
+        if slow:
+            applications[slow.places] = places[hosts_and_none:]
+        return applications, encoded.dictionary
+
+    def _classes(self, found: dict[str, Numbers], paths: pa.StringArray, slow: Slow | None) -> Numbers:
+        """Return each row's traffic class, as its place in TRAFFIC_CLASSES."""
+        classes = np.zeros(len(found["times"]), np.int32)
+        for field in (each for each in self._format.fields if self._role_of(each) == layout.USER_AGENT):
+            agents = parse.unified(field, self._workspace.agents.values())
+            synthetic = np.append(to_numpy(self._classifier.are_synthetic(agents)), [False])
+            classes[synthetic[found["agents"]]] = TRAFFIC_CLASSES.index("synthetic")
+        if self._classifier.health_check_paths:
+            health_checks = self._classifier.are_health_checks(paths)
+            classes[np.append(to_numpy(health_checks), [False])[found["paths"]]] = TRAFFIC_CLASSES.index(
+                "health_check"
+            )
+        if slow:
+            classes[slow.places] = _numbers(slow.rows["traffic_class"], TRAFFIC_CLASSES)
+        return classes
+
+
+def _texts(offsets: Numbers, data: Numbers) -> pa.BinaryArray:
+    """Return texts that lie one after the other; there is one offset more than texts."""
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+
+
+def _days_of(times: pa.TimestampArray) -> timestamps.Integers:
+    """Return the days of times; of those of one day without dividing each."""
+    microseconds: timestamps.Integers = to_numpy(times.view(pa.int64()))
+    if not len(microseconds):
+        return microseconds
+    first, last = (int(each) // timestamps.DAY_MICROSECONDS for each in (microseconds.min(), microseconds.max()))
+    return np.full(len(microseconds), first) if first == last else microseconds // timestamps.DAY_MICROSECONDS
+
+
+def _numbers(values: pa.ChunkedArray, known: tuple[str, ...]) -> Numbers:
+    return to_numpy(filled(pc.index_in(values, array(known, pa.string())), layout.NO_ID))
+
+
+def _nullable(values: Numbers, is_null: Numbers) -> pa.Array:
+    return numbers(values, is_null if is_null.any() else None)
+
+
+def _encoded(places: Numbers, values: pa.StringArray | tuple[str, ...] | list[str]) -> pa.Array:
+    """Return texts by their place among the values, NULL for NO_ID."""
+    indices = _nullable(places.astype(np.int32, copy=False), places < 0)
+    known = values if isinstance(values, pa.Array) else array(values, pa.string())
+    return pa.DictionaryArray.from_arrays(indices, known)
+
+
+if __name__ == "__main__":
+    kernel()

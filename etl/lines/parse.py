@@ -1,0 +1,541 @@
+"""From raw lines to columns: one parser for every format, vectorised over a block of lines where it can be.
+
+A format says which field is read for what (its role); from there on all formats are one.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.lines import privacy, timestamps
+from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Kind, Role
+from lake.contracts import contract
+from lake.contracts.rejects import REASONS
+from lake.contracts.requests import METHODS
+from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
+
+MAX_LINE_BYTES = 1 << 20
+ACCEPTED, DIRECTIVE = -1, -2
+NO_APPLICATION = "(invalid)"
+AUTHORITY = "authority"
+
+STATUS = r"[1-5][0-9]{2}"
+RESPONSE_BYTES = r"-|[0-9]{1,18}"  # 18 digits always fit a 64-bit integer
+# A duration has a unit once its field's scale has been added; a negative one (AWS) is not known, as a dash.
+NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+DURATION = rf"(?:-(?:[0-9]+(?:\.[0-9]+)?)?|{NUMBER}(?:s|ms|us))?"
+DURATIONS = rf"{DURATION}(?:\+{DURATION})*"
+SCALES = {"s": 0, "ms": 3, "us": 6}
+UPSTREAM_STATUS = r"(?:(?:.*[, ])?(?P<last>[0-5][0-9]{2}|-))?"
+SEPARATOR = "[, ]"  # is in a list of upstreams, whichever way nginx separates them, if it has two or more
+# A request line is METHOD TARGET PROTOCOL; without a protocol (HTTP/0.9) a target with spaces can't be told.
+# Of an absolute target, scheme and authority go; query, fragment and parameters go too, encoded or not.
+SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+PROTOCOL = r" HTTP/[0-9](?:\.[0-9])?"
+REQUEST = (
+    rf"(?s)^(?P<method>[A-Z-]+)(?: (?:{SCHEME}[^/?#; ]*)?(?P<path>/.*){PROTOCOL}| (?P<asterisk>\*){PROTOCOL}"
+    rf"| (?:{SCHEME}[^/?#; ]*)?(?P<bare_path>/[^ ]*)| .*|)$"
+)
+ABSOLUTE = rf"(?s)^[A-Z-]+ {SCHEME}(?:[^/?#; ]*@)?(?P<authority>[^/?#; @]*)(?:.*{PROTOCOL}|[^ ]*)$"
+QUERY = r"(?s)(?:[?#;]|%(?:25)*(?:3[BbFf]|23)).*$"
+HOST_NAME = r"^[a-z0-9][a-z0-9._-]{0,252}$"
+ADDRESS = r"^[0-9.]+$"
+PORT = r":[0-9]{1,5}$"
+HEADER = r"(?i)^#Fields:"
+ANY_DIRECTIVE = r"(?i)^#(?:Version|Fields|Software|Date|Start-Date|End-Date|Remark):"
+
+TEXTS = (Role.REQUEST, Role.METHOD, Role.TARGET, Role.UPSTREAMS, Role.HOST, Role.USER_AGENT)
+"""Roles that only a string can have in JSON; another value is none."""
+_ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
+_PAIR = re.compile(rb'([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
+_PAIRS = re.compile(
+    rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:[^ ="]+=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: +|\Z))+)', re.DOTALL
+)
+_ISO = re.compile(timestamps.ISO.encode())
+
+NO_BYTES, EMPTY, DASH, ZERO = scalar(None, pa.binary()), scalar(b""), scalar(b"-"), scalar(b"0")
+NO = scalar(value=False)
+
+Booleans = npt.NDArray[np.bool_]
+Row = list[bytes | None]
+
+
+@dataclass(frozen=True)
+class ParsedLines:
+    """A block of lines, taken apart; all arrays have one element a line.
+
+    Attributes:
+        lines: The raw lines with their ends.
+        fields: A struct of bytes, a child for each Role that the format has; NULL where the line lacks it. A
+            request in parts has become one, and each host has a child of its own (see host_column).
+        microseconds: The line's time, since 1970 in UTC; 0 where unreadable.
+        days: The line's day since 1970-01-01, timestamps.NO_DAY where unreadable.
+        reasons: ACCEPTED, or the index in the contract's REASONS of why the line is a reject, or DIRECTIVE
+            where it is about the file and neither a request nor a reject.
+    """
+
+    lines: pa.BinaryArray
+    fields: pa.StructArray
+    microseconds: timestamps.Integers
+    days: timestamps.Integers
+    reasons: timestamps.Integers
+
+
+class Parser:
+    """Parses the lines of one raw file in their order: what a Headed format's lines mean, those before say.
+
+    Attributes:
+        current: The format of the lines that come next: a Headed one's is Delimited once its header was read.
+    """
+
+    def __init__(self, log_format: Format) -> None:
+        self._format = log_format
+        self.current = log_format
+
+    def parse(self, lines: pa.BinaryArray) -> ParsedLines:
+        """Take the file's next lines apart, as parse_lines does."""
+        if not isinstance(self._format, Headed):
+            return parse_lines(lines, self._format)
+        short = pc.less_equal(pc.binary_length(lines), scalar(MAX_LINE_BYTES))
+        headers = np.flatnonzero(_mask(pc.and_(short, pc.match_substring_regex(lines, HEADER))))
+        parts, begin = [], 0
+        for end in headers.tolist():
+            parts.append(parse_lines(lines.slice(begin, end - begin), self.current))
+            header = lines[end].as_py().partition(b":")[2]
+            self.current = self._format.with_header([name.decode("latin-1") for name in header.split()])
+            begin = end
+        parts.append(parse_lines(lines.slice(begin), self.current))
+        directives = _mask(pc.and_(short, pc.match_substring_regex(lines, ANY_DIRECTIVE)))
+        names = dict.fromkeys(name for part in parts for name in part.fields.type.names)
+        return ParsedLines(
+            lines,
+            pa.StructArray.from_arrays(
+                [pa.concat_arrays([_column(part.fields, name) for part in parts]) for name in names], list(names)
+            ),
+            np.where(directives, 0, np.concatenate([part.microseconds for part in parts])),
+            np.where(directives, timestamps.NO_DAY, np.concatenate([part.days for part in parts])),
+            np.where(directives, DIRECTIVE, np.concatenate([part.reasons for part in parts])),
+        )
+
+
+def split_lines(block: bytes) -> pa.BinaryArray:
+    """Return the lines of a block with their ends, without copying; the last may lack its LF."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(data == ord("\n")) + 1
+    if len(block) and (not len(ends) or ends[-1] != len(block)):
+        ends = np.append(ends, len(block))
+    offsets = np.append(0, ends).astype(np.int32)
+    return pa.BinaryArray.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
+
+
+def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
+    """Take lines apart and say of each whether it is a request, and if not why.
+
+    The shape of the line decides, not that of its request: whatever was answered with a status counts.
+    """
+    lengths = to_numpy(pc.binary_length(lines))
+    too_long = lengths > MAX_LINE_BYTES
+    fits, values = _read(lines, too_long, log_format)
+    columns = _columns(log_format.fields, values, len(lines))
+    times = columns[Role.TIME]
+    others = np.flatnonzero(~fits)
+    if len(others):  # a line of another shape may still show its day, in what is read of it in any case
+        begins = pc.binary_slice(lines.take(numbers(others)), 0, MAX_LINE_BYTES)
+        shown = timestamps.first_in(begins, _shown_time(log_format))
+        times = pc.replace_with_mask(times, numbers(~fits), shown)
+    microseconds, readable = timestamps.parse(times, log_format.timezone)
+    fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
+
+    # the later, the stronger
+    reasons = np.full(len(lines), ACCEPTED, dtype=np.int64)
+    reasons[~_fits(fields, Role.UPSTREAM_STATUS, UPSTREAM_STATUS)] = REASONS.index("upstream")
+    reasons[~_fits(fields, Role.DURATION, DURATIONS)] = REASONS.index("duration")
+    reasons[~_fits(fields, Role.RESPONSE_BYTES, RESPONSE_BYTES)] = REASONS.index("bytes")
+    status = f"{STATUS}|000" if log_format.zero_status else STATUS
+    reasons[~_fits(fields, Role.STATUS, status, missing=False)] = REASONS.index("status")
+    reasons[~readable] = REASONS.index("time")
+    reasons[~fits] = REASONS.index("shape")
+    blank = _mask(pc.match_substring_regex(pc.binary_slice(lines, 0, 3), r"^\r?\n?$"))
+    reasons[blank] = REASONS.index("blank")
+    reasons[too_long] = REASONS.index("too_long")
+    return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
+
+
+def masked_lines(lines: pa.BinaryArray) -> pa.StringArray:
+    """Return rejected lines as they may be kept."""
+    encoded = lines.dictionary_encode()  # thousands that are blank are masked once
+    masked = array([privacy.mask_line(line.as_py()) for line in encoded.dictionary], pa.string())
+    return masked.take(encoded.indices)
+
+
+def rejects_table(
+    masked: pa.StringArray, reasons: timestamps.Integers, file: str, line_numbers: timestamps.Integers
+) -> pa.Table:
+    """Return rejected lines as rows of `rejects`.
+
+    Args:
+        masked: The lines as they may be kept.
+        reasons: Why they are rejects, as indices in the contract's REASONS.
+        file: The raw file's name.
+        line_numbers: Their numbers in that file, from 1.
+    """
+    return pa.table(
+        {
+            "file": pa.repeat(scalar(file), len(masked)),
+            "line_number": numbers(line_numbers),
+            "reason": array(REASONS, pa.string()).take(numbers(reasons)),
+            "masked_line": masked,
+        },
+        schema=contract("rejects").schema,
+    )
+
+
+def requests_table(parsed: ParsedLines, chosen: Booleans, classifier: "Classifier") -> pa.Table:
+    """Return the chosen lines, all of them accepted ones, as rows of `requests`."""
+    index = numbers(np.flatnonzero(chosen))
+    fields = parsed.fields.take(index)
+    request = pc.extract_regex(_column(fields, Role.REQUEST), REQUEST)
+    path = _paths(request)
+    return pa.table(
+        {
+            "ts": numbers(parsed.microseconds[chosen]).cast(pa.timestamp("us")),
+            "application": classifier.applications(fields),
+            "vantage": pa.repeat(scalar(classifier.vantage), len(index)),
+            "method": _methods(request),
+            "path": path,
+            "status": _column(fields, Role.STATUS).cast(pa.string()).cast(pa.int16()),
+            "response_bytes": _response_bytes(fields),
+            "duration_seconds": _durations(fields),
+            "upstream_status": _upstream_status(fields),
+            "retried": _retried(fields),
+            "traffic_class": classifier.traffic_classes(path, fields),
+        },
+        schema=contract("requests").schema,
+    )
+
+
+def host_column(name: str) -> str:
+    """Return the name of the child of ParsedLines.fields that has the host field of a name."""
+    return f"{Role.HOST}:{name}"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What a source's settings say of a request: whose it is, and what it asks.
+
+    Attributes:
+        application: A constant, or None where `application_field` names a field of the line.
+        application_field: A host field, or AUTHORITY for that of a request with an absolute target.
+        health_check_paths: Paths; one that ends in `*` stands for all that begin so.
+        synthetic_user_agents: Parts of user agents, in any case.
+    """
+
+    vantage: str
+    application: str | None
+    application_field: str | None
+    health_check_paths: tuple[str, ...]
+    synthetic_user_agents: tuple[str, ...]
+
+    def applications(self, fields: pa.StructArray) -> pa.StringArray:
+        """Return each request's application: a constant, or a host name in lower case without its port."""
+        if self.application_field is None:
+            return pa.repeat(scalar(self.application), len(fields))
+        column = host_column(self.application_field)
+        if self.application_field == AUTHORITY and column not in fields.type.names:
+            hosts = pc.struct_field(pc.extract_regex(_column(fields, Role.REQUEST), ABSOLUTE), "authority")
+        else:
+            hosts = _column(fields, column)
+        return application_names(hosts)
+
+    def traffic_classes(self, path: pa.StringArray, fields: pa.StructArray) -> pa.StringArray:
+        """Return each request's traffic class; a health check is one whoever asks."""
+        synthetic = self.are_synthetic(_column(fields, Role.USER_AGENT))
+        health_check, other, user = map(scalar, ("health_check", "synthetic", "user"))
+        return pc.if_else(self.are_health_checks(path), health_check, pc.if_else(synthetic, other, user))
+
+    def are_health_checks(self, paths: pa.StringArray) -> pa.BooleanArray:
+        """Tell which paths are those of health checks."""
+        found = pa.repeat(NO, len(paths))
+        for wanted in self.health_check_paths:
+            begins = wanted.endswith("*")
+            these = pc.starts_with(paths, wanted[:-1]) if begins else pc.equal(paths, scalar(wanted))
+            found = pc.or_(found, pc.fill_null(these, NO))
+        return found
+
+    def are_synthetic(self, agents: pa.BinaryArray) -> pa.BooleanArray:
+        """Tell which user agents are those of synthetic requests."""
+        found = pa.repeat(NO, len(agents))
+        for part in self.synthetic_user_agents:
+            these = pc.match_substring(agents, part.encode(), ignore_case=True)
+            found = pc.or_(found, pc.fill_null(these, NO))
+        return found
+
+
+def application_names(hosts: pa.BinaryArray) -> pa.StringArray:
+    """Return the applications that hosts name: in lower case without a port, NO_APPLICATION if it is no name."""
+    names = pc.replace_substring_regex(pc.ascii_lower(_text(hosts)), PORT, "")
+    valid = pc.and_not(pc.match_substring_regex(names, HOST_NAME), pc.match_substring_regex(names, ADDRESS))
+    return pc.if_else(pc.fill_null(valid, NO), names, scalar(NO_APPLICATION))
+
+
+def _read(
+    lines: pa.BinaryArray, too_long: Booleans, log_format: Format
+) -> tuple[Booleans, Sequence[pa.BinaryArray]]:
+    """Return which lines have the format's shape, and the values of its fields, NULL for those without role."""
+    nothing = pa.nulls(len(lines), pa.binary())
+    if isinstance(log_format, Delimited):
+        fits = _mask(pc.match_substring_regex(lines, log_format.pattern)) & ~too_long
+        parts = _fitting_parts(lines, log_format.pattern, fits)
+        values = [
+            pc.struct_field(parts, f"f{number}") if field.role else nothing
+            for number, field in enumerate(log_format.fields)
+        ]
+        return fits, values
+    if isinstance(log_format, Headed):  # no header so far
+        return np.zeros(len(lines), dtype=np.bool_), [nothing] * len(log_format.fields)
+    read = _json_reader(log_format) if isinstance(log_format, Json) else _logfmt_reader(log_format)
+    rows = [None if long else read(line) for line, long in zip(lines.to_pylist(), too_long, strict=True)]
+    fits = np.array([row is not None for row in rows], dtype=np.bool_)
+    empty: Row = [None] * len(log_format.fields)
+    return fits, [array(column, pa.binary()) for column in zip(*(row or empty for row in rows), strict=True)] or [
+        nothing
+    ] * len(log_format.fields)
+
+
+def _fitting_parts(lines: pa.BinaryArray, pattern: str, fits: Booleans) -> pa.StructArray:
+    """Return the groups of a pattern in the lines that fit it, NULL for others.
+
+    To find out that a line doesn't fit takes ten times as long where groups are asked for.
+    """
+    if fits.all():
+        return pc.extract_regex(lines, pattern)
+    places = np.cumsum(fits) - 1
+    return pc.extract_regex(lines.filter(numbers(fits)), pattern).take(numbers(places, ~fits))
+
+
+def _json_reader(log_format: Format) -> Callable[[bytes], Row | None]:
+    paths = [(field.name.split("."), field.role) for field in log_format.fields]
+
+    def read(line: bytes) -> Row | None:
+        found = _json_object(line)
+        return None if found is None else [_json_text(_at(found, keys), role) for keys, role in paths]
+
+    return read
+
+
+def _json_object(line: bytes) -> dict[str, Any] | None:
+    r"""Return the object that a line is, None if it is none; nginx's \xHH, which is no JSON, is mended first."""
+    for text in (line, _ESCAPE.sub(_mended, line)) if rb"\x" in line else (line,):
+        with suppress(orjson.JSONDecodeError):
+            found = orjson.loads(text)
+            return found if isinstance(found, dict) else None
+    return None
+
+
+def _mended(escape: re.Match[bytes]) -> bytes:
+    """Return an escape as JSON has it; a character of ASCII stays escaped, and so ends no string."""
+    if escape[1] is None:
+        return escape[0]
+    byte = bytes.fromhex(escape[1].decode())
+    return byte if byte > b"\x7f" else b"\\u00" + escape[1]
+
+
+def _at(found: object, keys: Sequence[str]) -> object:
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _json_text(value: object, role: Role | None) -> bytes | None:
+    """Return a value as its text, which is no value of the role if the type is none that it has."""
+    if isinstance(value, str):
+        return value.encode()
+    if value is None or role in TEXTS:
+        return None
+    if isinstance(value, dict | list):
+        return b"{}"  # no value of any role; Python gives up on a deep one's own text
+    text = repr(value)
+    if isinstance(value, float) and role is Role.DURATION and ("e" in text or len(text.partition(".")[2]) > 9):  # noqa: PLR2004
+        text = f"{value:.9f}"  # Go's loggers write more digits than there are nanoseconds
+    return text.encode()
+
+
+def _logfmt_reader(log_format: Format) -> Callable[[bytes], Row | None]:
+    names = [field.name.encode() for field in log_format.fields]
+
+    def read(line: bytes) -> Row | None:
+        found = _logfmt_pairs(line.removesuffix(b"\n").removesuffix(b"\r"))
+        return None if found is None else [found.get(name) for name in names]
+
+    return read
+
+
+def _logfmt_pairs(line: bytes) -> dict[bytes, bytes | None] | None:
+    """Return the values by key, and of PREFIX_TIME; None if the line has another shape."""
+    parts = _PAIRS.fullmatch(line)
+    if not parts:
+        return None
+    pairs = _PAIR.findall(parts["pairs"])
+    found = {key: _logfmt_value(text) for key, text in pairs}
+    if len(found) < len(pairs):
+        return None
+    times = (word for word in parts["words"].split(b" ") if _ISO.fullmatch(word))
+    return found | {PREFIX_TIME.encode(): next(times, None)}
+
+
+def _logfmt_value(text: bytes) -> bytes | None:
+    return re.sub(rb'\\(["\\])', rb"\1", text[1:-1]) if text.startswith(b'"') else text or None
+
+
+def _columns(fields: Sequence[Field], values: Sequence[pa.BinaryArray], count: int) -> dict[str, pa.BinaryArray]:
+    """Return the values by what they are for; there is always a time and a request."""
+    found: dict[str, list[pa.BinaryArray]] = {}
+    for field, texts in zip(fields, values, strict=True):
+        if field.role:
+            name = host_column(field.name) if field.role is Role.HOST else field.role
+            found.setdefault(name, []).append(unified(field, texts))
+    several = (Role.DURATION, Role.UPSTREAMS)
+    columns = {
+        name: _joined(*(pc.fill_null(each, EMPTY) for each in texts), by=b"+")
+        if name in several
+        else pc.coalesce(*texts)
+        for name, texts in found.items()
+    }
+    nothing = pa.nulls(count, pa.binary())
+    time = columns.pop(Role.TIME, nothing)
+    clock = columns.pop(Role.CLOCK, None)
+    method, target = (columns.pop(role, nothing) for role in (Role.METHOD, Role.TARGET))
+    method = pc.if_else(pc.equal(pc.fill_null(method, EMPTY), EMPTY), DASH, method)
+    request = pc.coalesce(_joined(method, target, b"HTTP/1.1", by=b" "), method)
+    return columns | {
+        Role.TIME: time if clock is None else _joined(time, _joined(clock, b"Z", by=b""), by=b"T"),
+        Role.REQUEST: pc.coalesce(columns.get(Role.REQUEST, nothing), request),
+    }
+
+
+def unified(field: Field, texts: pa.BinaryArray) -> pa.BinaryArray:
+    """Return a field's values as every format could have them: durations with a unit, agents with spaces."""
+    plain = field.kind is Kind.PLAIN
+    if plain and field.role is not Role.RESPONSE_BYTES:
+        texts = pc.if_else(pc.equal(texts, DASH), NO_BYTES, texts)
+    if plain and field.role is Role.USER_AGENT:  # as it is too: somebody may look for the encoded one
+        return _joined(texts, pc.replace_substring_regex(texts, r"\+|%20", " "), by=b"\n")
+    if field.role is Role.DURATION:
+        unit = next(unit for unit, scale in SCALES.items() if scale == field.scale)
+        bare = pc.match_substring_regex(texts, f"^{NUMBER}$")
+        texts = pc.if_else(bare, _joined(texts, unit.encode(), by=b""), texts)
+        return pc.replace_substring(texts, b"+", b"?")  # by which several will be joined
+    return texts
+
+
+def _joined(*parts: pa.BinaryArray | bytes, by: bytes) -> pa.BinaryArray:
+    return pc.binary_join_element_wise(*(scalar(p) if isinstance(p, bytes) else p for p in (*parts, by)))
+
+
+def _shown_time(log_format: Format) -> str:
+    """Return what to look for in lines of another shape."""
+    kind = next((field.kind for field in log_format.fields if field.role is Role.TIME), None)
+    if kind is Kind.BRACKETED:
+        return timestamps.IN_BRACKETS
+    return timestamps.date_and_clock(log_format.separator) if log_format.separator else timestamps.ANYWHERE
+
+
+def _column(fields: pa.StructArray, name: str) -> pa.BinaryArray:
+    """Return a child of a struct, NULLs if there is none of that name."""
+    if name not in fields.type.names:
+        return pa.nulls(len(fields), pa.binary())
+    return pc.struct_field(fields, name)
+
+
+def _mask(values: pa.BooleanArray) -> Booleans:
+    """Return a NumPy mask, NULL as False."""
+    mask: Booleans = to_numpy(pc.fill_null(values, NO))
+    return mask
+
+
+def _fits(fields: pa.StructArray, role: Role, pattern: str, *, missing: bool = True) -> Booleans:
+    """Tell where a value has a shape, or may be missing."""
+    found = pc.match_substring_regex(_column(fields, role), f"(?s)^(?:{pattern})$")
+    fits: Booleans = to_numpy(filled(found, missing))
+    return fits
+
+
+def _response_bytes(fields: pa.StructArray) -> pa.Int64Array:
+    text = _column(fields, Role.RESPONSE_BYTES)
+    return pc.if_else(pc.equal(text, DASH), ZERO, text).cast(pa.string()).cast(pa.int64())
+
+
+def _durations(fields: pa.StructArray) -> pa.DoubleArray:
+    encoded = _column(fields, Role.DURATION).dictionary_encode()
+    seconds = [None if each is None else _seconds(each.decode()) for each in encoded.dictionary.to_pylist()]
+    return array(seconds, pa.float64()).take(encoded.indices)
+
+
+def _seconds(durations: str) -> float | None:
+    """Return the sum of durations, None if one of them is not known."""
+    parts = [re.fullmatch(r"([0-9.]+)([mu]?s)", text) for text in durations.split("+")]
+    total = Decimal(0)
+    for part in parts:
+        if not part:
+            return None
+        total += Decimal(part[1]).scaleb(-SCALES[part[2]])
+    return float(total)
+
+
+def _upstream_status(fields: pa.StructArray) -> pa.Int16Array:
+    """Return the status of the last upstream in a list, NULL where none was asked."""
+    found = pc.extract_regex(_column(fields, Role.UPSTREAM_STATUS), f"(?s)^{UPSTREAM_STATUS}$")
+    last = pc.struct_field(found, "last")
+    asked = pc.match_substring_regex(last, "[0-9]")
+    return pc.if_else(asked, last, NO_BYTES).cast(pa.string()).cast(pa.int16())
+
+
+def _retried(fields: pa.StructArray) -> pa.BooleanArray:
+    """Tell where a list of upstreams has more than one element; NULL if the format has no such list."""
+    lists = [role for role in (Role.UPSTREAM_STATUS, Role.UPSTREAMS) if role in fields.type.names]
+    retried = pa.repeat(NO if lists else scalar(None, pa.bool_()), len(fields))
+    for role in lists:
+        more = pc.match_substring_regex(_column(fields, role), SEPARATOR)
+        retried = pc.or_(retried, pc.fill_null(more, NO))
+    return retried
+
+
+def _methods(request: pa.StructArray) -> pa.StringArray:
+    methods = pc.struct_field(request, "method")
+    registered = pc.is_in(methods, array([m.encode() for m in METHODS], pa.binary()))
+    return pc.if_else(registered, methods, NO_BYTES).cast(pa.string())
+
+
+def _paths(request: pa.StructArray) -> pa.StringArray:
+    """Return each request's path as it may be kept, NULL where it can't be told."""
+    # a group that took no part in the match is empty
+    parts = (pc.struct_field(request, name) for name in ("path", "asterisk", "bare_path"))
+    return clean_paths(pc.coalesce(*(pc.if_else(pc.equal(p, EMPTY), NO_BYTES, p) for p in parts)))
+
+
+def clean_paths(path: pa.BinaryArray) -> pa.StringArray:
+    """Return paths as they may be kept: without what follows them, masked, in printable ASCII."""
+    path = pc.replace_substring_regex(path, QUERY, b"")
+    unsafe = pc.or_(
+        pc.match_substring_regex(path, privacy.UNSAFE),
+        pc.greater(pc.binary_length(path), scalar(privacy.PATH_CHARACTERS)),
+    )
+    unsafe = pc.fill_null(unsafe, NO)
+    encoded = path.filter(unsafe).dictionary_encode()
+    clean = array([privacy.clean_path(each.as_py()) for each in encoded.dictionary], pa.string())
+    safe = pc.if_else(unsafe, NO_BYTES, path).cast(pa.string())
+    return pc.replace_with_mask(safe, unsafe, clean.take(encoded.indices))
+
+
+def _text(values: pa.BinaryArray) -> pa.StringArray:
+    """Return bytes as text; where they are no ASCII, an empty one, which is no name of anything."""
+    return pc.if_else(pc.match_substring_regex(values, r"^[ -~]*$"), values, EMPTY).cast(pa.string())

@@ -1,0 +1,176 @@
+"""Timestamps of log lines, in the three ways that servers write them.
+
+- CLF: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local.
+- ISO 8601: `2015-05-17T10:05:03.123456Z`, also with a space for the T, a comma before the fraction, an offset
+  like `+02:00`, `+0200` or `+02`, or none, if it is known in which time zone the server wrote it.
+- Epoch: seconds, with or without a fraction, milliseconds or microseconds since 1970, told by their digits.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake.memory.arrays import array, filled, scalar, to_numpy
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+CLF = (
+    r"(?P<day>[0-9]{2})/(?P<month>" + "|".join(MONTHS) + rf")/(?P<year>[0-9]{{4}}):{CLOCK}"
+    r" (?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?P<zone_minute>[0-9]{2})"
+)
+DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+PRECISE_CLOCK = rf"{CLOCK}(?:[.,](?P<fraction>[0-9]{{1,9}}))?"
+OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)"
+ISO = rf"{DATE}[T ]{PRECISE_CLOCK}{OFFSET}?"
+EPOCH = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
+
+FIRST_DAY = date(1970, 1, 1)
+FIRST_YEAR, LAST_YEAR = 1970, 9999
+MICROSECONDS = 1_000_000
+DAY_MICROSECONDS = 86_400 * MICROSECONDS
+END = int(np.datetime64(f"{LAST_YEAR + 1}", "us").astype(np.int64))
+NO_DAY = np.iinfo(np.int64).min
+HIGHEST_HOUR, HIGHEST_MINUTE, HIGHEST_SECOND, HIGHEST_ZONE_HOUR = 23, 59, 59, 14
+
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+
+def unnamed(pattern: str) -> str:
+    """Return a regular expression without the names of its groups, to be a part of another."""
+    parts = pattern.split("(?P<")
+    return parts[0] + "".join("(?:" + part.partition(">")[2] for part in parts[1:])
+
+
+IN_BRACKETS = rf"\[(?P<time>{unnamed(CLF)}|{unnamed(ISO)})\]"
+ANYWHERE = rf"(?P<time>{unnamed(DATE)}[T ]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}|{unnamed(CLF)})"
+SHOWN = rf"{unnamed(CLF)}|{unnamed(DATE)}[T \t]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}?"
+
+
+def date_and_clock(separator: str) -> str:
+    """Return ANYWHERE for lines that begin with a date and, after the separator, a time of day in UTC."""
+    return ANYWHERE.removesuffix(")") + rf"|{unnamed(DATE)}{separator}{unnamed(CLOCK)})"
+
+
+def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers, Booleans]:
+    """Read timestamps.
+
+    Args:
+        texts: Timestamps as in the log, without brackets; NULL where there is none.
+        timezone: IANA name of the time zone of those that have no offset; None where there is no telling.
+
+    Returns:
+        Microseconds since 1970 in UTC (0 where unreadable), and whether each was readable: of one of the three
+        kinds, and a time that exists. Of a time that clocks showed twice, it is the first.
+    """
+    encoded = texts.dictionary_encode()  # a log's lines share their seconds
+    microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
+    readable = np.zeros(len(encoded.dictionary), dtype=np.bool_)
+    for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (EPOCH, _epoch)):
+        parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
+        fits = to_numpy(parts.is_valid())
+        if fits.any():
+            microseconds[fits], readable[fits] = read(pc.drop_null(parts))
+        if fits.all():
+            break
+    readable &= microseconds < END
+    index = to_numpy(filled(encoded.indices, len(readable)))
+    return np.append(np.where(readable, microseconds, 0), 0)[index], np.append(readable, [False])[index]
+
+
+def first_in(lines: pa.BinaryArray, pattern: str) -> pa.BinaryArray:
+    """Return the first timestamp of each line, for lines that don't fit their format; else NULL.
+
+    Args:
+        lines: Raw lines.
+        pattern: What counts as one: IN_BRACKETS, ANYWHERE or a date_and_clock.
+    """
+    found = pc.struct_field(pc.extract_regex(lines, f"(?s){pattern}"), "time")
+    if pattern in (IN_BRACKETS, ANYWHERE):
+        return found
+    return pc.replace_substring_regex(found, rf"^({unnamed(DATE)}).({unnamed(CLOCK)})$", r"\1T\2Z")
+
+
+def days_of(microseconds: Integers, readable: Booleans) -> Integers:
+    """Return days since 1970-01-01, NO_DAY where the time was unreadable."""
+    return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
+
+
+def days_since_epoch(day: date) -> int:
+    """Return days since 1970-01-01."""
+    return (day - FIRST_DAY).days
+
+
+def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+    names = array([m.encode() for m in MONTHS], pa.binary())
+    month: Integers = to_numpy(pc.index_in(pc.struct_field(parts, "month"), names)) + 1
+    seconds, exists = _clock_time(parts, month)
+    offset, valid = _offset(parts)
+    return (seconds - offset) * MICROSECONDS, exists & valid
+
+
+def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
+    seconds, exists = _clock_time(parts, _number(parts, "month"))
+    offset, valid = _offset(parts)
+    local = exists & to_numpy(pc.equal(_text(parts, "zone"), scalar("")))
+    offset[local], valid[local] = _zone_offset(seconds[local], timezone)
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(_text(parts, "fraction"), 6, "0"), 0, 6)
+    return (seconds - offset) * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), exists & valid
+
+
+def _epoch(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+    decimals = pc.binary_join_element_wise(*(_text(parts, name) for name in ("fraction", "digits")), scalar(""))
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(decimals, 6, "0"), 0, 6)
+    seconds = _number(parts, "seconds")
+    return seconds * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), np.ones(len(parts), dtype=np.bool_)
+
+
+def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Booleans]:
+    """Return seconds from 1970 to what a calendar and a clock show, and whether they ever do."""
+    day, year = _number(parts, "day"), _number(parts, "year")
+    first_of_month = ((year - FIRST_YEAR) * 12 + month - 1).astype("datetime64[M]")
+    days = first_of_month.astype("datetime64[D]").astype(np.int64) + day - 1
+    exists = (days.astype("datetime64[D]").astype("datetime64[M]") == first_of_month) & (day > 0)
+    exists &= (year >= FIRST_YEAR) & (month >= 1) & (month <= len(MONTHS))
+    hour, minute, second = (_number(parts, name) for name in ("hour", "minute", "second"))
+    exists &= (hour <= HIGHEST_HOUR) & (minute <= HIGHEST_MINUTE) & (second <= HIGHEST_SECOND)
+    return days * 86_400 + hour * 3600 + minute * 60 + second, exists
+
+
+def _offset(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+    """Return offsets from UTC in seconds, and whether there is such a one."""
+    hour, minute = _number(parts, "zone_hour"), _number(parts, "zone_minute")
+    sign = np.where(to_numpy(pc.equal(_text(parts, "sign"), scalar("-"))), -1, 1)
+    return sign * (hour * 3600 + minute * 60), (hour <= HIGHEST_ZONE_HOUR) & (minute <= HIGHEST_MINUTE)
+
+
+def _zone_offset(seconds: Integers, timezone: str | None) -> tuple[Integers, Booleans]:
+    """Return the offsets of a time zone, in seconds, when its clocks show a time, and whether they ever do."""
+    if timezone is None:
+        return np.zeros_like(seconds), np.zeros(len(seconds), dtype=np.bool_)
+    zone = ZoneInfo(timezone)
+    distinct, index = np.unique(seconds, return_inverse=True)
+    first, second = (
+        np.array([_utc_offset(zone, int(each), fold) for each in distinct], dtype=np.int64) for fold in (0, 1)
+    )
+    return first[index], (first >= second)[index]  # PEP 495: where clocks skip a time, fold 0 has the lower offset
+
+
+def _utc_offset(zone: ZoneInfo, seconds: int, fold: int) -> int:
+    shown = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=zone, fold=fold)
+    return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
+
+
+def _text(parts: pa.StructArray, name: str) -> pa.StringArray:
+    return pc.struct_field(parts, name).cast(pa.string())
+
+
+def _number(parts: pa.StructArray, name: str) -> Integers:
+    """Return digits as numbers, 0 for none."""
+    digits = _text(parts, name)
+    return to_numpy(pc.if_else(pc.equal(digits, scalar("")), scalar("0"), digits).cast(pa.int64()))

@@ -1,0 +1,222 @@
+"""What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.lines.blocks import BlockParser
+from etl.lines.formats import FORMATS
+from etl.lines.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
+from etl.looks import guess
+from etl.looks.guess import Settings
+from etl.raw.files import PADDING, RawFile, RawReader
+from etl.sources.source import FIELD, SECTION, Source, read_sources
+from lake.config import Config
+from lake.contracts.requests import VANTAGES
+from lake.errors import ConfigError, InputError
+from lake.memory.arrays import array, numbers, scalar
+
+FIRST_LINES = 1000
+ENOUGH_BYTES = 1 << 20
+IIS = b"#Software: Microsoft Internet Information Services"
+ENOUGH, CLOSE = 0.5, 0.9
+GUESSED = {
+    "trailing": "what the values look like; compare the server's log_format",
+    "fields": "the names of the keys; for a duration in milliseconds write duration_ms",
+}
+"""Keys of a source that are guessed, and by what."""
+MINOR = ("bytes", "duration", "upstream")
+"""Reasons of rejects whose shape, time and status are those of the format."""
+PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
+"""What a source has to say, while only its format matters."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source makes of lines.
+
+    Attributes:
+        settings: What was declared of the source; nothing for one of luigi.cfg.
+        rows: Its rows of `requests`.
+        rejects: Its rows of `rejects`.
+        without_offset: How many are rejects for nothing but a time without an offset.
+        recognised: How many lines have the format's shape, with a time, in whichever time zone, and a status.
+        columns: How many columns of `requests` the lines fill.
+    """
+
+    source: Source
+    settings: Settings
+    rows: pa.Table
+    rejects: pa.Table
+    without_offset: int
+    recognised: int
+    columns: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines are a request or a reject."""
+        return len(self.rows) + len(self.rejects)
+
+    @property
+    def guessed(self) -> str | None:
+        """The key of the settings that is a guess at how lines are written, if one is."""
+        return next((key for key in GUESSED if key in self.settings), None)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no more lines are rejects than a day may have."""
+        return bool(self.rows) and len(self.rejects) <= self.source.max_reject_rate * self.lines
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may be the log's format: at least half of the lines are recognised."""
+        return self.recognised > 0 and self.recognised >= ENOUGH * self.lines
+
+
+def first_lines(file: RawFile) -> bytes:
+    """Return the first 1,000 lines of a raw file, or fewer if they are long.
+
+    Raises:
+        ConfigError: It can't be read, or is empty.
+    """
+    head = b""
+    try:
+        for block in RawReader(file).blocks():
+            head += block
+            if len(head) >= ENOUGH_BYTES or head.count(b"\n") >= FIRST_LINES:
+                break
+    except InputError as error:
+        raise ConfigError(str(error)) from error
+    if not head:
+        raise ConfigError(f"{file.name} is empty: there is no line to tell a format by.")
+    return b"\n".join(head.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+
+
+def split(head: bytes) -> list[bytes]:
+    """Return lines without their LF."""
+    return head.removesuffix(b"\n").split(b"\n")
+
+
+def read(head: bytes, source: Source, settings: Settings | None = None) -> Reading:
+    """Return what a source makes of the first lines of a file."""
+    rows, rejects = _parsed(head, source)
+    rows_in_zone, rejects_in_zone = _parsed(head, _in_some_zone(source))
+    minor = pc.is_in(rejects_in_zone["reason"], array(MINOR, pa.string()))
+    without_time, in_zone = (pc.equal(each["reason"], scalar("time")) for each in (rejects, rejects_in_zone))
+    return Reading(
+        source,
+        settings or {},
+        rows,
+        rejects,
+        without_offset=_count(without_time) - _count(in_zone),
+        recognised=len(rows_in_zone) + _count(minor),
+        columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
+    )
+
+
+def identify(head: bytes) -> list[Reading]:
+    """Return what each declaration that may be meant makes of the first lines of a file, the best first.
+
+    The best is the one that recognises most lines; of several, the one that fills most columns.
+    """
+    lines = split(head)
+    names = sorted(FORMATS, key=lambda name: IIS not in head or name != "iis")
+    declared = ({"format": name} for name in names)
+    found = []
+    for settings in (*declared, *guess.trailing(lines), *guess.fields(lines)):
+        with suppress(ConfigError):  # the guess is no source
+            found.append(read(head, declare(settings), settings))
+    return sorted(found, key=lambda each: (-each.recognised, -each.columns))
+
+
+def runner_up(readings: Sequence[Reading]) -> Reading | None:
+    """Return the next best reading by another format, None if it is not close."""
+    best, *others = readings
+    second = next(
+        each for each in others if not each.guessed and each.settings["format"] != best.settings["format"]
+    )
+    return second if second.fits and second.recognised >= CLOSE * best.recognised else None
+
+
+def suggestion(found: Reading, head: bytes, path: str) -> Reading:
+    """Return what the whole section of luigi.cfg that may be meant makes of the first lines of a file.
+
+    Args:
+        found: What its format makes of them.
+        head: The lines.
+        path: The file's name, as `files` may have it.
+    """
+    settings = {
+        **found.settings,
+        **guess.files(path, found.rows["ts"].to_pylist()),
+        "application": _application(found, head) or guess.name(path),
+        "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
+    }
+    return read(head, declare(settings), settings)
+
+
+def section(suggested: Reading, name: str) -> str:
+    """Return a section of luigi.cfg with these settings; comments say what is a guess."""
+    lines = [f"[{SECTION}{name}]"]
+    for key, value in suggested.settings.items():
+        if key in GUESSED:
+            lines.append(f"# a guess by {GUESSED[key]}")
+        if key == "vantage":
+            lines.append(f"# a guess; one of {', '.join(VANTAGES)}")
+        lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
+    if suggested.without_offset:
+        lines += ["# times have no offset from UTC; say where the server's clock is", "# timezone = Europe/Berlin"]
+    return "\n".join(lines)
+
+
+def declare(settings: Settings) -> Source:
+    """Return the source that a section of luigi.cfg would declare.
+
+    Raises:
+        ConfigError: It would be none.
+    """
+    sections = {"lake": {"root": "lake"}, f"{SECTION}log": PLACEHOLDER | dict(settings)}
+    (source,) = read_sources(Config(Path("luigi.cfg"), sections))
+    return source
+
+
+def _application(found: Reading, head: bytes) -> str | None:
+    """Return the field that names the host of most requests, None if there is none."""
+    share: dict[str, float] = {}
+    for host in (*found.source.format.hosts, AUTHORITY):
+        application = f"{FIELD}{host}"
+        with suppress(ConfigError):  # a format that has no authority
+            source = _in_some_zone(declare({**found.settings, "application": application}))
+            rows, _ = _parsed(head, source)
+            share[application] = _count(pc.not_equal(rows["application"], scalar(NO_APPLICATION))) / max(
+                len(rows), 1
+            )
+    best = max(share, key=lambda each: share[each], default="")
+    return best if share.get(best, 0) >= ENOUGH else None
+
+
+def _in_some_zone(source: Source) -> Source:
+    """Return a source that also reads times without an offset."""
+    return replace(source, format=replace(source.format, timezone=source.format.timezone or "UTC"))
+
+
+def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
+    """Return lines as rows of `requests` and of `rejects`."""
+    block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
+    rows, rejects, number = [], [], 1
+    for batch in BlockParser(source.format, source.classifier, compiled=False).batches([block]):
+        rows.append(batch.rows)
+        chosen = batch.reasons != DIRECTIVE
+        masked = batch.masked.filter(numbers(chosen))
+        line_numbers = number + batch.numbers[chosen]
+        rejects.append(rejects_table(masked, batch.reasons[chosen], source.files.text, line_numbers))
+        number += batch.lines
+    return pa.concat_tables(rows), pa.concat_tables(rejects)
+
+
+def _count(values: pa.BooleanArray) -> int:
+    return pc.sum(values).as_py() or 0

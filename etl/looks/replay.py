@@ -1,0 +1,175 @@
+"""A day's published rejects, read again from their raw files by today's code and settings."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.lines.blocks import Days, placed
+from etl.lines.parse import ACCEPTED, DIRECTIVE, Parser, requests_table, split_lines
+from etl.lines.privacy import mask_line
+from etl.raw.files import RawFile, RawReader
+from etl.sources.source import Source
+from lake.contracts import contract
+from lake.contracts.rejects import REASONS
+from lake.errors import StoreError
+from lake.lake import Lake
+from lake.memory.arrays import numbers, scalar, to_numpy
+from lake.partition import Partition
+
+GONE = "the raw file is not there, or files no longer matches it"
+CHANGED = "the raw file has another line there now"
+NO_REJECT = "a directive of the log"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a published reject is to today's code.
+
+    Attributes:
+        was: Why it was a reject.
+        reason: Why it is one now, None if it isn't.
+        row: What it would be in `requests`, None if it is none.
+        neither: Why it is neither a reject nor a request, or can't be told to be; None if it is.
+        line: The raw line.
+    """
+
+    file: str
+    line_number: int
+    was: str
+    masked_line: str
+    reason: str | None = None
+    row: dict[str, Any] | None = None
+    neither: str | None = None
+    line: bytes = b""
+
+
+@dataclass
+class Tally:
+    """How many published rejects are what to today's code.
+
+    Attributes:
+        days: The days of those that are requests.
+        first: Some of the rejects, those before others that are none any more.
+    """
+
+    requests: int = 0
+    neither: int = 0
+    rejects: int = 0
+    days: set[date] = field(default_factory=set)
+    first: list[Verdict] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.requests + self.neither + self.rejects
+
+
+def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
+    """Return the latest revision of a source's rejects of a day.
+
+    Raises:
+        StoreError: It is not published, or the lake can't be listed.
+    """
+    for partition in lake.latest_of_day(contract("rejects"), day):
+        if partition.source == source.name:
+            return partition
+    raise StoreError(
+        f"{lake.root} has no rejects of source {source.name} on {day}. Build the day first: "
+        f"luigi RequestsDaily --source {source.name} --date {day}"
+    )
+
+
+def replay(lake: Lake, source: Source, partition: Partition) -> Iterator[Verdict]:
+    """Yield what each published reject of a source and day is to today's code; reads each raw file once.
+
+    Raises:
+        InputError: A raw file is broken.
+        StoreError: The lake, or raw files on S3, can't be read.
+    """
+    rejects = _rows(lake, partition)
+    files = {file.name: file for file in source.find_files(partition.dt)}
+    for name in pc.unique(rejects["file"]).to_pylist():
+        of_file = rejects.filter(pc.equal(rejects["file"], scalar(name)))
+        if name in files:
+            yield from _of_file(source, files[name], of_file)
+        else:
+            yield from (Verdict(**each, neither=GONE) for each in of_file.to_pylist())
+
+
+def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
+    """Return how many rejects are what; `limit` says how many to keep as examples."""
+    found = Tally()
+    first: tuple[list[Verdict], ...] = ([], [], [])
+    for each in verdicts:
+        found.requests += each.row is not None
+        found.neither += each.neither is not None
+        found.rejects += each.reason is not None
+        if each.row:
+            found.days.add(each.row["ts"].date())
+        kept = first[0 if each.row else 1 if each.neither else 2]
+        if len(kept) < limit:
+            kept.append(each)
+    found.first = [each for kept in first for each in kept][:limit]
+    return found
+
+
+def restatement(lake: Lake, source: Source, day: date) -> str:
+    """Return the command that builds a day anew."""
+    found = [p for p in lake.latest_of_day(contract("requests"), day) if p.source == source.name]
+    command = f"luigi RequestsDaily --source {source.name} --date {day}"
+    return f'{command} --revision {found[0].revision + 1} --reason "…"' if found else command
+
+
+def _rows(lake: Lake, partition: Partition) -> pa.Table:
+    """Return the rows of a partition of `rejects`, its columns named as the attributes of a Verdict."""
+    with TemporaryDirectory() as folder:
+        try:
+            rows = pq.ParquetFile(lake.local_copy(partition, Path(folder))).read(contract("rejects").schema.names)
+        except pa.ArrowInvalid as error:
+            raise StoreError(f"{lake.root}/{partition.key} is no Parquet file: {error}") from error
+    return rows.rename_columns({"reason": "was"})
+
+
+def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
+    """Yield what the rejects of one raw file are; they are in the order of its lines."""
+    line_numbers = to_numpy(rejects["line_number"])
+    parser = Parser(source.format)
+    allowed = Days.of_file(file, source.neighbour_days)
+    read = 0
+    for block in RawReader(file, source.files.endpoint_url).blocks():
+        lines = split_lines(bytes(block))
+        begin, end = np.searchsorted(line_numbers, [read + 1, read + len(lines) + 1])
+        index = line_numbers[begin:end] - read - 1
+        # what the lines of some formats mean, directives before them say
+        wanted = np.union1d(index, np.flatnonzero(to_numpy(pc.starts_with(lines, b"#"))))
+        parsed = parser.parse(lines.take(numbers(wanted)))
+        _, reasons = placed(parsed.days, parsed.reasons, allowed)
+        chosen = np.isin(wanted, index)
+        rows = iter(requests_table(parsed, chosen & (reasons == ACCEPTED), source.classifier).to_pylist())
+        told = rejects.slice(begin, end - begin).to_pylist()
+        texts = lines.take(numbers(index)).to_pylist()
+        for was, line, reason in zip(told, texts, reasons[chosen].tolist(), strict=True):
+            row = next(rows) if reason == ACCEPTED else None
+            yield _verdict(was, line, reason, row)
+        read += len(lines)
+        if read >= line_numbers[-1]:
+            return
+    yield from (
+        Verdict(**each, neither=CHANGED) for each in rejects.filter(numbers(line_numbers > read)).to_pylist()
+    )
+
+
+def _verdict(was: dict[str, Any], line: bytes, reason: int, row: dict[str, Any] | None) -> Verdict:
+    if mask_line(line) != was["masked_line"]:
+        return Verdict(**was, neither=CHANGED)
+    if reason == DIRECTIVE:
+        return Verdict(**was, neither=NO_REJECT, line=line)
+    return Verdict(**was, reason=None if row else REASONS[reason], row=row, line=line)

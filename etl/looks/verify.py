@@ -1,0 +1,105 @@
+"""Verification down to the raw logs: are they still as they were read, and do they give the same bytes again?"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from etl.raw.files import RawFile, digest_of, size_of
+from etl.sources.source import Source
+from etl.steps.aggregate import aggregate_day
+from etl.steps.extract import extract_day
+from lake.contracts import contract
+from lake.draft import Draft
+from lake.errors import LakeError, PartitionExists
+from lake.lake import Lake
+from lake.partition import Partition
+from lake.provenance import Input, Provenance, Revision, code_version
+from lake.verify import Finding
+
+
+@dataclass
+class RawLogs:
+    """The raw files that partitions were made from.
+
+    Attributes:
+        sources: The sources that luigi.cfg declares.
+        is_deep: Whether to read them again.
+        gone: The names of files that are no longer there, which is no fault: nobody has to keep them.
+    """
+
+    sources: Mapping[str, Source]
+    is_deep: bool = False
+    gone: set[str] = field(default_factory=set)
+
+    def changed(self, partition: Partition, made: Provenance) -> Iterator[str]:
+        """Yield which raw files that are still there are not those that a partition was made from."""
+        source = self.sources.get(partition.source or "")
+        if partition.dataset != "requests" or not source:  # rejects are made from the same
+            return
+        there = {each.name: each for each in source.find_files(partition.dt)}
+        for each in made.inputs:
+            if each.name not in there:
+                self.gone.add(each.name)
+            elif change := self._change(there[each.name], each, source.files.endpoint_url):
+                yield f"raw log {each.name} {change}"
+
+    def _change(self, file: RawFile, recorded: Input, endpoint_url: str | None) -> str | None:
+        """Say how a raw file differs from what is recorded of it: all of it, or its first so many lines."""
+        if recorded.lines is None:
+            size = size_of(file, endpoint_url)
+            if size != recorded.bytes:
+                return f"has {size:,} bytes, and had {recorded.bytes:,}"
+        if self.is_deep and digest_of(file, recorded, endpoint_url) != recorded.sha256:
+            return "has other bytes than it had"
+        return None
+
+
+def rebuilt(
+    lake: Lake, sources: Mapping[str, Source], partitions: Sequence[Partition], number: int
+) -> Iterator[tuple[Partition, Finding | str | None]]:
+    """Make some partitions anew, chosen at random, and compare bytes.
+
+    Args:
+        lake: The lake; nothing is published in it.
+        sources: The sources that luigi.cfg declares.
+        partitions: Those to choose from.
+        number: How many to choose.
+
+    Yields:
+        A partition, and what is wrong with it, why that can't be told, or None if it has the same bytes.
+    """
+    latest = {each.folder: each for each in sorted(partitions, key=lambda p: p.revision)}
+    chosen = random.sample(sorted(latest.values(), key=lambda p: p.key), min(number, len(latest)))
+    for partition in chosen:
+        try:
+            yield partition, _rebuilt(lake, sources, partition)
+        except LakeError as error:
+            yield partition, str(error)
+
+
+def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) -> Finding | str | None:
+    made = lake.provenance(partition)
+    inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
+    used = {partition.source} if partition.source else {each.source for each in inputs}
+    if made.code_version != code_version():
+        return f"made by error-rate-lake {made.code_version}, this is {code_version()}"
+    if any(name and name not in sources for name in used):
+        return "luigi.cfg no longer has its source"
+    wanted = {each.dataset for each in contract(partition.dataset).inputs}
+    if others := {each.dataset for each in inputs} - wanted:
+        return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
+    if partition.source and not wanted and made.source_sha256 not in sources[partition.source].known_as:
+        return "the settings of its source have changed"
+    revision = Revision(made.revision, made.reason, made.requested_by)
+    with lake.staging() as folder:
+        draft = Draft(lake, folder / "draft")
+        try:
+            of_source = [each for each in sources.values() if partition.source in {None, each.name}]
+            if not wanted:
+                extract_day(draft, of_source[0], partition.dt, revision)
+            else:
+                missing = [name for name in sources if name not in used]
+                aggregate_day(draft, partition, of_source, revision, missing=missing)
+        except PartitionExists as error:
+            return Finding(partition.key, f"made anew it has other bytes: {error}")
+    return None

@@ -1,0 +1,1 @@
+"""Raw files: finding, opening, decompressing and reading them ahead."""

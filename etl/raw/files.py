@@ -1,0 +1,425 @@
+"""Raw files: found by a pattern on disk or on S3, streamed, never changed."""
+
+import fnmatch
+import glob
+import gzip
+import hashlib
+import io
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from isal import isal_zlib
+
+from etl.lines.parse import MAX_LINE_BYTES
+from lake.errors import ConfigError, InputError
+from lake.provenance import Input
+from lake.store.protocol import S3_SCHEME
+
+BLOCK_BYTES = 4 << 20
+READ_BYTES = 1 << 20
+PADDING = 256  # so that a vector of bytes can be read at any byte of a block
+LINE_FEED = ord("\n")
+GZIP_MAGIC = b"\x1f\x8b"
+DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
+PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
+HOURS = "[0-2][0-9]"
+DIGIT = "[0-9]"
+DAYS_WORTH_A_LISTING = 30  # of all of a source's files
+_idle_buffers: list[bytearray] = []
+GLOB = re.compile(r"[*?\[]")
+IN_BRACKETS = re.compile(r"\[[^]]*\{")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of raw log lines.
+
+    Attributes:
+        name: As luigi.cfg names it: relative to luigi.cfg's folder if the pattern is.
+        location: Absolute path or s3:// URL.
+        day: The day its pattern gives it, None for an undated file.
+    """
+
+    name: str
+    location: str
+    day: date | None
+
+
+@dataclass(frozen=True)
+class FilePattern:
+    """Where a source's files lie: a path or s3:// URL with globs and `{YYYY}`, `{MM}`, `{DD}`, `{HH}`.
+
+    Without a placeholder the files are undated: any of them may hold lines of any day.
+    """
+
+    text: str
+    folder: Path
+    endpoint_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that can't be meant.
+
+        Raises:
+            ConfigError: A placeholder is unknown or in brackets, or the date is not whole.
+        """
+        found = set(PLACEHOLDER.findall(self.text))
+        unknown = found - {*DATE_PLACEHOLDERS, "HH"}
+        if unknown or "%" in self.text:
+            what = "'%'" if not unknown else "{" + min(unknown) + "}"
+            raise ConfigError(
+                f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{MM}}, {{DD}}, {{HH}}."
+            )
+        if found and IN_BRACKETS.search(self.text):
+            raise ConfigError(
+                f"files = {self.text}: no part of a date can stand between '[' and ']'; write [[] for a '['."
+            )
+        scheme, separator, rest = self.text.partition("://")
+        if separator and f"{scheme}://" != S3_SCHEME:
+            raise ConfigError("files is a URL that can't be read here, expected a path or s3://bucket/key.")
+        if separator and "@" in rest.partition("/")[0]:
+            raise ConfigError("files holds credentials. Put them where boto3 looks for them.")
+        if found and not found.issuperset(DATE_PLACEHOLDERS):
+            raise ConfigError(f"files = {self.text}: a dated pattern needs {{YYYY}}, {{MM}} and {{DD}}.")
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether a file's name tells its day."""
+        return bool(PLACEHOLDER.search(self.text))
+
+    def of_day(self, day: date) -> str:
+        """Return the pattern with the day put in, as text for people and as a glob."""
+        return PLACEHOLDER.sub(
+            lambda found: HOURS if found[1] == "HH" else day.strftime(DATE_PLACEHOLDERS[found[1]]),
+            self.text,
+        )
+
+    def find(self, day: date) -> list[RawFile]:
+        """Return the files of a day (all files, if undated), by name; an empty list if there are none.
+
+        Raises:
+            StoreError: S3 doesn't answer.
+        """
+        pattern = self.of_day(day)
+        own_day = day if self.is_dated else None
+        if pattern.startswith(S3_SCHEME):
+            return [RawFile(url, url, own_day) for url in self._find_on_s3(pattern)]
+        within = glob.escape(str(self.folder))
+        found = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
+        return [
+            RawFile(self._name(path), os.path.normpath(path), own_day)
+            for path in found
+            if os.path.isfile(path)  # noqa: PTH113
+        ]
+
+    def finder(self, first: date, last: date) -> Callable[[date], list[RawFile]]:
+        """Return what finds the files of each of many days as `find` does, on S3 by one listing of all files.
+
+        Raises:
+            StoreError: S3 doesn't answer.
+        """
+        if not self.is_dated:
+            of_all = self.find(first)
+            return lambda _: of_all
+        if not self.text.startswith(S3_SCHEME) or (last - first).days < DAYS_WORTH_A_LISTING:
+            return self.find
+        by_day: dict[date, list[RawFile]] = {}
+        shows_day = re.compile(self._day_pattern()).fullmatch
+        for url in self._find_on_s3(PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self.text)):
+            found = shows_day(url)
+            with suppress(ValueError):  # no day has that date
+                if found:
+                    day = date(int(found["YYYY"]), int(found["MM"]), int(found["DD"]))
+                    by_day.setdefault(day, []).append(RawFile(url, url, day))
+        return lambda day: by_day.get(day, [])
+
+    def _day_pattern(self) -> str:
+        """Return a regular expression for the files of any day, with a group for each part of the date."""
+        begun: set[str] = set()
+
+        def group(name: str) -> str:
+            if name == "HH":
+                return HOURS
+            if name in begun:
+                return f"(?P={name})"
+            begun.add(name)
+            return f"(?P<{name}>[0-9]{{{len(name)}}})"
+
+        parts = PLACEHOLDER.split(self.text)  # every other one is the name of a placeholder
+        return "".join(group(part) if number % 2 else _s3_glob(part) for number, part in enumerate(parts))
+
+    def _name(self, path: str) -> str:
+        is_relative = not self.text.startswith(("/", "~"))
+        name = os.path.relpath(path, self.folder) if is_relative else path
+        # the lake's texts are UTF-8, which a file's name need not be
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+    def _find_on_s3(self, pattern: str) -> list[str]:
+        from lake.store.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        bucket, key_pattern = split_url(pattern)
+        matches = re.compile(_s3_glob(key_pattern)).fullmatch
+        prefix = GLOB.split(key_pattern)[0]
+        pages = _s3(self.endpoint_url, os.getpid()).get_paginator("list_objects_v2")
+        with translated(pattern):
+            return [
+                f"{S3_SCHEME}{bucket}/{item['Key']}"
+                for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+                for item in page.get("Contents", ())
+                if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
+            ]
+
+
+def _s3_glob(pattern: str) -> str:
+    """Return a regular expression for a glob in which `*` stays within a folder and `**/` spans folders."""
+    parts = []
+    for part in re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern):
+        spans = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+        is_set = part.startswith("[") and part.endswith("]")
+        parts.append(spans.get(part) or (fnmatch.translate(part)[4:-3] if is_set else re.escape(part)))
+    return "".join(parts)
+
+
+@lru_cache
+def _s3(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 - sockets don't survive a fork
+    from lake.store.s3 import client  # noqa: PLC0415 - boto3 takes long to import
+
+    return client(endpoint_url)
+
+
+class Decompressed(Protocol):
+    """A stream of a raw file's lines, as `gzip.GzipFile` and `io.BufferedReader` are."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read up to so many bytes into a buffer, and return how many; 0 at the end."""
+        ...
+
+
+class _Digesting(io.RawIOBase):
+    """Passes a stream's bytes on and keeps their number, and their digest if that is wanted."""
+
+    def __init__(self, stream: io.RawIOBase, *, digests: bool) -> None:
+        self.stream = stream
+        self.digest = hashlib.sha256() if digests else None
+        self.bytes = 0
+        self._begun = b""
+
+    def begin(self, size: int) -> bytes:
+        """Return the first bytes, which are read all the same."""
+        while len(self._begun) < size and (more := self.stream.read(size - len(self._begun))):
+            self._begun += more
+        return self._begun
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        if self._begun:
+            size = min(len(self._begun), len(buffer))
+            buffer[:size], self._begun = self._begun[:size], self._begun[size:]
+        else:
+            size = self.stream.readinto(buffer)
+        if self.digest:
+            self.digest.update(memoryview(buffer)[:size])
+        self.bytes += size
+        return size
+
+
+def lines_in(block: memoryview) -> int:
+    """Return how many lines a block has; counted piece by piece, for the processor's cache."""
+    data = np.frombuffer(block, np.uint8)
+    pieces = (data[n : n + READ_BYTES] for n in range(0, len(data), READ_BYTES))
+    return sum(int(np.count_nonzero(each == LINE_FEED)) for each in pieces) + bool(data[-1] != LINE_FEED)
+
+
+class RawReader:
+    """Reads a raw file, plain or gzip by its first bytes, in blocks of whole lines.
+
+    Attributes:
+        lines: How many lines were read so far.
+    """
+
+    def __init__(
+        self,
+        file: RawFile,
+        endpoint_url: str | None = None,
+        lines_in: Callable[[memoryview], int] = lines_in,
+        *,
+        digests: bool = True,
+    ) -> None:
+        """Take a file to read, what counts the lines of a block, and whether `input` will be asked for."""
+        self.file = file
+        self._endpoint_url = endpoint_url
+        self._lines_in = lines_in
+        self._digests = digests
+        self._source: _Digesting | None = None
+        self.lines = 0
+
+    def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
+        """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
+
+        A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size: a
+        block lies in a buffer that is read into again so many blocks later, with PADDING bytes after it.
+
+        Args:
+            buffers: How many blocks may be in use, the one that is being read among them.
+
+        Raises:
+            InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
+        """
+        try:
+            with self._open() as stream:
+                for block in whole_lines(stream, buffers):
+                    self.lines += self._lines_in(block)
+                    yield block
+        except DAMAGE as error:
+            with self._open_raw() as raw:
+                lines, cause = _damage(raw)
+            raise InputError(
+                f"{self.file.name}: the gzip stream is cut off or damaged after line {lines:,} "
+                f"({cause or error}). Copy the file again, then run again."
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{self.file.name}: can't be read after line {self.lines:,}: {error.strerror or error}. "
+                "Check that it is there and its permissions, then run again."
+            ) from error
+
+    def input(self) -> Input:
+        """Return the file's name, size and digest, once `blocks` has come to its end."""
+        if self._source is None or self._source.digest is None:
+            raise AssertionError("read and digest first")
+        return Input(self.file.name, self._source.bytes, self._source.digest.hexdigest())
+
+    @contextmanager
+    def _open(self) -> Iterator[Decompressed]:
+        with self._open_raw() as raw:
+            self._source = _Digesting(raw, digests=self._digests)
+            if self._source.begin(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                # an IGzipFile over it would copy all that is read once more
+                yield isal_zlib._GzipReader(self._source, READ_BYTES)  # type: ignore[arg-type] # noqa: SLF001
+            else:
+                yield io.BufferedReader(self._source, READ_BYTES)
+
+    @contextmanager
+    def _open_raw(self) -> Iterator[io.RawIOBase]:
+        if not self.file.location.startswith(S3_SCHEME):
+            with Path(self.file.location).open("rb", buffering=0) as file:
+                yield file
+            return
+        from lake.store.s3 import Stream, split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        with (
+            translated(self.file.location),
+            Stream(_s3(self._endpoint_url, os.getpid()), *split_url(self.file.location)) as body,
+        ):
+            yield body
+
+
+def digest_of(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> str:
+    """Return the digest of a raw file as it is now, of the same part of it as was recorded.
+
+    Raises:
+        InputError: It can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    reader = RawReader(file, endpoint_url, digests=recorded.lines is None)
+    digest, left = hashlib.sha256(), recorded.bytes
+    for block in reader.blocks():
+        if recorded.lines is not None:
+            digest.update(block[:left])
+            left -= len(block)
+            if left <= 0:
+                break
+    return reader.input().sha256 if recorded.lines is None else digest.hexdigest()
+
+
+def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
+    """Return a raw file's size in bytes, as it lies there.
+
+    Raises:
+        InputError: It is gone.
+        StoreError: S3 doesn't answer.
+    """
+    if file.location.startswith(S3_SCHEME):
+        from lake.store.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+
+        bucket, key = split_url(file.location)
+        with translated(file.location):
+            return int(_s3(endpoint_url, os.getpid()).head_object(Bucket=bucket, Key=key)["ContentLength"])
+    try:
+        return Path(file.location).stat().st_size
+    except OSError as error:
+        raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
+
+
+def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:
+    """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
+    with ExitStack() as lent:
+        most = MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING
+        rest = b""  # of a line whose end is not read yet
+        for buffer in cycle([lent.enter_context(_buffer(most)) for _ in range(buffers)]):
+            view, begun = memoryview(buffer), len(rest)
+            view[:begun] = rest
+            end = _fill(stream, view, begun, begun + BLOCK_BYTES)
+            if end == begun:
+                break
+            size = buffer.rfind(b"\n", begun, end) + 1
+            # before the block is lent out: who has it may change what follows
+            rest = bytes(view[size : min(end, size + MAX_LINE_BYTES + 1)])
+            if size:
+                yield view[:size]
+        if begun:
+            yield view[:begun]
+
+
+@contextmanager
+def _buffer(size: int) -> Iterator[bytearray]:
+    """Lend a buffer: a new one for each of many small files would cost more than reading them."""
+    try:
+        buffer = _idle_buffers.pop()
+    except IndexError:
+        buffer = bytearray(size)
+    try:
+        yield buffer if len(buffer) == size else bytearray(size)
+    finally:
+        _idle_buffers.append(buffer)
+
+
+def buffer_of(block: memoryview) -> bytearray:
+    """Return what a block lies in, to be searched, or written to where the block ends."""
+    if not isinstance(block.obj, bytearray):
+        raise TypeError("a block lies in a bytearray")
+    return block.obj
+
+
+def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:
+    """Read into `view[begin:end]` until it is full or the stream ends, and return where."""
+    while begin < end and (size := stream.readinto(view[begin:end])):
+        begin += size
+    return begin
+
+
+def _damage(stream: io.RawIOBase) -> tuple[int, Exception | None]:
+    """Return how many whole lines of a gzip stream can be read, and what is wrong after them.
+
+    It is read again with the standard library, which is slower and gives what it has before it gives up.
+    """
+    lines = 0
+    try:
+        with gzip.GzipFile(fileobj=stream) as decompressed:
+            while data := decompressed.read1(BLOCK_BYTES):
+                lines += data.count(b"\n")
+    except (EOFError, OSError, zlib.error) as error:
+        return lines, error
+    return lines, None

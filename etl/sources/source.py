@@ -1,0 +1,415 @@
+"""Sources: the streams of raw logs that luigi.cfg declares, each in a section `[source.NAME]`."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from etl.lines.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
+from etl.lines.parse import AUTHORITY, Classifier
+from etl.raw.files import FilePattern, RawFile
+from etl.sources.completeness import Severities, Severity, parse_hours, severities
+from etl.sources.limits import Limits, limits
+from lake.config import Config
+from lake.contracts.requests import APPLICATION, VANTAGES
+from lake.errors import ConfigError, InputError
+from lake.partition import EARLIEST, LATEST, check_name, parse_day
+
+SECTION = "source."
+FIELD = "field:"
+REQUIRED = ("format", "files", "application", "vantage")
+LOG_FORMAT = "log_format"
+FORMAT_KEYS = {
+    LOG_FORMAT: (LOG_FORMAT,),
+    "trailing": tuple(SHAPES),
+    "fields": ("json", "logfmt"),
+    "timezone": (LOG_FORMAT, *(name for name, each in FORMATS.items() if not isinstance(each, Headed))),
+}
+"""Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
+OPTIONAL = (
+    *FORMAT_KEYS,
+    "since",
+    "until",
+    "settle_hours",
+    "neighbour_days",
+    "max_reject_rate",
+    "max_applications",
+    "expected_files",
+    "expected_hours",
+    "allow_empty",
+    "health_check_paths",
+    "synthetic_user_agents",
+)
+FIELD_KEYS = {
+    **{str(role): (role, 0) for role in Role},
+    "duration_ms": (Role.DURATION, 3),
+    "duration_us": (Role.DURATION, 6),
+}
+"""What `fields` may give the key of: the role, and the scale of its values."""
+SHAPING = 1
+"""The version of what shapes rows beside the settings; one more makes every partition of requests outdated."""
+DEFAULT_SETTLE_HOURS = 6.0
+DEFAULT_MAX_REJECT_RATE = 0.01
+DEFAULT_MAX_APPLICATIONS = 5000
+ONE_DAY = timedelta(days=1)
+T = TypeVar("T")
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Raw files that are not there: of which day, how many there are, and how many there should be."""
+
+    day: date
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"{self.found} of {self.expected} files for {self.day}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream of raw logs with one format.
+
+    Attributes:
+        since: First day on which it is active, None for ever.
+        until: First day on which it is no longer active, None for never.
+        settle_hours: How long after a day's end its logs may still arrive.
+        neighbour_days: How many days before and after a dated file's day its lines may be of.
+        max_reject_rate: Highest share of rejects in a day, 0 to 1.
+        max_applications: How many applications the lines of a day may name at most.
+        expected_files: How many files a day has at least.
+        expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
+        allow_empty: Whether a day may have no line at all.
+        declared: What the section says of how lines are written beside the format's name, key by key.
+        severities: What to do about a day that lacks something.
+        limits: How much of the machine reading it may use.
+    """
+
+    name: str
+    format: Format
+    files: FilePattern
+    classifier: Classifier
+    since: date | None = None
+    until: date | None = None
+    settle_hours: float = DEFAULT_SETTLE_HOURS
+    neighbour_days: int = 0
+    max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
+    max_applications: int = DEFAULT_MAX_APPLICATIONS
+    expected_files: int = 1
+    expected_hours: frozenset[int] | None = None
+    allow_empty: bool = False
+    declared: tuple[tuple[str, str], ...] = ()
+    severities: Severities = field(default_factory=Severities)
+    limits: Limits = field(default_factory=Limits)
+
+    def is_active(self, day: date) -> bool:
+        """Tell whether the source has logs on that day: `since` <= day < `until`."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def settled_at(self, day: date) -> datetime:
+        """Return when a day is settled: its end in UTC, and settle_hours."""
+        end = datetime.combine(day + ONE_DAY, time(tzinfo=UTC))
+        return end + timedelta(hours=self.settle_hours)
+
+    def days_read(self, day: date) -> list[date]:
+        """Return the days whose files may hold lines of this day; just the day for undated files."""
+        reach = self.neighbour_days if self.files.is_dated else 0
+        return [day + timedelta(days=n) for n in range(-reach, reach + 1)]
+
+    def find_files(self, day: date) -> list[RawFile]:
+        """Return all raw files that may hold lines of a day, in a fixed order.
+
+        Raises:
+            InputError: A file matches the pattern of two days, so that its lines would count twice.
+        """
+        found = [file for each in self.days_read(day) for file in self.files.find(each)]
+        locations = Counter(file.location for file in found)
+        for file in found:
+            if locations[file.location] > 1:
+                raise InputError(
+                    f"source {self.name}: {file.name} matches files = {self.files.text} for two days. "
+                    "Make the pattern tell which day is meant."
+                )
+        return found
+
+    def lacking(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
+        """Return the days of which an active day lacks raw files.
+
+        A dated file's neighbours must be there too, from `since` on: they may hold lines of this day. A source
+        that allows empty days needs no file for the day itself.
+
+        Args:
+            day: The day.
+            find: What FilePattern.finder gives, for many days.
+        """
+        find = find or self.files.find
+        found = []
+        for each in self.days_read(day):
+            if self.since and each < self.since:
+                continue
+            expected = self.expected_files if each == day else 1
+            files = len(find(each))
+            excused = self.allow_empty and each == day and self.expected_files == 1
+            if files < expected and not excused:
+                found.append(Lack(each, files, expected))
+        return found
+
+    def missing_input(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> str | None:
+        """Say which raw files an active day waits for, since what is published can't be mended; None for none.
+
+        Args:
+            day: The day.
+            find: What FilePattern.finder gives, for many days.
+        """
+        find = find or self.files.find
+        lacking = self.lacking(day, find)
+        if not lacking:
+            return None
+        if self.severities.fewer_files is Severity.WARN and any(map(find, self.days_read(day))):
+            return None
+        lack = lacking[0]
+        neighbour, empty = f" (neighbour_days = {self.neighbour_days} reads it too)", "an empty one"
+        if lack.day == day:
+            neighbour, empty = "", "an empty one and allow_empty = true"
+        return (
+            f"source {self.name}: {lack}{neighbour} match {self.files.of_day(lack.day)}. Bring the file ({empty}, "
+            f"if there was no request), or correct files, since or until in [{SECTION}{self.name}]"
+        )
+
+    def is_missing(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> bool:
+        """Tell whether there is no raw file at all of an active day that needs some."""
+        find = find or self.files.find
+        return bool(self.lacking(day, find)) and not any(map(find, self.days_read(day)))
+
+    @cached_property
+    def settings_sha256(self) -> str:
+        """Digest of the settings that shape rows, for the provenance; when and where to look don't.
+
+        It is of what the section says. What a format reads by itself is told by its version in SHAPING.
+        """
+        shaping = {
+            "version": SHAPING,
+            "format": self.format.name,
+            "declared": self.declared,
+            "neighbour_days": self.neighbour_days,
+            "vantage": self.classifier.vantage,
+            "application": self.classifier.application,
+            "application_field": self.classifier.application_field,
+            "health_check_paths": self.classifier.health_check_paths,
+            "synthetic_user_agents": self.classifier.synthetic_user_agents,
+        }
+        return _sha256(shaping)
+
+    @cached_property
+    def known_as(self) -> frozenset[str]:
+        """The digests of these settings, by all versions: partitions made with any of them are not outdated."""
+        earlier = [
+            asdict(self.format),
+            self.neighbour_days,
+            self.classifier.vantage,
+            self.classifier.application,
+            self.classifier.application_field,
+            self.classifier.health_check_paths,
+            self.classifier.synthetic_user_agents,
+        ]
+        return frozenset({self.settings_sha256, _sha256(earlier)})
+
+
+def read_sources(config: Config) -> list[Source]:
+    """Return the sources that luigi.cfg declares, by name.
+
+    Raises:
+        ConfigError: There is none, or one is wrong; the message names the section and the key.
+    """
+    sections = sorted(name for name in config.sections if name.startswith(SECTION))
+    if not sections:
+        raise ConfigError(
+            f"{config.path} declares no source. Add a section [{SECTION}NAME]; the README shows one."
+        )
+    endpoint_url = config.lake().endpoint_url
+    of_all, how_bad = limits(config), severities(config)
+    sources = []
+    for section in sections:
+        try:
+            name = check_name("source", section.removeprefix(SECTION))
+            source = _source(name, config, config.section(section), endpoint_url)
+            sources.append(replace(source, limits=of_all, severities=how_bad))
+        except ConfigError as error:
+            raise ConfigError(f"{config.path}, [{section}]: {error}") from error
+    return sources
+
+
+def active_on(sources: Iterable[Source], day: date) -> list[Source]:
+    """Return the sources that have logs on that day."""
+    return [source for source in sources if source.is_active(day)]
+
+
+def settled_at(sources: Iterable[Source], day: date) -> datetime | None:
+    """Return when the last of the day's active sources is settled, None if none is active."""
+    return max((source.settled_at(day) for source in active_on(sources, day)), default=None)
+
+
+def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
+    """Return the latest day on which a source is active and all active ones are settled.
+
+    Raises:
+        ConfigError: There is no such day.
+    """
+    first = min(source.since or EARLIEST for source in sources)
+    day = min(max(source.until or LATEST for source in sources) - ONE_DAY, now.date())
+    while day >= first:
+        settled = settled_at(sources, day)
+        if settled and settled <= now:
+            return day
+        day -= ONE_DAY
+    raise ConfigError(
+        "No source is active on any day that is settled by now. Check since, until and settle_hours in luigi.cfg."
+    )
+
+
+def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: str | None) -> Source:
+    known = (*REQUIRED, *OPTIONAL)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.")
+    missing = [key for key in REQUIRED if not values.get(key)]
+    if missing:
+        raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
+
+    def read(key: str, convert: Callable[[str], T], expected: str, default: T) -> T:
+        if key not in values:
+            return default
+        try:
+            return convert(values[key])
+        except (ValueError, KeyError) as error:
+            raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
+
+    timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
+    found_format = replace(_format(values), timezone=timezone)
+    source = Source(
+        name=name,
+        format=found_format,
+        files=FilePattern(values["files"], config.folder, endpoint_url),
+        classifier=_classifier(found_format, values),
+        since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
+        until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
+        settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
+        neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
+        max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        max_applications=read(
+            "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
+        ),
+        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
+        expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
+        declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
+        allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
+    )
+    if source.since and source.until and source.since >= source.until:
+        raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
+    if not source.files.is_dated and (source.neighbour_days or source.expected_files > 1):
+        raise ConfigError("neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}.")
+    return source
+
+
+def _sha256(shaping: object) -> str:
+    return hashlib.sha256(json.dumps(shaping, default=str).encode()).hexdigest()
+
+
+def _format(values: Mapping[str, str]) -> Format:
+    """Return the format that a source declares: one of FORMATS, changed or given by the keys of FORMAT_KEYS."""
+    name = values["format"]
+    if name not in (*FORMATS, LOG_FORMAT):
+        raise ConfigError(f"unknown format {name!r}. Known formats: {', '.join((*FORMATS, LOG_FORMAT))}.")
+    for key, names in FORMAT_KEYS.items():
+        if key in values and name not in names:
+            raise ConfigError(f"{key}: not for format {name}, only for {', '.join(names)}. Take the key out.")
+    if name == LOG_FORMAT:
+        found: Format = _shaped(name, LOG_FORMAT, values.get(LOG_FORMAT, ""))
+    elif "trailing" in values:
+        found = _shaped(name, "trailing", values["trailing"], SHAPES[name] + " ")
+    elif "fields" in values:
+        found = replace(FORMATS[name], fields=_fields(values["fields"]))
+    else:
+        found = FORMATS[name]
+    missing = [role for role in (Role.TIME, Role.STATUS) if not found.has(role)]
+    if missing:
+        key = LOG_FORMAT if name == LOG_FORMAT else "fields"
+        raise ConfigError(f"{key} has no {missing[0]}: without time and status of a request it can't be counted.")
+    return found
+
+
+def _shaped(name: str, key: str, shape: str, before: str = "") -> Delimited:
+    try:
+        return shaped(name, before + shape)
+    except ConfigError as error:
+        raise ConfigError(f"{key} = {shape}: {error}") from error
+
+
+def _fields(text: str) -> tuple[Field, ...]:
+    """Return the fields of `role = key` pairs."""
+    fields = []
+    for pair in _listed(text):
+        known, _, name = (part.strip() for part in pair.partition("="))
+        if known not in FIELD_KEYS or not name:
+            raise ConfigError(
+                f"fields: {pair}: expected `role = key of the log`, with a role of {', '.join(FIELD_KEYS)}."
+            )
+        role, scale = FIELD_KEYS[known]
+        fields.append(Field(name, role, scale=scale))
+    return tuple(fields)
+
+
+def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
+    application, field = values["application"], None
+    if application.startswith(FIELD):
+        field = application.removeprefix(FIELD)
+        known = found_format.hosts
+        if found_format.has(Role.REQUEST, Role.TARGET):
+            known.append(AUTHORITY)
+        if field not in known:
+            names = ", ".join(f"{FIELD}{name}" for name in known)
+            raise ConfigError(
+                f"application = {application}: format {found_format.name} can't tell it. Use a name of your own"
+                f"{f', or one of {names}' if names else ''}."
+            )
+    elif not APPLICATION.allows(application):
+        raise ConfigError(
+            f"application = {application}: expected a name like {APPLICATION.pattern}, or field:NAME."
+        )
+    if values["vantage"] not in VANTAGES:
+        raise ConfigError(f"vantage = {values['vantage']}: expected one of {', '.join(VANTAGES)}.")
+    paths = _listed(values.get("health_check_paths", ""))
+    for path in paths:
+        if not path.startswith("/"):
+            raise ConfigError(f"health_check_paths: {path} matches no path, since they all begin with '/'.")
+    agents = _listed(values.get("synthetic_user_agents", ""))
+    if agents and not found_format.has(Role.USER_AGENT):
+        raise ConfigError(f"synthetic_user_agents: format {found_format.name} has no user agent to tell by.")
+    return Classifier(
+        vantage=values["vantage"],
+        application=None if field else application,
+        application_field=field,
+        health_check_paths=paths,
+        synthetic_user_agents=agents,
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
+
+
+def _within(kind: Callable[[str], N], lowest: N, highest: N) -> Callable[[str], N]:
+    def convert(text: str) -> N:
+        number = kind(text)
+        if not lowest <= number <= highest:
+            raise ValueError(text)
+        return number
+
+    return convert

@@ -1,0 +1,1 @@
+"""The steps that publish: extraction from raw logs, and aggregation by SQL."""

@@ -1,0 +1,378 @@
+"""The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.sources.source import ONE_DAY, Source, active_on
+from lake import provenance, sql
+from lake.contract import Contract, Input
+from lake.contracts import contract, counted
+from lake.errors import ContractViolation, PartitionMissing, StoreError
+from lake.lake import Lake
+from lake.memory.arrays import array, no_rows, stream
+from lake.memory.database import prepared
+from lake.parquet.writer import Footer, read_footer
+from lake.partition import Partition
+from lake.provenance import FIRST, Check, Provenance, Revision, code_version
+
+SOURCES = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("vantage", pa.string(), nullable=False),
+        pa.field("application", pa.string()),
+        pa.field("is_missing", pa.bool_(), nullable=False),
+        pa.field("incomplete", pa.string()),
+        pa.field("files", pa.int64()),
+        pa.field("lines_read", pa.int64()),
+    ]
+)
+"""What the SQL of a metric can ask of the day's active sources, by the name `sources`.
+
+`application` is NULL if the lines name it, `is_missing` whether the source has nothing because it had no raw logs,
+and `incomplete` what it lacks, NULL for nothing. `files` and `lines_read` tell of the raw logs where an input was
+extracted from them, and are NULL elsewhere.
+"""
+SQL_TYPES = {pa.string(): "varchar", pa.bool_(): "boolean", pa.int64(): "bigint"}
+SHOW_SOURCES = "select unnest(getvariable('sources'), recursive := true)"
+MISSING = "no raw logs"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A partition that goes in, a local file with its rows, and its footer."""
+
+    partition: Partition
+    file: Path
+    footer: Footer
+
+    @property
+    def source(self) -> str | None:
+        """Which source it is of."""
+        return self.partition.source
+
+    @property
+    def day(self) -> date:
+        """Which day it is of."""
+        return self.partition.dt
+
+
+def run_query(
+    made: Contract, day: date, inputs: Mapping[str, Sequence[Rows]], sources: pa.Table | None = None
+) -> pa.Table:
+    """Run a dataset's SQL over one day.
+
+    Args:
+        made: The contract of the dataset to make; its SQL is `queries/<name>.sql`.
+        day: The day.
+        inputs: For each input, the files of its partitions. The SQL reads them by the dataset's name, with a
+            column `source` where it is kept per source, and `dt` where several days of it are taken.
+        sources: The day's active sources, as SOURCES has them; None if there is nothing to say of them.
+
+    Returns:
+        The day's rows, in the contract's schema. They keep its rules; all else is still to be checked.
+
+    Raises:
+        ContractViolation: The SQL yields other columns than the contract has, or a row breaks a rule.
+        StoreError: A file can't be read, or there is no room for what DuckDB sets aside.
+    """
+    query, macros = sql.metric(made.name), sql.metric_macros(made.name)
+    shown = [_show(wanted, inputs[wanted.dataset]) for wanted in made.inputs]
+    if "sources" in sql.Definition(query).used:
+        shown.append(_Shown("sources", SHOW_SOURCES, {"sources": _literal(sources or no_rows(SOURCES))}))
+    # a view takes longer than to set what it reads, so views are made once, and read what is set for the day
+    values = "; ".join(f"set variable {name} = {value}" for each in shown for name, value in each.values.items())
+
+    def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+        for wanted in made.inputs:
+            connection.register(f"no_{wanted.dataset}", stream(no_rows(_schema(wanted))))
+        connection.execute(values)
+        for each in shown:
+            connection.execute(f"create temporary view {each.name} as {each.query}")
+        connection.execute(macros)  # which are made only where what they read is there
+
+    size = sum(each.file.stat().st_size for files in inputs.values() for each in files if each.file.exists())
+    try:
+        with prepared((tuple(each.query for each in shown), macros), prepare, size) as connection:
+            connection.execute(values)
+            try:
+                rows = connection.execute(made.judged(query)).to_arrow_table()
+            except duckdb.BinderException:  # the query's own, or a rule asks for a column that it doesn't yield
+                names = connection.execute(query).to_arrow_table().schema.names
+                if names != made.schema.names:
+                    raise _other_columns(made, names) from None
+                raise
+    except duckdb.IOException as error:
+        reason = str(error).partition("\n")[0]
+        raise StoreError(f"Can't make {made.name}: {reason}. Check the disks, then run the same again.") from error
+    *names, keeps_rules = rows.schema.names
+    if names != made.schema.names:
+        raise _other_columns(made, names)
+    found = rows.select(names).cast(made.schema)
+    if not pc.all(rows[keeps_rules], min_count=0).as_py():
+        made.check_rules(found, day)
+    return found
+
+
+def _other_columns(made: Contract, names: Sequence[str]) -> ContractViolation:
+    return ContractViolation(f"queries/{made.name}.sql yields {names}, its contract has {made.schema.names}.")
+
+
+def _schema(wanted: Input) -> pa.Schema:
+    """Return the columns that the SQL sees of an input."""
+    read = contract(wanted.dataset)
+    place = [pa.field("source", pa.string())] * read.per_source + [pa.field("dt", pa.date32())] * (wanted.days > 1)
+    return pa.schema([*read.schema, *place])
+
+
+class _Shown(NamedTuple):
+    """What the SQL reads: its name, the query of its view, and SQL for each variable that this reads."""
+
+    name: str
+    query: str
+    values: Mapping[str, str]
+
+
+def _show(wanted: Input, files: Sequence[Rows]) -> _Shown:
+    """Return how an input's files are shown."""
+    read = contract(wanted.dataset)
+    name = read.name
+    if not files:
+        return _Shown(name, f"from no_{name}", {})
+    grown = ", union_by_name = true" if read.has_grown else ""
+    rows = f"read_parquet(getvariable('files_of_{name}'), hive_partitioning = false{grown}"
+    values = {f"files_of_{name}": _list(sql.quoted(str(each.file)) for each in files)}
+    place = [column for column in _schema(wanted).names if column not in read.schema.names]
+    if not place:
+        return _Shown(name, f"from {rows})", values)
+    if len(files) == 1:
+        for column in place:
+            values[f"{column}_of_{name}"] = _place_of(files[0])[column]
+        more = ", ".join(f"getvariable('{column}_of_{name}') as {column}" for column in place)
+        return _Shown(name, f"select *, {more} from {rows})", values)  # noqa: S608 - names of a contract
+    values[f"places_of_{name}"] = _list(
+        f"{{filename: {sql.quoted(str(each.file))}, "
+        + ", ".join(f"{column}: {_place_of(each)[column]}" for column in place)
+        + "}"
+        for each in files
+    )
+    places = f"select unnest(getvariable('places_of_{name}'), recursive := true)"
+    return _Shown(
+        name,
+        f"select * exclude (filename) from {rows}, filename = true) join ({places}) using (filename)",  # noqa: S608 - likewise
+        values,
+    )
+
+
+def _place_of(rows: Rows) -> dict[str, str]:
+    """Return SQL for what a partition's path says of its rows."""
+    return {"source": sql.quoted(rows.source or ""), "dt": f"date '{rows.day}'"}
+
+
+def _literal(sources: pa.Table) -> str:
+    """Return SQL for a day's sources: a list of structs."""
+    kinds = ", ".join(f"{field.name} {SQL_TYPES[field.type]}" for field in SOURCES)
+    rows = (
+        f"{{{', '.join(f'{name}: {_value(value)}' for name, value in each.items())}}}"
+        for each in sources.to_pylist()
+    )
+    return f"cast({_list(rows)} as struct({kinds})[])"
+
+
+def _value(value: str | int | None) -> str:
+    """Return SQL for a value."""
+    return sql.quoted(value) if isinstance(value, str) else "null" if value is None else str(value)
+
+
+def _list(values: Iterable[str]) -> str:
+    return f"[{', '.join(values)}]"
+
+
+def aggregate_day(
+    lake: Lake,
+    partition: Partition,
+    sources: Sequence[Source],
+    revision: Revision = FIRST,
+    *,
+    missing: Collection[str] = (),
+) -> pa.Table:
+    """Make one day of a dataset from the latest revisions of its inputs, check it and publish it.
+
+    Args:
+        lake: Where to read and publish.
+        partition: What to make.
+        sources: All sources that it may be made from; what isn't active on a day has nothing of it.
+        revision: The first, or a restatement and its reason.
+        missing: The names of those that may be left out if they are not published; all others must be there.
+
+    Returns:
+        The rows published.
+
+    Raises:
+        PartitionMissing: An input is not published.
+        ContractViolation: The rows break their contract, or don't add up to their inputs.
+        PartitionExists: The day is published with other bytes.
+        StoreError: The lake can't be read or written.
+    """
+    made, day = contract(partition.dataset), partition.dt
+    with lake.staging() as folder:
+        inputs = {
+            wanted.dataset: [
+                Rows(each, file := lake.local_copy(each, folder), read_footer(file))
+                for each in _input_partitions(lake, wanted, partition, sources, missing)
+            ]
+            for wanted in made.inputs
+        }
+        read = [each for files in inputs.values() for each in files]
+        lacking = _lacking(made, day, inputs, sources)
+        for name in (name for name, what in lacking.items() if what == MISSING):
+            logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
+        rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
+        rows_read = sum(each.footer.rows for each in read)
+        checks, total = [Check("contract", "every row")], rows_read
+        if made.counts:
+            total = counted_in(inputs[made.inputs[0].dataset])
+            checks.append(check_sum(made, rows, total, day))
+        footer = Provenance(
+            dataset=made.name,
+            version=made.version,
+            dt=day.isoformat(),
+            source=partition.source,
+            revision=revision.number,
+            inputs=tuple(
+                provenance.Input(each.partition.key, each.file.stat().st_size, lake.sha256(each.partition))
+                for each in read
+            ),
+            rows_read=rows_read,
+            rows_kept=rows_read,
+            rows_rejected=0,
+            rows_of_other_days=0,
+            code_version=code_version(),
+            checks=tuple(checks),
+            sql_sha256=sql.digest(made.name),
+            supersedes=lake.superseded(partition),
+            reason=revision.reason,
+            requested_by=revision.by,
+            incomplete=_incomplete(partition, inputs, lacking, sources),
+            counted=None if total == rows_read else total,
+        )
+        with lake.writer(made, day, folder, rules_hold=True) as writer:
+            writer.write(rows)
+            staged = writer.finish(footer)
+        lake.publish(partition, staged)
+    return rows
+
+
+def _lacking(
+    made: Contract, day: date, inputs: Mapping[str, Sequence[Rows]], sources: Sequence[Source]
+) -> dict[str, str | None]:
+    """Return what each source lacks of a day, None for nothing; of none, if no input is kept per source."""
+    found: dict[str, str | None] = {}
+    for wanted in made.inputs:
+        if contract(wanted.dataset).per_source:
+            found |= dict.fromkeys((each.name for each in active_on(sources, day)), MISSING) | found
+            found |= {
+                each.source or "": each.footer.provenance.incomplete
+                for each in inputs[wanted.dataset]
+                if each.day == day
+            }
+    return dict(sorted(found.items()))
+
+
+def _incomplete(
+    partition: Partition,
+    inputs: Mapping[str, Sequence[Rows]],
+    lacking: Mapping[str, str | None],
+    sources: Sequence[Source],
+) -> str | None:
+    """Say what a day lacks, by what it is made from; None for nothing."""
+    said = [what if partition.source else f"{name}: {what}" for name, what in lacking.items() if what]
+    for wanted in contract(partition.dataset).inputs:
+        texts = {each.day: each.footer.provenance.incomplete for each in inputs[wanted.dataset]}
+        found = {each: text for each, text in sorted(texts.items()) if text}
+        if wanted.days > 1:
+            idle = [each for each in wanted.window(partition.dt) if not active_on(sources, each)]
+            if idle:
+                said.append(f"{wanted.dataset}: no source was active on {len(idle)} of {wanted.days} days")
+            if found:
+                latest = max(found)
+                said.append(
+                    f"{wanted.dataset}: {len(found)} of {wanted.days} days are incomplete, "
+                    f"the latest: {latest} {found[latest]}"
+                )
+        elif found and not lacking:
+            said += found.values()
+    return "; ".join(dict.fromkeys(said)) or None
+
+
+def _sources(inputs: Sequence[Rows], sources: Sequence[Source], lacking: Mapping[str, str | None]) -> pa.Table:
+    """Return what a day's sources are and lack."""
+    made = {each.source: each.footer.provenance for each in inputs if each.source}
+    read = {name: each for name, each in made.items() if not contract(each.dataset).inputs}
+    columns: dict[str, list[Any]] = {
+        "source": [each.name for each in sources],
+        "vantage": [each.classifier.vantage for each in sources],
+        "application": [each.classifier.application for each in sources],
+        "is_missing": [each.name not in made for each in sources],
+        "incomplete": [lacking.get(each.name) for each in sources],
+        "files": [len(read[each.name].inputs) if each.name in read else None for each in sources],
+        "lines_read": [read[each.name].rows_read if each.name in read else None for each in sources],
+    }
+    return pa.table([array(columns[field.name], field.type) for field in SOURCES], schema=SOURCES)
+
+
+def counted_in(files: Sequence[Rows]) -> int:
+    """Return what the counts of some partitions add up to; of those without counts, how many rows they have."""
+    total = 0
+    for each in files:
+        counts = contract(each.partition.dataset).counts
+        if counts:
+            with pq.ParquetFile(each.file) as file:
+                total += pc.sum(file.read([counts])[counts]).as_py() or 0
+        else:
+            total += each.footer.rows
+    return total
+
+
+def check_sum(made: Contract, rows: pa.Table, expected: int, day: date) -> Check:
+    """Assert that the column `made.counts` adds up to what went in.
+
+    Raises:
+        ContractViolation: It doesn't.
+    """
+    total = pc.sum(rows[made.counts]).as_py() or 0
+    if total != expected:
+        raise ContractViolation(
+            f"{made.name} {day}: {made.counts} adds up to {total}, but {counted(made)} is {expected}. "
+            f"Nothing was published; correct queries/{made.name}.sql."
+        )
+    return Check(f"sum({made.counts}) = {counted(made)}", f"{total}")
+
+
+def _input_partitions(
+    lake: Lake, wanted: Input, partition: Partition, sources: Sequence[Source], missing: Collection[str]
+) -> list[Partition]:
+    """Return the latest revisions of what an input has of a day, or of several, of the sources active then."""
+    read = contract(wanted.dataset)
+    days = wanted.window(partition.dt)
+    published = {(p.dt, p.source): p for p in lake.latest(read, days[0], partition.dt + ONE_DAY)}
+    found = []
+    for day in days:
+        active = [each.name for each in active_on(sources, day)]
+        names = active if read.per_source else [None] * bool(active)
+        of_day = [published[day, name] for name in names if (day, name) in published]
+        lacking = [name for name in names if (day, name) not in published and name not in missing]
+        if lacking or (day == partition.dt and not of_day):
+            which = f" of source {lacking[0]}" if lacking and lacking[0] else " of any source" * read.per_source
+            raise PartitionMissing(f"{read.name} {day}{which} is not published. Build it first.")
+        found += of_day
+    return found

@@ -1,0 +1,303 @@
+"""Statements that show the lake, as it lies there, to other engines.
+
+Each dataset becomes a table of all revisions and a view of the latest ones, with the catalog's names and comments:
+
+error_rate_history      table on the dataset's folder
+error_rate_files        for Spark: table on the same folder, a row a file
+error_rate              view
+
+Which revision is the latest is up to the partitions that there are. Rows can't tell: the latest one may have none.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from lake import sql
+from lake.catalog.relations import IN_THE_PATH, partition_columns, shown_columns, with_partition_columns
+from lake.contract import Contract
+from lake.contracts import CONTRACTS
+from lake.errors import ConfigError
+from lake.lake import Lake
+from lake.partition import Partition
+from lake.store.protocol import S3_SCHEME
+
+WIDTH = 115
+NAME = re.compile(r"[a-z_][a-z0-9_]*")
+HIGHEST_REVISION = 9  # Athena lists each projected one, on each day
+
+ATHENA = """\
+-- Athena looks where these tables say, and is silent about the rest: days before the first, revisions above the
+-- highest, other sources. When there are such, widen what it looks for:
+--   alter table {schema}.error_rate_history set tblproperties ('projection.rev.range' = '0,19')
+-- A latest revision without rows is not seen: the views show the revision before it. What `lake ddl
+-- athena-registered` prints sees it. Without a condition on dt, each day is {revisions} listings.
+"""
+ATHENA_REGISTERED = """\
+-- What is published is there once it is registered: run the `msck repair table` statements again. They add
+-- partitions and take none away.
+"""
+TRINO = """\
+-- What is published is there once it is registered: call sync_partition_metadata again. Readers set the precision
+-- too, or their times are rounded to milliseconds; hive.timestamp-precision of the catalog does it for all.
+
+set session {catalog}.timestamp_precision = 'MICROSECONDS';
+"""
+SPARK = """\
+-- What is published is there once it is registered: run the `msck repair table` statements again.
+"""
+FILE_COLUMNS = (  # all that Spark's binaryFile has, as it has them
+    ("path", "string", "The file"),
+    ("modificationTime", "timestamp", "When it was published, by the clock of the disk or bucket"),
+    ("length", "bigint", "Its size [bytes]"),
+    ("content", "binary", "Its bytes"),
+)
+HIVE_TYPES = {
+    "string": "string",
+    "bool": "boolean",
+    "int16": "smallint",
+    "int32": "int",
+    "int64": "bigint",
+    "double": "double",
+    "date32[day]": "date",
+    "timestamp[us]": "timestamp",
+}
+SPARK_TYPES = HIVE_TYPES | {"timestamp[us]": "timestamp_ntz"}  # timestamp would be one of the session's zone
+TRINO_TYPES = HIVE_TYPES | {"string": "varchar", "int32": "integer", "timestamp[us]": "timestamp(6)"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A dataset as an engine is told of it.
+
+    Attributes:
+        schema: Where its table and view are to be, as `lake`, or `hive.lake` for Trino.
+        location: URL of its folder, with a slash at the end.
+        first: The first day that Athena looks for.
+        partitions: What is published of it.
+    """
+
+    contract: Contract
+    schema: str
+    location: str
+    first: date
+    partitions: tuple[Partition, ...]
+
+    @property
+    def name(self) -> str:
+        """The view's name, with which those of the tables begin."""
+        return f"{self.schema}.{self.contract.name}"
+
+    @property
+    def grain(self) -> str:
+        """What a row is, as a sentence."""
+        return f"A row is {self.contract.grain}."
+
+    @property
+    def place(self) -> list[str]:
+        """The columns that stand in the path, the revision last."""
+        return list(partition_columns(self.contract))
+
+    @property
+    def registered(self) -> str:
+        """Trino's name, and Athena's, for the partitions that its catalog knows, with or without rows."""
+        return f'{self.schema}."{self.contract.name}_history$partitions"'
+
+    @property
+    def comments(self) -> dict[str, str]:
+        """The meaning of each column."""
+        described = {column.name: (column.unit, column.meaning) for column in self.contract.columns} | IN_THE_PATH
+        return {name: f"{meaning} [{unit}]" for name, (unit, meaning) in described.items()}
+
+    def view(self, partitions: str, comment: str = "") -> str:
+        """Return the view of the latest revisions.
+
+        Args:
+            partitions: A relation in which each partition has a row, or many.
+            comment: Follows the view's name.
+        """
+        columns = textwrap.fill(", ".join(shown_columns(self.contract)), WIDTH)
+        folder = ", ".join(self.place[:-1])
+        lines = (
+            f"create or replace view {self.name}{comment} as",
+            f"select {columns}",
+            f"from {self.name}_history",
+            f"join (select {folder}, max(rev) as rev from {partitions} group by {folder}) as latest",  # noqa: S608 - checked names
+            f"using ({', '.join(self.place)})",
+        )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What reads the lake.
+
+    Attributes:
+        begin: Comments, and statements that come first; `{schema}` is where tables go, `{catalog}` Trino's.
+        schema: Where tables go unless somebody says otherwise.
+        statements: What shows it a dataset.
+        reads_disk: Whether it is shown a lake on disk; each machine that works for it needs the same disk.
+    """
+
+    begin: str
+    schema: str
+    statements: Callable[[Shown], list[str]]
+    reads_disk: bool = False
+
+    def url(self, root: str) -> str:
+        """Return a lake's root as this engine names it.
+
+        Raises:
+            ConfigError: It can't read it.
+        """
+        if root.startswith(S3_SCHEME):
+            return root
+        if not self.reads_disk:
+            raise ConfigError(f"The lake is at {root}: Athena and Trino read it on S3 only. Ask for spark.")
+        return f"file://{root}"
+
+    def check(self, schema: str) -> str:
+        """Return a schema's name.
+
+        Raises:
+            ConfigError: It is none, or lacks the catalog where there has to be one.
+        """
+        parts = schema.split(".")
+        if len(parts) != len(self.schema.split(".")) or not all(map(NAME.fullmatch, parts)):
+            raise ConfigError(f"--schema {schema}: expected a name such as {self.schema}, in lower case.")
+        return schema
+
+
+def statements(lake: Lake, engine: str, schema: str | None = None, start: date | None = None) -> str:
+    """Return what shows a lake to an engine: statements, each with a semicolon at its end, and comments.
+
+    Args:
+        lake: Its listing tells which datasets, sources and revisions there are; nothing is written.
+        engine: One of ENGINES.
+        schema: Where tables and views are to be; default: the engine's own.
+        start: The first day that Athena looks for; default: of each dataset the first that is published.
+
+    Raises:
+        ConfigError: The engine can't read this lake or has no use for `start`, or the schema's name is none.
+        StoreError: There is no lake, or it can't be listed.
+    """
+    lake.require()
+    told = ENGINES[engine]
+    if start and engine != "athena":
+        raise ConfigError(f"--start is where Athena begins to look; {engine} asks which partitions there are.")
+    schema, root = told.check(schema or told.schema), told.url(lake.root)
+    found = [
+        told.begin.format(schema=schema, catalog=schema.partition(".")[0], revisions=HIGHEST_REVISION + 1),
+        f"create schema if not exists {schema};\n",
+    ]
+    for contract in CONTRACTS.values():
+        partitions = tuple(lake.partitions(contract))
+        if not partitions:
+            found.append(f"-- {contract.name}: nothing of it is published. Ask again when there is.\n")
+            continue
+        location = f"{root}/{contract.name}/v{contract.version}/"
+        shown = Shown(contract, schema, location, start or partitions[0].dt, partitions)
+        found += [f"{each};\n" for each in told.statements(shown)]
+    return "\n".join(found)
+
+
+def _athena(shown: Shown) -> list[str]:
+    properties = ",\n".join(f"  '{key}' = '{value}'" for key, value in _projection(shown).items())
+    return [
+        f"{_external_table(shown)}\ntblproperties (\n{properties}\n)",
+        shown.view(f"{shown.name}_history"),
+    ]
+
+
+def _projection(shown: Shown) -> dict[str, str]:
+    """Return where Athena looks; that the folders are named as they are is what it assumes."""
+    highest = max(HIGHEST_REVISION, *(each.revision for each in shown.partitions))
+    sources = sorted({each.source for each in shown.partitions if each.source})
+    return {
+        "projection.enabled": "true",
+        "projection.dt.type": "date",
+        "projection.dt.format": "yyyy-MM-dd",
+        "projection.dt.range": f"{shown.first},NOW",
+        **({"projection.source.type": "enum", "projection.source.values": ",".join(sources)} if sources else {}),
+        "projection.rev.type": "integer",
+        "projection.rev.range": f"0,{highest}",
+    }
+
+
+def _athena_registered(shown: Shown) -> list[str]:
+    return [_external_table(shown), f"msck repair table {shown.name}_history", shown.view(shown.registered)]
+
+
+def _external_table(shown: Shown) -> str:
+    """Return Hive's CREATE TABLE, as far as Athena takes it."""
+    columns, place = shown.contract.schema.names, shown.place
+    return (
+        f"create external table if not exists {shown.name}_history (\n{_columns(shown, HIVE_TYPES, columns)}\n)\n"
+        f"comment {_escaped(f'{shown.grain} All revisions.')}\n"
+        f"partitioned by (\n{_columns(shown, HIVE_TYPES, place)}\n)\n"
+        f"stored as parquet\nlocation {_escaped(shown.location)}"
+    )
+
+
+def _trino(shown: Shown) -> list[str]:
+    columns = _columns(shown, TRINO_TYPES, [*shown.contract.schema.names, *shown.place], sql.quoted)
+    catalog, _, schema = shown.schema.partition(".")
+    table = (
+        f"create table if not exists {shown.name}_history (\n{columns}\n)\n"
+        f"comment {sql.quoted(f'{shown.grain} All revisions.')}\n"
+        f"with (\n  external_location = {sql.quoted(shown.location)},\n  format = 'PARQUET',\n"
+        f"  partitioned_by = array[{', '.join(map(sql.quoted, shown.place))}]\n)"
+    )
+    return [
+        table,
+        f"call {catalog}.system.sync_partition_metadata('{schema}', '{shown.contract.name}_history', 'FULL')",
+        shown.view(shown.registered, f"\ncomment {sql.quoted(f'{shown.grain} Latest revisions.')}"),
+    ]
+
+
+def _spark(shown: Shown) -> list[str]:
+    """Return two tables on a folder: Spark's SQL has no list of partitions, but lists files without reading."""
+    rows = _columns(shown, SPARK_TYPES, shown.contract.schema.names)
+    files = ",\n".join(f"  {name} {kind} comment '{meaning}'" for name, kind, meaning in FILE_COLUMNS)
+    a_file = f"A row is a file of {shown.contract.name}."
+    return [
+        _spark_table(shown, "history", rows, "parquet", f"{shown.grain} All revisions."),
+        _spark_table(shown, "files", files, "binaryFile", f"{a_file} All revisions."),
+        f"msck repair table {shown.name}_history sync partitions",
+        f"msck repair table {shown.name}_files sync partitions",
+        shown.view(f"{shown.name}_files", f"\ncomment {_escaped(f'{shown.grain} Latest revisions.')}"),
+    ]
+
+
+def _spark_table(shown: Shown, suffix: str, columns: str, form: str, comment: str) -> str:
+    return (
+        f"create table if not exists {shown.name}_{suffix} (\n"
+        f"{columns},\n{_columns(shown, SPARK_TYPES, shown.place)}\n)\n"
+        f"using {form}\ncomment {_escaped(comment)}\n"
+        f"partitioned by ({', '.join(shown.place)})\nlocation {_escaped(shown.location)}"
+    )
+
+
+def _escaped(text: str) -> str:
+    """Return a text as a literal of Hive and Spark."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _columns(
+    shown: Shown, types: Mapping[str, str], names: Iterable[str], quote: Callable[[str], str] = _escaped
+) -> str:
+    """Return columns with their types and meanings."""
+    schema = with_partition_columns(shown.contract)
+    return ",\n".join(
+        f"  {name} {types[str(schema.field(name).type)]} comment {quote(shown.comments[name])}" for name in names
+    )
+
+
+ENGINES = {
+    "athena": Engine(ATHENA, "lake", _athena),
+    "athena-registered": Engine(ATHENA_REGISTERED, "lake", _athena_registered),
+    "trino": Engine(TRINO, "hive.lake", _trino),
+    "spark": Engine(SPARK, "lake", _spark, reads_disk=True),
+}

@@ -1,0 +1,165 @@
+"""What stands for each dataset wherever the lake is asked, however its files are named there.
+
+error_rate              rows of the latest revisions
+error_rate_history      rows of all revisions
+error_rate_files        all revisions: file, size, when it was published
+error_rate_as_of(t)     rows of what was the latest revision at a time
+provenance              what each file of all datasets was made from and by
+"""
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any, get_args, get_origin
+
+import duckdb
+import pyarrow as pa
+
+from lake import sql
+from lake.contract import Contract
+from lake.memory.arrays import no_rows, stream
+from lake.provenance import Provenance
+
+IN_THE_PATH = {
+    "dt": ("UTC day", "The partition's day"),
+    "source": ("name", "The source of the raw logs"),
+    "rev": ("number", "Revision: 0, or that of a restatement"),
+}
+"""Unit and meaning of what stands in a partition's path."""
+MOMENT = (
+    r"case when regexp_matches(cast(moment as varchar), ':\d\d(\.\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$') "
+    "then cast(moment as timestamptz) at time zone 'UTC' else cast(moment as timestamp) end"
+)
+"""SQL for the UTC time that an argument is, whatever the session's time zone; without an offset, it is UTC."""
+IN_THE_KEY = {"dataset", "version", "dt", "source", "revision"}
+
+
+@dataclass(frozen=True)
+class Relations:
+    """SQL that follows `from`, for one dataset.
+
+    Attributes:
+        latest: The rows of the latest revisions, with the partition's columns.
+        history: Those of all revisions.
+        files: A row a file: the partition's columns, file, bytes and published.
+    """
+
+    latest: str
+    history: str
+    files: str
+
+
+def partition_columns(contract: Contract) -> dict[str, str]:
+    """Return what stands in a partition's path, each with its type in SQL."""
+    return {"dt": "date", **({"source": "varchar"} if contract.per_source else {}), "rev": "integer"}
+
+
+def shown_columns(contract: Contract) -> list[str]:
+    """Return the columns of a dataset's rows, in the order in which they are shown."""
+    *place, revision = partition_columns(contract)
+    return [*place, *contract.schema.names, revision]
+
+
+def read_parquet(contract: Contract, files: str) -> str:
+    """Return SQL for the rows of files, which another SQL expression names.
+
+    Where columns were added, the relation `<dataset>_columns` has them all, as no file may have one yet. To look
+    into each file takes some 0.1 ms, whatever is asked.
+    """
+    types = ", ".join(f"'{name}': {kind}" for name, kind in partition_columns(contract).items())
+    rows = f"read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}}"
+    if not contract.has_grown:
+        return f"{rows})"
+    return f"(from {rows}, union_by_name = true) union all by name from {contract.name}_columns)"
+
+
+def place_in(path: str) -> dict[str, str]:
+    """Return SQL for the partition's columns that stand in a path, which another SQL expression gives."""
+    return {
+        "dt": f"cast(split_part({path}, '/dt=', 2)[:10] as date)",
+        "source": f"nullif(split_part(split_part({path}, '/source=', 2), '/', 1), '')",
+        "rev": f"cast(split_part(split_part({path}, '/rev=', 2), '/', 1) as integer)",
+    }
+
+
+def read_files(contract: Contract, files: str) -> str:
+    """Return SQL for the files that another SQL expression names; their content is not read."""
+    columns = ", ".join(f"{place_in('filename')[name]} as {name}" for name in partition_columns(contract))
+    return (
+        f"(select {columns}, filename as file, size as bytes, last_modified at time zone 'UTC' as published "
+        f"from read_blob({files}))"
+    )
+
+
+def with_partition_columns(contract: Contract) -> pa.Schema:
+    """Return the schema of a dataset's rows as they are asked for."""
+    source = [pa.field("source", pa.string())] if contract.per_source else []
+    return pa.schema([*contract.schema, pa.field("dt", pa.date32()), *source, pa.field("rev", pa.int32())])
+
+
+def create_columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create `<dataset>_columns`: an empty table with the dataset's columns."""
+    connection.register("columns_to_create", stream(no_rows(with_partition_columns(contract))))
+    connection.execute(f"create table {contract.name}_columns as from columns_to_create")
+    connection.unregister("columns_to_create")
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, relations: Relations) -> None:
+    """Create a dataset's views and its macro, with the contract's meanings as comments."""
+    name, columns = contract.name, ", ".join(shown_columns(contract))
+    place = ", ".join(list(partition_columns(contract))[:-1])
+    grain = f"A row is {contract.grain}"
+    clock = "by the clock of the disk or bucket"
+    at_that_time = f"where published <= {MOMENT}"
+    then = f"select {place}, max(rev) as rev from {name}_files {at_that_time} group by all"
+    for what, query, comment in (
+        (f"view {name}", f"select {columns} from {relations.latest}", f"{grain}. Latest revisions."),
+        (f"view {name}_history", f"select {columns} from {relations.history}", f"{grain}. All revisions."),
+        (
+            f"view {name}_files",
+            f"select {place}, rev, file, bytes, published from {relations.files}",
+            f"A row is a file of {name}. All revisions; published: {clock}.",
+        ),
+        (
+            f"macro {name}_as_of(moment)",
+            f"table select h.* from {name}_history as h join ({then}) using ({place}, rev)",
+            f"{grain}. What was the latest revision at a time, {clock}.",
+        ),
+    ):
+        connection.execute(f"create {what} as {query}")
+        told = what.replace("macro", "macro table").removesuffix("(moment)")
+        connection.execute(f"comment on {told} is {sql.quoted(comment)}")
+    meanings = {part: IN_THE_PATH[part] for part in partition_columns(contract)}
+    meanings |= {column.name: (column.unit, column.meaning) for column in contract.columns}
+    for view in (name, f"{name}_history"):
+        for column, (unit, meaning) in meanings.items():
+            connection.execute(f"comment on column {view}.{column} is {sql.quoted(f'{meaning} [{unit}]')}")
+
+
+def create_provenance(connection: duckdb.DuckDBPyConnection, footers: str) -> None:
+    """Create the view `provenance`.
+
+    Args:
+        connection: Where.
+        footers: SQL for a row a file: dataset, dt, source, rev, file, and the footer's JSON as `made`.
+    """
+    structure = _json_structure(Provenance)
+    told = ", ".join(f"made.{name}" for name in structure if name not in IN_THE_KEY)
+    parsed = f"from_json(made, {sql.quoted(json.dumps(structure))}) as made"
+    connection.execute(
+        f"create view provenance as select dataset, dt, source, rev, {told}, file "
+        f"from (select * replace ({parsed}) from {footers})"
+    )
+    comment = "A row is a file of any dataset, all revisions: what it was made from and by, as its footer says."
+    connection.execute(f"comment on view provenance is {sql.quoted(comment)}")
+
+
+def _json_structure(of: type) -> dict[str, Any]:
+    """Return the JSON of a dataclass as DuckDB's from_json wants it described."""
+    found: dict[str, Any] = {}
+    for field in fields(of):
+        kind = field.type
+        if get_origin(kind) is tuple:
+            found[field.name] = [_json_structure(get_args(kind)[0])]
+        else:
+            found[field.name] = "BIGINT" if kind in {int, int | None} else "VARCHAR"
+    return found

@@ -1,0 +1,1 @@
+"""Rows in memory: Arrow arrays, and empty DuckDB databases to compute in."""

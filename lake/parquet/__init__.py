@@ -1,0 +1,1 @@
+"""The Parquet file of a partition: written, and its footer read."""

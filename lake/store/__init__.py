@@ -1,0 +1,1 @@
+"""Where objects lie: a disk or an S3 bucket."""

@@ -1,0 +1,171 @@
+"""With and without the compiled kernel, by one reader and by several: the same bytes are published."""
+
+import builtins
+import gzip
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.kernel import machine_code
+from etl.lines import blocks
+from etl.raw import files as raw_files
+from etl.sources.limits import Limits
+from etl.sources.source import Source
+from etl.steps import extract
+from etl.steps.extract import extract_day
+from lake.errors import InputError
+from lake.lake import Lake
+from lake.parquet import writer as parquet
+
+DAY = date(2026, 9, 17)
+MIDNIGHT = datetime(2026, 9, 17, tzinfo=UTC)
+PATHS = (
+    "/",
+    "/item/{n}",
+    "/order/{n:032x}",
+    "/mail/{n}@example.com/x",
+    "/a%20b/{n}?q={n}",
+    "/{n:09d}1",
+    "/\xe9{n}",
+)
+NewLake = Callable[[str], Lake]
+
+
+@pytest.fixture
+def hourly(tmp_path: Path, log_line: Callable[..., bytes]) -> int:
+    """24 files of a day, plain and gzip in turn, with requests of all kinds and some rejects; how many lines."""
+    for hour in range(24):
+        lines = [
+            log_line(
+                MIDNIGHT + timedelta(hours=hour, seconds=n),
+                request=f"GET {PATHS[n % len(PATHS)].format(n=n % 97)} HTTP/1.1",
+                status="503" if n % 50 == 0 else "99" if n % 333 == 0 else "200",
+                user="a b" if n % 41 == 0 else "-",
+            )
+            for n in range(3000)
+        ]
+        data = b"".join(lines)
+        name = tmp_path / f"access.log-20260917{hour:02}"
+        name.write_bytes(gzip.compress(data) if hour % 2 else data)
+    return 24 * 3000
+
+
+def _digests(lake: Lake) -> dict[str, str]:
+    root = Path(lake.root)
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*.parquet"))
+    }
+
+
+@pytest.mark.parametrize("block_bytes", [pytest.param(50_000, marks=pytest.mark.slow), 16 << 20])
+def test_readers_and_kernel_change_no_byte(
+    monkeypatch: pytest.MonkeyPatch,
+    declare: Callable[..., Source],
+    new_lake: NewLake,
+    hourly: int,
+    block_bytes: int,
+) -> None:
+    """One reader and encoder or three, compiled or plain, in blocks of any size: the same partitions."""
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", hourly // 5)
+    source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
+    found = []
+    for readers, worth in ((1, 0), (3, 0), (3, 1 << 40), (1, 1 << 40)):
+        monkeypatch.setattr(blocks, "WORTH_LOADING", worth)
+        lake = new_lake(f"lake-{readers}-{worth}")
+        lines = extract_day(lake, replace(source, limits=Limits(readers, 2, readers)), DAY)
+        assert lines.read == lines.kept + lines.rejected == hourly
+        found.append(_digests(lake))
+    assert len(found[0]) == 2
+    assert all(each == found[0] for each in found)
+
+
+@pytest.mark.usefixtures("hourly")
+def test_reading_a_file_ahead_changes_no_byte(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, declare: Callable[..., Source], new_lake: NewLake
+) -> None:
+    """One large gzip file is inflated in a thread where there is a core left: same partitions, and same errors."""
+    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(extract, "BLOCK_BYTES", 50_000)
+    hours = [file.read_bytes() for file in sorted(tmp_path.glob("access.log-*"))]
+    data = b"".join(gzip.decompress(each) if each.startswith(b"\x1f\x8b") else each for each in hours)
+    file, source = tmp_path / f"whole-{DAY:%Y%m%d}", declare(files="whole-{YYYY}{MM}{DD}")
+    file.write_bytes(gzip.compress(data, 1))
+    found = []
+    for readers in (1, 2):
+        lake = new_lake(f"lake-{readers}")
+        extract_day(lake, replace(source, limits=Limits(readers)), DAY)
+        found.append(_digests(lake))
+    assert found[0] == found[1]
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="cut off or damaged after line"):
+        extract_day(new_lake("lake-damaged"), replace(source, limits=Limits(2)), DAY)
+    assert not [each for each in threading.enumerate() if each.name.endswith("(_fill)")]
+
+
+def test_without_numba_extraction_goes_on_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    declare: Callable[..., Source],
+    new_lake: NewLake,
+    hourly: int,
+) -> None:
+    """Where the compiled kernel can't be had, a warning tells that it is slower, and the bytes are the same."""
+    source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
+    monkeypatch.setattr(blocks, "WORTH_LOADING", 0)
+    extract_day(new_lake("with"), source, DAY)
+    imported = builtins.__import__
+
+    def without(name: str, *arguments: Any, **named: Any) -> Any:
+        if name.startswith(("numba", "llvmlite", "etl.lines.compiled")) or "compiled" in (
+            named.get("fromlist") or ()
+        ):
+            raise ImportError("No module named 'numba'")
+        if name == "etl.lines" and arguments[2:3] == (("compiled",),):
+            raise ImportError("No module named 'numba'")
+        return imported(name, *arguments, **named)
+
+    blocks._load.cache_clear()  # noqa: SLF001 - as in a new process
+    monkeypatch.setattr(builtins, "__import__", without)
+    with caplog.at_level(logging.WARNING):
+        lines = extract_day(new_lake("without"), source, DAY)
+    monkeypatch.undo()
+    blocks._load.cache_clear()  # noqa: SLF001
+    assert lines.read == hourly
+    assert caplog.text.count("Extraction takes five to ten times the CPU without its compiled kernel") == 1
+    assert "pip install 'error-rate-lake[fast]'" in caplog.text
+    assert _digests(new_lake("without")) == _digests(new_lake("with"))
+
+
+def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is not what was written is not run, but replaced."""
+    right = machine_code._compiled_or_kept()  # noqa: SLF001 - what there is
+    monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "not there yet"])
+    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    machine_code._compiled_or_kept()  # noqa: SLF001
+    (kept,) = tmp_path.glob("*/*.o")
+    assert kept.read_bytes() == right
+    kept.chmod(0o644)
+    kept.write_bytes(right[:-1] + b"x")
+    assert machine_code._compiled_or_kept() == right  # noqa: SLF001
+    assert kept.read_bytes() == right
+
+
+def test_machine_code_that_cannot_be_kept_is_used_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no folder is writable, each process compiles its own, and says so."""
+    right = machine_code._compiled_or_kept()  # noqa: SLF001
+    tmp_path.joinpath("a file").touch()
+    monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "a file"])
+    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    assert machine_code._compiled_or_kept() == right  # noqa: SLF001
+    assert "could not be kept" in caplog.text

@@ -1,0 +1,297 @@
+"""Unknown logs: what they are taken for, and what luigi.cfg is told to say of them."""
+
+import configparser
+import csv
+import gzip
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from etl.lines.formats import FORMATS
+from etl.looks import guess, identify
+from etl.looks.identify import Reading
+from etl.raw.files import RawFile
+from etl.sources.source import LOG_FORMAT, Source, read_sources
+from lake import config
+from lake.errors import ConfigError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = sorted(GOLDEN.iterdir())
+NOON = datetime(2026, 9, 17, 12)
+LINE = b'192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 512'
+COMBINED = LINE + b' "-" "curl/8"'
+UNGUESSABLE = {"logfmt": ["duration_seconds", "retried"]}
+"""Columns by case: a duration in microseconds that doesn't say so, a key of which no one could think."""
+
+
+def _file(path: Path) -> RawFile:
+    return RawFile(path.name, str(path), None)
+
+
+def _suggested(head: bytes, path: str = "access.log") -> tuple[Reading, str]:
+    """Return the best reading with its suggestion, and the section as text."""
+    best = identify.suggestion(identify.identify(head)[0], head, path)
+    return best, identify.section(best, guess.name(path))
+
+
+def _settings(section: str) -> dict[str, str]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(section)
+    (name,) = parser.sections()
+    return dict(parser[name])
+
+
+def _source(section: str, folder: Path) -> Source:
+    path = folder / "luigi.cfg"
+    path.write_text("[lake]\nroot = lake\n" + section + "\n")
+    (source,) = read_sources(config.read(path))
+    return source
+
+
+def _rows(head: bytes, source: Source, without: list[str]) -> pa.Table:
+    return identify.read(head, source).rows.drop_columns(["application", "vantage", "traffic_class", *without])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_a_golden_log_is_identified_and_read_alike(case: Path, tmp_path: Path) -> None:
+    """Each is its own format by its lines alone, and the suggested section reads the rows that its source does."""
+    head = identify.first_lines(_file(case / "access.log"))
+    golden = _source(case.joinpath("source.ini").read_text(), tmp_path)
+    best = identify.identify(head)[0]
+    if golden.format.name == LOG_FORMAT:
+        assert not best.fits
+        return
+    assert best.fits
+    suggested, section = _suggested(head)
+    assert suggested.settings["format"] == golden.format.name
+    assert suggested.guessed == {"trailing": "trailing", "json_fields": "fields", "logfmt": "fields"}.get(
+        case.name
+    )
+    source = _source(section.replace("# timezone", "timezone") if golden.format.timezone else section, tmp_path)
+    without = UNGUESSABLE.get(case.name, [])
+    assert _rows(head, source, without) == _rows(head, golden, without)
+    if golden.classifier.application_field and case.name != "json_fields":  # in which most lines have no host
+        assert source.classifier.application_field == golden.classifier.application_field
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "logfmt"])  # which lacks its time zone
+def test_without_its_rejects_a_golden_log_is_good(name: str) -> None:
+    """Its format reads every line, and no other comes near but for the twins w3c and iis."""
+    rejects = csv.DictReader((GOLDEN / name / "rejects.csv").read_text().splitlines())
+    wrong = {int(row["line_number"]) for row in rejects}
+    lines = (GOLDEN / name / "access.log").read_bytes().split(b"\n")[:-1]
+    readings = identify.identify(b"\n".join(line for n, line in enumerate(lines, 1) if n not in wrong))
+    assert readings[0].settings == {"format": name}
+    assert readings[0].is_good
+    assert not len(readings[0].rejects)
+    second = identify.runner_up(readings)
+    assert (second and second.settings["format"]) == {"w3c": "iis", "iis": "w3c"}.get(name)
+
+
+def test_iis_and_w3c_are_told_apart_by_their_software() -> None:
+    """They read the same lines; in one the durations are milliseconds."""
+    head = b"#Fields: date time cs-method cs-uri-stem sc-status time-taken\n2026-09-17 10:05:03 GET / 200 1500\n"
+    best, second = identify.identify(head)[:2]
+    assert (best.settings["format"], best.rows["duration_seconds"].to_pylist()) == ("w3c", [1500.0])
+    assert identify.runner_up([best, second]) is second
+    best = identify.identify(b"#Software: Microsoft Internet Information Services 10.0\n" + head)[0]
+    assert (best.settings["format"], best.rows["duration_seconds"].to_pylist()) == ("iis", [1.5])
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "trailing"),
+    [
+        (COMBINED, ["0.004", "0.003", "200"], "$request_time $upstream_response_time $upstream_status"),
+        (COMBINED, ["10.0.0.1:8080", '"shop.example.com"'], '$upstream_addr "$host"'),
+        (
+            COMBINED,
+            ['"192.0.2.1, 192.0.2.2"', "TLSv1.3", "[x y]", "-"],
+            '"$field_10" $field_11 [$field_12] $field_13',
+        ),
+        (COMBINED, ["rt=0.004", 'us="502, 200"'], 'rt=$request_time us="$upstream_status"'),
+        (LINE, ["0.004"], "$request_time"),
+        (LINE, ["4711"], "$field_8"),
+        (b"shop.example.com:443 " + COMBINED, ["0.004"], "$request_time"),
+    ],
+)
+def test_fields_at_the_end_are_guessed(begin: bytes, end: list[str], trailing: str) -> None:
+    """By their values, after the longest of Apache's shapes; what says nothing gets a name of its own."""
+    line = begin + b" " + " ".join(end).encode() + b"\n"
+    best, section = _suggested(line * 3)
+    assert best.settings["trailing"] == trailing
+    assert best.is_good
+    assert (
+        f"# a guess by what the values look like; compare the server's log_format\ntrailing = {trailing}"
+        in section
+    )
+
+
+def test_most_lines_tell_what_the_fields_at_the_end_are() -> None:
+    """Lines of another shape, and values that stand for nothing, don't."""
+    head = COMBINED + b" - x\n" + (COMBINED + b" - 0.5\n") * 2 + (COMBINED + b" 502 0.5\n") * 3
+    head += COMBINED + b"\n" + COMBINED + b' "broken\n' + COMBINED + b" one\n"
+    assert identify.identify(head)[0].settings["trailing"] == "$upstream_status $request_time"
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        (
+            {
+                "@timestamp": "2026-09-17T10:05:03Z",
+                "verb": "GET",
+                "url": "/a",
+                "response_code": 200,
+                "latency_ms": 4,
+            },
+            "time = @timestamp, method = verb, target = url, status = response_code, duration_ms = latency_ms",
+        ),
+        (
+            {"time": 0.5, "ts": 1789639503.5, "status": "ok", "code": 200, "path": "x", "uri": "/a", "took_us": 9},
+            "time = ts, target = uri, status = code, duration_us = took_us",
+        ),
+        (
+            {
+                "req": {"method": "GET", "headers": {"userAgent": "curl", "a.b": 1, "x y": 2}, "tags": ["a"]},
+                "res": {"statusCode": 200, "bytes": 5},
+                "timestamp": "17/Sep/2026:10:05:03 +0000",
+                "request": "GET /a HTTP/1.1",
+                "domain": "shop.example.com",
+            },
+            (
+                "time = timestamp, request = request, method = req.method, status = res.statusCode, "
+                "response_bytes = res.bytes, host = domain, user_agent = req.headers.userAgent"
+            ),
+        ),
+    ],
+)
+def test_keys_of_json_are_guessed(line: dict[str, Any], fields: str) -> None:
+    """By their names, of which the values must be worthy; units are part of a name, dots are nested objects."""
+    head = (json.dumps(line) + "\n").encode() * 3 + b"no json\n"
+    best, section = _suggested(head)
+    assert best.settings["format"] == "json"
+    assert best.settings["fields"] == "\n" + fields.replace(", ", "\n")
+    assert len(best.rows) == 3
+    assert _settings(section)["fields"] == best.settings["fields"]
+
+
+def test_keys_of_logfmt_are_guessed() -> None:
+    """A time may stand before the pairs; a rare key is none."""
+    head = b'2026-09-17T10:05:03Z app: method=GET path="/a" status=200 elapsed=3ms vhost=shop.example.com\n' * 9
+    best, _ = _suggested(head + b"2026-09-17T10:05:04Z x: time=2026-09-17T10:05:03Z status=200\n")
+    assert best.settings["fields"].split() == [
+        *("method", "=", "method", "target", "=", "path", "status", "=", "status", "duration", "=", "elapsed"),
+        *("host", "=", "vhost", "time", "=", "prefix_time"),
+    ]
+    assert best.settings["application"] == "field:vhost"
+
+
+def test_times_without_an_offset_ask_for_a_time_zone() -> None:
+    """The format is recognised by them, its lines are rejects, and the section says what to add."""
+    head = b'{"time_iso8601": "2026-09-17T10:05:03", "status": 200, "host": "a"}\n' * 3
+    best, section = _suggested(head)
+    assert (best.settings["format"], len(best.rejects), best.without_offset) == ("json", 3, 3)
+    assert not best.is_good
+    assert section.endswith(
+        "# times have no offset from UTC; say where the server's clock is\n# timezone = Europe/Berlin"
+    )
+
+
+@pytest.mark.parametrize(
+    "head", [b"\n", b"once upon a time\n", b"\0\x1b[31m\xff", b"a=b\n", b"{}\n", b"#Fields: \n"]
+)
+def test_what_is_no_access_log_fits_nothing(head: bytes) -> None:
+    """Whatever stands in it."""
+    best = identify.identify(head)[0]
+    assert (best.fits, best.is_good) == (False, False)
+
+
+def test_directives_alone_are_not_read_well(declare: Callable[..., Source]) -> None:
+    """A log without one request doesn't show that its format is right."""
+    found = identify.read(b"#Version: 1.0\n", declare(format="w3c"))
+    assert (found.lines, found.is_good) == (0, False)
+
+
+@pytest.mark.parametrize(("bad", "good"), [(1, True), (2, False)])
+def test_one_line_in_a_hundred_may_be_a_reject(declare: Callable[..., Source], bad: int, good: bool) -> None:  # noqa: FBT001
+    """As many as max_reject_rate of a source allows, which is 1 % unless it says otherwise."""
+    head = (COMBINED + b"\n") * (100 - bad) + b"x\n" * bad
+    assert identify.read(head, declare()).is_good is good
+    assert identify.read(head, declare(max_reject_rate=0.5)).is_good
+
+
+@pytest.mark.parametrize("compress", [lambda data: data, gzip.compress])
+def test_only_the_first_lines_are_read(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    """1,000 of them, or fewer if they are long; the last may lack its LF."""
+    path = tmp_path / "access.log"
+    for data, expected in (
+        (b"a\n" * 1500, b"\n".join([b"a"] * 1000)),
+        (b"a\nb", b"a\nb"),
+        (b"a\nb\n", b"a\nb\n"),
+        ((b"a" * 999 + b"\n") * 3000, b"\n".join([b"a" * 999] * 1000)),
+    ):
+        path.write_bytes(compress(data))
+        assert identify.first_lines(_file(path)) == expected
+    path.write_bytes(b"a" * (3 << 20) + b"\n" + b"b" * (9 << 20))
+    assert len(identify.split(identify.first_lines(_file(path)))) <= 2
+
+
+def test_a_file_that_cannot_be_read_is_a_wrong_argument(tmp_path: Path) -> None:
+    """As is one that is empty or damaged; the message says which and why."""
+    path = tmp_path / "access.log.gz"
+    for data, message in ((None, "No such file"), (b"", "is empty"), (gzip.compress(b"a\n")[:-9], "cut off")):
+        if data is not None:
+            path.write_bytes(data)
+        with pytest.raises(ConfigError, match=f"access.log.gz.*{message}"):
+            identify.first_lines(_file(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "files"),
+    [
+        ("access.log", {"files": "access.log"}),
+        ("access.log-20260917.gz", {"files": "access.log-{YYYY}{MM}{DD}.gz"}),
+        ("/logs/2026/09/17/access-12.log", {"files": "/logs/{YYYY}/{MM}/{DD}/access-{HH}.log"}),
+        ("a-2026-09-17-12.log", {"files": "a-{YYYY}-{MM}-{DD}-{HH}.log"}),
+        ("a-2026091712.log", {"files": "a-{YYYY}{MM}{DD}{HH}.log"}),
+        ("a-2026-09-17-11.log", {"files": "a-{YYYY}-{MM}-{DD}-11.log"}),
+        ("a-2026-09-17-12-12.log", {"files": "a-{YYYY}-{MM}-{DD}-12-12.log"}),
+        ("2026-09-17/a-2026-09-17.log", {"files": "{YYYY}-{MM}-{DD}/a-{YYYY}-{MM}-{DD}.log"}),
+        ("2026-09-16/a-2026-09-17.log", {"files": "2026-09-16/a-2026-09-17.log"}),
+        ("a-20260918.log", {"files": "a-{YYYY}{MM}{DD}.log", "neighbour_days": "1"}),
+        ("a-20261001.log", {"files": "a-20261001.log"}),
+        ("a-20261301.log", {"files": "a-20261301.log"}),
+        ("a-120260917.log", {"files": "a-120260917.log"}),
+        ("a-20260917123.log", {"files": "a-20260917123.log"}),
+        ("~/50%[1]{x}*.log", {"files": "?/50??1]?x??.log"}),
+    ],
+)
+def test_a_date_in_the_name_becomes_placeholders(path: str, files: dict[str, str]) -> None:
+    """If it is the day of the lines; one that is a few days off asks for neighbours; globs don't mislead."""
+    assert guess.files(path, [NOON, NOON + timedelta(minutes=90)]) == files
+    assert guess.files("a-20260917.log", []) == {"files": "a-20260917.log"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/var/log/shop-access.log.1.gz", "shop"),
+        ("access.log", "web"),
+        ("2026/é.log", "web"),
+        ("U_EX26.log", "ex"),
+    ],
+)
+def test_a_name_comes_from_the_file(path: str, name: str) -> None:
+    """The first word that says something, if there is one."""
+    assert guess.name(path) == name
+
+
+def test_every_format_is_tried() -> None:
+    """No format can be added that is not looked for."""
+    tried = {reading.settings["format"] for reading in identify.identify(COMBINED)}
+    assert tried == set(FORMATS)
