@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
 from etl.lines import parse, timestamps
-from etl.lines.blocks import Batch, Days, End, Ends, last_of_each, placed, row_numbers
+from etl.lines.batches import Batch, Days, End, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.raw.files import buffer_of

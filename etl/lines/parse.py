@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.kernel.layout import MAX_LINE_BYTES
 from etl.lines import privacy, timestamps
 from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Kind, Role
 from lake.contracts import contract
@@ -23,7 +24,6 @@ from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
 from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
 
-MAX_LINE_BYTES = 1 << 20
 ACCEPTED, DIRECTIVE = -1, -2
 NO_APPLICATION = "(invalid)"
 AUTHORITY = "authority"

@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS
 from etl.lines.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
 from etl.looks import guess
 from etl.looks.guess import Settings
-from etl.raw.files import PADDING, RawFile, RawReader
+from etl.raw.files import RawFile, RawReader
 from etl.sources.source import FIELD, SECTION, Source, read_sources
 from lake.config import Config
 from lake.contracts.requests import VANTAGES

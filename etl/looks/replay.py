@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.lines.blocks import Days, placed
+from etl.lines.batches import Days, placed
 from etl.lines.parse import ACCEPTED, DIRECTIVE, Parser, requests_table, split_lines
 from etl.lines.privacy import mask_line
 from etl.raw.files import RawFile, RawReader

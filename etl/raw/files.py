@@ -20,14 +20,13 @@ from typing import Any, Protocol
 import numpy as np
 from isal import isal_zlib
 
-from etl.lines.parse import MAX_LINE_BYTES
+from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from lake.errors import ConfigError, InputError
 from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
 
 BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 20
-PADDING = 256  # so that a vector of bytes can be read at any byte of a block
 LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.lines.blocks import Batch, BlockParser, Days, End, Ends
+from etl.lines.batches import Batch, Days, End, Ends
+from etl.lines.blocks import BlockParser
 from etl.lines.parse import DIRECTIVE, rejects_table
 from etl.lines.timestamps import NO_DAY, Integers, days_since_epoch
 from etl.raw.files import BLOCK_BYTES, RawFile, RawReader

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from etl.kernel import machine_code
+from etl.kernel.layout import PADDING
 from etl.lines import privacy
 from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS
 from etl.lines.parse import Classifier
 from etl.looks import guess, identify
-from etl.raw.files import PADDING, RawFile, RawReader
+from etl.raw.files import RawFile, RawReader
 from etl.steps import extract
 from etl.steps.extract import extract_day
 from lake.errors import ConfigError, InputError

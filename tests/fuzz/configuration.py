@@ -19,11 +19,11 @@ from unittest import mock
 from agreement import PARSERS, told, verdicts_of
 
 from backfill.settings import settings
+from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, VARIABLES, Format
 from etl.lines.parse import Classifier
 from etl.raw import files as raw_files
-from etl.raw.files import PADDING
 from etl.sources.source import FIELD_KEYS, OPTIONAL, REQUIRED, Source, latest_settled_day, read_sources
 from lake import config
 from lake.errors import ConfigError

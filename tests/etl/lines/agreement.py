@@ -12,7 +12,8 @@ import pyarrow as pa
 from reference import COMBINED, DIALECTS, TRAILING, Dialect, Verdict, judge_all, nginx
 
 from etl.lines import parse, timestamps
-from etl.lines.blocks import Batch, BlockParser
+from etl.lines.batches import Batch
+from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, Field, Format, Role, shaped
 from etl.lines.parse import Classifier
 from etl.raw import files as raw_files

@@ -19,9 +19,9 @@ from agreement import CASES, PARSERS, Case, Told, difference, opened, told, verd
 from lines import HEADERS, MUTATIONS, SPICE, line, seeded
 from reference import Verdict, headed_by, judge
 
+from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
 from etl.lines.parse import ACCEPTED
-from etl.raw.files import PADDING
 
 POOL_LINES = 2000
 BATCH_LINES = 50_000  # more than the kernel takes at a time

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from etl.kernel.layout import PADDING
 from etl.lines import blocks, compiled, timestamps
-from etl.raw.files import PADDING
+from etl.lines.batches import ANY_DAY, Days, Ends
 from lake.contracts.rejects import REASONS
 from lake.memory import arrays
 
@@ -71,19 +72,19 @@ def slow(kernel, monkeypatch):
     monkeypatch.setattr(compiled, "MANY", 5)
 
 
-def batches(case, data, parser, days=blocks.ANY_DAY):
+def batches(case, data, parser, days=ANY_DAY):
     """Return what a parser makes of the lines of a block."""
     block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
     made = blocks.BlockParser(case.format, case.classifier, days, compiled=agreement.PARSERS[parser])
     return made.batches([block])
 
 
-def told(case, data, parser, days=blocks.ANY_DAY):
+def told(case, data, parser, days=ANY_DAY):
     """Return what a parser says of the lines of a block."""
     return [agreement.told(batch) for batch in batches(case, data, parser, days)]
 
 
-def check(case, data, days=blocks.ANY_DAY):
+def check(case, data, days=ANY_DAY):
     """Both parsers say the same of the lines of a block."""
     plain, other = (told(case, data, parser, days) for parser in agreement.PARSERS)
     for one, two in zip(zip(*plain, strict=True), zip(*other, strict=True), strict=True):
@@ -176,7 +177,7 @@ def test_malformed_lines(name):
     made += [b"[" + each + b"]" + random.choice((b"", b'"', b' ""')) for each in times]
     data = b"".join(each + random.choice((b"\n", b"\r\n")) for each in made)
     check(agreement.CASES[name], data + whole[:-1])
-    check(agreement.CASES[name], data + whole + b"\r", blocks.Days(20_713, 20_714))
+    check(agreement.CASES[name], data + whole + b"\r", Days(20_713, 20_714))
 
 
 def test_what_is_malformed_in_usual_ways_is_read_by_the_kernel_alone():
@@ -198,7 +199,7 @@ def test_days_too_far(log_line):
     times = [b"16/Sep/2026:23:59:59 +0000", b"17/Sep/2026:12:00:00 +0000", b"18/Sep/2026:00:00:00 +0000"]
     data = b"".join(b'- - - [%s] "-" 200 5\n' % each for each in times)
     day = 20_713
-    check(agreement.CASES["common"], data, blocks.Days(day, day + 1))
+    check(agreement.CASES["common"], data, Days(day, day + 1))
 
 
 @pytest.mark.parametrize("parser", agreement.PARSERS)
@@ -214,9 +215,9 @@ def test_days_that_are_not_wanted(parser, shares):
         for n in range(400)
     )
     day = 20_713  # 17 September
-    (whole,) = [agreement.told(batch) for batch in batches(case, data, "plain", blocks.Days(day - 1, day + 2))]
+    (whole,) = [agreement.told(batch) for batch in batches(case, data, "plain", Days(day - 1, day + 2))]
     read = 0
-    for batch in batches(case, data, parser, blocks.Days(day - 1, day + 2, wanted=blocks.Days(day, day + 9))):
+    for batch in batches(case, data, parser, Days(day - 1, day + 2, wanted=Days(day, day + 9))):
         part = slice(read, read + batch.lines)
         days, reasons = whole.days[part], whole.reasons[part]
         elsewhere = np.flatnonzero((reasons == blocks.ACCEPTED) & (days == day - 1))
@@ -260,13 +261,13 @@ def test_rejected_lines_are_masked_alike():
 def test_lines_are_counted():
     """By 64 bytes and one by one, with and without a last line end."""
     case = agreement.CASES["common"]
-    made = compiled.CompiledParser.of(case.format, case.classifier, None, blocks.ANY_DAY, None)
+    made = compiled.CompiledParser.of(case.format, case.classifier, None, ANY_DAY, None)
     for text in (b"a", b"\n", b"a\n" * 100, b"a\n" * 100 + b"b", b"\n" * 64):
         assert made.lines_in(memoryview(bytearray(text + bytes(PADDING)))[: len(text)]) == len(text.splitlines())
 
 
 @pytest.mark.parametrize("parser", agreement.PARSERS)
-@pytest.mark.parametrize("wanted", [None, blocks.Days(20_713, 20_714)])
+@pytest.mark.parametrize("wanted", [None, Days(20_713, 20_714)])
 def test_ends_of_days_are_noted(parser, wanted):
     """After a day's last line in a batch, be it a reject or a wanted request: how many bytes, and their digest."""
     case = agreement.CASES["common"]
@@ -280,8 +281,8 @@ def test_ends_of_days_are_noted(parser, wanted):
     random.shuffle(data)
     pieces = [b"".join(data[n : n + 20]) for n in range(0, len(data), 20)]
     views = (memoryview(bytearray(piece + bytes(PADDING)))[: len(piece)] for piece in pieces)
-    how = {"compiled": agreement.PARSERS[parser], "ends": blocks.Ends()}
-    made = blocks.BlockParser(case.format, case.classifier, blocks.Days(wanted=wanted), **how)
+    how = {"compiled": agreement.PARSERS[parser], "ends": Ends()}
+    made = blocks.BlockParser(case.format, case.classifier, Days(wanted=wanted), **how)
     read = 0
     for batch in made.batches(views):
         found = agreement.told(batch)

@@ -1,0 +1,137 @@
+"""Batches: what blocks of raw lines become, by whichever parser, and which days they may be of."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from etl.lines import timestamps
+from etl.lines.parse import ACCEPTED
+from etl.raw.files import RawFile
+from lake.contracts.rejects import REASONS
+
+
+class End(NamedTuple):
+    """A raw file's lines up to one of them: how many bytes they are, and their SHA-256 in hexadecimal."""
+
+    bytes: int
+    digest: "hashlib._Hash"
+
+    @property
+    def sha256(self) -> str:
+        """Their digest."""
+        return self.digest.hexdigest()
+
+
+class Ends:
+    """Notes how a raw file's bytes add up: after lines that may be the last of their day."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+
+    def note(self, piece: memoryview, offsets: Iterable[int]) -> list[End]:
+        """Add the file's next bytes, and return what they were after some of them; offsets ascend."""
+        found, begin = [], 0
+        for end in offsets:
+            self._digest.update(piece[begin:end])
+            found.append(End(self._bytes + end, self._digest.copy()))
+            begin = end
+        self._digest.update(piece[begin:])
+        self._bytes += len(piece)
+        return found
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days, since 1970-01-01, of which a raw file may have lines: `first` and the first one after them.
+
+    Attributes:
+        wanted: Those of which requests have a row; None for all.
+    """
+
+    first: int = np.iinfo(np.int64).min // timestamps.DAY_MICROSECONDS + 1
+    stop: int = np.iinfo(np.int64).max // timestamps.DAY_MICROSECONDS
+    wanted: "Days | None" = None
+
+    @classmethod
+    def of_file(cls, file: RawFile, reach: int) -> "Days":
+        """Return the days that may be so many days from the file's own; any, of an undated one."""
+        if file.day is None:
+            return cls()
+        day = timestamps.days_since_epoch(file.day)
+        return cls(day - reach, day + reach + 1)
+
+    @property
+    def of_rows(self) -> "Days":
+        """The days of which a request has a row."""
+        wanted = self.wanted or self
+        return Days(max(self.first, wanted.first), min(self.stop, wanted.stop))
+
+    def have(self, days: timestamps.Integers) -> timestamps.Booleans:
+        """Tell which of some days are among them."""
+        return (days >= self.first) & (days < self.stop)
+
+
+ANY_DAY = Days()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive lines of a raw file, taken apart.
+
+    Attributes:
+        lines: How many.
+        rows: A row of `requests` for each that is one of a wanted day, in order; texts may be dictionary-encoded.
+        days: The day of each row, since 1970-01-01.
+        elsewhere: Of each request of another day, its place among all lines, from 0, ascending.
+        first_elsewhere: The day of the first of these; timestamps.NO_DAY if there is none.
+        numbers: Of each line that is no request, its place likewise.
+        masked: These lines as they may be kept.
+        reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
+        other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
+        ends: What the file was after some of the lines, by their place; among them the last one of each day.
+    """
+
+    lines: int
+    rows: pa.Table
+    days: timestamps.Integers
+    elsewhere: timestamps.Integers
+    first_elsewhere: int
+    numbers: timestamps.Integers
+    masked: pa.StringArray
+    reasons: timestamps.Integers
+    other_days: timestamps.Integers
+    ends: dict[int, End] = field(default_factory=dict)
+
+    def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
+        """Return the places among all lines of some rows."""
+        return row_numbers(rows, self.numbers, self.elsewhere)
+
+
+def placed(
+    days: timestamps.Integers, reasons: timestamps.Integers, allowed: Days
+) -> tuple[timestamps.Integers, timestamps.Integers]:
+    """Return lines' days and reasons once those of days too far are rejects, of no day of their own."""
+    far = (days != timestamps.NO_DAY) & ~allowed.have(days)
+    wrong = np.where(far & (reasons == ACCEPTED), REASONS.index("wrong_day"), reasons)
+    return np.where(far, timestamps.NO_DAY, days), wrong
+
+
+def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:
+    """Return the last of the chosen lines of each day, ascending."""
+    found = days[chosen]
+    if len(found) and found.min() == found.max():
+        return [int(chosen[-1])]
+    _, last = np.unique(found[::-1], return_index=True)
+    return sorted(chosen[len(chosen) - 1 - last].tolist())
+
+
+def row_numbers(rows: timestamps.Integers, *without: timestamps.Integers) -> timestamps.Integers:
+    """Return the places of rows among all lines, by the places of the lines that have none, each ascending."""
+    parts = [each for each in without if len(each)]
+    others = np.sort(np.concatenate(parts), kind="stable") if len(parts) > 1 else (*parts, rows[:0])[0]
+    return rows + np.searchsorted(others - np.arange(len(others)), rows, side="right")
