@@ -32,7 +32,7 @@ $(VENV)/dev: $(VENV)/run requirements-dev.lock
 	@touch $@
 
 run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then says
-	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh backfill/tour.sh
+	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
 test: $(VENV)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -n 3 -m "not slow" --cov --cov-report=term
@@ -61,7 +61,7 @@ test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that 
 	@$(VENV)-without-luigi/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
 		--no-build-isolation --force-reinstall --editable .
 	@! $(VENV)-without-luigi/bin/python -c 'import luigi' 2>/dev/null
-	@$(VENV)-without-luigi/bin/python -m pytest -n 3 -m "not slow" tests/lake tests/etl tests/queries \
+	@$(VENV)-without-luigi/bin/python -m pytest -n 3 -m "not slow" tests/lake tests/etl tests/queries tests/tools \
 		-k "not s3 and not agreement and not blocks and not hostile and not timestamps and not report and not ddl"
 
 lint: $(VENV)/dev ## ruff, mypy, import layers, SQL
@@ -111,8 +111,8 @@ docs: $(VENV)/docs ## the documentation as a site, in site/; a broken link fails
 		--include='*.html' --include='*.css'  # readers fetch nothing from elsewhere
 
 glossary: $(VENV)/run ## write the generated tables of the glossary and the formats anew
-	@$(BIN)/python -m lake.glossary glossary.md
-	@$(BIN)/python -m etl.formats_page docs/reference/formats.md
+	@$(BIN)/python tests/tools/glossary.py glossary.md
+	@$(BIN)/python tests/tools/formats_page.py docs/reference/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock

@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 from pages import blocks
+from tools import formats_page, glossary
 
-from etl import formats_page
 from etl.lines.formats import FORMATS
 from etl.sources.source import LOG_FORMAT, read_sources
-from lake import config, glossary, sql
+from lake import config, sql
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.lake import Lake
@@ -139,12 +139,12 @@ def test_add_a_metric_is_four_files():
 @pytest.mark.slow
 def test_tour(sample_project):
     """What `make run` runs: twice, the second time nothing is rebuilt; the sample's incident stands out."""
-    first = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    first = sample_project.run("sh", str(REPOSITORY / "tests/tools/tour.sh"))
     assert (first.returncode, first.stderr) == (0, "")
     assert "30 built, 0 already there, 0 failed, 0 waiting" in first.stdout
     assert "shop.example.com" in first.stdout
     assert "■ 30 there\n" in first.stdout
-    second = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    second = sample_project.run("sh", str(REPOSITORY / "tests/tools/tour.sh"))
     assert second.returncode == 0
     assert "Nothing to do, nothing was rebuilt." in second.stdout
     *_, told = second.stdout.splitlines()

@@ -24,7 +24,7 @@ def _shown(notebook: nbformat.NotebookNode) -> list[list[str]]:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_what_it_did(path, sample_project, monkeypatch):
     """Cell by cell, on the lake that the tour builds, in a folder as deep as its own."""
-    done = sample_project.run("sh", str(REPOSITORY / "backfill/tour.sh"))
+    done = sample_project.run("sh", str(REPOSITORY / "tests/tools/tour.sh"))
     assert done.returncode == 0, done.stderr
     folder = sample_project.folder / "queries/examples"
     folder.mkdir(parents=True)

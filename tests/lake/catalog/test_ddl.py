@@ -26,7 +26,8 @@ from lake.errors import ConfigError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
-PAGE = (Path(__file__).parents[3] / "docs/how-to/engines.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[3]
+PAGE = (REPOSITORY / "docs/how-to/engines.md").read_text(encoding="utf-8")
 DIALECT = {"athena": "athena", "athena-registered": "athena", "trino": "trino", "spark": "spark"}
 TYPES = {
     "string": {"athena": "STRING", "trino": "VARCHAR", "spark": "STRING"},
@@ -304,7 +305,7 @@ def restated(sample_project, publish):
     """A project of three days with all datasets: one day was restated, and others to nothing."""
     project = sample_project
     start, stop = (each.isoformat() for each in PROJECT_DAYS)
-    assert project.run(sys.executable, "-m", "etl.sample", "var/logs").returncode == 0
+    assert project.run(sys.executable, REPOSITORY / "tests/tools/sample.py", "var/logs").returncode == 0
     for task in ("ErrorRateDaily", "ErrorCountsDaily", "StatusMixDaily"):
         done = project.run("luigi", "RangeDailyBase", "--of", task, "--start", start, "--stop", stop)
         assert done.returncode == 0, done.stderr

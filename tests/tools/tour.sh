@@ -6,7 +6,7 @@ show() {
     printf '\n$ %s\n' "$*"
 }
 
-python -m etl.sample var/logs
+python "$(dirname "$0")/sample.py" var/logs
 
 show luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01
 luigi RangeDailyBase --of ErrorRateDaily --start 2026-09-01 --stop 2026-10-01

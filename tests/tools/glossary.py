@@ -1,4 +1,4 @@
-"""The generated tables of glossary.md: `python -m lake.glossary glossary.md` writes them anew.
+"""The generated tables of glossary.md: `python tests/tools/glossary.py glossary.md` writes them anew.
 
 Between the markers stands what the contracts say; the prose around them is written by hand and kept.
 """

@@ -1,4 +1,4 @@
-"""Sample logs to try the project on: `python -m etl.sample FOLDER`.
+"""Sample logs to try the project on: `python tests/tools/sample.py FOLDER`.
 
 Thirty days of three applications in three formats, the same bytes each time: an incident on one day,
 malformed lines, requests that are no HTTP, health checks and a monitor, one log rotated off midnight, one
@@ -77,15 +77,15 @@ def _request(random: Random, time: datetime, paths: tuple[str, ...], error_share
     path = random.choice(paths).format(id=random.randrange(1, 10_000))
     request = f"{random.choices(('GET', 'POST'), (9, 1))[0]} {path} HTTP/1.1"
     what = random.random()
-    if what < 0.02:  # noqa: PLR2004 - shares of the day's requests
+    if what < 0.02:
         request, agent = "GET /healthz HTTP/1.1", "kube-probe/1.33"
-    elif what < 0.03:  # noqa: PLR2004
+    elif what < 0.03:
         agent = MONITOR
-    elif what < 0.032:  # noqa: PLR2004
+    elif what < 0.032:
         request, status = TLS_HELLO, 400
     elif random.random() < error_share:
         status = random.choice((500, 502, 503, 504))
-    elif random.random() < 0.06:  # noqa: PLR2004
+    elif random.random() < 0.06:
         status = random.choice((301, 304, 404, 404, 403, 429, 499))
     return Request(time, client, request, status, random.randrange(200, 60_000), agent)
 
@@ -127,7 +127,7 @@ def lines(application: Application, day: date) -> Iterator[Line]:
             line = line[: len(line) * 2 // 3]
         elif kind == 1:
             line = line[: len(line) // 2] + line
-        elif kind == 2:  # noqa: PLR2004 - the third kind
+        elif kind == 2:
             line = line.replace(f" {request.status} ", " 99 ")
         yield request.time, line
 
@@ -159,12 +159,12 @@ def main() -> None:
     """Write the sample logs, unless they are there."""
     (folder,) = map(Path, sys.argv[1:])
     if folder.exists():
-        print(f"The sample logs are in {folder} already.")  # noqa: T201 - the command's result
+        print(f"The sample logs are in {folder} already.")
         return
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     write_all(unfinished)
     unfinished.rename(folder)
-    print(f"Sample logs written to {folder}: three applications, {DAYS} days from {FIRST_DAY}.")  # noqa: T201
+    print(f"Sample logs written to {folder}: three applications, {DAYS} days from {FIRST_DAY}.")
 
 
 if __name__ == "__main__":

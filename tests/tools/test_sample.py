@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tools import sample
 
-from etl import sample
 from etl.lines.formats import FORMATS
 from etl.lines.parse import ACCEPTED, parse_lines, split_lines
 

@@ -5,8 +5,8 @@ import sys
 
 import pyarrow as pa
 import pytest
+from tools import glossary
 
-from lake import glossary
 from lake.contract import Column, Contract, Input, Rule
 
 EVENTS = Contract(
@@ -76,7 +76,7 @@ def test_prose_is_kept_and_tables_are_made_anew():
 
 
 def test_the_command_writes_the_file_anew(tmp_path, monkeypatch):
-    """`python -m lake.glossary FILE`; what is no ASCII stays what it is."""
+    """`python tests/tools/glossary.py FILE`; what is no ASCII stays what it is."""
     path = tmp_path / "glossary.md"
     path.write_text("# Wörter\n", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["glossary", str(path)])

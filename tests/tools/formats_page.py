@@ -1,4 +1,4 @@
-"""The generated tables of the formats: `python -m etl.formats_page docs/reference/formats.md` writes them anew.
+"""The generated tables of the formats: `python tests/tools/formats_page.py FILE` writes them anew.
 
 Between the markers stands what etl.lines.formats declares; the prose around them is written by hand and kept.
 """
