@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.fs
 
 from lake.lake import Lake
-from lake.parquet.writer import Footer, StagedFile, read_footer
+from lake.parquet.writer import Footer, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.store.local import LocalStore
-from lake.store.protocol import Store, Stored
+from lake.store.protocol import StagedFile, Store, Stored
 
 
 class DraftStore:

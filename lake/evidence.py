@@ -11,9 +11,8 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-from lake.parquet.writer import StagedFile
 from lake.partition import Partition
-from lake.store.protocol import Store
+from lake.store.protocol import StagedFile, Store
 
 FOLDER = "_evidence/"
 RECORD = re.compile(

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from lake.parquet.writer import StagedFile, sha256_of
-from lake.store.protocol import Store, temporary_folder
+from lake.store.disk import temporary_folder
+from lake.store.protocol import StagedFile, Store
 
 READERS = 8  # at once: on S3, each is a wait
 
@@ -26,7 +26,7 @@ class Journal:
         with self._store.staging() as folder:
             path = folder / "record"
             path.write_text(text, encoding="utf-8")
-            self._store.create(self._folder + name, StagedFile(path, sha256_of(path), path.stat().st_size))
+            self._store.create(self._folder + name, StagedFile.of(path))
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the records' names below a prefix that ends with `/`, or all, in order: one listing."""

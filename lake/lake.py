@@ -18,11 +18,12 @@ from lake.contract import Contract
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.journal import Journal
 from lake.parquet.row_groups import Encoders
-from lake.parquet.writer import Footer, PartitionWriter, StagedFile, footer_of, read_footer
+from lake.parquet.writer import Footer, PartitionWriter, footer_of, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.store.local import LocalStore
-from lake.store.protocol import S3_SCHEME, Store, Stored, patient
+from lake.store.outage import patient
+from lake.store.protocol import S3_SCHEME, StagedFile, Store, Stored
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SMALL_BYTES = 100_000

@@ -18,9 +18,9 @@ from lake.errors import StoreError
 from lake.evidence import Evidence
 from lake.journal import Journal
 from lake.lake import Lake
-from lake.parquet.writer import sha256_of
 from lake.partition import Partition
-from lake.store.protocol import Store, temporary_folder
+from lake.store.disk import temporary_folder
+from lake.store.protocol import Store, sha256_of
 
 NAME = "retention"
 DIGITS = 12

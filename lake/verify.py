@@ -19,11 +19,12 @@ from lake.contracts import CONTRACTS, in_build_order
 from lake.errors import LakeError
 from lake.evidence import Evidence
 from lake.lake import Lake
-from lake.parquet.writer import Footer, sha256_of
+from lake.parquet.writer import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
+from lake.store.disk import temporary_folder
 from lake.store.local import LocalStore
-from lake.store.protocol import temporary_folder
+from lake.store.protocol import sha256_of
 
 LAST = "\U0010ffff"
 BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_staging/")

@@ -4,7 +4,7 @@ import luigi
 
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.store.protocol import patient
+from lake.store.outage import patient
 
 
 class PartitionTarget(luigi.Target):

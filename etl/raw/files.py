@@ -1,6 +1,5 @@
 """Raw files: found by a pattern on disk or on S3, streamed, never changed."""
 
-import fnmatch
 import glob
 import gzip
 import hashlib
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,7 +34,6 @@ HOURS = "[0-2][0-9]"
 DIGIT = "[0-9]"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
 _idle_buffers: list[bytearray] = []
-GLOB = re.compile(r"[*?\[]")
 IN_BRACKETS = re.compile(r"\[[^]]*\{")
 
 
@@ -112,7 +109,9 @@ class FilePattern:
         pattern = self.of_day(day)
         own_day = day if self.is_dated else None
         if pattern.startswith(S3_SCHEME):
-            return [RawFile(url, url, own_day) for url in self._find_on_s3(pattern)]
+            from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
+
+            return [RawFile(url, url, own_day) for url in s3.find(pattern, self.endpoint_url)]
         within = glob.escape(str(self.folder))
         found = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
         return [
@@ -132,9 +131,12 @@ class FilePattern:
             return lambda _: of_all
         if not self.text.startswith(S3_SCHEME) or (last - first).days < DAYS_WORTH_A_LISTING:
             return self.find
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
+
         by_day: dict[date, list[RawFile]] = {}
-        shows_day = re.compile(self._day_pattern()).fullmatch
-        for url in self._find_on_s3(PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self.text)):
+        shows_day = re.compile(self._day_pattern(s3.expression)).fullmatch
+        of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self.text)
+        for url in s3.find(of_any_day, self.endpoint_url):
             found = shows_day(url)
             with suppress(ValueError):  # no day has that date
                 if found:
@@ -142,8 +144,12 @@ class FilePattern:
                     by_day.setdefault(day, []).append(RawFile(url, url, day))
         return lambda day: by_day.get(day, [])
 
-    def _day_pattern(self) -> str:
-        """Return a regular expression for the files of any day, with a group for each part of the date."""
+    def _day_pattern(self, expression: Callable[[str], str]) -> str:
+        """Return a regular expression for the files of any day, with a group for each part of the date.
+
+        Args:
+            expression: Returns that of the text around them.
+        """
         begun: set[str] = set()
 
         def group(name: str) -> str:
@@ -155,45 +161,13 @@ class FilePattern:
             return f"(?P<{name}>[0-9]{{{len(name)}}})"
 
         parts = PLACEHOLDER.split(self.text)  # every other one is the name of a placeholder
-        return "".join(group(part) if number % 2 else _s3_glob(part) for number, part in enumerate(parts))
+        return "".join(group(part) if number % 2 else expression(part) for number, part in enumerate(parts))
 
     def _name(self, path: str) -> str:
         is_relative = not self.text.startswith(("/", "~"))
         name = os.path.relpath(path, self.folder) if is_relative else path
         # the lake's texts are UTF-8, which a file's name need not be
         return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-    def _find_on_s3(self, pattern: str) -> list[str]:
-        from lake.store.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
-
-        bucket, key_pattern = split_url(pattern)
-        matches = re.compile(_s3_glob(key_pattern)).fullmatch
-        prefix = GLOB.split(key_pattern)[0]
-        pages = _s3(self.endpoint_url, os.getpid()).get_paginator("list_objects_v2")
-        with translated(pattern):
-            return [
-                f"{S3_SCHEME}{bucket}/{item['Key']}"
-                for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-                for item in page.get("Contents", ())
-                if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
-            ]
-
-
-def _s3_glob(pattern: str) -> str:
-    """Return a regular expression for a glob in which `*` stays within a folder and `**/` spans folders."""
-    parts = []
-    for part in re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern):
-        spans = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-        is_set = part.startswith("[") and part.endswith("]")
-        parts.append(spans.get(part) or (fnmatch.translate(part)[4:-3] if is_set else re.escape(part)))
-    return "".join(parts)
-
-
-@lru_cache
-def _s3(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 - sockets don't survive a fork
-    from lake.store.s3 import client  # noqa: PLC0415 - boto3 takes long to import
-
-    return client(endpoint_url)
 
 
 class Decompressed(Protocol):
@@ -316,12 +290,9 @@ class RawReader:
             with Path(self.file.location).open("rb", buffering=0) as file:
                 yield file
             return
-        from lake.store.s3 import Stream, split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
-        with (
-            translated(self.file.location),
-            Stream(_s3(self._endpoint_url, os.getpid()), *split_url(self.file.location)) as body,
-        ):
+        with s3.opened(self.file.location, self._endpoint_url) as body:
             yield body
 
 
@@ -351,11 +322,9 @@ def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
         StoreError: S3 doesn't answer.
     """
     if file.location.startswith(S3_SCHEME):
-        from lake.store.s3 import split_url, translated  # noqa: PLC0415 - boto3 takes long to import
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
-        bucket, key = split_url(file.location)
-        with translated(file.location):
-            return int(_s3(endpoint_url, os.getpid()).head_object(Bucket=bucket, Key=key)["ContentLength"])
+        return s3.size_of(file.location, endpoint_url)
     try:
         return Path(file.location).stat().st_size
     except OSError as error:

@@ -27,7 +27,7 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
 from lake.lake import Lake
-from lake.store.protocol import disk_error, temporary_folder
+from lake.store.disk import disk_error, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
 STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.0.0"}

@@ -18,8 +18,9 @@ from lake.contract import Contract
 from lake.errors import LakeError
 from lake.lake import Lake, latest
 from lake.partition import Partition
+from lake.store.disk import disk_error
 from lake.store.local import LocalStore
-from lake.store.protocol import Stored, disk_error
+from lake.store.protocol import Stored
 
 BATCH = 500
 SMALL_BYTES = 100_000

@@ -1,6 +1,5 @@
 """Writing a partition's file: validated batch by batch, the same bytes for the same rows."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -18,30 +17,11 @@ from lake.contract import Contract
 from lake.memory import arrays
 from lake.parquet.row_groups import Encoders, SplicedFile
 from lake.provenance import Provenance
+from lake.store.protocol import StagedFile
 
 ROW_GROUP_ROWS = 262_144
 FEW_ROWS = 1_000
 HEAD_ROWS = 8_192
-
-
-@dataclass(frozen=True)
-class StagedFile:
-    """A finished file that waits for its publication.
-
-    Attributes:
-        sha256: Digest of its bytes, in hexadecimal.
-        bytes: Its size.
-    """
-
-    path: Path
-    sha256: str
-    bytes: int
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -148,7 +128,7 @@ class PartitionWriter:
         if self.contract.key and self._row_groups > 1:  # within each it is checked already
             with pq.ParquetFile(self.path) as file:
                 self.contract.validate_key(file.read(list(self.contract.key)), self.day)
-        return StagedFile(self.path, sha256_of(self.path), self.path.stat().st_size)
+        return StagedFile.of(self.path)
 
     def _write_row_group(self) -> None:
         rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(arrays.no_rows(self.contract.schema))

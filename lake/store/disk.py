@@ -1,9 +1,21 @@
-"""Which disk a folder is on: below a lost mount there is another one, and nothing of the lake."""
+"""Disks: which one a folder is on, what is wrong with one, and folders for temporary files.
 
+Below a lost mount there is another disk, and nothing of the lake.
+"""
+
+import errno
 import os
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+
+from lake.errors import StoreError
+
+DISK_FULL, DENIED = frozenset({errno.ENOSPC, errno.EDQUOT}), frozenset({errno.EACCES, errno.EPERM})
+OF_THE_DISK = DISK_FULL | {errno.EROFS, errno.EIO}
+"""Numbers of errors that tell of the disk, whoever was writing to it."""
 
 
 def disk_of(folder: Path) -> int:
@@ -18,3 +30,48 @@ def disk_of(folder: Path) -> int:
 def disk_at_first(folder: Path) -> int:
     """Return what `disk_of` said when it was first asked; processes that are forked later remember it."""
     return disk_of(folder)
+
+
+def disk_error(doing: str, error: OSError, otherwise: str) -> StoreError:
+    """Return the error for a disk that can't be used, with the next step.
+
+    Args:
+        doing: What can't be done where, such as `write to the lake at /data`.
+        error: Why, as the operating system has it.
+        otherwise: The next step where the reason tells none.
+    """
+    where = error.filename2 or error.filename
+    if error.errno in DISK_FULL:
+        step = "Make room on that disk, then run the same again."
+    elif error.errno in DENIED:
+        step = f"Check owner and mode of the folder and those above it; this runs as user {os.geteuid()}."
+    else:
+        step = otherwise
+    # Arrow's text for these is a story
+    reason = os.strerror(error.errno) if error.errno in OF_THE_DISK else error.strerror or str(error)
+    return StoreError(f"Can't {doing}: {reason}{f' ({where})' if where else ''}. {step}")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder in the one for temporary files; it and what is in it are gone afterwards.
+
+    Raises:
+        StoreError: It can't be made, or its disk fills up while files are written there.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="error-rate-lake-")
+    except OSError as error:
+        raise _temporary_error(error) from error
+    with folder:
+        try:
+            yield Path(folder.name)
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            raise _temporary_error(error) from error
+
+
+def _temporary_error(error: OSError) -> StoreError:
+    where = f"temporary files to {tempfile.tempdir}" if tempfile.tempdir else "temporary files"
+    return disk_error(f"write {where}", error, "Set TMPDIR to a folder with room.")

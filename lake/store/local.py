@@ -18,9 +18,8 @@ from pathlib import Path
 import pyarrow.fs
 
 from lake.errors import PartitionMissing, StoreError
-from lake.parquet.writer import StagedFile, sha256_of
-from lake.store.disk import disk_at_first, disk_of
-from lake.store.protocol import OF_THE_DISK, Stored, disk_error, other_bytes
+from lake.store.disk import OF_THE_DISK, disk_at_first, disk_error, disk_of
+from lake.store.protocol import StagedFile, Stored, other_bytes, sha256_of
 
 STAGING = "_staging"
 

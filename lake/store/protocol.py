@@ -1,24 +1,43 @@
 """Where objects lie: what the lake asks of a disk or a bucket, and nothing more."""
 
-import errno
-import os
-import tempfile
+import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import pyarrow.fs
 
-from lake.errors import PartitionExists, StoreError
-from lake.parquet.writer import StagedFile
+from lake.errors import PartitionExists
 
 S3_SCHEME = "s3://"
-PATIENCE_SECONDS = 120
-DISK_FULL, DENIED = frozenset({errno.ENOSPC, errno.EDQUOT}), frozenset({errno.EACCES, errno.EPERM})
-OF_THE_DISK = DISK_FULL | {errno.EROFS, errno.EIO}
-"""Numbers of errors that tell of the disk, whoever was writing to it."""
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A finished file that waits for its publication.
+
+    Attributes:
+        sha256: Digest of its bytes, in hexadecimal.
+        bytes: Its size.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return a file that is finished."""
+        return cls(path, sha256_of(path), path.stat().st_size)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Stored(NamedTuple):
@@ -100,69 +119,3 @@ def other_bytes(where: str, published: str, file: StagedFile) -> PartitionExists
         f"{where} is published with other bytes: there sha256 {published}, here {file.sha256}. "
         "Nothing was changed; publish a new revision if the day must be restated."
     )
-
-
-def disk_error(doing: str, error: OSError, otherwise: str) -> StoreError:
-    """Return the error for a disk that can't be used, with the next step.
-
-    Args:
-        doing: What can't be done where, such as `write to the lake at /data`.
-        error: Why, as the operating system has it.
-        otherwise: The next step where the reason tells none.
-    """
-    where = error.filename2 or error.filename
-    if error.errno in DISK_FULL:
-        step = "Make room on that disk, then run the same again."
-    elif error.errno in DENIED:
-        step = f"Check owner and mode of the folder and those above it; this runs as user {os.geteuid()}."
-    else:
-        step = otherwise
-    # Arrow's text for these is a story
-    reason = os.strerror(error.errno) if error.errno in OF_THE_DISK else error.strerror or str(error)
-    return StoreError(f"Can't {doing}: {reason}{f' ({where})' if where else ''}. {step}")
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Give a folder in the one for temporary files; it and what is in it are gone afterwards.
-
-    Raises:
-        StoreError: It can't be made, or its disk fills up while files are written there.
-    """
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="error-rate-lake-")
-    except OSError as error:
-        raise _temporary_error(error) from error
-    with folder:
-        try:
-            yield Path(folder.name)
-        except OSError as error:
-            if error.errno not in OF_THE_DISK:
-                raise
-            raise _temporary_error(error) from error
-
-
-def _temporary_error(error: OSError) -> StoreError:
-    where = f"temporary files to {tempfile.tempdir}" if tempfile.tempdir else "temporary files"
-    return disk_error(f"write {where}", error, "Set TMPDIR to a folder with room.")
-
-
-class _Patience:
-    """How many of those who are building now want stores to be waited for."""
-
-    wanted = 0
-
-
-@contextmanager
-def patient() -> Iterator[None]:
-    """Let a store that is out of order be waited for, PATIENCE_SECONDS instead of a few: for those who build."""
-    _Patience.wanted += 1
-    try:
-        yield
-    finally:
-        _Patience.wanted -= 1
-
-
-def patience_seconds() -> float:
-    """Return how long a store that is out of order may be waited for."""
-    return PATIENCE_SECONDS if _Patience.wanted else 0

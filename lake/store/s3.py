@@ -5,190 +5,30 @@ each object therefore carries its digest and a write-id, by which an own write i
 """
 
 import base64
-import io
 import posixpath
-import re
 import shutil
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.config
 import botocore.exceptions
-import botocore.session
 import pyarrow.fs
 
-from lake.errors import ConfigError, LakeError, PartitionMissing, StoreError
-from lake.parquet.writer import StagedFile, sha256_of
-from lake.store.protocol import Stored, other_bytes, patience_seconds, temporary_folder
+from lake.errors import LakeError, PartitionMissing
+from lake.store.disk import temporary_folder
+from lake.store.outage import SERVER_ERROR
+from lake.store.protocol import StagedFile, Stored, other_bytes, sha256_of
+from lake.store.s3_client import CUT_OFF, NOT_FOUND, client, code_of, split_url, status_of, translated, tried_again
 
-CONFLICT, PRECONDITION_FAILED, NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERROR = 409, 412, 404, 429, 500
-TRIES_AGAIN = 5  # 15 seconds on average
-WAIT_SECONDS = 5.0
+CONFLICT, PRECONDITION_FAILED = 409, 412
 DELETED_AT_ONCE = 8
-UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
-# a body that does not come, or not as it was sent
-CUT_OFF = (botocore.exceptions.HTTPClientError, botocore.exceptions.IncompleteReadError)
 BROKEN = (*CUT_OFF, botocore.exceptions.FlexibleChecksumError)
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-CONFLICT_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 DAMAGED_ON_THE_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
-NEXT_STEPS = {
-    "NoSuchBucket": "Create the bucket or correct the name in luigi.cfg.",
-    "AccessDenied": "The credentials lack the right to do this.",
-    "AccessDenied to DeleteObject": (
-        "The credentials are not the retention role's, or Object Lock still holds it; see docs/how-to/s3.md."
-    ),
-    "PreconditionFailed to GetObject": "It was changed while it was read. Run the same again.",
-    "403": "The credentials lack the right to do this, or are wrong.",
-    "ExpiredToken": "Renew the credentials.",
-    "InvalidAccessKeyId": "Check the credentials that boto3 finds.",
-    "SignatureDoesNotMatch": "Check the credentials that boto3 finds.",
-}
-
-
-def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
-    """Return an S3 client; region, credentials and all else as boto3 finds them."""
-    if endpoint_url and "@" in endpoint_url:
-        raise ConfigError("[lake] endpoint_url holds credentials. Put them where boto3 looks for them.")
-    try:
-        said = botocore.session.get_session()
-        # few ask when an object was made, and boto3 takes most of a listing's time to read that
-        said.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-        attempts, mode = said.get_config_variable("max_attempts"), said.get_config_variable("retry_mode")
-        retries = {"mode": mode if mode != "legacy" else "standard"}
-        retries |= {"total_max_attempts": attempts or TRIES_AGAIN + 1}
-        settings = botocore.config.Config(retries=retries, connect_timeout=10, read_timeout=60)
-        made = boto3.Session(botocore_session=said).client("s3", endpoint_url=endpoint_url, config=settings)
-    except (botocore.exceptions.BotoCoreError, ValueError) as error:
-        raise ConfigError(f"Can't set up S3: {error}. Check [lake] endpoint_url and AWS_* settings.") from error
-    if not attempts:  # else somebody has said how often to try
-        made.meta.events.register_last("needs-retry.s3", Outage().wait_seconds)
-    return made
-
-
-class Outage:
-    """An S3 server that is out of order: how long it may be waited for after boto3's own tries.
-
-    It counts from the first request that failed to the next one that doesn't, so that a process waits for a long
-    outage once, and not with each request anew.
-    """
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-
-    def wait_seconds(
-        self, response: tuple[Any, Any] | None, caught_exception: Exception | None, **_: object
-    ) -> float | None:
-        """Return after how many seconds to try a request again, None not to; botocore asks after each."""
-        status = response[0].status_code if response else 0
-        is_out = status >= SERVER_ERROR or status == TOO_MANY_REQUESTS
-        if not is_out and not isinstance(caught_exception, UNREACHABLE):
-            self._since = None
-            return None
-        self._since = self._since or time.monotonic()
-        return WAIT_SECONDS if time.monotonic() - self._since < patience_seconds() else None
-
-
-def split_url(url: str) -> tuple[str, str]:
-    """Return bucket and key of `s3://bucket/key`.
-
-    Raises:
-        ConfigError: There is no bucket in it.
-    """
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    if not BUCKET.fullmatch(bucket):
-        raise ConfigError(f"{url} names no bucket ({bucket!r} can't be one), expected s3://bucket/prefix.")
-    return bucket, key
-
-
-@contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Turn boto3's errors into a StoreError that names the URL and the next step, and no secret."""
-    try:
-        yield
-    except botocore.exceptions.ClientError as error:
-        code = _code(error)
-        step = NEXT_STEPS.get(f"{code} to {error.operation_name}") or NEXT_STEPS.get(
-            code, "Try again; if it stays, ask who runs the bucket."
-        )
-        if _status(error) >= SERVER_ERROR and code != str(_status(error)):
-            code = f"{_status(error)} {code}"
-        raise StoreError(f"{url}: S3 answered {code} to {error.operation_name}. {step}") from error
-    except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
-        raise StoreError(
-            f"{url}: no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
-            "or run where a role is attached."
-        ) from error
-    except botocore.exceptions.FlexibleChecksumError as error:
-        raise StoreError(
-            f"{url}: its bytes came damaged. {error}. Try again; if it stays, bring the object back from a copy."
-        ) from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise StoreError(
-            f"{url}: {str(error).rstrip('.')}. Check the network, AWS_REGION and [lake] endpoint_url."
-        ) from error
-
-
-def _code(error: botocore.exceptions.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "?"))
-
-
-def _status(error: botocore.exceptions.ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-class Stream(io.RawIOBase):
-    """An object's bytes. Where they break off on the way, the rest of the same object is asked for."""
-
-    def __init__(self, s3: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3's clients are made at run time
-        self._ask = partial(s3.get_object, Bucket=bucket, Key=key)
-        self._found: dict[str, Any] = {}  # closed it is, too, if the first request fails
-        super().__init__()
-        self._found = self._ask()
-        self._read = 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        """Read up to so many bytes into a buffer, and return how many; 0 at the end.
-
-        Raises:
-            botocore's errors: They don't come, or are another object's by now.
-        """
-        for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
-            try:
-                size: int = self._found["Body"].readinto(buffer)
-            except CUT_OFF:
-                if wait_seconds is None:
-                    raise
-                time.sleep(wait_seconds)
-                self._found |= {"Body": self._rest()}
-            else:
-                self._read += size
-                return size
-        raise AssertionError  # the last round returns or raises
-
-    def close(self) -> None:
-        """End the request, if there is one."""
-        if self._found:
-            self._found["Body"].close()
-        super().close()
-
-    def _rest(self) -> Any:  # noqa: ANN401 - a body as boto3 has it
-        self._found["Body"].close()
-        if self._read == self._found["ContentLength"]:
-            return io.BytesIO()
-        return self._ask(Range=f"bytes={self._read}-", IfMatch=self._found["ETag"])["Body"]
 
 
 class S3Store:
@@ -204,24 +44,19 @@ class S3Store:
     def create(self, key: str, file: StagedFile) -> bool:
         """See Store."""
         write_id = uuid.uuid4().hex
-        for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
-            try:
-                self._put(key, file, write_id)
-            except botocore.exceptions.ClientError as error:
-                if wait_seconds and (_status(error) == CONFLICT or _code(error) in DAMAGED_ON_THE_WAY):
-                    time.sleep(wait_seconds)
-                    continue
-                if _status(error) != PRECONDITION_FAILED and _status(error) < SERVER_ERROR:
-                    with translated(self._url(key)):
-                        raise
-                return self._is_own(key, file, write_id, error)
-            except botocore.exceptions.NoCredentialsError:
+        try:
+            tried_again(lambda: self._put(key, file, write_id), _may_be_put_again)
+        except botocore.exceptions.ClientError as error:
+            if status_of(error) != PRECONDITION_FAILED and status_of(error) < SERVER_ERROR:
                 with translated(self._url(key)):
                     raise
-            except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
-                return self._is_own(key, file, write_id, error)
-            return True
-        raise AssertionError  # the last round returns or raises
+            return self._is_own(key, file, write_id, error)
+        except botocore.exceptions.NoCredentialsError:
+            with translated(self._url(key)):
+                raise
+        except botocore.exceptions.BotoCoreError as error:
+            return self._is_own(key, file, write_id, error)
+        return True
 
     def _put(self, key: str, file: StagedFile, write_id: str) -> None:
         with file.path.open("rb") as body:
@@ -253,7 +88,7 @@ class S3Store:
             try:
                 found = self._s3.head_object(Bucket=self._bucket, Key=self._prefix + key)
             except botocore.exceptions.ClientError as error:
-                if _status(error) != NOT_FOUND:
+                if status_of(error) != NOT_FOUND:
                     raise
                 return None
         metadata: dict[str, str] = found["Metadata"]
@@ -303,22 +138,20 @@ class S3Store:
         """See Store."""
         copy = folder / key.replace("/", "--")
         with translated(self._url(key)):
-            for wait_seconds in (*CONFLICT_WAITS_SECONDS, None):
+            found = self._get(key)
+
+            def ask_anew() -> None:  # boto3 tries again what it asks for, and not what is read of it then
+                nonlocal found
                 found = self._get(key)
-                try:
-                    return _saved(found, copy)
-                except BROKEN:  # boto3 tries again what it asks for, and not what is read of it then
-                    if wait_seconds is None:
-                        raise
-                    time.sleep(wait_seconds)
-        raise AssertionError  # the last round returns or raises
+
+            return tried_again(lambda: _saved(found, copy), lambda error: isinstance(error, BROKEN), ask_anew)
 
     def _get(self, key: str) -> dict[str, Any]:
         """Ask for an object, whose bytes come when its body is read."""
         try:
             found: dict[str, Any] = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
         except botocore.exceptions.ClientError as error:
-            if _status(error) == NOT_FOUND and _code(error) != "NoSuchBucket":
+            if status_of(error) == NOT_FOUND and code_of(error) != "NoSuchBucket":
                 raise self._missing(key) from error
             raise
         return found
@@ -372,6 +205,13 @@ class S3Store:
 
     def _missing(self, key: str) -> LakeError:
         return PartitionMissing(f"{self._url(key)} is not published. Build it first.")
+
+
+def _may_be_put_again(error: Exception) -> bool:
+    """Tell whether a refused write may be done again: two at once, or bytes that were damaged on the way."""
+    return isinstance(error, botocore.exceptions.ClientError) and (
+        status_of(error) == CONFLICT or code_of(error) in DAMAGED_ON_THE_WAY
+    )
 
 
 def _saved(found: dict[str, Any], copy: Path) -> Path:

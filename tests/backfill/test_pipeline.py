@@ -17,7 +17,7 @@ from backfill.days import DayRange
 from backfill.engines.local.ranges import RangeDailyBase
 from backfill.plan import Plan
 from etl.project import project
-from etl.raw import files as raw_files
+from etl.raw import s3 as s3_files
 from tasks.error_rate import ErrorRateDaily
 
 RACES = int(os.environ.get("RACES", "4"))  # of two processes; fifty take six minutes
@@ -161,8 +161,8 @@ def test_ten_years_missing_are_a_few_listings(on_s3, moto_url, monkeypatch, now)
     files = f"s3://{bucket}/logs/{{YYYY}}/{{MM}}/{{DD}}/*.log"
     on_s3.configure(lake=lake, web=on_s3.source | {"since": str(start), "files": files})
     calls = []
-    monkeypatch.setattr(raw_files, "_s3", lru_cache(raw_files._s3.__wrapped__))  # noqa: SLF001
-    for client in (project().lake.store._s3, raw_files._s3(lake["endpoint_url"], os.getpid())):  # noqa: SLF001
+    monkeypatch.setattr(s3_files, "_client", lru_cache(s3_files._client.__wrapped__))  # noqa: SLF001
+    for client in (project().lake.store._s3, s3_files._client(lake["endpoint_url"], os.getpid())):  # noqa: SLF001
         client.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
     days = DayRange.resolve(ErrorRateDaily(date=start).unit, start, date(2015, 5, 18), now)
     past = Attempts(project().lake.journal(NAME), days.example)

@@ -23,7 +23,7 @@ from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, VARIABLES, Format
 from etl.lines.parse import Classifier
-from etl.raw import files as raw_files
+from etl.raw import s3
 from etl.sources.source import FIELD_KEYS, OPTIONAL, REQUIRED, Source, latest_settled_day, read_sources
 from lake import config
 from lake.errors import ConfigError
@@ -175,7 +175,7 @@ def check_files(source: Source) -> None:
     text = source.files.text
     if text.startswith(S3_SCHEME):
         days = [DAY + timedelta(days=n) for n in range(-1, 2)]
-        with mock.patch.object(raw_files, "_s3", return_value=Bucket(text, days)), suppress(ConfigError):
+        with mock.patch.object(s3, "_client", return_value=Bucket(text, days)), suppress(ConfigError):
             find = source.files.finder(DAY - timedelta(days=40), days[-1])
             assert list(map(find, days)) == list(map(source.files.find, days)), text
     elif not text.startswith(("/", "~")) and ".." not in text:  # nothing else of the machine is looked through

@@ -12,7 +12,7 @@ from etl.sources.completeness import listed_hours, parse_hours
 from lake.errors import ConfigError
 from lake.evidence import Evidence
 from lake.partition import Partition, check_name, parse_day
-from lake.store.s3 import split_url
+from lake.store.s3_client import split_url
 
 LONGEST = 400
 T = TypeVar("T")

@@ -17,10 +17,9 @@ from s3_servers import KEYS, make_bucket
 from lake.contract import Column, Contract, Rule
 from lake.contracts import CONTRACTS
 from lake.lake import Lake, open_store
-from lake.parquet.writer import StagedFile
 from lake.partition import Partition
 from lake.provenance import Input, Provenance
-from lake.store.protocol import Store
+from lake.store.protocol import StagedFile, Store
 
 BUCKETS = count()
 

@@ -13,8 +13,8 @@ from threading import Barrier
 
 from lake.errors import PartitionExists
 from lake.lake import Lake, open_store
-from lake.parquet.writer import StagedFile
 from lake.partition import Partition
+from lake.store.protocol import StagedFile
 
 RACERS = 8
 

@@ -12,11 +12,12 @@ from botocore.awsrequest import AWSResponse
 from lake.errors import ConfigError, StoreError
 from lake.journal import Journal
 from lake.lake import Lake
-from lake.store import protocol as store
-from lake.store import s3
+from lake.store import outage
+from lake.store.disk import OF_THE_DISK, temporary_folder
 from lake.store.local import LocalStore
-from lake.store.protocol import OF_THE_DISK, PATIENCE_SECONDS, patient, temporary_folder
-from lake.store.s3 import Outage, S3Store
+from lake.store.outage import PATIENCE_SECONDS, WAIT_SECONDS, Outage, patience_seconds, patient
+from lake.store.s3 import S3Store
+from lake.store.s3_client import UNREACHABLE, client
 
 REFUSED = botocore.exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
@@ -25,46 +26,46 @@ REFUSED = botocore.exceptions.EndpointConnectionError(endpoint_url="http://127.0
 def clock(monkeypatch):
     """A clock that stands still until it is set."""
     stopped = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(s3, "time", SimpleNamespace(monotonic=lambda: stopped.now))
+    monkeypatch.setattr(outage, "time", SimpleNamespace(monotonic=lambda: stopped.now))
     return stopped
 
 
-def asked(outage, status=None, error=None):
+def asked(made, status=None, error=None):
     """Return how long to wait after an answer."""
     response = (SimpleNamespace(status_code=status), {}) if status else None
-    return outage.wait_seconds(response=response, caught_exception=error, operation="what botocore says beside it")
+    return made.wait_seconds(response=response, caught_exception=error, operation="what botocore says beside it")
 
 
 @pytest.mark.parametrize("failure", [{"status": 503}, {"status": 500}, {"status": 429}, {"error": REFUSED}])
 def test_who_builds_waits_two_minutes(clock, failure):
     """From the first failure on; an answer begins a new count, which a refusal for good reason is as well."""
-    outage = Outage()
+    made = Outage(UNREACHABLE)
     with patient():
         for waited in (0, 60, PATIENCE_SECONDS - 1):
             clock.now = 1000 + waited
-            assert asked(outage, **failure) == s3.WAIT_SECONDS
+            assert asked(made, **failure) == WAIT_SECONDS
         clock.now = 1000 + PATIENCE_SECONDS
-        assert asked(outage, **failure) is None
-        assert asked(outage, **failure) is None
+        assert asked(made, **failure) is None
+        assert asked(made, **failure) is None
         for answer in (200, 404, 412):
-            assert asked(outage, answer) is None
-            assert asked(outage, **failure) == s3.WAIT_SECONDS
+            assert asked(made, answer) is None
+            assert asked(made, **failure) == WAIT_SECONDS
 
 
 def test_who_looks_does_not_wait(clock):
     """Patience ends with the last of those who build."""
-    assert asked(Outage(), 503) is None
+    assert asked(Outage(UNREACHABLE), 503) is None
     with patient(), patient():
         pass
-    assert asked(Outage(), 503) is None
-    assert store.patience_seconds() == 0
+    assert asked(Outage(UNREACHABLE), 503) is None
+    assert patience_seconds() == 0
 
 
 def test_a_lake_is_waited_for_while_something_is_made(lake):
     """Whoever has a staging folder builds."""
     with lake.staging():
-        assert store.patience_seconds() == PATIENCE_SECONDS
-    assert store.patience_seconds() == 0
+        assert patience_seconds() == PATIENCE_SECONDS
+    assert patience_seconds() == 0
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_is_said_to_boto3_counts(moto_url, monkeypatch, environment, tries,
     """How often to try, and how, can be set as for any program that uses boto3; then nothing more is waited."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert s3.client(moto_url).meta.config.retries == {"mode": mode, "total_max_attempts": tries}
+    assert client(moto_url).meta.config.retries == {"mode": mode, "total_max_attempts": tries}
 
 
 @pytest.mark.usefixtures("s3_root")
@@ -89,7 +90,7 @@ def test_a_bad_number_of_tries_is_named(moto_url, monkeypatch):
     """It is a setting, so its error is one of configuration."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
     with pytest.raises(ConfigError, match=r"many.*Check \[lake\] endpoint_url and AWS_\* settings"):
-        s3.client(moto_url)
+        client(moto_url)
 
 
 def test_a_server_that_comes_back_is_waited_for(s3_root, moto_url, monkeypatch):
@@ -106,7 +107,7 @@ def test_a_server_that_comes_back_is_waited_for(s3_root, moto_url, monkeypatch):
     made._s3.meta.events.register("before-send.s3", refuse)  # noqa: SLF001
     with patient():
         assert not made.exists("a/b")
-    assert waits[5:] == [s3.WAIT_SECONDS] * 3
+    assert waits[5:] == [WAIT_SECONDS] * 3
     assert len(waits) == 8
 
 

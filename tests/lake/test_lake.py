@@ -15,7 +15,7 @@ from lake.contracts import contract
 from lake.errors import PartitionExists, PartitionMissing, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
-from lake.store.s3 import split_url
+from lake.store.s3_client import split_url
 
 ERROR_RATE, REQUESTS = contract("error_rate"), contract("requests")
 TEN_YEARS = 3650

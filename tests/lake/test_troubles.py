@@ -8,11 +8,13 @@ import pytest
 from faulty import EVERY_TROUBLE, Fault, Refusal, Request
 from s3_servers import client
 
-import lake.store.s3
+import lake.store.s3_client
+from etl.raw.s3 import Stream
 from lake.errors import PartitionExists, StoreError
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.store.s3 import TRIES_AGAIN, S3Store, Stream, split_url, translated
+from lake.store.s3 import S3Store
+from lake.store.s3_client import TRIES_AGAIN, split_url, translated
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +26,7 @@ HAS_ACTED = (Fault.LOST_REPLY, Refusal(500, "InternalError", has_acted=True), Re
 def soon(monkeypatch):
     """Has boto3 and the lake try again at once."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
-    monkeypatch.setattr(lake.store.s3, "CONFLICT_WAITS_SECONDS", (0.01,) * 6)
+    monkeypatch.setattr(lake.store.s3_client, "WAITS_SECONDS", (0.01,) * 6)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import botocore.exceptions
 
 from lake.cli import run
 from lake.errors import ConfigError
-from lake.store.s3 import NOT_FOUND, client, split_url, translated
+from lake.store.s3_client import NOT_FOUND, client, split_url, translated
 
 POLICIES = ("writer", "reader", "monitor", "verifier", "retention", "bucket")
 PREFIX = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")  # without what a policy takes for a pattern or variable

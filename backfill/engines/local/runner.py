@@ -15,7 +15,7 @@ from backfill.engines.engine import Result
 from backfill.engines.local import central
 from backfill.engines.local.watch import Watch
 from backfill.plan import Plan
-from lake.store.protocol import patient
+from lake.store.outage import patient
 from tasks.daily import task_of
 from tasks.raw_logs import RawLogsDaily, say_why_not
 

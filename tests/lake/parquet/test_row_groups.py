@@ -22,8 +22,9 @@ from lake.contracts import CONTRACTS
 from lake.errors import ContractViolation
 from lake.parquet import writer as parquet
 from lake.parquet.row_groups import Encoders, SplicedFile
-from lake.parquet.writer import PartitionWriter, StagedFile
+from lake.parquet.writer import PartitionWriter
 from lake.partition import Partition
+from lake.store.protocol import StagedFile
 
 GROUP_ROWS = parquet.FEW_ROWS  # fewer are written plain
 BIG = [0, 1, -1, 63, 64, -65, 2**31, -(2**31) - 1, 2**62, -(2**63), 2**63 - 1]

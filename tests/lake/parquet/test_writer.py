@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from lake.errors import ContractViolation
 from lake.parquet import writer as parquet
-from lake.parquet.writer import PartitionWriter, read_footer, sha256_of
+from lake.parquet.writer import PartitionWriter, read_footer
 from lake.partition import Partition
+from lake.store.protocol import sha256_of
 
 
 @pytest.fixture(scope="module")

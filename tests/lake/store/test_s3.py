@@ -14,7 +14,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     PartialCredentialsError,
-    ReadTimeoutError,
     ResponseStreamingError,
 )
 from botocore.httpsession import URLLib3Session
@@ -22,7 +21,8 @@ from s3_servers import KEYS
 
 import lake.store.s3
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
-from lake.store.s3 import CONFLICT_WAITS_SECONDS, S3Store, Stream, split_url, translated
+from lake.store.s3 import S3Store
+from lake.store.s3_client import WAITS_SECONDS, client, split_url, translated
 
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 
@@ -149,7 +149,7 @@ def test_a_conflict_is_tried_again(open_with, create, sleeps, status, code):
     """Another write is under way, or the bytes were damaged on theirs: wait, try again, succeed."""
     store = open_with("PutObject", [answer(status, code)] * 2)
     assert create(store, KEY, b"one")
-    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS[:2]
+    assert tuple(sleeps) == WAITS_SECONDS[:2]
 
 
 def test_a_lasting_conflict_is_a_failure(open_with, create, sleeps):
@@ -157,7 +157,7 @@ def test_a_lasting_conflict_is_a_failure(open_with, create, sleeps):
     store = open_with("PutObject", repeat(answer(409, "ConditionalRequestConflict")))
     with pytest.raises(StoreError, match=f"{KEY}: S3 answered ConditionalRequestConflict to PutObject"):
         create(store, KEY, b"one")
-    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS
+    assert tuple(sleeps) == WAITS_SECONDS
 
 
 OPERATIONS = {
@@ -417,7 +417,7 @@ def test_bytes_that_come_damaged_are_asked_for_again(read_with, sleeps, tmp_path
     """By the digest that they were published with; each time a little later."""
     store = read_with([body() for _ in range(3)])
     assert store.local_copy(KEY, tmp_path).read_bytes() == b"one"
-    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS[:3]
+    assert tuple(sleeps) == WAITS_SECONDS[:3]
 
 
 def test_bytes_that_are_damaged_for_good_are_named(read_with, sleeps, tmp_path):
@@ -427,7 +427,7 @@ def test_bytes_that_are_damaged_for_good_are_named(read_with, sleeps, tmp_path):
         store.local_copy(KEY, tmp_path)
     assert str(failure.value).startswith(f"{store.root}/{KEY}: its bytes came damaged. ")
     assert re.search("There sha256 7692c3ad[0-9a-f]{56}, here [0-9a-f]{64}. Try again; if it", str(failure.value))
-    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS
+    assert tuple(sleeps) == WAITS_SECONDS
 
 
 def test_bytes_that_never_come_are_named(read_with, sleeps, tmp_path):
@@ -435,7 +435,7 @@ def test_bytes_that_never_come_are_named(read_with, sleeps, tmp_path):
     store = read_with([CutOff() for _ in range(99)])
     with pytest.raises(StoreError, match="Check the network"):
         store.local_copy(KEY, tmp_path)
-    assert tuple(sleeps) == CONFLICT_WAITS_SECONDS
+    assert tuple(sleeps) == WAITS_SECONDS
 
 
 def test_an_object_of_another_tool_is_copied_as_it_is(write_foreign, s3_root, moto_url, tmp_path):
@@ -465,7 +465,7 @@ def test_arrow_is_given_what_boto3_finds(s3_root, moto_url, monkeypatch):
 
 def test_a_server_that_says_nothing_is_given_up(s3_root, moto_url):
     """In seconds if it can't be reached, in a minute if it doesn't answer; not in the ten of the network's own."""
-    found = lake.store.s3.client(moto_url).meta.config
+    found = client(moto_url).meta.config
     assert found.connect_timeout <= 10
     assert found.read_timeout <= 60
     assert found.retries["mode"] == "standard"
@@ -497,98 +497,3 @@ def test_a_digest_is_told_without_the_bytes(s3_root, moto_url, create):
     store._s3.meta.events.register("before-send.s3.GetObject", lambda **_: gets.append(1))  # noqa: SLF001
     assert store.sha256(KEY).startswith("7692c3ad")
     assert gets == []
-
-
-class Incoming:
-    """An object's bytes on their way, which break off after so many."""
-
-    def __init__(self, content, breaks_after=None):
-        self._content, self._breaks_after = io.BytesIO(content), breaks_after
-        self.is_closed = False
-
-    def readinto(self, buffer):
-        """Read into a buffer, or break off."""
-        if self._breaks_after is not None and self._content.tell() >= self._breaks_after:
-            raise ReadTimeoutError(endpoint_url="s3")
-        left = len(buffer) if self._breaks_after is None else self._breaks_after - self._content.tell()
-        return self._content.readinto(memoryview(buffer)[:left])
-
-    def close(self):
-        """Close it."""
-        self.is_closed = True
-
-
-class Answers:
-    """A client that answers each request for an object with the next of several bodies, and keeps the requests."""
-
-    def __init__(self, size, *bodies):
-        self._size, self.bodies, self.asked = size, bodies, []
-
-    def get_object(self, **asked):
-        """Answer."""
-        self.asked.append(asked)
-        return {"Body": self.bodies[len(self.asked) - 1], "ContentLength": self._size, "ETag": '"tag"'}
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    """How long was waited, each time; it takes no time here."""
-    waited = []
-    monkeypatch.setattr("lake.store.s3.time.sleep", waited.append)
-    return waited
-
-
-OBJECT = {"Bucket": "bucket", "Key": "a/key"}
-
-
-def test_a_stream_is_the_object(waits):
-    """All its bytes by one request, which is ended with it."""
-    answers = Answers(11, Incoming(b"hello world"))
-    with Stream(answers, "bucket", "a/key") as stream:
-        assert stream.readable()
-        assert [stream.read(6), stream.read(), stream.read()] == [b"hello ", b"world", b""]
-        assert not answers.bodies[0].is_closed
-    assert answers.bodies[0].is_closed
-    assert (answers.asked, waits) == ([OBJECT], [])
-
-
-def test_what_breaks_off_is_asked_for_from_there_on(waits):
-    """Of the same object, by its tag; the request that broke off is ended; twice, if it must be."""
-    answers = Answers(11, Incoming(b"hello world", 4), Incoming(b"o world", 3), Incoming(b"orld"))
-    with Stream(answers, "bucket", "a/key") as stream:
-        assert stream.read() == b"hello world"
-    rest = {"IfMatch": '"tag"'}
-    assert answers.asked == [OBJECT, OBJECT | rest | {"Range": "bytes=4-"}, OBJECT | rest | {"Range": "bytes=7-"}]
-    assert [body.is_closed for body in answers.bodies] == [True, True, True]
-    assert waits == [CONFLICT_WAITS_SECONDS[0]] * 2
-
-
-def test_what_breaks_off_at_the_end_is_whole(waits):
-    """All bytes have come: there is nothing to ask for, which a server would refuse."""
-    answers = Answers(5, Incoming(b"hello", 5))
-    with Stream(answers, "bucket", "a/key") as stream:
-        assert stream.read() == b"hello"
-    assert answers.asked == [OBJECT]
-
-
-def test_what_breaks_off_again_and_again_is_given_up(waits):
-    """After waiting longer each time."""
-    answers = Answers(5, *(Incoming(b"", 0) for _ in range(20)))
-    with pytest.raises(ReadTimeoutError), Stream(answers, "bucket", "a/key") as stream:
-        stream.read()
-    assert waits == list(CONFLICT_WAITS_SECONDS)
-    assert len(answers.asked) == 1 + len(waits)
-
-
-def test_a_stream_whose_first_request_failed_can_be_closed():
-    """As Python does where it is thrown away; from 3.13 on it says what is raised there."""
-
-    class Refusing:
-        def get_object(self, **_):
-            raise ConnectionClosedError(endpoint_url="http://a")
-
-    stream = Stream.__new__(Stream)
-    with pytest.raises(ConnectionClosedError):
-        stream.__init__(Refusing(), "bucket", "a/key")
-    stream.close()
-    assert stream.closed

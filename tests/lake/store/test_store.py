@@ -9,7 +9,7 @@ import pytest
 
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.lake import open_store
-from lake.store.protocol import disk_error, temporary_folder
+from lake.store.disk import disk_error, temporary_folder
 
 KEY = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
 

@@ -1,0 +1,114 @@
+"""Raw files in S3 buckets: found, measured, and read as streams that survive a connection."""
+
+import fnmatch
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
+
+from lake.store.protocol import S3_SCHEME
+from lake.store.s3_client import CUT_OFF, client, split_url, translated, tried_again
+
+GLOB = re.compile(r"[*?\[]")
+
+
+def find(pattern: str, endpoint_url: str | None) -> list[str]:
+    """Return the URLs of the objects that a URL with globs matches, in order.
+
+    Raises:
+        ConfigError: It names no bucket.
+        StoreError: S3 doesn't answer.
+    """
+    bucket, key_pattern = split_url(pattern)
+    matches = re.compile(expression(key_pattern)).fullmatch
+    prefix = GLOB.split(key_pattern)[0]
+    pages = _client(endpoint_url, os.getpid()).get_paginator("list_objects_v2")
+    with translated(pattern):
+        return [
+            f"{S3_SCHEME}{bucket}/{item['Key']}"
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for item in page.get("Contents", ())
+            if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
+        ]
+
+
+def size_of(url: str, endpoint_url: str | None) -> int:
+    """Return an object's size in bytes.
+
+    Raises:
+        StoreError: It is gone, or S3 doesn't answer.
+    """
+    bucket, key = split_url(url)
+    with translated(url):
+        return int(_client(endpoint_url, os.getpid()).head_object(Bucket=bucket, Key=key)["ContentLength"])
+
+
+@contextmanager
+def opened(url: str, endpoint_url: str | None) -> Iterator[io.RawIOBase]:
+    """Give an object's bytes as a stream.
+
+    Raises:
+        StoreError: It is gone, S3 doesn't answer, or it breaks off too often.
+    """
+    with translated(url), Stream(_client(endpoint_url, os.getpid()), *split_url(url)) as body:
+        yield body
+
+
+def expression(pattern: str) -> str:
+    """Return a regular expression for a glob in which `*` stays within a folder and `**/` spans folders."""
+    parts = []
+    for part in re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern):
+        spans = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+        is_set = part.startswith("[") and part.endswith("]")
+        parts.append(spans.get(part) or (fnmatch.translate(part)[4:-3] if is_set else re.escape(part)))
+    return "".join(parts)
+
+
+@lru_cache
+def _client(endpoint_url: str | None, process: int) -> Any:  # noqa: ANN401, ARG001 - sockets don't survive a fork
+    return client(endpoint_url)
+
+
+class Stream(io.RawIOBase):
+    """An object's bytes. Where they break off on the way, the rest of the same object is asked for."""
+
+    def __init__(self, s3: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3's clients are made at run time
+        self._ask = partial(s3.get_object, Bucket=bucket, Key=key)
+        self._found: dict[str, Any] = {}  # closed it is, too, if the first request fails
+        super().__init__()
+        self._found = self._ask()
+        self._read = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        """Read up to so many bytes into a buffer, and return how many; 0 at the end.
+
+        Raises:
+            botocore's errors: They don't come, or are another object's by now.
+        """
+        size = tried_again(
+            lambda: int(self._found["Body"].readinto(buffer)),
+            lambda error: isinstance(error, CUT_OFF),
+            self._ask_for_the_rest,
+        )
+        self._read += size
+        return size
+
+    def close(self) -> None:
+        """End the request, if there is one."""
+        if self._found:
+            self._found["Body"].close()
+        super().close()
+
+    def _ask_for_the_rest(self) -> None:
+        self._found["Body"].close()
+        if self._read == self._found["ContentLength"]:
+            self._found["Body"] = io.BytesIO()
+        else:
+            self._found["Body"] = self._ask(Range=f"bytes={self._read}-", IfMatch=self._found["ETag"])["Body"]
