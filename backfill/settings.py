@@ -3,7 +3,6 @@
 from dataclasses import dataclass, fields
 
 from lake import config
-from lake.errors import ConfigError
 
 SECTION = "backfill"
 HIGHEST = 1_000_000
@@ -28,11 +27,6 @@ def settings() -> Settings:
     """
     found = config.read(config.find())
     values = found.section(SECTION) if SECTION in found.sections else {}
-    known = [field.name for field in fields(Settings)]
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{found.path}, [{SECTION}]: unknown key {key!r}. Known keys: {', '.join(known)}.")
-    try:
+    with found.named(SECTION):
+        config.check_keys(values, [field.name for field in fields(Settings)])
         return Settings(**{key: config.whole_number(key, text, 0, HIGHEST) for key, text in values.items()})
-    except ConfigError as error:
-        raise ConfigError(f"{found.path}, [{SECTION}]: {error}") from error

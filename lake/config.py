@@ -3,7 +3,8 @@
 import configparser
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +70,18 @@ class Config:
                 )
         return self.sections[name]
 
+    @contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """Have an error about a section's values name the file and the section.
+
+        Raises:
+            ConfigError: The error, so named.
+        """
+        try:
+            yield
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}, [{name}]: {error}") from error
+
     def lake(self) -> LakeSettings:
         """Return what `[lake]` says.
 
@@ -76,18 +89,26 @@ class Config:
             ConfigError: The section lacks a root, has an unknown key, or `copy_mb` is no number.
         """
         values = self.section("lake")
-        unknown = sorted(set(values) - set(LAKE_SETTINGS))
-        if unknown or not values.get("root"):
-            what = f"unknown key {unknown[0]!r}" if unknown else "no root"
-            raise ConfigError(f"{self.path}, [lake]: {what}. Known keys: {', '.join(LAKE_SETTINGS)}.")
+        with self.named("lake"):
+            check_keys(values, LAKE_SETTINGS)
+            if not values.get("root"):
+                raise ConfigError(f"no root. Known keys: {', '.join(LAKE_SETTINGS)}.")
+            copy_mb = whole_number("copy_mb", values.get("copy_mb", COPY_MB), 0, HIGHEST_MB)
         root = values["root"]
         if "://" not in root:
             root = os.path.normpath(self.folder / os.path.expanduser(root))  # noqa: PTH111 - no error for ~nobody
-        try:
-            copy_mb = whole_number("copy_mb", values.get("copy_mb", COPY_MB), 0, HIGHEST_MB)
-        except ConfigError as error:
-            raise ConfigError(f"{self.path}, [lake]: {error}") from error
         return LakeSettings(root, values.get("endpoint_url"), copy_mb * MB)
+
+
+def check_keys(values: Iterable[str], known: Collection[str]) -> None:
+    """Make sure that each key of a section means something.
+
+    Raises:
+        ConfigError: One doesn't; the first one is named, and all that do.
+    """
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.")
 
 
 def whole_number(key: str, text: str, lowest: int, highest: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from lake.config import Config
+from lake.config import Config, check_keys
 from lake.errors import ConfigError
 
 SECTION = "completeness"
@@ -42,12 +42,11 @@ def severities(config: Config) -> Severities:
         ConfigError: A key or a severity is unknown.
     """
     values = config.section(SECTION) if SECTION in config.sections else {}
-    known = [each.name for each in fields(Severities)]
-    for key, text in values.items():
-        if key not in known:
-            raise ConfigError(f"{config.path}, [{SECTION}]: unknown key {key!r}. Known keys: {', '.join(known)}.")
-        if text not in list(Severity):
-            raise ConfigError(f"{config.path}, [{SECTION}]: {key} = {text}: expected warn or fail.")
+    with config.named(SECTION):
+        check_keys(values, [each.name for each in fields(Severities)])
+        for key, text in values.items():
+            if text not in list(Severity):
+                raise ConfigError(f"{key} = {text}: expected warn or fail.")
     return Severities(**{key: Severity(text) for key, text in values.items()})
 
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lake.config import Config, whole_number
-from lake.errors import ConfigError
+from lake.config import Config, check_keys, whole_number
 
 SECTION = "extraction"
+KEYS = ("threads", "memory_mb")
 # What an extraction takes with one reader and nothing read ahead, each further reader, each further row group that
 # is encoded meanwhile, and each block's rows
 BASE_MB, READER_MB, ENCODER_MB, AHEAD_MB = 300, 40, 80, 8
@@ -42,18 +42,15 @@ def limits(config: Config) -> Limits:
     Raises:
         ConfigError: A key is unknown, no number, or too little to work with.
     """
-    try:
-        return _limits(config.section(SECTION) if SECTION in config.sections else {})
-    except ConfigError as error:
-        raise ConfigError(f"{config.path}, [{SECTION}]: {error}") from error
+    values = config.section(SECTION) if SECTION in config.sections else {}
+    with config.named(SECTION):
+        check_keys(values, KEYS)
+        return _limits(values)
 
 
 def _limits(values: Mapping[str, str]) -> Limits:
     readers = whole_number("threads", values.get("threads", str(cores())), 1, 256)
     memory = whole_number("memory_mb", values.get("memory_mb", str(DEFAULT_MEMORY_MB)), BASE_MB, HIGHEST_MB)
-    unknown = sorted(set(values) - {"threads", "memory_mb"})
-    if unknown:
-        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: threads, memory_mb.")
     left = memory - BASE_MB
     readers = max(each for each in range(1, readers + 1) if _threads_mb(each) <= left)
     left -= _threads_mb(readers)

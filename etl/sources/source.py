@@ -15,7 +15,7 @@ from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
 from etl.sources.completeness import Severities, Severity, parse_hours, severities
 from etl.sources.limits import Limits, limits
-from lake.config import Config
+from lake.config import Config, check_keys
 from lake.contracts.requests import APPLICATION, VANTAGES
 from lake.errors import ConfigError, InputError
 from lake.partition import EARLIEST, LATEST, check_name, parse_day
@@ -237,12 +237,11 @@ def read_sources(config: Config) -> list[Source]:
     of_all, how_bad = limits(config), severities(config)
     sources = []
     for section in sections:
-        try:
+        values = config.section(section)
+        with config.named(section):
             name = check_name("source", section.removeprefix(SECTION))
-            source = _source(name, config, config.section(section), endpoint_url)
+            source = _source(name, config, values, endpoint_url)
             sources.append(replace(source, limits=of_all, severities=how_bad))
-        except ConfigError as error:
-            raise ConfigError(f"{config.path}, [{section}]: {error}") from error
     return sources
 
 
@@ -275,10 +274,7 @@ def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
 
 
 def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: str | None) -> Source:
-    known = (*REQUIRED, *OPTIONAL)
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.")
+    check_keys(values, (*REQUIRED, *OPTIONAL))
     missing = [key for key in REQUIRED if not values.get(key)]
     if missing:
         raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")

@@ -9,7 +9,7 @@ from functools import cache
 import duckdb
 
 from lake import sql
-from lake.config import Config, whole_number
+from lake.config import Config, check_keys, whole_number
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError
 from lake.partition import check_name
@@ -49,11 +49,10 @@ def read_slos(config: Config) -> tuple[Slo, ...]:
     sections = sorted(name for name in config.sections if name.startswith(SECTION))
     slos = []
     for section in sections:
-        try:
-            slo = _slo(check_name("slo", section.removeprefix(SECTION)), config.section(section))
+        values = config.section(section)
+        with config.named(section):
+            slo = _slo(check_name("slo", section.removeprefix(SECTION)), values)
             _check_alerts_can_fire(slo)
-        except ConfigError as error:
-            raise ConfigError(f"{config.path}, [{section}]: {error}") from error
         slos.append(slo)
     return tuple(slos)
 
@@ -70,9 +69,7 @@ def create_table(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...]) -
 
 
 def _slo(name: str, values: Mapping[str, str]) -> Slo:
-    unknown = sorted(set(values) - set(KNOWN))
-    if unknown:
-        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(KNOWN)}.")
+    check_keys(values, KNOWN)
     missing = [key for key in REQUIRED if not values.get(key)]
     if missing:
         raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
