@@ -8,9 +8,8 @@ from backfill.attempts import Attempt, Attempts
 from backfill.days import Day, State
 from etl.sources.source import ONE_DAY
 from etl.units import Unit
+from lake.digests import DIGITS
 from lake.provenance import Provenance
-
-DIGITS = 12  # of a digest: enough to compare by eye
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 The record is written before anything is deleted; `lake verify` takes from it what is gone on purpose.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,16 +13,16 @@ from itertools import groupby
 
 from lake import evidence
 from lake.contracts import CONTRACTS
+from lake.digests import sha256_of, short
 from lake.errors import StoreError
 from lake.evidence import Evidence
 from lake.journal import Journal
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.store.disk import temporary_folder
-from lake.store.protocol import Store, sha256_of
+from lake.store.protocol import Store
 
 NAME = "retention"
-DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Expired:
     def code(self) -> str:
         """What tells this from any other list of what goes: who gives it back has seen this one."""
         keys = [f"{partition.key} {size}" for partition, size in self.sizes.items()]
-        return _digest("\n".join((self.root, str(self.before), *keys, *(each.name for each in self.records))))
+        return short("\n".join((self.root, str(self.before), *keys, *(each.name for each in self.records))))
 
     @property
     def bytes(self) -> int:
@@ -124,7 +123,7 @@ class Expired:
         deleted = [asdict(each) for each in (*self.records, *unrecorded)]
         why = {"dataset": self.dataset, "before": str(self.before), "reason": reason, "by": by}
         text = json.dumps({**why, "deleted": deleted}, sort_keys=True, indent=1) + "\n"
-        record = f"{self.dataset}/before={self.before}_{_digest(text)}.json"
+        record = f"{self.dataset}/before={self.before}_{short(text)}.json"
         Journal(lake.store, NAME).write(record, text)
         in_order = sorted(self.sizes, key=lambda each: each.revision)
         for _, revisions in groupby(in_order, key=lambda each: each.revision):
@@ -150,10 +149,6 @@ def deleted(store: Store) -> Iterator[Evidence]:
             raise StoreError(
                 f"{store.root}/_{NAME}/{name} is no record of a deletion: {error}. Bring it back from a copy."
             ) from error
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def _sha256_of_bytes(store: Store, key: str) -> str:

@@ -1,12 +1,13 @@
 """The SQL in `queries/`, as data: read once a process, since a small day takes less time than finding it."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+from lake.digests import sha256_of_text
 
 HEAD = re.compile(
     r"(?P<comment>(?:--.*\n)+)create or replace (?P<kind>view|macro) (?P<name>\w+)"
@@ -119,7 +120,7 @@ def _statements(query: str, known: tuple[Definition, ...]) -> str:
 
 @lru_cache
 def _sha256(text: str) -> str:
-    return hashlib.sha256(" ".join(tokens(text)).encode()).hexdigest()
+    return sha256_of_text(" ".join(tokens(text)))
 
 
 @cache

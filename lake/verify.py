@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from lake import confirmed, evidence, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
+from lake.digests import sha256_of
 from lake.errors import LakeError
 from lake.evidence import Evidence
 from lake.lake import Lake
@@ -24,7 +25,6 @@ from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.store.disk import temporary_folder
 from lake.store.local import LocalStore
-from lake.store.protocol import sha256_of
 
 LAST = "\U0010ffff"
 BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_staging/")

@@ -20,6 +20,7 @@ from lake import sql
 from lake.catalog import kept
 from lake.catalog.relations import partition_columns, with_partition_columns
 from lake.contract import Contract
+from lake.digests import short
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.store.protocol import Stored
@@ -47,7 +48,7 @@ class Cache:
     def path(self, contract: Contract) -> Path:
         """Return where a dataset's copy is, or would be."""
         columns = f"{with_partition_columns(contract)} {STAMP}"
-        return self.folder / f"{contract.name}-{kept.digest(columns)}.duckdb"
+        return self.folder / f"{contract.name}-{short(columns)}.duckdb"
 
     def has(self, contract: Contract) -> bool:
         """Tell whether there is a copy that can be believed."""

@@ -25,27 +25,22 @@ import duckdb
 
 import queries
 from lake.config import Config
+from lake.digests import DIGITS, short
 from lake.errors import StoreError
 from lake.store.disk import disk_at_first, disk_of
 
 if TYPE_CHECKING:
     from lake.lake import Lake
 
-DIGITS = 12
 FILE = "part-0.parquet"
 NEWEST = 3
 """So many files of a kind stay: those of other versions of the code, which may be in use beside this one."""
 
 
-def digest(text: str) -> str:
-    """Return a short digest, for a file's name."""
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
-
-
 def folder_of(root: str) -> Path:
     """Return where what is kept of a lake lies, below `$XDG_CACHE_HOME` or `~/.cache`."""
     above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without a home
-    return Path(above) / "error-rate-lake" / digest(root)
+    return Path(above) / "error-rate-lake" / short(root)
 
 
 def is_private(folder: Path) -> bool:

@@ -5,14 +5,13 @@
 begins with the SHA-256 of the rest: a file that is damaged, or of something else, is made anew.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-DIGITS = 16
+from lake.digests import sha256_of_text, short
 
 
 def kept(name: str, made_of: str, make: Callable[[], str]) -> str:
@@ -23,7 +22,7 @@ def kept(name: str, made_of: str, make: Callable[[], str]) -> str:
         made_of: All that decides what it is like, versions included.
         make: Returns it.
     """
-    path = _folder() / f"{name}-{_digest(made_of)[:DIGITS]}"
+    path = _folder() / f"{name}-{short(made_of)}"
     found = _read(path)
     if found is not None:
         return found
@@ -45,7 +44,7 @@ def _read(path: Path) -> str | None:
         digest, _, text = path.read_bytes().decode().partition("\n")
     except (OSError, UnicodeError):
         return None
-    return text if digest == _digest(text) else None
+    return text if digest == sha256_of_text(text) else None
 
 
 def _write(path: Path, text: str) -> None:
@@ -55,13 +54,9 @@ def _write(path: Path, text: str) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             unfinished = Path(file.name)
-            file.write(f"{_digest(text)}\n{text}".encode())
+            file.write(f"{sha256_of_text(text)}\n{text}".encode())
         unfinished.replace(path)
     except OSError:
         if unfinished:
             unfinished.unlink(missing_ok=True)
         raise
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pyarrow.fs
 
+from lake.digests import sha256_of
 from lake.errors import PartitionMissing, StoreError
 from lake.store.disk import OF_THE_DISK, disk_at_first, disk_error, disk_of
-from lake.store.protocol import StagedFile, Stored, other_bytes, sha256_of
+from lake.store.protocol import StagedFile, Stored, other_bytes
 
 STAGING = "_staging"
 

@@ -1,6 +1,5 @@
 """Where objects lie: what the lake asks of a disk or a bucket, and nothing more."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import NamedTuple, Protocol, Self
 
 import pyarrow.fs
 
+from lake.digests import sha256_of
 from lake.errors import PartitionExists
 
 S3_SCHEME = "s3://"
@@ -32,12 +32,6 @@ class StagedFile:
     def of(cls, path: Path) -> Self:
         """Return a file that is finished."""
         return cls(path, sha256_of(path), path.stat().st_size)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Stored(NamedTuple):

@@ -19,10 +19,11 @@ import boto3
 import botocore.exceptions
 import pyarrow.fs
 
+from lake.digests import sha256_of
 from lake.errors import LakeError, PartitionMissing
 from lake.store.disk import temporary_folder
 from lake.store.outage import SERVER_ERROR
-from lake.store.protocol import StagedFile, Stored, other_bytes, sha256_of
+from lake.store.protocol import StagedFile, Stored, other_bytes
 from lake.store.s3_client import CUT_OFF, NOT_FOUND, client, code_of, split_url, status_of, translated, tried_again
 
 CONFLICT, PRECONDITION_FAILED = 409, 412

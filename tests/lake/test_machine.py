@@ -28,12 +28,13 @@ from hypothesis.stateful import (
 
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
+from lake.digests import sha256_of
 from lake.errors import PartitionExists
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 from lake.provenance import Input, Provenance
 from lake.retention import Expired
-from lake.store.protocol import StagedFile, sha256_of
+from lake.store.protocol import StagedFile
 from lake.verify import Scope, Verification
 
 LIVES = int(os.environ.get("MACHINE_LIVES", "0"))

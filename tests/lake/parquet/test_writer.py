@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lake.digests import sha256_of
 from lake.errors import ContractViolation
 from lake.parquet import writer as parquet
 from lake.parquet.writer import PartitionWriter, read_footer
 from lake.partition import Partition
-from lake.store.protocol import sha256_of
 
 
 @pytest.fixture(scope="module")
