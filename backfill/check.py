@@ -13,12 +13,13 @@ from xml.etree import ElementTree as ET
 from backfill.calendar import oldest_gap
 from backfill.days import NO_GAP, Day, State
 from lake.errors import StoreError
+from lake.partition import days_since_epoch
 
 OLDEST_SHOWN = 3
-EPOCH = date(1970, 1, 1)
+DAY_SECONDS = 86_400
 
 
-class Severity(IntEnum):
+class Status(IntEnum):
     """A monitor's states, by the exit codes of Nagios' plugins."""
 
     OK = 0
@@ -53,15 +54,15 @@ class Finding:
         return [day for day in self.days if day.state not in NO_GAP | {State.UNSETTLED}]
 
     @property
-    def severity(self) -> Severity:
+    def status(self) -> Status:
         """How bad that is."""
         late = len(self.late)
         return (
-            Severity.CRITICAL
+            Status.CRITICAL
             if late >= self.critical
-            else Severity.WARNING
+            else Status.WARNING
             if late >= self.warning or len(self.incomplete) >= self.warning_incomplete
-            else Severity.OK
+            else Status.OK
         )
 
 
@@ -77,7 +78,7 @@ def nagios(finding: Finding) -> str:
         latest = max(finding.incomplete)
         said += f", {len(finding.incomplete)} incomplete, the latest: {latest} {finding.incomplete[latest]}"
     # a bar would begin the performance data
-    said = f"{finding.task} {finding.severity.name}: {said}".replace("|", "/")
+    said = f"{finding.task} {finding.status.name}: {said}".replace("|", "/")
     return (
         f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0 "
         f"incomplete={len(finding.incomplete)};{finding.warning_incomplete};;0"
@@ -109,7 +110,7 @@ def prometheus(finding: Finding, now: datetime) -> str:
         ("oldest_gap_timestamp_seconds", "Begin of the oldest late day, 0 if there is none.", gap),
         ("latest_day_timestamp_seconds", "Begin of the latest day that is there, 0 if none is.", latest),
     ):
-        seconds = (day - EPOCH).total_seconds() if day else 0
+        seconds = days_since_epoch(day) * DAY_SECONDS if day else 0
         gauges.append((name, meaning, {"": seconds}))
     lines = []
     for name, meaning, values in gauges:

@@ -104,14 +104,14 @@ def checked(asked: options.Check) -> int:
         incomplete = days.incomplete(found)
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         print(printable(check.unknown(asked.of, error)))
-        return check.Severity.UNKNOWN
+        return check.Status.UNKNOWN
     finding = check.Finding(days.example.name, found, asked.warning, asked.critical, incomplete, asked.incomplete)
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
         "prometheus": lambda: check.prometheus(finding, clock.utc_now()),
         "junit": lambda: check.junit(finding),
         "json": lambda: _as_json(
-            days, found, severity=finding.severity.name, incomplete={str(k): v for k, v in incomplete.items()}
+            days, found, severity=finding.status.name, incomplete={str(k): v for k, v in incomplete.items()}
         ),
     }
     text = texts["json" if asked.json else asked.format]()
@@ -119,7 +119,7 @@ def checked(asked: options.Check) -> int:
         check.write(asked.output, text)
     else:
         sys.stdout.write(text)
-    return finding.severity
+    return finding.status
 
 
 def restated(asked: options.Restate) -> int:

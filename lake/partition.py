@@ -7,13 +7,19 @@ from datetime import date
 from lake.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+EPOCH = date(1970, 1, 1)
+EARLIEST, LATEST = EPOCH, date(2999, 12, 31)
 HIGHEST = 999_999  # version and revision
 KEY = re.compile(
     r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
     r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet",
     re.ASCII,
 )
+
+
+def days_since_epoch(day: date) -> int:
+    """Return the days from 1970-01-01 to a day."""
+    return (day - EPOCH).days
 
 
 def parse_day(text: str) -> date:

@@ -12,6 +12,7 @@ from etl.lines import timestamps
 from etl.lines.parse import ACCEPTED
 from etl.raw.files import RawFile
 from lake.contracts.rejects import REASONS
+from lake.partition import days_since_epoch
 
 
 class End(NamedTuple):
@@ -62,7 +63,7 @@ class Days:
         """Return the days that may be so many days from the file's own; any, of an undated one."""
         if file.day is None:
             return cls()
-        day = timestamps.days_since_epoch(file.day)
+        day = days_since_epoch(file.day)
         return cls(day - reach, day + reach + 1)
 
     @property

@@ -6,7 +6,7 @@
 - Epoch: seconds, with or without a fraction, milliseconds or microseconds since 1970, told by their digits.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -27,9 +27,8 @@ DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 PRECISE_CLOCK = rf"{CLOCK}(?:[.,](?P<fraction>[0-9]{{1,9}}))?"
 OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)"
 ISO = rf"{DATE}[T ]{PRECISE_CLOCK}{OFFSET}?"
-EPOCH = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
+UNIX = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
 
-FIRST_DAY = date(1970, 1, 1)
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MICROSECONDS = 1_000_000
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
@@ -71,7 +70,7 @@ def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers,
     encoded = texts.dictionary_encode()  # a log's lines share their seconds
     microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
     readable = np.zeros(len(encoded.dictionary), dtype=np.bool_)
-    for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (EPOCH, _epoch)):
+    for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (UNIX, _epoch)):
         parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
         fits = to_numpy(parts.is_valid())
         if fits.any():
@@ -99,11 +98,6 @@ def first_in(lines: pa.BinaryArray, pattern: str) -> pa.BinaryArray:
 def days_of(microseconds: Integers, readable: Booleans) -> Integers:
     """Return days since 1970-01-01, NO_DAY where the time was unreadable."""
     return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
-
-
-def days_since_epoch(day: date) -> int:
-    """Return days since 1970-01-01."""
-    return (day - FIRST_DAY).days
 
 
 def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:

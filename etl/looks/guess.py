@@ -11,7 +11,7 @@ from typing import NamedTuple
 import orjson
 
 from etl.lines.formats import PREFIX_TIME, SHAPES, shaped
-from etl.lines.timestamps import CLF, EPOCH, ISO, unnamed
+from etl.lines.timestamps import CLF, ISO, UNIX, unnamed
 
 Settings = Mapping[str, str]
 """Keys of a section `[source.NAME]`."""
@@ -44,7 +44,7 @@ UNITS = ("", "_s", "_seconds", "_ms", "_us")
 KEYS = {
     "time": (
         ("time_iso8601", "time_local", "timestamp", "@timestamp", "time", "ts", "datetime"),
-        f"{unnamed(CLF)}|{unnamed(ISO)}|{unnamed(EPOCH)}",
+        f"{unnamed(CLF)}|{unnamed(ISO)}|{unnamed(UNIX)}",
     ),
     "request": (("request", "request_line"), r"[A-Z-]+ .+"),
     "method": (("request_method", "method", "http_method", "verb"), r"[A-Z-]+"),

@@ -16,7 +16,7 @@ import pyarrow as pa
 from etl.lines.batches import Batch, Days, End, Ends
 from etl.lines.blocks import BlockParser
 from etl.lines.parse import DIRECTIVE, rejects_table
-from etl.lines.timestamps import NO_DAY, Integers, days_since_epoch
+from etl.lines.timestamps import NO_DAY, Integers
 from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Severity, listed_hours, silent_hours
@@ -27,7 +27,7 @@ from lake.lake import Lake
 from lake.memory import arrays
 from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
-from lake.partition import Partition
+from lake.partition import Partition, days_since_epoch
 from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 MICROSECONDS_AN_HOUR = 3_600_000_000

@@ -1,7 +1,6 @@
 """The files of partitions as relations of a DuckDB connection, so that no view has to look for any itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,14 +11,12 @@ from lake.catalog.relations import Relations, partition_columns, read_parquet, w
 from lake.contract import Contract
 from lake.lake import Lake, latest
 from lake.memory.arrays import array, stream
-from lake.partition import Partition
+from lake.partition import Partition, days_since_epoch
 from lake.store.local import LocalStore
 from lake.store.protocol import Stored
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
-
-EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Files:
@@ -102,7 +99,7 @@ def _described(
     lake: Lake, contract: Contract, objects: Mapping[Partition, Stored], parts: Mapping[Partition, str]
 ) -> pa.Table:
     """Return objects as rows."""
-    days = [each.dt.toordinal() - EPOCH for each in objects]
+    days = [days_since_epoch(each.dt) for each in objects]
     seconds = [int(each.published.timestamp()) for each in objects.values()]  # whole, as DuckDB and S3 tell them
     source = {"source": array([each.source for each in objects], pa.string())} if contract.per_source else {}
     return pa.table(

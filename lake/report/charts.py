@@ -15,6 +15,7 @@ from typing import Any
 
 import vl_convert
 
+from lake.partition import days_since_epoch
 from lake.report.data import Report, Row, Scope, Series
 from lake.report.kept import kept
 
@@ -23,7 +24,6 @@ VEGA_LITE = "6.4"  # the package's own default changes with the package
 MADE_BY = f"vl-convert-python {version('vl-convert-python')}, Vega-Lite {VEGA_LITE}"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 PNG = b"\x89PNG\r\n\x1a\n"
-EPOCH = date(1970, 1, 1)
 OTHER_DAY = date(2001, 1, 1)  # whose milliseconds are in no chart otherwise
 DAY = 86_400_000  # milliseconds
 CHUNK = 12  # bytes of a PNG's chunk beside its data
@@ -354,7 +354,7 @@ def _ends(asked: Scope) -> tuple[str, str]:
 
 
 def _milliseconds(day: date) -> int:
-    return (day - EPOCH).days * DAY
+    return days_since_epoch(day) * DAY
 
 
 def _squeezed(png: bytes) -> bytes:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from backfill import check
-from backfill.check import Finding, Severity
+from backfill.check import Finding, Status
 from backfill.days import Day, State
 from lake.errors import StoreError
 
@@ -22,17 +22,17 @@ def finding(*states: State, warning: int = 1, critical: int = 3, reason: str | N
 
 
 @pytest.mark.parametrize(
-    ("states", "severity"),
+    ("states", "status"),
     [
-        ([State.THERE, State.INACTIVE, State.UNSETTLED], Severity.OK),
-        ([State.THERE, State.MISSING], Severity.WARNING),
-        ([State.SKIPPED, State.FAILED], Severity.WARNING),
-        ([State.SKIPPED, State.FAILED, State.NO_INPUT], Severity.CRITICAL),
+        ([State.THERE, State.INACTIVE, State.UNSETTLED], Status.OK),
+        ([State.THERE, State.MISSING], Status.WARNING),
+        ([State.SKIPPED, State.FAILED], Status.WARNING),
+        ([State.SKIPPED, State.FAILED, State.NO_INPUT], Status.CRITICAL),
     ],
 )
-def test_late_days_are_settled_and_not_there(states, severity):
+def test_late_days_are_settled_and_not_there(states, status):
     """As many of them as the thresholds say, whatever the reason."""
-    assert finding(*states).severity is severity
+    assert finding(*states).status is status
 
 
 def test_nagios_has_one_line_with_its_figures():
@@ -54,7 +54,7 @@ def test_incomplete_days_are_a_warning():
     days = [Day(date(2015, 5, n), State.THERE) for n in (17, 18, 19)]
     lacking = {date(2015, 5, 17): "web: 1 of 2 files", date(2015, 5, 18): "web: no raw logs"}
     found = Finding("ErrorRateDaily", days, 1, 3, lacking)
-    assert found.severity is Severity.WARNING
+    assert found.status is Status.WARNING
     assert check.nagios(found) == (
         "ErrorRateDaily WARNING: 3 days there, 0 late, 2 incomplete, the latest: 2015-05-18 web: no raw logs | "
         "late=0;1;3;0 there=3;;;0 incomplete=2;1;;0"
@@ -66,8 +66,8 @@ def test_incomplete_days_are_a_warning():
         "incomplete: web: no raw logs",
         None,
     ]
-    assert Finding("ErrorRateDaily", days, 1, 3, lacking, 3).severity is Severity.OK
-    assert Finding("ErrorRateDaily", days, 1, 0, lacking).severity is Severity.CRITICAL
+    assert Finding("ErrorRateDaily", days, 1, 3, lacking, 3).status is Status.OK
+    assert Finding("ErrorRateDaily", days, 1, 0, lacking).status is Status.CRITICAL
 
 
 def test_prometheus_has_a_series_a_state_and_none_a_day():

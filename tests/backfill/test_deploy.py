@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from backfill import cli
-from backfill.check import Severity
+from backfill.check import Status
 
 DEPLOY = Path(cli.__file__).parent / "deploy"
 INSTALLED = "/srv/error-rate-lake"
@@ -28,7 +28,7 @@ METRICS = {"crontab": SKIPPED_JOB, "error-rate-lake-check.service": EXEC_START}
 UNITS = sorted(path.name for path in DEPLOY.glob("error-rate-lake*"))
 STATES = pytest.mark.parametrize(
     ("severity", "warning", "critical"),
-    [(Severity.OK, 5, 6), (Severity.WARNING, 1, 5), (Severity.CRITICAL, 1, 2), (Severity.UNKNOWN, 1, 2)],
+    [(Status.OK, 5, 6), (Status.WARNING, 1, 5), (Status.CRITICAL, 1, 2), (Status.UNKNOWN, 1, 2)],
 )
 NAGIOS = """\
 nagios_user={user}
@@ -137,7 +137,7 @@ def test_metrics_are_written_for_the_rules(name, deployed, a_project):
     text, run = deployed
     (command,) = re.findall(METRICS[name], text(name))
     done = run(*shlex.split(command), **configuration(text(name)))
-    assert (done.returncode, done.stdout, done.stderr) == (Severity.CRITICAL, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (Status.CRITICAL, "", "")
     metrics = (a_project.folder / "error_rate_lake.prom").read_text()
     assert 'error_rate_lake_late_days{task="ErrorRateDaily"} 4\n' in metrics
     rules = text("prometheus-rules.yml")
@@ -202,7 +202,7 @@ def test_late_days_are_no_failure_of_the_unit():
     """They are for the alert rules to tell of; an unknown state is one."""
     text = (DEPLOY / "error-rate-lake-check.service").read_text()
     (codes,) = re.findall(r"(?m)^SuccessExitStatus=(.*)$", text)
-    assert [Severity(int(code)) for code in codes.split()] == [Severity.WARNING, Severity.CRITICAL]
+    assert [Status(int(code)) for code in codes.split()] == [Status.WARNING, Status.CRITICAL]
 
 
 @needs("promtool")
@@ -221,7 +221,7 @@ def test_prometheus_takes_the_rules():
 def is_plugin_output(done, severity, warning, critical):
     """Assert that a command said and did what a plugin of Nagios does: a line, figures, an exit code."""
     says = rf"0 days there, 4 late, .*[^|] \| late=4;{warning};{critical};0 there=0;;;0( \w+=[\d;]+)*"
-    if severity is Severity.UNKNOWN:
+    if severity is Status.UNKNOWN:
         says = r"No configuration at /nowhere/luigi\.cfg\. [^|]*"
     assert re.fullmatch(rf"ErrorRateDaily {severity.name}: {says}\n", done.stdout), done.stdout
     assert done.returncode == severity
@@ -233,7 +233,7 @@ def test_nagios_runs_a_plugin(severity, warning, critical, deployed, a_project):
     """With the arguments of the service in the places of the command, each state is told."""
     text, run = deployed
     objects = text("nagios.cfg").replace("!1!2\n", f"!{warning}!{critical}\n")
-    if severity is Severity.UNKNOWN:
+    if severity is Status.UNKNOWN:
         objects = objects.replace(f"{a_project.folder}/luigi.cfg", "/nowhere/luigi.cfg")
     (command,) = re.findall(r"(?m)^ *command_line +(.*)$", objects)
     (check,) = re.findall(r"(?m)^ *check_command +(.*)$", objects)
@@ -266,7 +266,7 @@ def test_icinga_runs_a_plugin(severity, warning, critical, deployed, tmp_path):
     """It takes its configuration, has a service for one host of two, and runs it with the host's own settings."""
     text, run = deployed
     own = {"warning": warning, "critical": critical}
-    if severity is Severity.UNKNOWN:
+    if severity is Status.UNKNOWN:
         own["config"] = "/nowhere/luigi.cfg"
     variables = {"error_rate_lake": True} | {f"error_rate_lake_{name}": value for name, value in own.items()}
     objects = icinga_objects(tmp_path / "icinga", text("icinga2.conf"), variables)

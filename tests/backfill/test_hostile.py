@@ -79,7 +79,7 @@ def test_a_number_is_a_number(call, number):
 
 def test_the_greatest_number_is_worked_with(call):
     """Days of some centuries are all looked at."""
-    assert call("check", "--of", "ErrorRateDaily", "--days", "99999")[0] == check.Severity.CRITICAL
+    assert call("check", "--of", "ErrorRateDaily", "--days", "99999")[0] == check.Status.CRITICAL
 
 
 @pytest.mark.parametrize("name", ["../../../etc", "a/b", "a'; drop table x; --", NASTY, "a\nb", "W"])

@@ -27,7 +27,7 @@ from faulty import Request, before
 from s3_servers import KEYS, REGION, Moto, SeaweedFS
 
 from backfill import cli
-from backfill.check import Severity
+from backfill.check import Status
 from lake.contracts import contract
 from lake.lake import Lake, open_store
 
@@ -282,7 +282,7 @@ def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
 COMMANDS = {
     "writer": (1, "backfill", "run", "--of", "ErrorRateDaily", "--start", "2015-05-17"),
     "reader": (0, "lake", "sql", "--csv", "select count(*) from error_rate"),
-    "monitor": (Severity.WARNING, "backfill", "check", "--of", "ErrorRateDaily", "--start", "2015-05-17"),
+    "monitor": (Status.WARNING, "backfill", "check", "--of", "ErrorRateDaily", "--start", "2015-05-17"),
     "verifier": (1, "lake", "verify"),
 }
 
