@@ -1,7 +1,5 @@
 """What monitors are told: how late the days of a task are, by the lake itself."""
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from backfill.calendar import oldest_gap
 from backfill.days import NO_GAP, Day, State
 from lake.errors import StoreError
 from lake.partition import days_since_epoch
+from lake.store.disk import replace_file
 
 OLDEST_SHOWN = 3
 DAY_SECONDS = 86_400
@@ -156,14 +155,6 @@ def write(path: str, text: str) -> None:
         StoreError: It can't be written.
     """
     try:
-        folder = Path(path).absolute().parent
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=".backfill-", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        Path(file.name).replace(path)
+        replace_file(Path(path).absolute(), text.encode(), 0o644)
     except OSError as error:
         raise StoreError(f"Can't write {path}: {error.strerror or error}. Check the folder.") from error

@@ -1,8 +1,6 @@
 """The command `lake report`: writes a report as one HTML file, and as a picture."""
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +10,7 @@ from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.report.data import Report, gather, require_applications, scope
 from lake.report.markup import plural
+from lake.store.disk import replace_file
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -51,23 +50,14 @@ def _drawing() -> tuple[ModuleType, ModuleType]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file in its place at once: who opens it meanwhile has the old one or the new one, whole.
+    """Write a file as a whole.
 
     Raises:
         LakeError: It can't be written; what was there stays.
     """
-    unfinished = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            unfinished = Path(file.name)
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        unfinished.chmod(0o666 & ~mask)  # as of any new file; that of a temporary one is its owner's alone
-        unfinished.replace(path)
+        replace_file(path, content)
     except OSError as error:
-        if unfinished:
-            unfinished.unlink(missing_ok=True)
         raise LakeError(f"Can't write {path}: {error.strerror or error}. Nothing was changed there.") from error
 
 

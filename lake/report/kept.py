@@ -6,12 +6,12 @@ begins with the SHA-256 of the rest: a file that is damaged, or of something els
 """
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from lake.digests import sha256_of_text, short
+from lake.store.disk import replace_file
 
 
 def kept(name: str, made_of: str, make: Callable[[], str]) -> str:
@@ -28,7 +28,8 @@ def kept(name: str, made_of: str, make: Callable[[], str]) -> str:
         return found
     made = make()
     with suppress(OSError):
-        _write(path, made)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, f"{sha256_of_text(made)}\n{made}".encode(), 0o600)
     return made
 
 
@@ -45,18 +46,3 @@ def _read(path: Path) -> str | None:
     except (OSError, UnicodeError):
         return None
     return text if digest == sha256_of_text(text) else None
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a text in its place at once: another process reads all of it, or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            unfinished = Path(file.name)
-            file.write(f"{sha256_of_text(text)}\n{text}".encode())
-        unfinished.replace(path)
-    except OSError:
-        if unfinished:
-            unfinished.unlink(missing_ok=True)
-        raise

@@ -75,3 +75,35 @@ def temporary_folder() -> Iterator[Path]:
 def _temporary_error(error: OSError) -> StoreError:
     where = f"temporary files to {tempfile.tempdir}" if tempfile.tempdir else "temporary files"
     return disk_error(f"write {where}", error, "Set TMPDIR to a folder with room.")
+
+
+def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Put a file in its place at once: who opens it meanwhile has the old one or the new one, whole.
+
+    Args:
+        path: Where, in a folder that is there.
+        content: All of it.
+        mode: Who may read it; None for what the process gives new files.
+
+    Raises:
+        OSError: It can't be written; what was there stays.
+    """
+    unfinished = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            unfinished = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.chmod(_usual_mode() if mode is None else mode)  # a temporary file is its owner's alone
+        unfinished.replace(path)
+    except OSError:
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _usual_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
