@@ -11,7 +11,7 @@ from etl.steps.extract import extract_day
 from lake.contracts import contract
 from lake.draft import Draft
 from lake.errors import LakeError, PartitionExists
-from lake.lake import Lake
+from lake.lake import Lake, latest
 from lake.partition import Partition
 from lake.provenance import Input, Provenance, Revision, code_version
 from lake.verify import Finding
@@ -68,8 +68,8 @@ def rebuilt(
     Yields:
         A partition, and what is wrong with it, why that can't be told, or None if it has the same bytes.
     """
-    latest = {each.folder: each for each in sorted(partitions, key=lambda p: p.revision)}
-    chosen = random.sample(sorted(latest.values(), key=lambda p: p.key), min(number, len(latest)))
+    newest = latest(sorted(partitions, key=lambda p: p.revision))
+    chosen = random.sample(sorted(newest, key=lambda p: p.key), min(number, len(newest)))
     for partition in chosen:
         try:
             yield partition, _rebuilt(lake, sources, partition)

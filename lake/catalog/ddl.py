@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from lake import sql
-from lake.catalog.relations import IN_THE_PATH, partition_columns, shown_columns, with_partition_columns
+from lake.catalog.relations import (
+    IN_THE_PATH,
+    latest_of,
+    partition_columns,
+    shown_columns,
+    with_partition_columns,
+)
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
@@ -119,12 +125,11 @@ class Shown:
             comment: Follows the view's name.
         """
         columns = textwrap.fill(", ".join(shown_columns(self.contract)), WIDTH)
-        folder = ", ".join(self.place[:-1])
         lines = (
             f"create or replace view {self.name}{comment} as",
             f"select {columns}",
             f"from {self.name}_history",
-            f"join (select {folder}, max(rev) as rev from {partitions} group by {folder}) as latest",  # noqa: S608 - checked names
+            f"join ({latest_of(partitions, self.place[:-1])}) as latest",
             f"using ({', '.join(self.place)})",
         )
         return "\n".join(lines)

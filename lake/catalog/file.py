@@ -17,6 +17,7 @@ from lake.catalog.relations import (
     create_columns,
     create_provenance,
     create_views,
+    latest_of,
     partition_columns,
     place_in,
     read_files,
@@ -84,7 +85,7 @@ def _relations(contract: Contract) -> Relations:
     """
     files, columns = _glob(contract), ", ".join(partition_columns(contract))
     listed = ", ".join(f"{place_in('file')[name]} as {name}" for name in partition_columns(contract))
-    latest = f"select * replace (max(rev) as rev) from (select {listed} from glob({files})) group by all"
+    latest = latest_of(f"(select {listed} from glob({files}))", list(partition_columns(contract))[:-1])
     history = read_parquet(contract, files)
     return Relations(f"{history} join ({latest}) using ({columns})", history, read_files(contract, files))
 

@@ -8,6 +8,7 @@ provenance              what each file of all datasets was made from and by
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_origin
 
@@ -90,6 +91,17 @@ def read_files(contract: Contract, files: str) -> str:
     )
 
 
+def latest_of(partitions: str, place: Iterable[str]) -> str:
+    """Return SQL for the latest revision of each partition: the one place that says in SQL which one that is.
+
+    Args:
+        partitions: A relation with a row, or many, for each revision of each partition.
+        place: The columns that tell a partition, without its revision.
+    """
+    columns = ", ".join(place)
+    return f"select {columns}, max(rev) as rev from {partitions} group by {columns}"
+
+
 def with_partition_columns(contract: Contract) -> pa.Schema:
     """Return the schema of a dataset's rows as they are asked for."""
     source = [pa.field("source", pa.string())] if contract.per_source else []
@@ -106,11 +118,12 @@ def create_columns(connection: duckdb.DuckDBPyConnection, contract: Contract) ->
 def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, relations: Relations) -> None:
     """Create a dataset's views and its macro, with the contract's meanings as comments."""
     name, columns = contract.name, ", ".join(shown_columns(contract))
-    place = ", ".join(list(partition_columns(contract))[:-1])
+    parts = list(partition_columns(contract))[:-1]
+    place = ", ".join(parts)
     grain = f"A row is {contract.grain}"
     clock = "by the clock of the disk or bucket"
     at_that_time = f"where published <= {MOMENT}"
-    then = f"select {place}, max(rev) as rev from {name}_files {at_that_time} group by all"
+    then = latest_of(f"(from {name}_files {at_that_time})", parts)
     for what, query, comment in (
         (f"view {name}", f"select {columns} from {relations.latest}", f"{grain}. Latest revisions."),
         (f"view {name}_history", f"select {columns} from {relations.history}", f"{grain}. All revisions."),
