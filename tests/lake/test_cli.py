@@ -11,6 +11,7 @@ import pytest
 
 from lake import cli
 from lake.errors import ConfigError, LakeError, StoreError
+from lake.exit_codes import epilog
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
@@ -163,7 +164,7 @@ def test_help_shows_examples_line_by_line(here):
     code, out, err = here("sql", "--help")
     assert (code, err) == (0, "")
     assert out.startswith("usage: lake sql [-h] [--csv] query\n")
-    assert f"\n{cli.SQL}" in out
+    assert f"\n{epilog('lake sql', cli.SQL)}" in out
     assert "  query       the query\n" in out
     assert "  --csv       print CSV instead of a table\n" in out
     assert "\nRun one DuckDB query; every dataset is a view of its latest revisions.\n" in out

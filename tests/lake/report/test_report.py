@@ -27,6 +27,7 @@ from lake import cli, sql
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
+from lake.exit_codes import epilog
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 from lake.provenance import Provenance
@@ -832,7 +833,7 @@ def test_help_has_examples(run):
     """And the exit codes."""
     code, out, _ = run("--help")
     assert code == 0
-    assert f"\n{EXAMPLES}" in out
+    assert f"\n{epilog('lake report', EXAMPLES)}" in out
 
 
 # In a browser
