@@ -165,6 +165,7 @@ class Workspace:
         self.other_texts = np.empty(OTHER_BYTES, np.uint8)
         self.elsewhere = np.empty(ELSEWHERE, np.int32)
         self.scratch = np.empty(layout.SCRATCH_BYTES, np.uint8)
+        self.unread = np.empty(ROW_GROUP_ROWS, np.int64)  # where columns are written that nobody reads
         self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
         self.hosts = Texts(HOSTS, HOST_BYTES)
         self.agents = Texts(AGENTS, AGENT_BYTES)
@@ -290,6 +291,7 @@ class CompiledParser:
         else:
             self._declare_keys()
         self._declare_methods()
+        self._read = self._columns_read()
         frame[layout.ZERO_STATUS] = log_format.zero_status
         frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
         frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
@@ -356,7 +358,10 @@ class CompiledParser:
     def _begin(self) -> None:
         """Begin a batch, whose columns become Arrow's without being copied."""
         self._workspace.prepare(self._frame)
-        self._columns = {name: np.empty(ROW_GROUP_ROWS, kind) for name, kind in layout.COLUMN_TYPES.items()}
+        self._columns = {
+            name: np.empty(ROW_GROUP_ROWS, kind) if name in self._read else self._workspace.unread.view(kind)
+            for name, kind in layout.COLUMN_TYPES.items()
+        }
         self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
         self._frame[layout.COLUMNS] = self._addresses.ctypes.data
         self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT, layout.ELSEWHERE_COUNT]] = 0
@@ -499,6 +504,19 @@ class CompiledParser:
             row[layout.KEY_ROLE], row[layout.KEY_SCALE] = self._role_of(field), field.scale
             if isinstance(self._format, Logfmt) and field.name == PREFIX_TIME:
                 frame[layout.PREFIX], row[layout.KEY_BYTES] = number, -1  # no key has its name
+
+    def _columns_read(self) -> set[str]:
+        """Return the columns of a batch that become some of `requests`, or are asked for in another way."""
+        has, roles = self._format.has, {self._role_of(field) for field in self._format.fields}
+        optional = {
+            "durations": has(Role.DURATION),
+            "upstream": has(Role.UPSTREAM_STATUS),
+            "retried": has(Role.UPSTREAM_STATUS, Role.UPSTREAMS),
+            "hosts": self._classifier.application is None,
+            "agents": layout.USER_AGENT in roles,
+            "ends": self._ends is not None,
+        }
+        return {name for name in layout.COLUMN_TYPES if optional.get(name, True)}
 
     def _role_of(self, field: Field) -> int:
         if field.role is Role.HOST:

@@ -10,7 +10,7 @@ SECTION = "extraction"
 KEYS = ("threads", "memory_mb")
 # What an extraction takes with one reader and nothing read ahead, each further reader, each further row group that
 # is encoded meanwhile, and each block's rows
-BASE_MB, READER_MB, ENCODER_MB, AHEAD_MB = 300, 40, 80, 8
+BASE_MB, READER_MB, ENCODER_MB, AHEAD_MB = 300, 40, 80, 16
 READERS_AN_ENCODER = 2  # to read rows takes about twice as long as to encode them
 DEFAULT_MEMORY_MB = 400
 HIGHEST_MB = 1 << 20
