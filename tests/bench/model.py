@@ -2,13 +2,14 @@
 
 With F files of a day on n cores, the wall time is
 
-    start + max((inflate + parse + encode) / n, (inflate + parse) / min(n, F), encode / E)
+    start + max((inflate + parse + encode) / n, read, encode / E)
 
-since a file is read by one thread, and at most E row groups are encoded at once: one for every two threads that
-read, which are as many as cores if memory_mb allows it. `start` is a day of a few lines; `inflate` is what a gzip
-file takes over an uncompressed one; `encode` is what the writer of `requests` takes: dictionaries, contract,
-Parquet; `parse` is all the rest: tokens, masks, digests. Disks and memory are taken to be fast enough, and no
-thread to wait for Python's lock.
+where `read` is `(inflate + parse) / n` if there are as many files as cores or more, else `max(inflate, parse)/F`:
+then each file is inflated by one thread and taken apart by another. At most E row groups are encoded at once: one
+for every two threads that read, which are as many as cores if memory_mb allows. `start` is a day of a few lines;
+`inflate` is what a gzip file takes over an uncompressed one; `encode` is what the writer of `requests` takes:
+dictionaries, contract, Parquet; `parse` is all the rest: tokens, masks, digests. Disks and memory are taken to be
+fast enough, and no thread to wait for Python's lock.
 """
 
 import statistics
@@ -54,9 +55,10 @@ class Stages:
 
     def wall(self, cores: int, files: int) -> float:
         """Return the wall time, in seconds, with so many cores and files."""
-        read = self.inflate + self.parse
+        whole = self.inflate + self.parse
+        read = whole / cores if cores <= files else max(self.inflate, self.parse) / files
         encoded = self.encode / encoders_beside(cores)
-        return self.start + max((read + self.encode) / cores, read / min(cores, files), encoded)
+        return self.start + max((whole + self.encode) / cores, read, encoded)
 
 
 def measured(small: Log, packed: Log, plain: Log) -> Stages:
