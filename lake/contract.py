@@ -20,6 +20,7 @@ from lake.memory.arrays import array, filled, scalar, stream, to_numpy, whole
 __all__ = ["Column", "Contract", "Input", "Rule"]
 
 FEW_VALUES = 100
+PRINTABLE = {"[ -~]*": (0, " "), "[!-~]+": (1, "!")}  # patterns by the fewest bytes, and by the lowest that may be
 HIGHEST_REACH = 1 << 31  # so that the numbers of two columns are one of 64 bits
 
 
@@ -185,7 +186,13 @@ class Contract:
                 "one of",
                 column.values,
             ),
-            (_matching(column, distinct) if column.pattern else None, "like", column.pattern),
+            (
+                None
+                if not column.pattern or _is_printable(column.pattern, distinct)
+                else _matching(column, distinct),
+                "like",
+                column.pattern,
+            ),
         ]
         for fits, word, expected in allowed:
             if fits is None or pc.all(fits, min_count=0).as_py():
@@ -263,6 +270,23 @@ def _places(column: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
         places = encoded.indices.take(places)
     null = len(encoded.dictionary)
     return to_numpy(filled(places, null)), null + 1
+
+
+def _is_printable(pattern: str, values: pa.ChunkedArray) -> bool:
+    """Tell whether texts are surely like a pattern of printable ASCII, by their lowest and their highest byte."""
+    if pattern not in PRINTABLE:
+        return False
+    fewest, lowest = PRINTABLE[pattern]
+    for chunk in values.chunks:
+        _, offsets, texts = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        if fewest and len(chunk) and np.diff(ends).min() < fewest:
+            return False
+        if len(ends) and ends[-1] > ends[0]:
+            data = np.frombuffer(texts, np.uint8)[ends[0] : ends[-1]]
+            if data.min() < ord(lowest) or data.max() > ord("~"):
+                return False
+    return True
 
 
 def _within(column: Column, values: pa.ChunkedArray) -> bool:

@@ -2,6 +2,7 @@
 
 from etl.kernel.intrinsics import (
     bits_set,
+    dashes,
     dots_of,
     first_set,
     load8,
@@ -409,15 +410,23 @@ def mask_line(at, end, out):
         end -= 1
     end = min(end, at + MASKED_LINE_BYTES)
     mask_bytes(at, end - at, out)
-    for p in range(at, end):
-        if is_digit(load8(p)) and (load8(p + 2) == 47 or load8(p + 4) == 45):
-            shown = clf_end(p, end)
-            if shown == 0:
-                shown = iso_end(p, end)
+    begin = at
+    while at < end:
+        # bit n is set where byte n is the first sign of a date: 17/May/2015 or 2015-05-17
+        found_slashes, found_dashes = slashes(at), dashes(at)
+        mask = (found_slashes & (found_slashes >> 4)) | (found_dashes & (found_dashes >> 3))
+        while mask:
+            sign = at + first_set(mask)
+            mask &= mask - 1
+            p = sign - (2 if load8(sign) == 47 else 4)
+            shown = 0
+            if p >= begin and is_digit(load8(p)):
+                shown = clf_end(p, end) if load8(sign) == 47 else iso_end(p, end)
             if shown:
-                copy_timestamp(p, shown, out + p - at)
-                break
-    return end - at
+                copy_timestamp(p, shown, out + p - begin)
+                return end - begin
+        at += 60  # of the last four bytes the signs are not all seen
+    return end - begin
 
 
 @compiled

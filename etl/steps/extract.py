@@ -60,7 +60,8 @@ class Lines:
 
     def note(self, rejects: pa.Table) -> None:
         """Count reasons and remember the first rejects, for a message."""
-        self.reasons.update(rejects["reason"].to_pylist())
+        for counted in rejects["reason"].value_counts().to_pylist():
+            self.reasons[counted["values"]] += counted["counts"]
         self.examples += [
             f"{each['file']}:{each['line_number']} ({each['reason']}) {each['masked_line'][:EXAMPLE_CHARACTERS]}"
             for each in rejects.slice(0, max(0, EXAMPLES - len(self.examples))).to_pylist()
@@ -449,7 +450,7 @@ class _FileReader:
             rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
             requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
             rejects = rejects_table(
-                batch.masked.take(arrays.numbers(others)),
+                batch.masked if len(others) == len(batch.masked) else batch.masked.take(arrays.numbers(others)),
                 batch.reasons[others],
                 self.file.name,
                 self._lines + 1 + batch.numbers[others],

@@ -98,7 +98,7 @@ class PartitionWriter:
             ContractViolation: Rows of a row group break the contract; with encoders, it may be an earlier one.
         """
         self.rows += table.num_rows
-        self._waiting.append(_encoded(table))
+        self._waiting.append(table)
         self.waiting_rows += table.num_rows
         while self.waiting_rows >= ROW_GROUP_ROWS:
             self._write_row_group()
@@ -131,7 +131,7 @@ class PartitionWriter:
         return StagedFile.of(self.path)
 
     def _write_row_group(self) -> None:
-        rows = pa.concat_tables(self._waiting) if self._waiting else _encoded(arrays.no_rows(self.contract.schema))
+        rows = _joined(self._waiting) if self._waiting else arrays.no_rows(self.contract.schema)
         row_group = rows.slice(0, ROW_GROUP_ROWS)
         self._row_groups += 1
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
@@ -147,14 +147,15 @@ class PartitionWriter:
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter | SplicedFile:
         """Return a file by its first row group; only if that is full will there be others to encode meanwhile."""
-        writer = partial(_parquet_writer, schema=first.schema, rows=first.num_rows)
+        schema = _encoded(first.slice(0, 0)).schema
+        writer = partial(_parquet_writer, schema=schema, rows=first.num_rows)
         if self._encoders and first.num_rows == ROW_GROUP_ROWS:
             return SplicedFile(self.path, writer, self._encoders)
         return writer(self.path)
 
     def _checked(self, row_group: pa.Table) -> pa.Table:
         """Return a row group as it is written; may run in a thread."""
-        compact = _compact(row_group)
+        compact = _compact(_encoded(row_group))
         self.contract.validate(compact, self.day, rules_hold=self._rules_hold)
         return compact
 
@@ -184,11 +185,17 @@ def _parquet_writer(where: Path | pa.NativeFile, schema: pa.Schema, rows: int) -
     )
 
 
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """Return the rows of tables, whose texts are dictionary-encoded if those of some are."""
+    is_mixed = any(each.schema != tables[0].schema for each in tables)
+    return pa.concat_tables(map(_encoded, tables) if is_mixed else tables)
+
+
 def _encoded(table: pa.Table) -> pa.Table:
     """Return a table with its texts dictionary-encoded."""
     for position, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
-            encoded = table[position].dictionary_encode()
+            encoded = arrays.whole(table[position]).dictionary_encode()
             table = table.set_column(position, field.with_type(encoded.type), encoded)
     return table
 
