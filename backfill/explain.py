@@ -58,8 +58,7 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         if partition.source == unit.source
     ]
     is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
-    source = f" --source {unit.source}" if unit.source else ""
-    command = f'backfill restate --of {unit.name}{source} --date {unit.day} --reason "…"'
+    command = f'backfill restate {unit.of} --date {unit.day} --reason "…"'
     return Explanation(
         unit.title,
         day,

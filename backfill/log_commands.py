@@ -11,16 +11,18 @@ from etl.raw.files import RawFile
 from lake import config
 from lake.cli import printable
 from lake.errors import ConfigError
+from lake.store.protocol import S3_SCHEME
 
 
 def identify_log(asked: options.Identify) -> int:
     """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
-    file = RawFile(printable(asked.file), str(Path(asked.file).absolute()), None)
-    head = identify.first_lines(file)
-    if asked.source or asked.format:
-        source = (
-            project().source(asked.source) if asked.source else identify.declare({"format": asked.format or ""})
-        )
+    is_on_s3 = asked.file.startswith(S3_SCHEME)
+    location = asked.file if is_on_s3 else str(Path(asked.file).absolute())
+    file = RawFile(printable(asked.file), location, None)
+    declared = project().source(asked.source) if asked.source else None
+    head = identify.first_lines(file, declared.files.endpoint_url if declared else None)
+    if declared or asked.format:
+        source = declared or identify.declare({"format": asked.format or ""})
         best = identify.read(head, source)
         _print(report.of_known(best, file.name, asked.lines))
     else:
@@ -38,7 +40,7 @@ def replay_rejects(asked: options.Rejects) -> int:
     tally = replay.tally(replay.replay(found.lake, source, partition), asked.limit)
     _print(report.of_replay(tally, raw=asked.raw))
     if tally.days:
-        _print(["To restate that, and then the metrics of the same days:"])
+        _print(["To restate these days, and everything that is made from them:"])
         _print(f"  {replay.restatement(found.lake, source, each)}" for each in sorted({day, *tally.days}))
     return 0 if tally.rejects == tally.total else 1
 

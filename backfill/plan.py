@@ -106,9 +106,10 @@ class Plan:
         if len(skipped) > WAITING_SHOWN:
             lines.append(f"  skipped too: {listed(day.date for day in skipped[WAITING_SHOWN:])}")
         if skipped:
-            lines.append("  Skipped days are tried again by: backfill run --retry-failed")
+            days = f"{self.range.example.of} --start {self.range.start} --stop {self.range.stop}"
+            lines.append(f"  Skipped days are tried again by: backfill run {days} --retry-failed")
         if failed or waiting or left or skipped:
-            lines.append("  The range is incomplete. Mend what is named above and run the same again.")
+            lines.append("  The range is incomplete. Fix what is named above and run the same command again.")
         elif not built:
             lines.append("  Nothing to do, nothing was rebuilt.")
         return "\n".join(lines)

@@ -55,7 +55,8 @@ def plan(asked: options.Plan) -> int:
         print("Nothing to build.")
     _print_reasons(found.days)
     for each in old:
-        print(printable(f"{each.unit.day}  {each.reason}: backfill restate --of {each.unit.name}"))
+        restated = f'backfill restate {each.unit.of} --date {each.unit.day} --reason "…"'
+        print(printable(f"{each.unit.day}  {each.reason}: {restated}"))
     return 0
 
 

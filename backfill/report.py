@@ -74,7 +74,7 @@ def of_replay(tally: Tally, *, raw: bool) -> Iterator[str]:
     for each in tally.first:
         yield from _verdict(each, raw=raw)
     said = [f"{tally.requests:,} are requests to today's code"] if tally.requests else []
-    said += [f"{tally.neither:,} are neither or can't be told"] if tally.neither else []
+    said += [f"{tally.neither:,} are neither or undetermined"] if tally.neither else []
     said += [f"{tally.rejects:,} are still rejects" if said else "all are still rejects"] if tally.rejects else []
     said += [f"{len(tally.first):,} are shown"] if len(tally.first) < tally.total else []
     yield f"{tally.total:,} rejects{': ' if said else ''}{', '.join(said)}."

@@ -93,7 +93,8 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
             if latest is None:
                 if each in units:
                     raise ConfigError(
-                        f"{each} is not published: there is nothing to restate. Build it: backfill run"
+                        f"{each} is not published: there is nothing to restate. Build it: "
+                        f"backfill run {each.of} --start {each.day} --stop {each.day + ONE_DAY}"
                     )
                 continue
             if each in units:

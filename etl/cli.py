@@ -42,7 +42,7 @@ def _count(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lake",
-        description="Ask the lake, verify it, and delete what is too old.",
+        description="Query the lake, verify it, and delete what is too old.",
         epilog=epilog("lake", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=0,
         metavar="N",
-        help="make N partitions anew, chosen at random, and compare the bytes",
+        help="rebuild N partitions, chosen at random, and compare the bytes",
     )
     command.set_defaults(run="etl.upkeep_commands:verify")
     command = commands.add_parser(

@@ -48,6 +48,11 @@ class Unit:
         """How commands and Luigi call it: `ErrorRateDaily` for `error_rate`."""
         return name_of(self.dataset)
 
+    @property
+    def of(self) -> str:
+        """The options by which commands name its kind."""
+        return f"--of {self.name} --source {self.source}" if self.source else f"--of {self.name}"
+
     @cached_property
     def contract(self) -> Contract:
         """The contract of its dataset."""
@@ -185,11 +190,10 @@ class Unit:
                 continue
             needed.check_inputs()
             if newer := needed.newer_input():
-                source = f" --source {needed.source}" if needed.source else ""
                 raise ConfigError(
                     f"{self} would not see {newer}, which is newer than what {needed} was made from. Nothing was "
-                    f"published. Restate both at once: backfill restate --of {needed.name}{source} --date "
-                    f'{needed.day} --reason "…"'
+                    f"published. Restate both at once: backfill restate {needed.of} --date {needed.day} "
+                    '--reason "…"'
                 )
 
     def newer_input(self) -> Partition | None:

@@ -40,10 +40,10 @@ def verify(arguments: argparse.Namespace) -> int:
         wrong += isinstance(what, Finding)
         same += what is None
         if what:
-            _say(partition.key, what.what if isinstance(what, Finding) else f"not made anew: {what}")
+            _say(partition.key, what.what if isinstance(what, Finding) else f"not rebuilt: {what}")
     print(
         f"{len(look.partitions):,} partitions {'read to the last byte' if arguments.deep else 'looked at'}, "
-        f"{same:,} of them made anew with the same bytes; {wrong:,} findings. "
+        f"{same:,} of them rebuilt with the same bytes; {wrong:,} findings. "
         f"{len(raw_logs.gone):,} raw logs are no longer there to compare with."
     )
     return int(wrong > 0)
@@ -75,8 +75,8 @@ def retention(arguments: argparse.Namespace) -> int:
         stays, goes = needed[0]
         print(
             f"{len(needed):,} partitions that stay were made from them, such as {stays} from {goes}: they could "
-            "no longer be made anew, nor verified down to the raw logs. Nothing was deleted. If that is meant: "
-            "--even-if-needed",
+            "no longer be rebuilt, nor verified down to the raw logs. Nothing was deleted. To delete them "
+            "all the same, add --even-if-needed.",
             file=sys.stderr,
         )
         return 1

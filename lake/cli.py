@@ -123,7 +123,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(run="lake.commands.sql:ask")  # which imports less
     command.add_argument("query", help="the query")
     command.add_argument("--csv", action="store_true", help="print CSV instead of a table")
-    add("shell", f"ask statement after statement; {each_is}", SHELL, "ask_on")
+    add("shell", f"run one statement after another; {each_is}", SHELL, "ask_on")
     add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
     command = add("describe", "say what a dataset is, and what its columns mean", LS, "describe")
     command.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))

@@ -155,4 +155,4 @@ def unreadable(path: Path | str, error: Exception) -> str:
         reason = f"line {numbers} is neither a section nor a key with its value"
     else:
         reason = " ".join(str(error).split())
-    return f"Can't read the configuration {path}: {reason}. Mend that line."
+    return f"Can't read the configuration {path}: {reason}. Fix that line."

@@ -48,7 +48,7 @@ OWN: Mapping[str, Mapping[int, str]] = {
     },
     "backfill rejects": {
         0: "all are still rejects",
-        1: "some are not, or can't be told to be, since the raw file is gone, changed or broken",
+        1: "some are not, or that can't be determined: the raw file is gone, changed or broken",
         3: f"{UNREADABLE}, or the day is not there",
     },
     "lake": {

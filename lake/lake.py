@@ -57,7 +57,9 @@ class Lake:
             StoreError: There is no folder at its root.
         """
         if isinstance(self.store, LocalStore) and not Path(self.root).exists():
-            raise StoreError(f"There is no lake at {self.root}. Build one with luigi, or correct [lake] root.")
+            raise StoreError(
+                f"There is no lake at {self.root}. Build one with `luigi ErrorRateDaily`, or correct [lake] root."
+            )
 
     def partitions(
         self, contract: Contract, start: date | None = None, stop: date | None = None

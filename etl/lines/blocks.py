@@ -161,8 +161,8 @@ def _load() -> ModuleType | None:
         _use_less_memory()
     except (ImportError, RuntimeError) as error:  # numba isn't there, or has no place for what it compiles
         logger.warning(
-            "Extraction takes five to ten times the CPU without its compiled kernel (%s). To have it: "
-            "pip install 'error-rate-lake[fast]'. The lake becomes the same.",
+            "Extraction takes five to ten times the CPU without its compiled kernel (%s). The "
+            "results are the same. To have the kernel: pip install 'error-rate-lake[fast]'",
             error,
         )
         return None

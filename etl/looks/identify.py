@@ -78,15 +78,16 @@ class Reading:
         return self.recognised > 0 and self.recognised >= ENOUGH * self.lines
 
 
-def first_lines(file: RawFile) -> bytes:
+def first_lines(file: RawFile, endpoint_url: str | None = None) -> bytes:
     """Return the first 1,000 lines of a raw file, or fewer if they are long.
 
     Raises:
         ConfigError: It can't be read, or is empty.
+        StoreError: S3 can't be reached.
     """
     head = b""
     try:
-        for block in RawReader(file).blocks():
+        for block in RawReader(file, endpoint_url).blocks():
             head += block
             if len(head) >= ENOUGH_BYTES or head.count(b"\n") >= FIRST_LINES:
                 break

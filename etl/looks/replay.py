@@ -122,10 +122,10 @@ def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
 
 
 def restatement(lake: Lake, source: Source, day: date) -> str:
-    """Return the command that builds a day anew."""
-    found = [p for p in lake.latest_of_day(contract("requests"), day) if p.source == source.name]
-    command = f"luigi RequestsDaily --source {source.name} --date {day}"
-    return f'{command} --revision {found[0].revision + 1} --reason "…"' if found else command
+    """Return the command that builds or restates a day."""
+    if any(p.source == source.name for p in lake.latest_of_day(contract("requests"), day)):
+        return f'backfill restate --of RequestsDaily --source {source.name} --date {day} --reason "…"'
+    return f"luigi RequestsDaily --source {source.name} --date {day}"
 
 
 def _rows(lake: Lake, partition: Partition) -> pa.Table:

@@ -101,5 +101,5 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
                 missing = [name for name in sources if name not in used]
                 aggregate_day(draft, partition, of_source, revision, missing=missing)
         except PartitionExists as error:
-            return Finding(partition.key, f"made anew it has other bytes: {error}")
+            return Finding(partition.key, f"rebuilt, it has other bytes: {error}")
     return None

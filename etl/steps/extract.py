@@ -8,6 +8,8 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
+from operator import attrgetter
+from shlex import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -139,11 +141,13 @@ def _tell_what_is_slow(source: Source, readers: Sequence["_FileReader"]) -> None
     plain, lines = (sum(getattr(each, name) for each in readers) for name in ("plain_lines", "lines"))
     if plain >= MANY_PLAIN_LINES and plain >= MANY_PLAIN_SHARE * lines and source.name not in _told:
         _told.add(source.name)
+        worst = max(readers, key=attrgetter("plain_lines")).file
         logger.warning(
             "source %s: %.0f %% of %s lines were read by the plain parser, which takes ten times the kernel's "
-            "time. Look at them with `backfill identify FILE --source %s`: do they have more fields than "
-            "format says, or fewer?",
-            *(source.name, 100 * plain / lines, f"{lines:,}", source.name),
+            "time. Do they have more fields than format says, or fewer? To see them: "
+            "backfill identify %s --source %s",
+            *(source.name, 100 * plain / lines, f"{lines:,}"),
+            *(quote(worst.location), source.name),
         )
 
 

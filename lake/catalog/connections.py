@@ -96,7 +96,7 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
             reason = str(error).partition("\n")[0]
             raise StoreError(
                 f"{contract.name} at {lake.root} has other columns than its contract: {reason} Another version "
-                "made it. Build it anew in another [lake] root, or ask it with that version."
+                "made it. Rebuild it in another [lake] root, or query it with that version."
             ) from error
     _create_provenance(connection, lake)
     define(connection, slos)

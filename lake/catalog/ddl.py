@@ -38,8 +38,8 @@ ATHENA = """\
 -- Athena looks where these tables say, and is silent about the rest: days before the first, revisions above the
 -- highest, other sources. When there are such, widen what it looks for:
 --   alter table {schema}.error_rate_history set tblproperties ('projection.rev.range' = '0,19')
--- A latest revision without rows is not seen: the views show the revision before it. What `lake ddl
--- athena-registered` prints sees it. Without a condition on dt, each day is {revisions} listings.
+-- A latest revision without rows is not seen: the views show the revision before it. To see it, use the tables of
+-- `lake ddl athena-registered`. Without a condition on dt, each day is {revisions} listings.
 """
 ATHENA_REGISTERED = """\
 -- What is published is there once it is registered: run the `msck repair table` statements again. They add
@@ -160,7 +160,7 @@ class Engine:
         if root.startswith(S3_SCHEME):
             return root
         if not self.reads_disk:
-            raise ConfigError(f"The lake is at {root}: Athena and Trino read it on S3 only. Ask for spark.")
+            raise ConfigError(f"The lake is at {root}: Athena and Trino read it on S3 only. Use spark.")
         return f"file://{root}"
 
     def check(self, schema: str) -> str:
@@ -191,7 +191,7 @@ def statements(lake: Lake, engine: str, schema: str | None = None, start: date |
     lake.require()
     told = ENGINES[engine]
     if start and engine != "athena":
-        raise ConfigError(f"--start is where Athena begins to look; {engine} asks which partitions there are.")
+        raise ConfigError(f"--start is only for Athena; {engine} lists the partitions itself.")
     schema, root = told.check(schema or told.schema), told.url(lake.root)
     found = [
         told.begin.format(schema=schema, catalog=schema.partition(".")[0], revisions=HIGHEST_REVISION + 1),
@@ -200,7 +200,7 @@ def statements(lake: Lake, engine: str, schema: str | None = None, start: date |
     for contract in CONTRACTS.values():
         partitions = tuple(lake.partitions(contract))
         if not partitions:
-            found.append(f"-- {contract.name}: nothing of it is published. Ask again when there is.\n")
+            found.append(f"-- {contract.name}: nothing is published yet. Run this again when something is.\n")
             continue
         location = f"{root}/{contract.name}/v{contract.version}/"
         shown = Shown(contract, schema, location, start or partitions[0].dt, partitions)

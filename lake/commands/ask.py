@@ -42,7 +42,9 @@ def write_catalog(given: argparse.Namespace) -> int:
     found = config.read(config.find())
     catalog_file.write(Lake.of(found), given.file.absolute(), read_slos(found))
     print(
-        printable(f'{given.file} is written. Ask it with: duckdb -readonly {given.file} "from error_rate_weekly"')
+        printable(
+            f'{given.file} is written. Query it with: duckdb -readonly {given.file} "from error_rate_weekly"'
+        )
     )
     return 0
 

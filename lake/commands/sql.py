@@ -23,10 +23,10 @@ def ask(given: argparse.Namespace) -> int:
     has_footers = "provenance" in given.query.lower()  # the one view that reads them
     with kept.connect(config.read(config.find()), has_footers=has_footers) as connection:
         if len(duckdb.extract_statements(given.query)) > 1:
-            raise ConfigError("That is more than one statement. Ask one at a time, or give them to lake shell.")
+            raise ConfigError("That is more than one statement. Run one at a time, or pass them to `lake shell`.")
         answer = connection.sql(given.query)
         if answer is None:
-            raise ConfigError("That statement has no answer to show; ask with select, from or describe.")
+            raise ConfigError("That statement returns no rows. Use select, from or describe.")
         (_print_csv if given.csv else print_table)(answer)
     return 0
 

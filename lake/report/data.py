@@ -210,7 +210,7 @@ def scope(lake: Lake, start: date | None, stop: date | None, applications: str, 
         if not there:
             raise StoreError(
                 f"No day of error_rate is published at {lake.root}. "
-                "Build one with luigi ErrorRateDaily, or correct [lake] root."
+                "Build one with `luigi ErrorRateDaily`, or correct [lake] root."
             )
         stop = stop or there[-1] + timedelta(1)
         start = start or max(there[0], stop - timedelta(LONGEST_DAYS))

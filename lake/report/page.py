@@ -195,7 +195,7 @@ def _footer(report: Report) -> Html:
     text = (
         f"Made by error-rate-lake {report.code_version} from the lake at {report.root}: error_rate of "
         f"{plural(report.published, 'day')} in their latest revisions, {restated:,} of them restated, and "
-        f"error_counts of {counted:,} of them. Counts are summed, and rates made anew from the sums; vantages are "
+        f"error_counts of {counted:,} of them. Counts are summed, and rates derived from the sums; vantages are "
         "never summed."
     )
     licences = (

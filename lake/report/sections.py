@@ -302,8 +302,8 @@ def _restatements(report: Report) -> Html:
     ]
     left_out = len(report.restatements) - len(rows)
     more = f"; {left_out:,} earlier ones are not shown" if left_out else ""
-    heads = ["Day", "Dataset", "Source", term("revision"), "Reason", "Asked for by"]
-    return table(f"What was published anew, the latest day first{more}", heads, rows, text=[1, 2, 4, 5])
+    heads = ["Day", "Dataset", "Source", term("revision"), "Reason", "Requested by"]
+    return table(f"What was restated, the latest day first{more}", heads, rows, text=[1, 2, 4, 5])
 
 
 def _periods(report: Report) -> Html:

@@ -76,7 +76,7 @@ def translated(url: str) -> Iterator[None]:
     except botocore.exceptions.ClientError as error:
         code = code_of(error)
         step = NEXT_STEPS.get(f"{code} to {error.operation_name}") or NEXT_STEPS.get(
-            code, "Try again; if it stays, ask who runs the bucket."
+            code, "Try again; if it stays, contact whoever runs the bucket."
         )
         if status_of(error) >= SERVER_ERROR and code != str(status_of(error)):
             code = f"{status_of(error)} {code}"

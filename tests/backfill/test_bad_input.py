@@ -49,9 +49,9 @@ def test_bad_source_of_another_command(a_project):
         ("[lake]\nroot = lake\n", 40, ["declares no source", "[source.NAME]"]),
         ("[source.web]\nformat = common\n", 40, ["has no section [lake]"]),
         ("[lake]\n[source.web]\n", 40, ["[lake]: no root"]),
-        ("[lake\n", 2, ["line 1 stands in no section", "Mend that line"]),
-        (b"# caf\xe9\n[lake]\nroot = a\n", 2, ["can't decode byte 0xe9", "Mend that line"]),
-        ("[lake]\nroot = a\nroot = b\n", 2, ["already exists", "Mend that line"]),
+        ("[lake\n", 2, ["line 1 stands in no section", "Fix that line"]),
+        (b"# caf\xe9\n[lake]\nroot = a\n", 2, ["can't decode byte 0xe9", "Fix that line"]),
+        ("[lake]\nroot = a\nroot = b\n", 2, ["already exists", "Fix that line"]),
     ],
 )
 def test_bad_configuration(a_project, text, code, words):

@@ -216,13 +216,13 @@ def test_rejects_that_are_requests_now_ask_for_a_restatement(with_rejects):
         "2 rejects: 1 are requests to today's code, 1 are still rejects.",
     ]
     assert lines[7:] == [
-        "To restate that, and then the metrics of the same days:",
+        "To restate these days, and everything that is made from them:",
         "  luigi RequestsDaily --source web --date 2015-05-17",
-        '  luigi RequestsDaily --source web --date 2015-05-18 --revision 1 --reason "…"',
+        '  backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "…"',
     ]
     (project.folder / "logs/2015-05-16.log").write_text("", encoding="utf-8")
     for line in lines[8:]:
-        done = project.run("sh", "-ec", line)
+        done = project.run("sh", "-ec", line + (" --yes" if " restate " in line else ""))
         assert done.returncode == 0, done.stderr
     assert project.run(*REJECTS).returncode == 0
 
@@ -234,7 +234,7 @@ def test_rejects_without_their_raw_file(with_rejects):
     done = project.run(*REJECTS, "--limit", "1")
     assert (done.returncode, done.stderr) == (1, "")
     assert "now the raw file is not there, or files no longer matches it\n" in done.stdout
-    assert done.stdout.endswith("\n2 rejects: 2 are neither or can't be told, 1 are shown.\n")
+    assert done.stdout.endswith("\n2 rejects: 2 are neither or undetermined, 1 are shown.\n")
 
 
 def test_a_day_without_rejects(a_project):

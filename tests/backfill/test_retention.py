@@ -58,7 +58,7 @@ def test_requests_go_and_error_rates_stay(built, lake):
     code, out, err = lake("verify", "--deep")
     assert (code, err) == (0, "")
     assert out.startswith(
-        "22 partitions read to the last byte, 0 of them made anew with the same bytes; 0 findings."
+        "22 partitions read to the last byte, 0 of them rebuilt with the same bytes; 0 findings."
     )
     again = built.run("backfill", "run", "--of", "ErrorRateDaily", *RANGE)
     assert (again.returncode, again.stderr) == (0, "")
@@ -82,7 +82,7 @@ def test_what_is_needed_is_not_deleted_unless_told(built, lake):
             "4 partitions that stay were made from them, such as source_counts v1 2015-05-17 of source web "
             "from requests v1 2015-05-17 of source web: "
         )
-        assert "Nothing was deleted. If that is meant: --even-if-needed\n" in err
+        assert "Nothing was deleted. To delete them all the same, add --even-if-needed.\n" in err
     assert built.published() == before
     ended, out, err = lake("retention", "--dataset", "error_rate", "--before", "2015-05-19")
     assert (ended, err) == (0, "")

@@ -80,8 +80,7 @@ def test_a_sound_lake_is_sound(built, found, verify):
     for options in ((), ("--deep",), ("--dataset", "error_rate"), RANGE, ("--rebuild-sample", "16")):
         assert found(*options) == []
     assert (
-        "28 partitions read to the last byte, 28 of them made anew"
-        in verify("--deep", "--rebuild-sample", "99")[1]
+        "28 partitions read to the last byte, 28 of them rebuilt" in verify("--deep", "--rebuild-sample", "99")[1]
     )
     with (built.folder / "logs/2015-05-18.log").open("a") as log:
         log.write('192.0.2.1 - - [18/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n')
@@ -120,7 +119,7 @@ def test_a_cut_file_is_found(built, found, verify):
     assert "unreadable: " in second
     code, out, err = verify("--dataset", "error_rate", "--rebuild-sample", "4")
     assert (code, err) == (1, "")
-    assert "rev=0/part-0.parquet: not made anew: " in out
+    assert "rev=0/part-0.parquet: not rebuilt: " in out
 
 
 def test_a_swapped_file_is_found(built, found):
@@ -225,7 +224,7 @@ def test_a_partition_that_can_not_be_made_anew_says_so(built, verify):
     built.configure(web=built.source | {"health_check_paths": "/1"})
     code, out, _ = verify("--dataset", "requests", "--rebuild-sample", "1")
     assert code == 0
-    assert "not made anew: the settings of its source have changed" in out
+    assert "not rebuilt: the settings of its source have changed" in out
 
 
 def test_other_bytes_made_anew_are_found(built, found):
@@ -236,7 +235,7 @@ def test_other_bytes_made_anew_are_found(built, found):
     os.utime(log, ns=(stamp, stamp))
     day = ("--start", "2015-05-18", "--stop", "2015-05-19")
     (finding,) = found("--dataset", "requests", *day, "--rebuild-sample", "1")
-    assert "made anew it has other bytes: " in finding
+    assert "rebuilt, it has other bytes: " in finding
 
 
 @pytest.mark.parametrize(

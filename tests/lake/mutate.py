@@ -193,7 +193,7 @@ class Copy:
         coverage = ("--cov=lake", "--cov-context=test", "--cov-config=contexts.cfg", "--cov-report=")
         if self.run(*coverage, f"--junit-xml={report}", *TESTS) != 0:
             say((self.folder / "pytest.log").read_text(encoding="utf-8"))
-            sys.exit("The tests fail without any mutant. Mend that first.")
+            sys.exit("The tests fail without any mutant. Fix that first.")
         executed: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         measured = CoverageData(str(data))
         measured.read()

@@ -69,7 +69,7 @@ def test_a_closed_pipe_is_no_traceback(project, csv):
     [
         (["sql", "select nothing from error_rate"], 1, 'Referenced column "nothing" not found'),
         (["sql", "select from where"], 1, "syntax error"),
-        (["sql", "create table a (b int)"], 2, "That statement has no answer to show"),
+        (["sql", "create table a (b int)"], 2, "That statement returns no rows"),
         (["sql", "select 1; select 2"], 2, "That is more than one statement"),
         (["sql"], 2, "the following arguments are required: query"),
         ([], 2, "the following arguments are required: COMMAND"),
@@ -238,7 +238,7 @@ def test_a_statement_without_an_answer_changes_nothing(here, csv):
     """It is refused, since what it made would be gone at once."""
     code, out, err = here("sql", *(["--csv"] if csv else []), "create table a (b int)")
     assert (code, out) == (2, "")
-    assert err == "lake: That statement has no answer to show; ask with select, from or describe.\n"
+    assert err == "lake: That statement returns no rows. Use select, from or describe.\n"
 
 
 def test_the_lake_is_listed_described_pulled_and_written_down(here, project, monkeypatch):
@@ -265,7 +265,7 @@ def test_the_lake_is_listed_described_pulled_and_written_down(here, project, mon
     assert "logs.error_rate_history" in out
     assert here("catalog", "lake.duckdb") == (
         0,
-        'lake.duckdb is written. Ask it with: duckdb -readonly lake.duckdb "from error_rate_weekly"\n',
+        'lake.duckdb is written. Query it with: duckdb -readonly lake.duckdb "from error_rate_weekly"\n',
         "",
     )
     with duckdb.connect(str(project.folder / "lake.duckdb"), read_only=True) as connection:

@@ -36,7 +36,7 @@ def table(contract: Contract) -> str:
 
 def questions() -> str:
     """Return the analysts' views and macros as Markdown: how each is asked, and what it answers."""
-    lines = ["| ask | answer |", "|---|---|"]
+    lines = ["| query | answer |", "|---|---|"]
     found = sorted((*sql.macros(), *sql.questions()), key=lambda each: each.name)
     return "\n".join([*lines, *(f"| `{each.call}` | {_cell(each.meaning)} |" for each in found)]) + "\n"
 

@@ -95,7 +95,7 @@ class Scheduler:
         while why.__cause__ or why.__context__:
             why = why.__cause__ or why.__context__ or why
         return (
-            f"Luigi's scheduler at {self._url} doesn't answer: {why}. Start it with luigid, mend "
+            f"Luigi's scheduler at {self._url} doesn't answer: {why}. Start it with luigid, correct "
             "default-scheduler-url in [core] of luigi.cfg, or set local_scheduler = true there."
         )
 
@@ -136,7 +136,7 @@ class Row:
         """Say that it is done, or what is not there."""
         self.tell(at_once=True)
         _, _, gaps = self._look()
-        self._put(worker, FAILED if gaps else DONE, json.dumps(f"Not there are {gaps}." if gaps else None))
+        self._put(worker, FAILED if gaps else DONE, json.dumps(f"Missing: {gaps}." if gaps else None))
 
     @classmethod
     def of_days(cls, scheduler: Scheduler, days: DayRange) -> "Row":
@@ -366,7 +366,7 @@ class Factory:
             made.is_paused()
         except (ValueError, KeyError) as error:
             raise ConfigError(
-                f"What answers at {url} is no scheduler of Luigi's. Mend [core] of luigi.cfg."
+                f"What answers at {url} is no scheduler of Luigi's. Correct [core] of luigi.cfg."
             ) from error
         return made
 

@@ -90,7 +90,7 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
             return
         plan = self._look()
         if plan.not_there:
-            raise RangeIncomplete(f"{plan.range}: not there are {listed(plan.not_there)}.")
+            raise RangeIncomplete(f"{plan.range}: missing: {listed(plan.not_there)}.")
 
     def on_failure(self, exception: BaseException) -> str:
         """Return what the page of Luigi's scheduler says of a failure."""

@@ -72,13 +72,15 @@ def test_a_time_zone_makes_requests_of_rejects(lake: Lake, declare: Declare, log
     assert not replay.tally(found, 0).first
 
 
-def test_a_day_is_restated_by_its_next_revision(lake: Lake, declare: Declare, log: Path) -> None:
-    """The command names it; a day that is not published yet is built without one. The latest revision is read."""
+def test_a_day_is_restated_with_what_is_made_from_it(lake: Lake, declare: Declare, log: Path) -> None:
+    """A day that is not published yet is built. The latest revision is read."""
     source = declare(**LOOSE)
     extract_day(lake, source, DAY)
     extract_day(lake, declare(**LOOSE, timezone="UTC"), DAY, Revision(1, "times in UTC"))
-    assert replay.restatement(lake, source, DAY).endswith(f'--date {DAY} --revision 2 --reason "…"')
-    assert replay.restatement(lake, source, date(2026, 9, 16)).endswith("--source web --date 2026-09-16")
+    restated = f'backfill restate --of RequestsDaily --source web --date {DAY} --reason "…"'
+    assert replay.restatement(lake, source, DAY) == restated
+    built = "luigi RequestsDaily --source web --date 2026-09-16"
+    assert replay.restatement(lake, source, date(2026, 9, 16)) == built
     assert replay.published_rejects(lake, source, DAY).revision == 1
     assert [each.was for each in _verdicts(lake, source)] == ["shape", "status"]
 

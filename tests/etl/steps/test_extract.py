@@ -537,4 +537,4 @@ def test_many_lines_of_the_plain_parser_are_told_once(  # noqa: PLR0913 - fixtur
         extract_day(lake, source, day)
     (told,) = (each.getMessage() for each in caplog.records if "plain parser" in each.getMessage())
     assert told.startswith("source web: 75 % of 4 lines were read by the plain parser")
-    assert "`backfill identify FILE --source web`" in told
+    assert told.endswith(f"To see them: backfill identify {tmp_path}/access.log-20260918 --source web")

@@ -350,7 +350,7 @@ def test_a_lake_of_another_version_says_so(disk_lake, provenance_of, error_rates
         partition = Partition("error_rate", 1, day)
         disk_lake.publish(partition, writer.finish(provenance_of(partition, 1)))
     with pytest.raises(
-        StoreError, match=r"error_rate at .* has other columns .*\"incomplete\" not found.*Build it anew"
+        StoreError, match=r"error_rate at .* has other columns .*\"incomplete\" not found.*Rebuild it"
     ) as raised:
         connect(disk_lake)
     assert "\n" not in str(raised.value)
@@ -371,7 +371,7 @@ def test_a_broken_file_is_an_error_of_ours(disk_lake, fill, day):
 
 def test_no_lake_is_no_empty_catalog(tmp_path):
     """A root that is not there yet, or no longer, is an error with the next step."""
-    with pytest.raises(StoreError, match=r"There is no lake at .*/gone\. Build one with luigi"):
+    with pytest.raises(StoreError, match=r"There is no lake at .*/gone\. Build one with `luigi ErrorRateDaily`"):
         connect(Lake(open_store(str(tmp_path / "gone"))))
 
 

@@ -212,7 +212,7 @@ def test_athena_looks_further(filled, publish, error_rates, day):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_not_published_is_named(filled, engine):
     """A dataset without files has no table yet, and a line says so."""
-    assert "-- status_mix: nothing of it is published." in ddl.statements(filled, engine)
+    assert "-- status_mix: nothing is published yet." in ddl.statements(filled, engine)
     assert {name.rpartition(".")[2] for name in parsed(filled, engine)} >= {"error_rate", "rejects"}
     assert not any("status_mix" in name for name in parsed(filled, engine))
 
@@ -261,13 +261,13 @@ def test_a_schema_that_is_none(filled, engine, schema):
 def test_who_reads_s3_only(disk_lake, publish, error_rates, day, engine):
     """A lake on disk is refused, with what could read it."""
     publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
-    with pytest.raises(ConfigError, match=r"Athena and Trino read it on S3 only\. Ask for spark"):
+    with pytest.raises(ConfigError, match=r"Athena and Trino read it on S3 only\. Use spark"):
         ddl.statements(disk_lake, engine)
 
 
 def test_a_start_that_nobody_heeds(filled, day):
     """It is refused where it would change nothing."""
-    with pytest.raises(ConfigError, match="--start is where Athena begins to look; trino asks which partitions"):
+    with pytest.raises(ConfigError, match="--start is only for Athena; trino lists the partitions itself"):
         ddl.statements(filled, "trino", start=day)
 
 

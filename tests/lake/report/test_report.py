@@ -342,7 +342,7 @@ def test_restatements_say_why(tables):
     """And who asked for them."""
     (shown,) = tables.records("restatements")
     assert (shown["Day"], shown["Dataset"], shown["Revision"]) == (str(RESTATED), "error_rate", "1")
-    assert (shown["Reason"], shown["Asked for by"]) == (f"late log {HOSTILE}", "anna@batch-1")
+    assert (shown["Reason"], shown["Requested by"]) == (f"late log {HOSTILE}", "anna@batch-1")
 
 
 def test_what_is_drawn_is_what_the_lake_says(text, catalog):
@@ -809,7 +809,10 @@ def test_an_empty_lake_is_no_report(run, tmp_path):
     (tmp_path / "luigi.cfg").write_text("[lake]\nroot = nothing\n")
     assert run()[::2] == (
         3,
-        f"lake: There is no lake at {tmp_path}/nothing. Build one with luigi, or correct [lake] root.\n",
+        (
+            f"lake: There is no lake at {tmp_path}/nothing. "
+            "Build one with `luigi ErrorRateDaily`, or correct [lake] root.\n"
+        ),
     )
     (tmp_path / "nothing").mkdir()
     code, _, err = run()

@@ -330,7 +330,7 @@ def refusal(status=None, **error):
         (refusal(400, Code="ExpiredToken"), "S3 answered ExpiredToken to PutObject. Renew the credentials."),
         (
             refusal(499, Code="New"),
-            "S3 answered New to PutObject. Try again; if it stays, ask who runs the bucket.",
+            "S3 answered New to PutObject. Try again; if it stays, contact whoever runs the bucket.",
         ),
         (refusal(500, Code="500"), "S3 answered 500 to PutObject. Try again"),
         (refusal(500, Code="InternalError"), "S3 answered 500 InternalError to PutObject. Try again"),

@@ -242,7 +242,7 @@ def test_no_scheduler_is_said_at_once(a_project, command, code):
     assert done.returncode == code
     assert done.stderr.count("\n") == 1
     assert "Luigi's scheduler at http://127.0.0.1:9 doesn't answer: [Errno 111] Connection refused." in done.stderr
-    assert "Start it with luigid, mend default-scheduler-url in [core] of luigi.cfg, or set" in done.stderr
+    assert "Start it with luigid, correct default-scheduler-url in [core] of luigi.cfg, or set" in done.stderr
     assert "asked for" not in done.stdout
     assert a_project.published() == {}
 

@@ -48,7 +48,7 @@ def test_unfinished_day_is_never_built(in_project, build, kind):
     days = kind(of=ErrorRateDaily, start=START, stop=STOP + timedelta(days=1))
     assert not build(days)
     assert error_rates(in_project.folder)[-1] == "dt=2015-05-19"
-    with pytest.raises(RangeIncomplete, match="4 days: not there are 2015-05-20"):
+    with pytest.raises(RangeIncomplete, match="4 days: missing: 2015-05-20"):
         days.run()
 
 
