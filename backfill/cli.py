@@ -320,7 +320,7 @@ def _text(text: str) -> str:
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number, expected 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, expected 0 or more")
     if len(text.lstrip("0")) > len(str(HIGHEST)):
         raise argparse.ArgumentTypeError(f"is more than {HIGHEST:,}")
     return int(text)

@@ -151,7 +151,7 @@ def test_a_format_or_a_source_is_taken_as_told(a_project):
         (["logs/2015-05-18.log", "--source", "none"], "luigi.cfg has no [source.none]. It has: web"),
         (["logs/2015-05-18.log", "--format", "none"], "invalid choice: 'none'"),
         (["logs/2015-05-18.log", "--format", "json", "--source", "web"], "not allowed with"),
-        (["logs/2015-05-18.log", "--lines", "-1"], "'-1' is no number, expected 0 or more"),
+        (["logs/2015-05-18.log", "--lines", "-1"], "'-1' is not a number, expected 0 or more"),
         ([], "required: FILE"),
     ],
 )

@@ -366,7 +366,7 @@ class Factory:
             made.is_paused()
         except (ValueError, KeyError) as error:
             raise ConfigError(
-                f"What answers at {url} is no scheduler of Luigi's. Correct [core] of luigi.cfg."
+                f"What answers at {url} is not a Luigi scheduler. Correct [core] of luigi.cfg."
             ) from error
         return made
 
