@@ -16,7 +16,7 @@ from etl.steps.aggregate import Rows, aggregate_day, check_sum, run_query
 from etl.steps.extract import extract_day
 from lake import sql
 from lake.contract import Contract, Input
-from lake.contracts import CONTRACTS, contract
+from lake.contracts import CONTRACTS, contract, in_build_order
 from lake.errors import ConfigError, ContractViolation, PartitionExists, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.partition import Partition
@@ -61,15 +61,17 @@ def extract(lake: Lake, sources_of: Sources, tmp_path: Path, log_line: Callable[
 def rate(
     lake: Lake, sources: list[Source], revision: Revision = FIRST, *, missing: Collection[str] = ()
 ) -> pa.Table:
-    """Make the day's error rates, after the counts that they are made from."""
-    for source in sources:
-        if source.name not in missing:
-            for name in ("source_days", "source_counts"):
-                aggregate_day(lake, Partition(name, 1, DAY, source.name, revision.number), [source], revision)
-    return [
-        aggregate_day(lake, Partition(name, 1, DAY, None, revision.number), sources, revision, missing=missing)
-        for name in ("error_counts", "status_mix", "error_rate")
-    ][-1]
+    """Make all that is made of a day, and return its error rates."""
+    found = {}
+    for name in (each.name for each in in_build_order() if each.inputs):
+        if contract(name).per_source:
+            for each in sources:
+                if each.name not in missing:
+                    aggregate_day(lake, Partition(name, 1, DAY, each.name, revision.number), [each], revision)
+        else:
+            made = Partition(name, 1, DAY, None, revision.number)
+            found[name] = aggregate_day(lake, made, sources, revision, missing=missing)
+    return found["error_rate"]
 
 
 @pytest.mark.parametrize("made", MADE, ids=lambda made: made.name)
@@ -87,7 +89,8 @@ def test_a_day_is_made_of_all_sources_named(
     rate(lake, sources_of("api", "shop"))
     rows = published(lake, made.name, DAY)
     assert {each["application"] for each in rows} == {"api", "shop"}
-    assert sum(each[made.counts] for each in rows) == 5
+    if made.counts:
+        assert sum(each[made.counts] for each in rows) == 5
 
 
 def test_the_footer_says_what_a_day_was_made_from(lake: Lake, sources_of: Sources, extract: Extract) -> None:
@@ -288,14 +291,14 @@ def test_a_day_of_several_is_made_of_those_on_which_a_source_is_active(
     lake: Lake, extract: Extract, sources_of: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others count as empty, which the day says; one that should be there and is not is named."""
+    extract("api", 200, expected_hours="0-23")
+    rate(lake, sources_of("api"))
     days = Input("error_rate", days=3)
     monkeypatch.setitem(CONTRACTS, "three", replace(ERROR_RATE, name="three", inputs=(days,), counts=None))
     metric = sql.metric
     query = "select * exclude (dt) replace (hour_of(dt) as hours_observed) from error_rate"
     query = query.replace("hour_of(dt)", "cast(day(dt) as smallint)")
     monkeypatch.setattr(sql, "metric", lambda name: query if name == "three" else metric(name))
-    extract("api", 200, expected_hours="0-23")
-    rate(lake, sources_of("api"))
     three = Partition("three", 1, DAY)
     rows = aggregate_day(lake, three, sources_of("api", since="2026-09-17")).to_pylist()
     assert [each["hours_observed"] for each in rows] == [17]
