@@ -3,6 +3,7 @@
 import base64
 import binascii
 import gzip
+import json
 import re
 import sys
 import tempfile
@@ -22,7 +23,7 @@ import pytest
 
 from backfill.cli import main as backfill_main
 from etl.cli import main as lake_main
-from etl.lines.formats import FORMATS
+from etl.lines.formats import FORMATS, Json, Role
 from lake.errors import StoreError
 
 DAYS = [date(2015, 5, 17), date(2015, 5, 18)]
@@ -105,15 +106,27 @@ TEMPLATES = {
     "cloudfront": W3C_LINE.replace(" ", "\t"),
     "w3c": W3C_LINE,
     "iis": W3C_LINE,
-    "fastly": (
-        '{"timestamp": "<iso>+0000", "client_ip": "<client>", "host": "<host>", "url": "<path>", '
-        '"response_status": 200, "request_method": "GET", "request_user_agent": "<agent>", '
-        '"request_referer": "<referer>"}'
-    ),
     "heroku": (
         '<158>1 <iso>+00:00 host heroku router - at=info method=GET path="<path>" host=<host> '
         'request_id=<user> fwd="<client>" dyno=web.1 connect=1ms service=30ms status=200 bytes=5'
     ),
+}
+IN_JSON = {
+    Role.TIME: "<iso>Z",
+    Role.REQUEST: "GET <path> HTTP/1.1",
+    Role.TARGET: "<path>",
+    Role.METHOD: "GET",
+    Role.STATUS: 200,
+    Role.HOST: "<host>",
+    Role.USER_AGENT: "<agent>",
+}
+PERSONAL = {"client_ip": "<client>", "user": "<user>", "referer": "<referer>"}
+TEMPLATES |= {
+    name: json.dumps(
+        {field.name: IN_JSON[field.role] for field in each.fields if field.role in IN_JSON} | PERSONAL
+    )
+    for name, each in FORMATS.items()
+    if name not in TEMPLATES and isinstance(each, Json)
 }
 HEADERS = {
     "cloudfront": f"#Version: 1.0\n{REMARK}#Fields: {W3C}\n",

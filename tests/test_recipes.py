@@ -1,0 +1,238 @@
+"""The recipes of the documentation, done for real: a metric and a format are added to a copy of the repository."""
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lake.contracts
+import queries
+import tasks
+from etl.lines.formats import Json
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parent.parent
+CONTRACTS, QUERIES, TASKS = (
+    Path(each.__file__).parent.relative_to(REPOSITORY) for each in (lake.contracts, queries, tasks)
+)
+FORMATS = Path(inspect.getsourcefile(Json)).relative_to(REPOSITORY)
+METRIC = {  # its name comes before all others, as no metric's does so far
+    CONTRACTS / "busiest_minutes.py": '''\
+"""How busy a day's busiest five minutes were."""
+
+import pyarrow as pa
+
+from lake.contract import Column, Contract, Input
+from lake.contracts.requests import APPLICATION, VANTAGE
+
+CONTRACT = Contract(
+    name="busiest_minutes",
+    version=1,
+    grain="one application at one vantage",
+    key=("application", "vantage"),
+    inputs=(Input("error_counts"),),
+    columns=(
+        APPLICATION,
+        VANTAGE,
+        Column("peak_requests", pa.int64(), "requests", "All requests of the busiest five minutes", minimum=1),
+    ),
+)
+''',
+    QUERIES / "busiest_minutes.sql": """\
+-- The most requests in five minutes of one day per application and vantage.
+with minutes as (
+    select
+        application,
+        vantage,
+        bucket_start,
+        sum(requests_total) as requests
+    from error_counts
+    group by application, vantage, bucket_start
+)
+
+select
+    application,
+    vantage,
+    cast(max(requests) as bigint) as peak_requests
+from minutes
+group by application, vantage
+order by application, vantage
+""",
+    TASKS / "busiest_minutes.py": '''\
+"""When applications are busiest."""
+
+from tasks.daily import DailyTask
+
+
+class BusiestMinutesDaily(DailyTask):
+    """The busiest five minutes of one UTC day."""
+
+    dataset = "busiest_minutes"
+''',
+    Path("tests/queries/golden/busiest_minutes/two_peaks/requests.csv"): """\
+application,vantage,ts,status
+shop,edge,2026-09-17T00:00:00.000000,200
+shop,edge,2026-09-17T00:05:00.000000,200
+shop,edge,2026-09-17T00:09:59.999999,503
+api,edge,2026-09-17T23:59:00.000000,404
+""",
+    Path("tests/queries/golden/busiest_minutes/two_peaks/expected.csv"): """\
+application,vantage,peak_requests
+api,edge,1
+shop,edge,2
+""",
+}
+# what all metrics are looked at by, and a metric that was added like this one
+METRICS = r"\b(CONTRACTS|DATASETS)\b(?!\[)|\b(in_build_order|daily_tasks|names)\(|StatusMixDaily"
+FIELDS = """\
+BUNNY = (
+    Field("When", Role.TIME),
+    Field("Host", Role.HOST),
+    Field("Path", Role.TARGET),
+    Field("Verb", Role.METHOD),
+    Field("Code", Role.STATUS),
+    Field("Sent", Role.RESPONSE_BYTES),
+    Field("Agent", Role.USER_AGENT),
+)
+
+"""
+DECLARED = '        Json("bunny", BUNNY),\n'
+FORMAT = {
+    Path("tests/etl/golden/bunny/source.ini"): """\
+[source.bunny]
+format = bunny
+files = access.log
+application = field:Host
+vantage = edge
+synthetic_user_agents = pingdom
+""",
+    Path("tests/etl/golden/bunny/access.log"): "".join(
+        f"{{{line}}}\n"
+        for line in (
+            (
+                '"When": "2026-09-17T10:05:03Z", "Host": "shop.example.com", "Path": "/item/7?a=b", '
+                '"Verb": "GET", "Code": 200, "Sent": 5, "Agent": "curl/8"'
+            ),
+            (
+                '"When": "2026-09-17T10:05:04Z", "Host": "shop.example.com", "Path": "/pay", "Verb": "POST", '
+                '"Code": 503, "Sent": 0, "Agent": "pingdom"'
+            ),
+            '"When": "", "Host": "shop.example.com", "Path": "/", "Verb": "GET", "Code": 200',
+            '"When": "2026-09-17T10:05:06Z", "Host": "shop.example.com", "Path": "/", "Verb": "GET", "Code": null',
+        )
+    ),
+    Path("tests/etl/golden/bunny/expected.csv"): """\
+line_number,ts,application,method,path,status,response_bytes,duration_seconds,upstream_status,retried,traffic_class
+1,2026-09-17T10:05:03,shop.example.com,GET,/item/7,200,5,,,,user
+2,2026-09-17T10:05:04,shop.example.com,POST,/pay,503,0,,,,synthetic
+""",
+    Path("tests/etl/golden/bunny/rejects.csv"): """\
+line_number,reason,day
+3,time,
+4,status,2026-09-17
+""",
+}
+PAGE = Path("docs/reference/formats.md")
+SECTION = """\
+## bunny
+
+<!-- golden: bunny -->
+```text
+{line}
+```
+
+```ini
+{source}```
+
+<!-- format bunny -->
+<!-- end -->
+
+"""
+# likewise of formats
+OF_FORMATS = r"\bFORMATS\b(?!\[)|fastly|\bGOLDEN\b"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the repository: what is tracked, as it is here, in a repository of its own."""
+    folder = tmp_path / "copy"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (REPOSITORY / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
+    in_copy(folder, "git", "init", "--quiet")
+    return folder
+
+
+def in_copy(folder: Path, *command: str) -> str:
+    """Run a command in the copy, by its modules, and return what it says; it must not fail."""
+    variables = {"PYTHONPATH": str(folder), "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def add(folder: Path, files: dict[Path, str]) -> None:
+    """Write new files, let `make glossary` write its tables anew, and put all under version control."""
+    for name, text in files.items():
+        assert not (folder / name).exists()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    in_copy(folder, "make", "glossary", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/run")
+    in_copy(folder, "git", "add", "--all")
+
+
+def concerned(words: str) -> list[str]:
+    """Return the test modules in which one of these words is, be it not only imported."""
+    own = str(Path(__file__).relative_to(REPOSITORY))
+    texts = {
+        str(path.relative_to(REPOSITORY)): re.sub(r"(?m)^(from|import) .*$", "", path.read_text(encoding="utf-8"))
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        if "bench" not in path.parts
+    }
+    return sorted(name for name, text in texts.items() if re.search(words, text) and name != own)
+
+
+def test_adding_a_metric(copy):
+    """Four files and the rows that go in: whatever asks all metrics, or knows one, passes with one more."""
+    add(copy, METRIC)
+    suites = concerned(METRICS)
+    assert {"tests/queries/test_golden.py", "tests/tasks/test_daily.py"} <= {*suites}
+    said = in_copy(copy, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", *suites)
+    assert " passed" in said
+    assert "two_peaks" in in_copy(
+        copy, sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/queries/test_golden.py"
+    )
+
+
+def test_adding_a_format(copy):
+    """Its fields, a line, a golden folder and a section of the page: what asks all formats passes with it."""
+    text = (copy / FORMATS).read_text(encoding="utf-8")
+    last = '        Json("fastly", FASTLY),\n'
+    assert text.count(last) == 1
+    text = text.replace(last, last + DECLARED).replace("FORMATS: dict", f"{FIELDS}FORMATS: dict")
+    (copy / FORMATS).write_text(text, encoding="utf-8")
+    line, source = (FORMAT[Path(f"tests/etl/golden/bunny/{name}")] for name in ("access.log", "source.ini"))
+    page, mark, recipe = (copy / PAGE).read_text(encoding="utf-8").partition("## Add a format\n")
+    section = SECTION.format(line=line.splitlines()[0], source=source)
+    (copy / PAGE).write_text(f"{page}{section}{mark}{recipe}", encoding="utf-8")
+    add(copy, FORMAT)
+    suites = concerned(OF_FORMATS)
+    assert {"tests/etl/test_golden.py", "tests/etl/lines/test_formats.py"} <= {*suites}
+    said = in_copy(copy, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", *suites)
+    assert " passed" in said
