@@ -110,7 +110,7 @@ def test_attempts_of_a_run_with_two_workers_are_recorded(a_project):
     assert len({each["run"] for each in found}) == 1
     assert re.search(r"_2015-05-17_2015-05-20_3_1_[0-9a-f]{32}\.jsonl$", record.name)
     planned = a_project.run(*PLAN)
-    assert re.search(r"To build, oldest first: 1 of them, about \d+ s", planned.stdout)
+    assert re.search(r"To build, oldest first: 1 of them, about \d+ s\n", planned.stdout)
     assert "2015-05-18  failed once: RequestsDaily web" in planned.stdout
 
 
