@@ -195,7 +195,10 @@ def _encoded(table: pa.Table) -> pa.Table:
     """Return a table with its texts dictionary-encoded."""
     for position, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
-            encoded = arrays.whole(table[position]).dictionary_encode()
+            encoded = table[position].dictionary_encode()
+            if encoded.num_chunks > 1:  # each has the one dictionary of all
+                indices = pa.concat_arrays([each.indices for each in encoded.chunks])
+                encoded = pa.DictionaryArray.from_arrays(indices, encoded.chunk(0).dictionary)
             table = table.set_column(position, field.with_type(encoded.type), encoded)
     return table
 
