@@ -195,7 +195,8 @@ def _json(lines: Iterator[Line], style: str) -> Iterator[tuple[Line, str]]:
         asked = f'"request_method":"{method}","request_uri":"{text}"'
         answered = f'"status":{space}200,{space}"body_bytes_sent":{SIZE},"request_time":0.{MILLISECONDS:03}'
         whose = f'"host":"{line.host}","http_user_agent":"{line.agent}"'
-        yield line, f'{{{space}{more}"time_iso8601":{space}"{{time}}",{space}{asked},{answered},{whose}{space}}}\n'
+        text = f'{{{space}{more}"time_iso8601":{space}"{{time}}",{space}{asked},{answered},{whose}{space}}}\n'
+        yield (replace(line, cut=True), f"{text[: len(text) // 2]}\n") if style == "cut off" else (line, text)
 
 
 SHAPES: dict[str, Callable[[Random], Iterator[Line]]] = {
@@ -222,6 +223,7 @@ JSON_SHAPES: dict[str, tuple[str, int]] = {
     "JSON of nginx without escape=json": ("of nginx without escape=json", SHORT),
     "JSON, spaced": ("spaced", SHORT),
     "JSON, nested": ("nested", SHORT),
+    "JSON, cut off": ("cut off", SHORT),
 }
 BLANK = "blank lines"
 
