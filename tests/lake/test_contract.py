@@ -258,3 +258,27 @@ def test_rows_that_differ_in_their_encoding_alone_share_a_key(day):
     keyed = Contract("keyed", 1, "a row", (), key=("encoded",))
     with pytest.raises(ContractViolation, match="1 keys occur twice"):
         keyed.validate_key(table, day)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "bad"), [("[ -~]*", "\x7f"), ("[ -~]*", "\x1f"), ("[!-~]+", " "), ("[!-~]+", "")]
+)
+@pytest.mark.parametrize("place", [None, 0, 1, 5])
+@pytest.mark.parametrize("nullable", [False, True])
+def test_texts_of_printable_ascii_are_checked_in_every_chunk_and_slice(pattern, bad, place, nullable):
+    """One bad text is found wherever it is, and those outside a slice play no part; nor does NULL."""
+    texts = ["outside \x01", "!", "~", "x" * 300, "a", "b", "c", "outside \x80"]
+    if place is not None:
+        texts[1 + place] = bad
+    elif nullable:
+        texts[3] = None
+    parts = pa.array(texts).slice(1, 6)
+    made = pa.chunked_array([parts.slice(0, 3), parts.slice(3, 0), parts.slice(3)])
+    contract = Contract("c", 1, "g", (Column("a", pa.string(), "1", "m", nullable, pattern=pattern),))
+    for column in (made, made.dictionary_encode()):
+        table = pa.Table.from_arrays([column], schema=pa.schema([pa.field("a", column.type, nullable)]))
+        if place is None:
+            contract.validate(table, MIDNIGHT)
+        else:
+            with pytest.raises(ContractViolation, match=r"in (1 rows|2 values), expected like"):
+                contract.validate(table, MIDNIGHT)
