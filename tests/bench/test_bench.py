@@ -104,14 +104,14 @@ def test_a_wrong_result_is_told(module: Any) -> None:
 
 
 def test_the_model_is_bounded_by_its_slowest_stage(module: Any) -> None:
-    """One file takes at least what reading it does, and many what half the cores take to encode them."""
+    """One file takes at least what taking it apart does, and many what half the cores take to encode them."""
     model = module("model")
     reading, encoding = (
         model.Stages(start=1, inflate=2, parse=4, encode=2),
         model.Stages(1, inflate=2, parse=4, encode=10),
     )
 
-    assert [reading.wall(cores, 1) for cores in (1, 2, 16)] == [9, 7, 7]
+    assert [reading.wall(cores, 1) for cores in (1, 2, 16)] == [9, 5, 5]
     assert [reading.wall(cores, 24) for cores in (1, 2, 16)] == [9, 5, 1.5]
     assert [encoding.wall(cores, 24) for cores in (1, 2, 4, 16)] == [17, 11, 6, 2.25]
 
