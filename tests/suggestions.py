@@ -25,7 +25,7 @@ class Suggestion:
     Attributes:
         place: The module that has the text.
         command: It, with `{expression}` for what is filled in.
-        is_example: Whether it is one of a help text.
+        is_example: Whether it is one of a help text: those are texts of examples alone, a line each.
     """
 
     place: str
@@ -45,12 +45,14 @@ def suggestions() -> Iterator[Suggestion]:
 def _suggested(path: Path, texts: Iterable[str]) -> Iterator[Suggestion]:
     for text in texts:
         for found in COMMAND.finditer(text):
-            is_example = text[: found.start()].endswith("\n  ")
+            is_example = text.startswith("\n")
             yield Suggestion(str(path.relative_to(REPOSITORY)), found[0].strip(), is_example)
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    names = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
+    names |= {id(node.args[0]) for node in ast.walk(tree) if _is_call_of(node, "epilog")}
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     filled = {
         id(node.args[0]): node.args[1:]
@@ -62,11 +64,15 @@ def _texts(tree: ast.Module) -> Iterator[str]:
             continue
         known = _assigned(scope) if isinstance(scope, ast.FunctionDef) else {}
         for node in _own(scope):
-            if id(node) in documentation | parts:
+            if id(node) in documentation | names | parts:
                 continue
             text = _text(node, known)
             if text is not None:
                 yield _formatted(text, filled.get(id(node), []))
+
+
+def _is_call_of(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
 
 
 def _own(scope: ast.AST) -> Iterator[ast.AST]:
