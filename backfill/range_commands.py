@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
 
-from backfill import calendar, check, explain, options, restate
+from backfill import absent, calendar, check, explain, options, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
@@ -87,13 +87,20 @@ def status(asked: options.Status) -> int:
     """Print the range as a calendar, and why days are not there; return 0 if all is there, else 1."""
     days, past = _range(asked)
     found = _plan(days, past).with_input().days
+    lacking = absent.absent(days, {day.date for day in found if day.state is State.THERE})
     if asked.json:
-        _print_json(days, found)
+        of_lacking = [
+            {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
+        ]
+        _print_json(days, found, absent=of_lacking)
     else:
         print(days)
         for row in calendar.rows(found, colours=sys.stdout.isatty()):
             print(row)
         _print_reasons(found)
+        for each in lacking:
+            for line in _absent(each):
+                print(line)
     return 0 if all(day.state in NO_GAP for day in found) else 1
 
 
@@ -303,6 +310,20 @@ def _as_json(days: DayRange, found: Sequence[Day], **more: object) -> str:
         "days": [asdict(each) for each in found],
     }
     return json.dumps(answer, default=str, indent=1) + "\n"
+
+
+def _absent(found: absent.Absent) -> Iterator[str]:
+    """Yield what is said of datasets that days are complete without, since they came with a later version."""
+    unit = found.unit
+    if found.days:
+        yield f"{unit.title} is not there on {len(found.days):,} of them, and can be built: {listed(found.days)}"
+        first, stop = min(found.days), max(found.days) + ONE_DAY
+        yield f"  backfill run {unit.of} --start {first} --stop {stop}"
+    if found.gone:
+        yield (
+            f"{unit.title} is not there on {len(found.gone):,} of them, and can't be built, since what it is made "
+            f"from was deleted: {listed(found.gone)}"
+        )
 
 
 def _print_json(days: DayRange, found: Sequence[Day], **more: object) -> None:
