@@ -34,6 +34,7 @@ HOURS = "[0-2][0-9]"
 DIGIT = "[0-9]"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
 _idle_buffers: list[bytearray] = []
+IN_A_PATTERN = re.compile(r"[*?\[{%]")
 IN_BRACKETS = re.compile(r"\[[^]]*\{")
 
 
@@ -42,7 +43,7 @@ class RawFile:
     """A file of raw log lines.
 
     Attributes:
-        name: As luigi.cfg names it: relative to luigi.cfg's folder if the pattern is.
+        name: As luigi.cfg names it: relative to the source's root, or to luigi.cfg's folder if the pattern is.
         location: Absolute path or s3:// URL.
         day: The day its pattern gives it, None for an undated file.
     """
@@ -57,11 +58,18 @@ class FilePattern:
     """Where a source's files lie: a path or s3:// URL with globs and `{YYYY}`, `{MM}`, `{DD}`, `{HH}`.
 
     Without a placeholder the files are undated: any of them may hold lines of any day.
+
+    Attributes:
+        text: The pattern, relative to `root` if there is one.
+        folder: Which a relative path starts from: luigi.cfg's.
+        root: A folder or s3:// URL that the files' names leave out, so that wherever logs are mounted, the same is
+            published.
     """
 
     text: str
     folder: Path
     endpoint_url: str | None = None
+    root: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a pattern that can't be meant.
@@ -69,6 +77,14 @@ class FilePattern:
         Raises:
             ConfigError: A placeholder is unknown or in brackets, or the date is not whole.
         """
+        key = "root" if self.root else "files"
+        scheme, separator, rest = self._whole.partition("://")
+        if separator and "@" in rest.partition("/")[0]:
+            raise ConfigError(f"{key} holds credentials. Put them where boto3 looks for them.")
+        if self.root and (self.text.startswith(("/", "~")) or "://" in self.text):
+            raise ConfigError(f"files = {self.text}: expected a path relative to root = {self.root}.")
+        if IN_A_PATTERN.search(self.root):
+            raise ConfigError(f"root = {self.root}: expected a folder or s3://bucket/prefix, without any pattern.")
         found = set(PLACEHOLDER.findall(self.text))
         unknown = found - {*DATE_PLACEHOLDERS, "HH"}
         if unknown or "%" in self.text:
@@ -80,13 +96,15 @@ class FilePattern:
             raise ConfigError(
                 f"files = {self.text}: no part of a date can stand between '[' and ']'; write [[] for a '['."
             )
-        scheme, separator, rest = self.text.partition("://")
         if separator and f"{scheme}://" != S3_SCHEME:
-            raise ConfigError("files is a URL that can't be read here, expected a path or s3://bucket/key.")
-        if separator and "@" in rest.partition("/")[0]:
-            raise ConfigError("files holds credentials. Put them where boto3 looks for them.")
+            raise ConfigError(f"{key} is a URL that can't be read here, expected a path or s3://bucket/key.")
         if found and not found.issuperset(DATE_PLACEHOLDERS):
             raise ConfigError(f"files = {self.text}: a dated pattern needs {{YYYY}}, {{MM}} and {{DD}}.")
+
+    @property
+    def _whole(self) -> str:
+        """The pattern, with the root."""
+        return f"{self.root.rstrip('/')}/{self.text}" if self.root else self.text
 
     @property
     def is_dated(self) -> bool:
@@ -97,7 +115,7 @@ class FilePattern:
         """Return the pattern with the day put in, as text for people and as a glob."""
         return PLACEHOLDER.sub(
             lambda found: HOURS if found[1] == "HH" else day.strftime(DATE_PLACEHOLDERS[found[1]]),
-            self.text,
+            self._whole,
         )
 
     def find(self, day: date) -> list[RawFile]:
@@ -111,7 +129,7 @@ class FilePattern:
         if pattern.startswith(S3_SCHEME):
             from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
-            return [RawFile(url, url, own_day) for url in s3.find(pattern, self.endpoint_url)]
+            return [RawFile(self._name(url), url, own_day) for url in s3.find(pattern, self.endpoint_url)]
         within = glob.escape(str(self.folder))
         found = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
         return [
@@ -129,19 +147,19 @@ class FilePattern:
         if not self.is_dated:
             of_all = self.find(first)
             return lambda _: of_all
-        if not self.text.startswith(S3_SCHEME) or (last - first).days < DAYS_WORTH_A_LISTING:
+        if not self._whole.startswith(S3_SCHEME) or (last - first).days < DAYS_WORTH_A_LISTING:
             return self.find
         from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
         by_day: dict[date, list[RawFile]] = {}
         shows_day = re.compile(self._day_pattern(s3.expression)).fullmatch
-        of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self.text)
+        of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self._whole)
         for url in s3.find(of_any_day, self.endpoint_url):
             found = shows_day(url)
             with suppress(ValueError):  # no day has that date
                 if found:
                     day = date(int(found["YYYY"]), int(found["MM"]), int(found["DD"]))
-                    by_day.setdefault(day, []).append(RawFile(url, url, day))
+                    by_day.setdefault(day, []).append(RawFile(self._name(url), url, day))
         return lambda day: by_day.get(day, [])
 
     def _day_pattern(self, expression: Callable[[str], str]) -> str:
@@ -160,12 +178,16 @@ class FilePattern:
             begun.add(name)
             return f"(?P<{name}>[0-9]{{{len(name)}}})"
 
-        parts = PLACEHOLDER.split(self.text)  # every other one is the name of a placeholder
+        parts = PLACEHOLDER.split(self._whole)  # every other one is the name of a placeholder
         return "".join(group(part) if number % 2 else expression(part) for number, part in enumerate(parts))
 
     def _name(self, path: str) -> str:
-        is_relative = not self.text.startswith(("/", "~"))
-        name = os.path.relpath(path, self.folder) if is_relative else path
+        if self._whole.startswith(S3_SCHEME):
+            name = path.removeprefix(f"{self.root.rstrip('/')}/") if self.root else path
+        elif self.root or not self.text.startswith(("/", "~")):
+            name = os.path.relpath(path, os.path.join(self.folder, os.path.expanduser(self.root)))  # noqa: PTH111, PTH118 - a Path resolves no `..`
+        else:
+            name = path
         # the lake's texts are UTF-8, which a file's name need not be
         return os.fsencode(name).decode("utf-8", "backslashreplace")
 

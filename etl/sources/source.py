@@ -33,6 +33,7 @@ FORMAT_KEYS = {
 """Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
 OPTIONAL = (
     *FORMAT_KEYS,
+    "root",
     "since",
     "until",
     "settle_hours",
@@ -292,7 +293,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     source = Source(
         name=name,
         format=found_format,
-        files=FilePattern(values["files"], config.folder, endpoint_url),
+        files=FilePattern(values["files"], config.folder, endpoint_url, values.get("root", "")),
         classifier=_classifier(found_format, values),
         since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),

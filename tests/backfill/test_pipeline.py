@@ -71,6 +71,25 @@ def test_same_day_same_bytes(make_project):
     assert lakes[0] == lakes[1]
 
 
+def test_logs_mounted_elsewhere_give_the_same_bytes(make_project, tmp_path):
+    """Raw files are named relative to the root that the source declares, in rejects and provenance alike."""
+    files = []
+    for name in ("here", "there"):
+        project = make_project(name)
+        project.write_logs(days=1)
+        mounted = tmp_path / f"logs of {name}"
+        (project.folder / "logs").rename(mounted)
+        text = mounted.joinpath("2015-05-17.log").read_text()
+        mounted.joinpath("2015-05-17.log").write_text(f"{text}no request\n" * 40)
+        source = project.source | {"root": str(mounted), "files": "{YYYY}-{MM}-{DD}.log", "max_reject_rate": "0.5"}
+        project.configure(web=source)
+        assert project.run("luigi", "RequestsDaily", "--source", "web", "--date", "2015-05-17").returncode == 0
+        lake = project.folder / "lake"
+        files.append({path.relative_to(lake): path.read_bytes() for path in lake.rglob("*.parquet")})
+    assert len(files[0]) == 2
+    assert files[0] == files[1]
+
+
 @pytest.mark.slow
 def test_s3_holds_the_same_as_a_folder(on_s3, make_project, moto_url):
     """A lake on S3 has the keys and bytes of a local one, digests in the metadata, and answers alike."""

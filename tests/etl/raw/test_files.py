@@ -91,6 +91,27 @@ class TestFind:
         assert [file.location for file in found] == [f"s3://logs/raw/{name}" for name in names]
         assert all(file.name == file.location and bool(file.day) == is_dated for file in found)
 
+    def test_below_a_root(
+        self, tmp_path: Path, s3_endpoint: str, pattern: str, names: list[str], *, is_dated: bool
+    ) -> None:
+        """Named relative to it, wherever it is: also if it is relative to luigi.cfg itself."""
+        _touch(tmp_path / "mounted", *FILES)
+        for root in (
+            str(tmp_path / "mounted"),
+            f"{tmp_path}/mounted/",
+            "mounted",
+            "s3://logs/raw",
+            "s3://logs/raw/",
+        ):
+            files = FilePattern(pattern, tmp_path, s3_endpoint, root)
+            found = files.find(DAY)
+            assert [file.name for file in found] == names
+            below = root.rstrip("/") if "://" in root else str(tmp_path / "mounted")
+            assert [file.location for file in found] == [f"{below}/{name}" for name in names]
+            assert all(bool(file.day) == is_dated for file in found)
+            find = files.finder(DAY - timedelta(days=400), DAY + timedelta(days=400))
+            assert find(DAY) == found
+
     def test_of_many_days_on_s3(self, s3_endpoint: str, pattern: str, names: list[str], *, is_dated: bool) -> None:
         """One listing finds for each day what a look for that day does, and nothing for a day without files."""
         files = FilePattern(f"s3://logs/raw/{pattern}", Path("/elsewhere"), s3_endpoint)
@@ -155,6 +176,29 @@ def test_a_pattern_that_cannot_be_meant_is_refused(pattern: str, message: str) -
     """Unknown placeholders, strftime's, and half a date: said with the pattern and what is allowed."""
     with pytest.raises(ConfigError, match=message):
         FilePattern(pattern, Path("/elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "root", "message"),
+    [
+        ("/var/a.log", "/var", "files = /var/a.log: expected a path relative to root = /var"),
+        ("~/a.log", "/var", "expected a path relative to root"),
+        ("s3://logs/a.log", "/var", "expected a path relative to root"),
+        (
+            "a.log",
+            "/var/{YYYY}",
+            r"root = /var/\{YYYY\}: expected a folder or s3://bucket/prefix, without any pattern",
+        ),
+        ("a.log", "/var/*", "without any pattern"),
+        ("a.log", "https://example.com", "root is a URL that can't be read here"),
+        ("a.log", "s3://key:secret@logs", "root holds credentials"),
+    ],
+)
+def test_a_root_that_cannot_be_meant_is_refused(pattern: str, root: str, message: str) -> None:
+    """What is not relative to it, and what is no place."""
+    with pytest.raises(ConfigError, match=message) as refused:
+        FilePattern(pattern, Path("/elsewhere"), None, root)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_folder_with_special_characters_is_no_glob(tmp_path: Path) -> None:
