@@ -241,11 +241,8 @@ class Unit:
             return self._extract(revision, now)
         from etl.steps.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
 
-        lake, missing = self.project.lake, self.missing()
-        for each in self.contracts:
-            rows = aggregate_day(
-                lake, self.partition(each, revision.number), self.sources(), revision, missing=missing
-            )
+        partitions = [self.partition(each, revision.number) for each in self.contracts]
+        rows = aggregate_day(self.project.lake, partitions, self.sources(), revision, missing=self.missing())
         return f"{rows.num_rows:,} rows"
 
     def _extract(self, revision: Revision, now: datetime | None) -> str:

@@ -99,7 +99,7 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
                 extract_day(draft, of_source[0], partition.dt, revision)
             else:
                 missing = [name for name in sources if name not in used]
-                aggregate_day(draft, partition, of_source, revision, missing=missing)
+                aggregate_day(draft, [partition], of_source, revision, missing=missing)
         except PartitionExists as error:
             return Finding(partition.key, f"rebuilt, it has other bytes: {error}")
     return None

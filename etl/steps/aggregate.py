@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,11 +50,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rows:
-    """A partition that goes in, a local file with its rows, and its footer."""
+    """A partition that goes in, a local file with its rows, its footer, and the digest of its bytes."""
 
     partition: Partition
     file: Path
     footer: Footer
+    sha256: str = ""
 
     @property
     def source(self) -> str | None:
@@ -199,23 +201,23 @@ def _list(values: Iterable[str]) -> str:
 
 def aggregate_day(
     lake: Lake,
-    partition: Partition,
+    partitions: Sequence[Partition],
     sources: Sequence[Source],
     revision: Revision = FIRST,
     *,
     missing: Collection[str] = (),
 ) -> pa.Table:
-    """Make one day of a dataset from the latest revisions of its inputs, check it and publish it.
+    """Make what a unit has of one day from the latest revisions of its inputs, check it and publish it.
 
     Args:
         lake: Where to read and publish.
-        partition: What to make.
+        partitions: What to make, in this order, each from other datasets; what they share is fetched once.
         sources: All sources that it may be made from; what isn't active on a day has nothing of it.
         revision: The first, or a restatement and its reason.
         missing: The names of those that may be left out if they are not published; all others must be there.
 
     Returns:
-        The rows published.
+        The rows of the last one.
 
     Raises:
         PartitionMissing: An input is not published.
@@ -223,53 +225,67 @@ def aggregate_day(
         PartitionExists: The day is published with other bytes.
         StoreError: The lake can't be read or written.
     """
-    made, day = contract(partition.dataset), partition.dt
     with lake.staging() as folder:
-        inputs = {
-            wanted.dataset: [
-                Rows(each, file := lake.local_copy(each, folder), read_footer(file))
-                for each in _input_partitions(lake, wanted, partition, sources, missing)
-            ]
-            for wanted in made.inputs
-        }
-        read = [each for files in inputs.values() for each in files]
-        lacking = _lacking(made, day, inputs, sources)
-        for name in (name for name, what in lacking.items() if what == MISSING):
-            logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
-        rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
-        rows_read = sum(each.footer.rows for each in read)
-        checks, total = [Check("contract", "every row")], rows_read
-        if made.counts:
-            total = counted_in(inputs[made.inputs[0].dataset])
-            checks.append(check_sum(made, rows, total, day))
-        footer = Provenance(
-            dataset=made.name,
-            version=made.version,
-            dt=day.isoformat(),
-            source=partition.source,
-            revision=revision.number,
-            inputs=tuple(
-                provenance.Input(each.partition.key, each.file.stat().st_size, lake.sha256(each.partition))
-                for each in read
-            ),
-            rows_read=rows_read,
-            rows_kept=rows_read,
-            rows_rejected=0,
-            rows_of_other_days=0,
-            code_version=code_version(),
-            checks=tuple(checks),
-            sql_sha256=sql.digest(made.name),
-            supersedes=lake.superseded(partition),
-            reason=revision.reason,
-            requested_by=revision.by,
-            incomplete=_incomplete(partition, inputs, lacking, sources),
-            counted=None if total == rows_read else total,
-        )
-        with lake.writer(made, day, folder, rules_hold=True) as writer:
-            writer.write(rows)
-            staged = writer.finish(footer)
-        lake.publish(partition, staged)
+
+        @cache
+        def fetched(partition: Partition) -> Rows:
+            file = lake.local_copy(partition, folder)
+            return Rows(partition, file, read_footer(file), lake.sha256(partition))
+
+        for partition in partitions:
+            inputs = {
+                wanted.dataset: list(
+                    map(fetched, _input_partitions(lake, wanted, partition, sources, missing)),
+                )
+                for wanted in contract(partition.dataset).inputs
+            }
+            rows, footer = _made(lake, partition, inputs, sources, revision)
+            with lake.writer(contract(partition.dataset), partition.dt, folder, rules_hold=True) as writer:
+                writer.write(rows)
+                staged = writer.finish(footer)
+            lake.publish(partition, staged)
     return rows
+
+
+def _made(
+    lake: Lake,
+    partition: Partition,
+    inputs: Mapping[str, Sequence[Rows]],
+    sources: Sequence[Source],
+    revision: Revision,
+) -> tuple[pa.Table, Provenance]:
+    """Return the rows of a partition, and what its footer says."""
+    made, day = contract(partition.dataset), partition.dt
+    read = [each for files in inputs.values() for each in files]
+    lacking = _lacking(made, day, inputs, sources)
+    for name in (name for name, what in lacking.items() if what == MISSING):
+        logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
+    rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
+    rows_read = sum(each.footer.rows for each in read)
+    checks, total = [Check("contract", "every row")], rows_read
+    if made.counts:
+        total = counted_in(inputs[made.inputs[0].dataset])
+        checks.append(check_sum(made, rows, total, day))
+    return rows, Provenance(
+        dataset=made.name,
+        version=made.version,
+        dt=day.isoformat(),
+        source=partition.source,
+        revision=revision.number,
+        inputs=tuple(provenance.Input(each.partition.key, each.file.stat().st_size, each.sha256) for each in read),
+        rows_read=rows_read,
+        rows_kept=rows_read,
+        rows_rejected=0,
+        rows_of_other_days=0,
+        code_version=code_version(),
+        checks=tuple(checks),
+        sql_sha256=sql.digest(made.name),
+        supersedes=lake.superseded(partition),
+        reason=revision.reason,
+        requested_by=revision.by,
+        incomplete=_incomplete(partition, inputs, lacking, sources),
+        counted=None if total == rows_read else total,
+    )
 
 
 def _lacking(

@@ -64,18 +64,17 @@ GLOB = "lake/error_rate/v1/dt=*/rev=*/part-0.parquet"
 
 def build(folder: Path) -> None:
     """Write the raw logs, and have the lake built of them."""
+    from etl.project import Project
     from etl.sources.source import read_sources
-    from etl.steps.aggregate import aggregate_day
-    from etl.steps.extract import extract_day
+    from etl.units import Unit, below
     from lake import config
-    from lake.contracts import contract
     from lake.lake import Lake
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "luigi.cfg").write_text(CONFIGURATION, encoding="utf-8")
     (folder / "logs").mkdir(exist_ok=True)
     found = config.read(folder / "luigi.cfg")
-    lake, sources = Lake.of(found), read_sources(found)
+    project = Project(Lake.of(found), tuple(read_sources(found)))
     random = Random(0)  # noqa: S311 - logs, not secrets
     for n in range(DAYS):
         day = FIRST_DAY + timedelta(days=n)
@@ -90,9 +89,8 @@ def build(folder: Path) -> None:
                 f'"GET /item/{number % 100} HTTP/1.1" {status} 1234 "-" "curl/8.16.0"\n'
             )
         (folder / f"logs/{day}.log").write_text("".join(lines), encoding="utf-8")
-        extract_day(lake, sources[0], day)
-        for name in ("error_rate", "error_counts"):
-            aggregate_day(lake, contract(name), day, sources)
+        for unit in below(Unit(project, "error_rate", day)):
+            unit.build()
     files = sorted(folder.glob(GLOB))
     for n in range(TEN_YEARS):
         link = folder / "ten-years" / KEY.format(FIRST_DAY - timedelta(days=n))

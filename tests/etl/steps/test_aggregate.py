@@ -67,10 +67,10 @@ def rate(
         if contract(name).per_source:
             for each in sources:
                 if each.name not in missing:
-                    aggregate_day(lake, Partition(name, 1, DAY, each.name, revision.number), [each], revision)
+                    aggregate_day(lake, [Partition(name, 1, DAY, each.name, revision.number)], [each], revision)
         else:
             made = Partition(name, 1, DAY, None, revision.number)
-            found[name] = aggregate_day(lake, made, sources, revision, missing=missing)
+            found[name] = aggregate_day(lake, [made], sources, revision, missing=missing)
     return found["error_rate"]
 
 
@@ -119,16 +119,16 @@ def test_a_missing_input_is_named(lake: Lake, sources_of: Sources, extract: Extr
     extract("api", 200)
     missing = "of source shop" if sources else "of any source"
     partition = Partition("error_counts", 1, DAY)
-    aggregate_day(lake, Partition("source_counts", 1, DAY, "api"), sources_of("api"))
+    aggregate_day(lake, [Partition("source_counts", 1, DAY, "api")], sources_of("api"))
     with pytest.raises(PartitionMissing, match=f"source_counts 2026-09-17 {missing} is not published. Build it"):
-        aggregate_day(lake, partition, sources_of(*sources))
+        aggregate_day(lake, [partition], sources_of(*sources))
     assert not lake.exists(partition)
 
 
 def test_a_missing_input_that_is_not_kept_per_source_is_named(lake: Lake, sources_of: Sources) -> None:
     """Also where a dataset is made of another aggregate."""
     with pytest.raises(PartitionMissing, match=r"error_counts 2026-09-17 is not published. Build it first."):
-        aggregate_day(lake, PARTITION, sources_of("api"))
+        aggregate_day(lake, [PARTITION], sources_of("api"))
 
 
 def test_a_day_without_requests_is_published_without_rows(
@@ -201,7 +201,7 @@ def test_wrong_sql_publishes_nothing(
     wrong = select.format(sql.metric("error_rate"))
     monkeypatch.setattr(sql, "metric", lambda _: wrong)
     with pytest.raises(ContractViolation, match=message):
-        aggregate_day(lake, again, [api], Revision(1, "other SQL"))
+        aggregate_day(lake, [again], [api], Revision(1, "other SQL"))
     assert not lake.exists(again)
 
 
@@ -283,7 +283,7 @@ def test_a_metric_made_of_a_metric_inherits_what_is_missing(
     monkeypatch.setattr(sql, "metric", lambda name: "from error_rate" if name == "again" else metric(name))
     rate(lake, sources_of("api"))
     again = Partition("again", 1, DAY)
-    aggregate_day(lake, again, sources_of("api"))
+    aggregate_day(lake, [again], sources_of("api"))
     assert lake.provenance(again).incomplete == "api: no request in UTC hours 0-11, 13-23"
 
 
@@ -300,11 +300,11 @@ def test_a_day_of_several_is_made_of_those_on_which_a_source_is_active(
     query = query.replace("hour_of(dt)", "cast(day(dt) as smallint)")
     monkeypatch.setattr(sql, "metric", lambda name: query if name == "three" else metric(name))
     three = Partition("three", 1, DAY)
-    rows = aggregate_day(lake, three, sources_of("api", since="2026-09-17")).to_pylist()
+    rows = aggregate_day(lake, [three], sources_of("api", since="2026-09-17")).to_pylist()
     assert [each["hours_observed"] for each in rows] == [17]
     said = lake.provenance(three).incomplete or ""
     assert said.startswith(
         "error_rate: no source was active on 2 of 3 days; error_rate: 1 of 3 days are incomplete"
     )
     with pytest.raises(PartitionMissing, match="error_rate 2026-09-16 is not published"):
-        aggregate_day(lake, three, sources_of("api", since="2026-09-16"))
+        aggregate_day(lake, [three], sources_of("api", since="2026-09-16"))
