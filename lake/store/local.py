@@ -85,7 +85,12 @@ class LocalStore:
         """See Store."""
         with _translated(self.root, "list"):
             for key in self.keys(prefix, first, last):
-                found = os.stat(f"{self.root}/{key}")  # noqa: PTH116 - of thousands, and a Path takes twice as long
+                try:
+                    found = os.stat(f"{self.root}/{key}")  # noqa: PTH116 - of thousands, and a Path takes twice as long
+                except FileNotFoundError:
+                    if key.startswith(f"{STAGING}/"):  # a writer's unfinished file, and it has finished meanwhile
+                        continue
+                    raise
                 published = datetime.fromtimestamp(found.st_mtime, UTC)
                 yield Stored(key, found.st_size, published, str(found.st_ctime_ns))
 
