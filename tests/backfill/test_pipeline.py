@@ -3,8 +3,10 @@
 import csv
 import io
 import os
+from collections import Counter
 from datetime import date, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import boto3
 import duckdb
@@ -20,6 +22,7 @@ from etl.project import project
 from etl.raw import s3 as s3_files
 from tasks.error_rate import ErrorRateDaily
 
+PAGE = Path(__file__).parents[2] / "docs/how-to/s3.md"
 RACES = int(os.environ.get("RACES", "4"))  # of two processes; fifty take six minutes
 RANGE = ("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
 QUERY = """
@@ -169,6 +172,20 @@ def test_years_there_are_a_few_listings(on_s3, moto_url, monkeypatch, now, build
     assert build(days)
     assert set(calls) == {"ListObjectsV2"}
     assert len(calls) <= 2 * 2  # the range looks once for what is missing, and once whether it is complete
+
+
+def test_a_day_on_s3_is_as_many_requests_as_the_documentation_says(on_s3, monkeypatch, build):
+    """Of one source, from its raw logs to its error rate, none of it there before."""
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(on_s3.folder / "luigi.cfg"))
+    calls = Counter()
+    client = project().lake.store._s3  # noqa: SLF001
+    client.meta.events.register("before-call.s3", lambda model, **_: calls.update([model.name]))
+    assert build(ErrorRateDaily(date=date(2015, 5, 17)))
+    said = (
+        f"{calls.total()} requests: {calls['PutObject']} PUT, {calls['GetObject']} GET, {calls['HeadObject']} HEAD"
+        f" and {calls['ListObjectsV2']} LIST"
+    )
+    assert said in " ".join(PAGE.read_text(encoding="utf-8").split())
 
 
 def test_ten_years_missing_are_a_few_listings(on_s3, moto_url, monkeypatch, now):
