@@ -69,6 +69,7 @@ def test_make_run_checks_before_anything_else(tmp_path):
 def test_dependencies_allow_all_of_these_versions():
     """What is required of others runs on each; the upper bound is the one of Luigi, and goes when Luigi's does."""
     for required in map(Requirement, requires("error-rate-lake")):
-        needed = {each for each in allowed(OURS) if applies(required, each)}
+        # what is installed is for this one; an older one may have an older release, as the lock says
+        needed = {each for each in allowed(OURS) if applies(required, each) and each >= sys.version_info.minor}
         assert needed <= set(allowed(metadata(required.name)["Requires-Python"])), required.name
     assert max(allowed(metadata("luigi")["Requires-Python"])) == max(allowed(OURS))
