@@ -118,7 +118,7 @@ class Plan:
 def _judged(day: Day, failures: Sequence[Attempt], setup: str, max_attempts: int) -> Day:
     """Return a day as its failed attempts make it; those with other code or settings don't count.
 
-    One that was hindered is tried again for ever.
+    One that a disk or a server prevented is always tried again.
     """
     counting = [each for each in failures if each.setup == setup]
     if not counting:

@@ -1,5 +1,5 @@
-"""Engines: who builds the units that a plan has chosen, where, and with how many processes.
+"""Engines: each builds the units that a plan has chosen, on a system that only it knows.
 
-`local` is Luigi's workers, on one host or through a central scheduler on some. What an engine is to its callers is
-`engine.Engine`; whatever system it builds on, only it knows.
+`local` uses Luigi's workers, on one host or, through a central scheduler, on several. `engine.Engine` is what callers
+see.
 """

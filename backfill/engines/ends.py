@@ -18,7 +18,7 @@ class End:
         started: When, in UTC.
         seconds: How long it took.
         error: Why it failed, None if it did not.
-        is_hindered: Whether it was a disk or a server that hindered it.
+        is_hindered: Whether a disk or a server prevented it, which says nothing of the day.
     """
 
     date: date
