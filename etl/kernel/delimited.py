@@ -89,14 +89,19 @@ def address_end(p, end, last):
 
 
 @inlined
-def word_end(p):
-    """Return where a word ends that begins here, at its space; 0 if none does."""
-    begin = p
+def after_word(p):
+    """Return where the first byte is that is part of no word, from here on."""
     mask = word_ends(p, 32)
     while mask == 0:
         p += 32
         mask = word_ends(p, 32)
-    p += first_set(mask)
+    return p + first_set(mask)
+
+
+@inlined
+def word_end(begin):
+    """Return where a word ends that begins here, at its space; 0 if none does."""
+    p = after_word(begin)
     return p if load8(p) == 32 and p > begin else 0
 
 
@@ -244,14 +249,9 @@ def shown_time(line, at, end):
 
 
 @inlined
-def apache_word_end(p):
+def apache_word_end(begin):
     """Return where a word ends that begins here, at its space; 0 if there is no word, -1 if that isn't proven."""
-    begin = p
-    mask = word_ends(p, 32)
-    while mask == 0:
-        p += 32
-        mask = word_ends(p, 32)
-    p += first_set(mask)
+    p = after_word(begin)
     byte = load8(p)
     if byte == 32:
         return p if p > begin else 0
