@@ -98,7 +98,8 @@ def _made(made: Provenance) -> Iterator[str]:
         yield f"  restated{by}: {made.reason} (instead of {(made.supersedes or 'nothing')[:DIGITS]})"
     for each in made.inputs:
         part = "" if each.lines is None else f", its first {each.lines:,} lines"
-        yield f"  from {each.name}, {each.bytes:,} bytes{part}, sha256 {each.sha256[:DIGITS]}"
+        digest = f", sha256 {each.sha256[:DIGITS]}" if each.sha256 else ""
+        yield f"  from {each.name}, {each.bytes:,} bytes{part}{digest}"
     if made.incomplete:
         yield f"  incomplete: {made.incomplete}"
     for check in made.checks:

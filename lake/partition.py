@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from lake.errors import ConfigError
 
@@ -20,6 +20,11 @@ KEY = re.compile(
 def days_since_epoch(day: date) -> int:
     """Return the days from 1970-01-01 to a day."""
     return (day - EPOCH).days
+
+
+def date_of(days: int) -> date:
+    """Return the day that is so many days after 1970-01-01."""
+    return EPOCH + timedelta(days=days)
 
 
 def parse_day(text: str) -> date:

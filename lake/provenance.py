@@ -11,6 +11,7 @@ from typing import Any
 from lake.errors import ConfigError
 
 KEY = "provenance"
+OF_RAW_FILES = frozenset({"content", "of_day", "strays"})
 
 
 @cache
@@ -25,22 +26,56 @@ def requester() -> str:
 
 
 @dataclass(frozen=True)
+class Content:
+    """What a raw file is, whatever it is called and however it is compressed.
+
+    Attributes:
+        bytes: How many it has, decompressed.
+        xxh3: Their digest by XXH3, of 64 bits, in hexadecimal.
+        crc32: Their CRC-32, as it stands at the end of a gzip file.
+        prefixes: Their digests by XXH3 after 4 KiB, 64 KiB, and 16 times as many each, as far as it has so many.
+    """
+
+    bytes: int
+    xxh3: str
+    crc32: int
+    prefixes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_fields(cls, fields: dict[str, Any]) -> "Content":
+        """Return what JSON says."""
+        return cls(**{**fields, "prefixes": tuple(fields["prefixes"])})
+
+
+@dataclass(frozen=True)
 class Input:
     """A raw file or a partition that was read.
 
     Attributes:
         name: The raw file as luigi.cfg's pattern names it, or the partition's key.
         bytes: Its size.
-        sha256: Digest of its bytes, in hexadecimal.
+        sha256: Digest of its bytes, in hexadecimal; None of a part of a raw file, which is recorded by `content`.
         lines: None if that is the whole object as it lies there. Else size and digest are those of its
             first so many lines, decompressed: up to the last one of the day, in a file that holds other
             days' lines too and may still grow.
+        content: What a raw file, or the part of it that is recorded, is; None in files of earlier versions.
+        of_day: How many of a raw file's lines are of the partition's day; None likewise.
+        strays: How many of a raw file's lines are requests of days that none of its files may hold, by day.
     """
 
     name: str
     bytes: int
-    sha256: str
+    sha256: str | None = None
     lines: int | None = None
+    content: Content | None = None
+    of_day: int | None = None
+    strays: dict[str, int] | None = None
+
+    @classmethod
+    def of_fields(cls, fields: dict[str, Any]) -> "Input":
+        """Return what JSON says."""
+        content = fields.get("content")
+        return cls(**{**fields, "content": Content.of_fields(content) if content else None})
 
 
 @dataclass(frozen=True)
@@ -125,12 +160,19 @@ class Provenance:
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
-        return json.dumps(self, default=vars, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self, default=_told, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Provenance":
         """Return the provenance that a footer's text describes."""
         fields: dict[str, Any] = json.loads(text)
-        fields["inputs"] = tuple(Input(**each) for each in fields["inputs"])
+        fields["inputs"] = tuple(map(Input.of_fields, fields["inputs"]))
         fields["checks"] = tuple(Check(**each) for each in fields["checks"])
         return cls(**fields)
+
+
+def _told(each: object) -> dict[str, Any]:
+    """Return what there is to say of an object; what only raw files have is left out of other inputs."""
+    if not isinstance(each, Input):
+        return vars(each)
+    return {key: value for key, value in vars(each).items() if value is not None or key not in OF_RAW_FILES}

@@ -85,7 +85,7 @@ class Inventory:
     def inputs(self, made: Provenance) -> list[tuple[Partition, str]]:
         """Return the partitions that one was made from, there or not, each with its digest."""
         found = ((self.by_key.get(each.name) or Partition.parse(each.name), each.sha256) for each in made.inputs)
-        return [(partition, sha256) for partition, sha256 in found if partition]
+        return [(partition, sha256) for partition, sha256 in found if partition and sha256]
 
     def before(self, partition: Partition) -> Partition:
         """Return the revision before this one, whether it is there or not."""

@@ -61,10 +61,11 @@ SCRATCH = 39  # the address of SCRATCH_BYTES to clean a path in, and to keep wha
 SHORTCUT = 40  # whether the lines are those of Apache: NONE, or the fields before and after those of `common`
 NONE, COMMON, COMBINED, VHOST_COMBINED = range(4)
 WANTED, UNWANTED = 41, 42  # the first time of which a request has a row, and the first one after it
-# Of the requests that are of other times: the address of their numbers in the batch, of 32 bits each, how many
-# there are and may be, and the time of the first
-ELSEWHERE, ELSEWHERE_COUNT, ELSEWHERE_ROOM, ELSEWHERE_TIME = 43, 44, 45, 46
-FRAME = 47
+# Of the requests that are of other times: the address of their rows, each of a number in the batch and a time, and
+# how many there are and may be
+ELSEWHERE, ELSEWHERE_COUNT, ELSEWHERE_ROOM = 43, 44, 45
+ELSEWHERE_ROW = 2
+FRAME = 46
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {

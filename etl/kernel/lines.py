@@ -37,7 +37,7 @@ from etl.kernel.layout import (
     ELSEWHERE,
     ELSEWHERE_COUNT,
     ELSEWHERE_ROOM,
-    ELSEWHERE_TIME,
+    ELSEWHERE_ROW,
     ENOUGH,
     ENTRIES,
     FAR,
@@ -189,9 +189,9 @@ def add_elsewhere(frame, number, time):
     count = load64(frame + 8 * ELSEWHERE_COUNT)
     if count == load64(frame + 8 * ELSEWHERE_ROOM):
         return False
-    if count == 0:
-        store64(frame + 8 * ELSEWHERE_TIME, time)
-    store32(load64(frame + 8 * ELSEWHERE) + 4 * count, number)
+    row = load64(frame + 8 * ELSEWHERE) + 8 * ELSEWHERE_ROW * count
+    store64(row, number)
+    store64(row + 8, time)
     store64(frame + 8 * ELSEWHERE_COUNT, count + 1)
     return True
 
@@ -234,7 +234,10 @@ def take_lines(frame, at, stop, shape):
                     code = load64(line + FLAW) or FAR
                 else:
                     code = misshapen(frame, line, at, end)
-                time = NO_TIME if code == BLANK or code == FAR else load64(line + FLAWED_TIME)
+                if code == FAR:
+                    time = load64(line + TIMES)
+                else:
+                    time = NO_TIME if code == BLANK else load64(line + FLAWED_TIME)
                 end = min(end + 1, stop)
                 if not add_other(frame, count, at, end, code, time):
                     is_full = True

@@ -1,48 +1,33 @@
 """Batches: what blocks of raw lines become, by whichever parser, and which days they may be of."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from etl.lines import timestamps
 from etl.lines.parse import ACCEPTED
+from etl.raw.content import ContentDigest
 from etl.raw.files import RawFile
 from lake.contracts.rejects import REASONS
 from lake.partition import days_since_epoch
-
-
-class End(NamedTuple):
-    """A raw file's lines up to one of them: how many bytes they are, and their SHA-256 in hexadecimal."""
-
-    bytes: int
-    digest: "hashlib._Hash"
-
-    @property
-    def sha256(self) -> str:
-        """Their digest."""
-        return self.digest.hexdigest()
 
 
 class Ends:
     """Notes how a raw file's bytes add up: after lines that may be the last of their day."""
 
     def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._bytes = 0
+        self._digest = ContentDigest()
 
-    def note(self, piece: memoryview, offsets: Iterable[int]) -> list[End]:
+    def note(self, piece: memoryview, offsets: Iterable[int]) -> list[ContentDigest]:
         """Add the file's next bytes, and return what they were after some of them; offsets ascend."""
         found, begin = [], 0
         for end in offsets:
             self._digest.update(piece[begin:end])
-            found.append(End(self._bytes + end, self._digest.copy()))
+            found.append(self._digest.copy())
             begin = end
         self._digest.update(piece[begin:])
-        self._bytes += len(piece)
         return found
 
 
@@ -59,12 +44,12 @@ class Days:
     wanted: "Days | None" = None
 
     @classmethod
-    def of_file(cls, file: RawFile, reach: int) -> "Days":
-        """Return the days that may be so many days from the file's own; any, of an undated one."""
+    def of_file(cls, file: RawFile, covers: tuple[int, int]) -> "Days":
+        """Return the days that a file covers: the first and the last one, from its own; any, of an undated one."""
         if file.day is None:
             return cls()
         day = days_since_epoch(file.day)
-        return cls(day - reach, day + reach + 1)
+        return cls(day + covers[0], day + covers[1] + 1)
 
     @property
     def of_rows(self) -> "Days":
@@ -89,7 +74,8 @@ class Batch:
         rows: A row of `requests` for each that is one of a wanted day, in order; texts may be dictionary-encoded.
         days: The day of each row, since 1970-01-01.
         elsewhere: Of each request of another day, its place among all lines, from 0, ascending.
-        first_elsewhere: The day of the first of these; timestamps.NO_DAY if there is none.
+        elsewhere_days: Their days.
+        strays: The days of the requests that are rejects since the file may hold none of those days.
         numbers: Of each line that is no request, its place likewise.
         masked: These lines as they may be kept.
         reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
@@ -101,12 +87,13 @@ class Batch:
     rows: pa.Table
     days: timestamps.Integers
     elsewhere: timestamps.Integers
-    first_elsewhere: int
+    elsewhere_days: timestamps.Integers
+    strays: timestamps.Integers
     numbers: timestamps.Integers
     masked: pa.StringArray
     reasons: timestamps.Integers
     other_days: timestamps.Integers
-    ends: dict[int, End] = field(default_factory=dict)
+    ends: dict[int, ContentDigest] = field(default_factory=dict)
 
     def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
         """Return the places among all lines of some rows."""
@@ -115,11 +102,15 @@ class Batch:
 
 def placed(
     days: timestamps.Integers, reasons: timestamps.Integers, allowed: Days
-) -> tuple[timestamps.Integers, timestamps.Integers]:
-    """Return lines' days and reasons once those of days too far are rejects, of no day of their own."""
+) -> tuple[timestamps.Integers, timestamps.Integers, timestamps.Integers]:
+    """Return lines' days and reasons once those of days too far are rejects, of no day of their own.
+
+    The days of those that are requests else come third.
+    """
     far = (days != timestamps.NO_DAY) & ~allowed.have(days)
-    wrong = np.where(far & (reasons == ACCEPTED), REASONS.index("wrong_day"), reasons)
-    return np.where(far, timestamps.NO_DAY, days), wrong
+    strays = far & (reasons == ACCEPTED)
+    wrong = np.where(strays, REASONS.index("wrong_day"), reasons)
+    return np.where(far, timestamps.NO_DAY, days), wrong, days[strays]
 
 
 def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:

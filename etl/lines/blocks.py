@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.lines import parse, timestamps
+from etl.lines import parse
 from etl.lines.batches import ANY_DAY, Batch, Days, Ends, last_of_each, placed
 from etl.lines.formats import Format, Headed
 from etl.lines.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
@@ -133,12 +133,11 @@ class BlockParser:
     def _parse_plainly(self, block: memoryview) -> Iterator[Batch]:
         for piece, starts in _pieces(block):
             parsed = self._parsed_plainly(lines_of(piece, starts))
-            days, reasons = placed(parsed.days, parsed.reasons, self._days)
+            days, reasons, strays = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons == ACCEPTED
             chosen = accepted & self._days.of_rows.have(days)
             rows = parse.requests_table(parsed, chosen, self._classifier)
             others, elsewhere = np.flatnonzero(~accepted), np.flatnonzero(accepted & ~chosen)
-            first_elsewhere = int(days[elsewhere[0]]) if len(elsewhere) else timestamps.NO_DAY
             masked = parse.masked_lines(parsed.lines.take(arrays.numbers(others)))
             ends = {}
             if self._ends:
@@ -146,7 +145,7 @@ class BlockParser:
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
             of_others = (others, masked, reasons[others], days[others])
-            yield Batch(len(days), rows, days[chosen], elsewhere, first_elsewhere, *of_others, ends)
+            yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *of_others, ends)
 
 
 @lru_cache

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
 from etl.lines import parse, timestamps
-from etl.lines.batches import Batch, Days, End, Ends, last_of_each, placed, row_numbers
+from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
+from etl.raw.content import ContentDigest
 from etl.raw.files import buffer_of
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
@@ -56,9 +57,15 @@ FIRST_DATE = b"1970-01-01"
 LINE_FEED = ord("\n")
 USUAL_METHODS = ("GET", "POST", "HEAD")
 Numbers = npt.NDArray[Any]
-REASON_OF = np.array(
-    [ACCEPTED, *map(REASONS.index, ("blank", "wrong_day", "bytes", "status", "time", "shape"))]
-)  # of a line's code, which says so; that of UNDECIDED is not known yet
+REASON_OF = np.full(layout.BAD_SHAPE + 1, ACCEPTED)  # of a line's code; that of UNDECIDED is not known yet
+for _code, _reason in (
+    (layout.BLANK, "blank"),
+    (layout.BAD_BYTES, "bytes"),
+    (layout.BAD_STATUS, "status"),
+    (layout.BAD_TIME, "time"),
+    (layout.BAD_SHAPE, "shape"),
+):
+    REASON_OF[_code] = REASONS.index(_reason)
 MAX_LITERAL = 8  # bytes: a 64-bit number
 SCHEMA = pa.schema(
     field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
@@ -163,7 +170,7 @@ class Workspace:
         self.ring = np.zeros(layout.RING_LINES * layout.LINE_ROW, np.uint8)
         self.others = np.zeros((OTHERS, layout.OTHER_ROW), np.int64)
         self.other_texts = np.empty(OTHER_BYTES, np.uint8)
-        self.elsewhere = np.empty(ELSEWHERE, np.int32)
+        self.elsewhere = np.empty((ELSEWHERE, layout.ELSEWHERE_ROW), np.int64)
         self.scratch = np.empty(layout.SCRATCH_BYTES, np.uint8)
         self.unread = np.empty(ROW_GROUP_ROWS, np.int64)  # where columns are written that nobody reads
         self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
@@ -366,11 +373,12 @@ class CompiledParser:
         self._frame[layout.COLUMNS] = self._addresses.ctypes.data
         self._frame[[layout.ROW_COUNT, layout.LINE_COUNT, layout.OTHER_COUNT, layout.ELSEWHERE_COUNT]] = 0
         self._frame[layout.LINE_ROOM] = ROW_GROUP_ROWS
-        self._noted: dict[int, End] = {}
+        self._noted: dict[int, ContentDigest] = {}
         self._judged_lines = 0
         self._judged: list[Others] = []
         self._slow: list[Slow] = []
         self._slow_elsewhere: list[tuple[Numbers, Numbers]] = []  # places and days
+        self._strays: list[Numbers] = []
 
     def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
         """Note what a file is after lines that may be the last of their day; that of a few is not known yet.
@@ -417,23 +425,23 @@ class CompiledParser:
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
         days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
-        batch = Batch(lines, rows, days, *self._all_elsewhere(), *others, self._noted)
+        strays = np.concatenate(self._strays)
+        batch = Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, self._noted)
         self._begin()
         return batch
 
     @property
     def _elsewhere(self) -> Numbers:
         """The places of the requests of days that aren't wanted, as far as the kernel found them."""
-        return self._workspace.elsewhere[: self._frame[layout.ELSEWHERE_COUNT]]
+        return self._workspace.elsewhere[: self._frame[layout.ELSEWHERE_COUNT], 0]
 
-    def _all_elsewhere(self) -> tuple[Numbers, int]:
-        """Return the places of all requests of days that aren't wanted, ascending, and the day of the first."""
-        day = self._frame[layout.ELSEWHERE_TIME] // timestamps.DAY_MICROSECONDS
-        found = [(self._elsewhere, np.full(len(self._elsewhere), day)), *self._slow_elsewhere]
+    def _all_elsewhere(self) -> tuple[Numbers, Numbers]:
+        """Return the places of all requests of days that aren't wanted, ascending, and their days."""
+        rows = self._workspace.elsewhere[: self._frame[layout.ELSEWHERE_COUNT]]
+        found = [(rows[:, 0], rows[:, 1] // timestamps.DAY_MICROSECONDS), *self._slow_elsewhere]
         places, days = (np.concatenate(each) for each in zip(*found, strict=True))
-        if not len(places):
-            return places, timestamps.NO_DAY
-        return np.sort(places, kind="stable"), int(days[np.argmin(places)])
+        order = np.argsort(places, kind="stable")
+        return places[order], days[order]
 
     def _judge(self) -> None:
         """Find out what the lines are that have no row since this was last asked."""
@@ -445,13 +453,16 @@ class CompiledParser:
         )
         first = workspace.others[begin - 1, layout.OTHER_TEXT_END] if begin else 0
         offsets = np.append(first, ends).astype(np.int32)
-        reasons = REASON_OF[codes]
-        days, _ = placed(timestamps.days_of(times, times != layout.NO_TIME), reasons, self._days)
-        others = Others(places, self._masked(offsets), reasons, days)
         undecided = np.flatnonzero(codes == layout.UNDECIDED)
+        times[undecided] = layout.NO_TIME
+        known = timestamps.days_of(times, times != layout.NO_TIME)
+        days, reasons, strays = placed(known, REASON_OF[codes], self._days)
+        self._strays.append(strays)
+        others = Others(places, self._masked(offsets), reasons, days)
         if len(undecided):
             parsed = self.plain(_texts(offsets, workspace.other_texts[: offsets[-1]]).take(numbers(undecided)))
-            days[undecided], reasons[undecided] = placed(parsed.days, parsed.reasons, self._days)
+            days[undecided], reasons[undecided], strays = placed(parsed.days, parsed.reasons, self._days)
+            self._strays.append(strays)
             accepted = reasons[undecided] == ACCEPTED
             wanted = accepted & self._wanted.have(days[undecided])
             if wanted.any():

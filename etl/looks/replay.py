@@ -142,7 +142,7 @@ def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdi
     """Yield what the rejects of one raw file are; they are in the order of its lines."""
     line_numbers = to_numpy(rejects["line_number"])
     parser = Parser(source.format)
-    allowed = Days.of_file(file, source.neighbour_days)
+    allowed = Days.of_file(file, source.covers)
     read = 0
     for block in RawReader(file, source.files.endpoint_url).blocks():
         lines = split_lines(bytes(block))
@@ -151,7 +151,7 @@ def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdi
         # what the lines of some formats mean, directives before them say
         wanted = np.union1d(index, np.flatnonzero(to_numpy(pc.starts_with(lines, b"#"))))
         parsed = parser.parse(lines.take(numbers(wanted)))
-        _, reasons = placed(parsed.days, parsed.reasons, allowed)
+        _, reasons, _ = placed(parsed.days, parsed.reasons, allowed)
         chosen = np.isin(wanted, index)
         rows = iter(requests_table(parsed, chosen & (reasons == ACCEPTED), source.classifier).to_pylist())
         told = rejects.slice(begin, end - begin).to_pylist()

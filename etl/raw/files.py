@@ -19,6 +19,7 @@ import numpy as np
 from isal import isal_zlib
 
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
+from etl.raw.content import ContentDigest
 from lake.errors import ConfigError, InputError
 from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
@@ -242,6 +243,7 @@ class RawReader:
 
     Attributes:
         lines: How many lines were read so far.
+        content: What was read so far.
     """
 
     def __init__(
@@ -259,6 +261,7 @@ class RawReader:
         self._digests = digests
         self._source: _Digesting | None = None
         self.lines = 0
+        self.content = ContentDigest()
 
     def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
         """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
@@ -276,6 +279,7 @@ class RawReader:
             with self._open() as stream:
                 for block in whole_lines(stream, buffers):
                     self.lines += self._lines_in(block)
+                    self.content.update(block)
                     yield block
         except DAMAGE as error:
             with self._open_raw() as raw:
@@ -291,10 +295,11 @@ class RawReader:
             ) from error
 
     def input(self) -> Input:
-        """Return the file's name, size and digest, once `blocks` has come to its end."""
-        if self._source is None or self._source.digest is None:
-            raise AssertionError("read and digest first")
-        return Input(self.file.name, self._source.bytes, self._source.digest.hexdigest())
+        """Return name, size, content, and digest if that was wanted, once `blocks` has come to its end."""
+        if self._source is None:
+            raise AssertionError("read first")
+        digest = self._source.digest.hexdigest() if self._source.digest else None
+        return Input(self.file.name, self._source.bytes, digest, content=self.content.content())
 
     @contextmanager
     def _open(self) -> Iterator[Decompressed]:
@@ -318,22 +323,36 @@ class RawReader:
             yield body
 
 
-def digest_of(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> str:
-    """Return the digest of a raw file as it is now, of the same part of it as was recorded.
+def is_as_recorded(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> bool:
+    """Tell whether a raw file has the bytes that were recorded, or begins with them where they were a part of it.
 
     Raises:
         InputError: It can't be read.
         StoreError: S3 doesn't answer.
     """
-    reader = RawReader(file, endpoint_url, digests=recorded.lines is None)
-    digest, left = hashlib.sha256(), recorded.bytes
-    for block in reader.blocks():
-        if recorded.lines is not None:
-            digest.update(block[:left])
-            left -= len(block)
-            if left <= 0:
-                break
-    return reader.input().sha256 if recorded.lines is None else digest.hexdigest()
+    if recorded.lines is None:
+        reader = RawReader(file, endpoint_url)
+        for _ in reader.blocks():
+            pass
+        return reader.input().sha256 == recorded.sha256
+    return begins_with(file, recorded, endpoint_url)
+
+
+def begins_with(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> bool:
+    """Tell whether a raw file, decompressed, begins with what was recorded of one.
+
+    Raises:
+        InputError: It can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    content, digest = ContentDigest(), hashlib.sha256()  # the latter is what earlier versions recorded
+    left = recorded.content.bytes if recorded.content else recorded.bytes
+    for block in RawReader(file, endpoint_url, digests=False).blocks():
+        (content if recorded.content else digest).update(block[:left])
+        left -= min(left, len(block))
+        if not left:
+            break
+    return content.content() == recorded.content if recorded.content else digest.hexdigest() == recorded.sha256
 
 
 def size_of(file: RawFile, endpoint_url: str | None = None) -> int:

@@ -28,11 +28,30 @@ class Severities:
         fewer_files: Fewer files than `expected_files`, or no file of a neighbouring day that is read too.
         silent_hours: No request in an hour in which there normally are some.
         missing_source: No file at all.
+        duplicate_files: Several files with the same content.
+        uncounted_lines: Requests in its files that no day counts, since the files may hold none of their day.
     """
 
     fewer_files: Severity = Severity.FAIL
     silent_hours: Severity = Severity.WARN
     missing_source: Severity = Severity.FAIL
+    duplicate_files: Severity = Severity.FAIL
+    uncounted_lines: Severity = Severity.WARN
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What is not as it should be in a source's day.
+
+    Attributes:
+        text: What it is, for people; empty for nothing.
+        severity: What becomes of the day.
+        advice: What to do about it.
+    """
+
+    text: str
+    severity: Severity
+    advice: str
 
 
 def severities(config: Config) -> Severities:

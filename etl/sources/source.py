@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -37,6 +38,7 @@ OPTIONAL = (
     "since",
     "until",
     "settle_hours",
+    "covers",
     "neighbour_days",
     "max_reject_rate",
     "max_applications",
@@ -58,6 +60,9 @@ DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 DEFAULT_MAX_APPLICATIONS = 5000
 ONE_DAY = timedelta(days=1)
+THE_DAY = (0, 0)
+COVERS = re.compile(r"(-?\d)(?: to (-?\d))?")
+FARTHEST = 7  # days
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
@@ -82,7 +87,7 @@ class Source:
         since: First day on which it is active, None for ever.
         until: First day on which it is no longer active, None for never.
         settle_hours: How long after a day's end its logs may still arrive.
-        neighbour_days: How many days before and after a dated file's day its lines may be of.
+        covers: Of which days a dated file may hold lines, counted from its own: the first and the last of them.
         max_reject_rate: Highest share of rejects in a day, 0 to 1.
         max_applications: How many applications the lines of a day may name at most.
         expected_files: How many files a day has at least.
@@ -100,7 +105,7 @@ class Source:
     since: date | None = None
     until: date | None = None
     settle_hours: float = DEFAULT_SETTLE_HOURS
-    neighbour_days: int = 0
+    covers: tuple[int, int] = THE_DAY
     max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
     max_applications: int = DEFAULT_MAX_APPLICATIONS
     expected_files: int = 1
@@ -121,8 +126,14 @@ class Source:
 
     def days_read(self, day: date) -> list[date]:
         """Return the days whose files may hold lines of this day; just the day for undated files."""
-        reach = self.neighbour_days if self.files.is_dated else 0
-        return [day + timedelta(days=n) for n in range(-reach, reach + 1)]
+        first, last = self.covers
+        return [day - timedelta(days=n) for n in range(last, first - 1, -1)]
+
+    @property
+    def reach(self) -> str:
+        """What luigi.cfg says of the days that a file holds lines of."""
+        first, last = self.covers
+        return f"neighbour_days = {last}" if first == -last else f"covers = {first} to {last}"
 
     def find_files(self, day: date) -> list[RawFile]:
         """Return all raw files that may hold lines of a day, in a fixed order.
@@ -176,7 +187,7 @@ class Source:
         if self.severities.fewer_files is Severity.WARN and any(map(find, self.days_read(day))):
             return None
         lack = lacking[0]
-        neighbour, empty = f" (neighbour_days = {self.neighbour_days} reads it too)", "an empty one"
+        neighbour, empty = f" ({self.reach} reads it too)", "an empty one"
         if lack.day == day:
             neighbour, empty = "", "an empty one and allow_empty = true"
         return (
@@ -199,7 +210,7 @@ class Source:
             "version": SHAPING,
             "format": self.format.name,
             "declared": self.declared,
-            "neighbour_days": self.neighbour_days,
+            **self._shaping_reach,
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
             "application_field": self.classifier.application_field,
@@ -208,19 +219,25 @@ class Source:
         }
         return _sha256(shaping)
 
+    @property
+    def _shaping_reach(self) -> dict[str, object]:
+        first, last = self.covers
+        return {"neighbour_days": last} if first == -last else {"covers": [first, last]}
+
     @cached_property
     def known_as(self) -> frozenset[str]:
         """The digests of these settings, by all versions: partitions made with any of them are not outdated."""
         earlier = [
             asdict(self.format),
-            self.neighbour_days,
+            self.covers[1],
             self.classifier.vantage,
             self.classifier.application,
             self.classifier.application_field,
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        return frozenset({self.settings_sha256, _sha256(earlier)})
+        is_as_then = self.covers[0] == -self.covers[1]
+        return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
 
 def read_sources(config: Config) -> list[Source]:
@@ -288,6 +305,9 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         except (ValueError, KeyError) as error:
             raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
 
+    reach = read("neighbour_days", _within(int, 0, FARTHEST), f"0 to {FARTHEST}", 0)
+    if "covers" in values and "neighbour_days" in values:
+        raise ConfigError("covers and neighbour_days say the same thing. Take neighbour_days out.")
     timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
     found_format = replace(_format(values), timezone=timezone)
     source = Source(
@@ -298,7 +318,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
-        neighbour_days=read("neighbour_days", _within(int, 0, 7), "0 to 7", 0),
+        covers=read("covers", _covers, 'days from a file\'s own, within a week, like "-1 to 0"', (-reach, reach)),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
         max_applications=read(
             "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
@@ -310,8 +330,10 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     )
     if source.since and source.until and source.since >= source.until:
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
-    if not source.files.is_dated and (source.neighbour_days or source.expected_files > 1):
-        raise ConfigError("neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}.")
+    if not source.files.is_dated and (source.covers != THE_DAY or source.expected_files > 1):
+        raise ConfigError(
+            "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."
+        )
     return source
 
 
@@ -400,6 +422,17 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
+
+
+def _covers(text: str) -> tuple[int, int]:
+    """Return the first and the last day that a text like `-1 to 0` names; ValueError if it names none."""
+    found = COVERS.fullmatch(" ".join(text.split()))
+    if not found:
+        raise ValueError(text)
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not -FARTHEST <= first <= last <= FARTHEST:
+        raise ValueError(text)
+    return first, last
 
 
 def _within(kind: Callable[[str], N], lowest: N, highest: N) -> Callable[[str], N]:

@@ -1,6 +1,5 @@
 """The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,22 +14,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.lines.batches import Batch, Days, End, Ends
+from etl.lines.batches import Batch, Days, Ends
 from etl.lines.blocks import BlockParser
 from etl.lines.parse import DIRECTIVE, rejects_table
 from etl.lines.timestamps import NO_DAY, Integers
+from etl.raw.content import ContentDigest
 from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
 from etl.raw.read_ahead import read_ahead
-from etl.sources.completeness import HOURS, Severity, listed_hours, silent_hours
-from etl.sources.source import Source
+from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
+from etl.sources.source import FARTHEST, Source
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
 from lake.memory import arrays
 from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
-from lake.partition import Partition, days_since_epoch
-from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
+from lake.partition import Partition, date_of, days_since_epoch
+from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
 
 MICROSECONDS_AN_HOUR = 3_600_000_000
 EXAMPLES = 2
@@ -230,7 +230,7 @@ class _Day:
             InputError: There are millions of rejects, and they are too many of the lines so far.
         """
         if self.rejected.rows >= ENOUGH_REJECTS:
-            self._judge_rejects(self.kept.rows, self.rejected.rows, "the first ")
+            self._judge_rejects(self.kept.rows, self.rejected.rows, (), "the first ")
 
     def seal(self) -> None:
         """Write the rows that wait, in the belief that no more will come."""
@@ -250,11 +250,13 @@ class _Day:
             PartitionExists: The day is published with other bytes.
         """
         inputs = tuple(self._count(reader) for reader in readers)
+        if not self._source.files.is_dated:  # the others may be gone or renamed when it is made again
+            inputs = tuple(each for each in inputs if each.lines)
         for counted in (self.lines, self.recorded):
             counted.kept, counted.rejected = self.kept.rows, self.rejected.rows
             counted.check()
-        self._judge()
-        incomplete = self._incomplete([reader.file for reader in readers])
+        self._judge(readers)
+        incomplete = self._incomplete(readers)
         staged = []
         for writer in (self.rejected, self.kept):
             made = writer.contract
@@ -294,14 +296,15 @@ class _Day:
             self.recorded.read += reader.lines
             self.recorded.directives += reader.directives
             self.recorded.of_other_days += reader.others(number)
-            return reader.input()
+            return reader.input(number)
         part = reader.part(number)
         self.recorded.read += part.lines
         self.recorded.directives += part.directives
         self.recorded.of_other_days += part.others
-        return Input(reader.file.name, part.end.bytes, part.end.sha256, part.lines)
+        content, of_day = part.end.content(), part.lines - part.directives - part.others
+        return Input(reader.file.name, content.bytes, None, part.lines, content, of_day)
 
-    def _judge(self) -> None:
+    def _judge(self, readers: Sequence["_FileReader"]) -> None:
         lines, source = self.lines, self._source
         of_day = lines.kept + lines.rejected
         if not of_day and not source.allow_empty:
@@ -310,7 +313,7 @@ class _Day:
                 f"lines of {source.files.of_day(self.day)}). If a day without requests is right for it, set "
                 "allow_empty = true."
             )
-        self._judge_rejects(lines.kept, lines.rejected)
+        self._judge_rejects(lines.kept, lines.rejected, readers)
         if self._has_too_many_applications:
             raise InputError(
                 f"source {source.name}, {self.day}: its lines name more than max_applications = "
@@ -319,44 +322,90 @@ class _Day:
                 f"raise max_applications in [source.{source.name}]."
             )
 
-    def _judge_rejects(self, kept: int, rejected: int, which: str = "") -> None:
+    def _judge_rejects(self, kept: int, rejected: int, readers: Sequence["_FileReader"], which: str = "") -> None:
         source, reasons = self._source, self.lines.reasons.most_common()
         if rejected > source.max_reject_rate * (kept + rejected):
             raise InputError(
                 f"source {source.name}, {self.day}: {rejected:,} of {which}{kept + rejected:,} lines are rejects "
                 f"({', '.join(f'{n:,} {reason}' for reason, n in reasons)}), more than "
-                f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice()} "
+                f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice(readers)} "
                 f"First ones: {'; '.join(self.lines.examples)}"
             )
 
-    def _incomplete(self, files: Sequence[RawFile]) -> str | None:
-        """Say which raw files and hours the day lacks, None for none.
+    def _incomplete(self, readers: Sequence["_FileReader"]) -> str | None:
+        """Say which files and hours the day lacks, what it has twice, and what no day counts; None for nothing.
 
         Raises:
-            InputError: It lacks what luigi.cfg lets no day lack.
+            InputError: It is something that luigi.cfg has fail.
         """
-        source = self._source
+        source, bad = self._source, self._source.severities
+        files = [reader.file for reader in readers]
         lacking = source.lacking(self.day, lambda day: [each for each in files if each.day in {day, None}])
         silent = silent_hours(self._by_hour.tolist(), source.expected_hours)
-        found = {}
-        if lacking:
-            found[", ".join(map(str, lacking))] = source.severities.fewer_files
-        if silent:
-            found[f"no request in UTC hours {listed_hours(silent)}"] = source.severities.silent_hours
-        for text, severity in found.items():
-            if severity is Severity.FAIL:
+        found = [
+            Flaw(
+                ", ".join(map(str, lacking)), bad.fewer_files, "Bring what is missing, or correct expected_files"
+            ),
+            Flaw(
+                f"no request in UTC hours {listed_hours(silent)}" if silent else "",
+                bad.silent_hours,
+                "Bring what is missing, or correct expected_hours",
+            ),
+            Flaw(
+                "; ".join(f"{', '.join(names)} have the same content" for names in self._doubled(readers)),
+                bad.duplicate_files,
+                "Take one away, or have files name only one",
+            ),
+            Flaw(self._uncounted(readers), bad.uncounted_lines, f"Set {self._mending(readers)}"),
+        ]
+        found = [each for each in found if each.text]
+        for each in found:
+            if each.severity is Severity.FAIL:
                 raise InputError(
-                    f"source {source.name}, {self.day}: {text}. Bring what is missing, correct expected_files or "
-                    f"expected_hours in [source.{source.name}], or have such days published with a warning, by "
-                    "[completeness] in luigi.cfg."
+                    f"source {source.name}, {self.day}: {each.text}. {each.advice} in [source.{source.name}], or "
+                    "have such days published with a warning, by [completeness] in luigi.cfg."
                 )
+        texts = ", ".join(each.text for each in found)
         if found:
-            logger.warning("%s of source %s is incomplete: %s", self.day, source.name, ", ".join(found))
-        return ", ".join(found) or None
+            logger.warning("%s of source %s is incomplete: %s", self.day, source.name, texts)
+        return texts or None
 
-    def _advice(self) -> str:
+    def _doubled(self, readers: Sequence["_FileReader"]) -> list[list[str]]:
+        """Return the names of files that have the same content, each of which holds lines of the day."""
+        number = days_since_epoch(self.day)
+        names: dict[Content, list[str]] = {}
+        for reader in readers:
+            if reader.of_day(number):
+                names.setdefault(reader.content, []).append(reader.file.name)
+        return [each for each in names.values() if len(each) > 1]
+
+    def _strays(self, readers: Sequence["_FileReader"]) -> Counter[int]:
+        """Return how many requests of its own files are of days within a week that don't count them, by day."""
+        found: Counter[int] = Counter()
+        for reader in readers:
+            if reader.file.day == self.day:
+                found.update(reader.strays)
+        number = days_since_epoch(self.day)
+        near = {day: count for day, count in found.items() if abs(day - number) <= FARTHEST}
+        return Counter({day: count for day, count in near.items() if self._source.is_active(date_of(day))})
+
+    def _uncounted(self, readers: Sequence["_FileReader"]) -> str:
+        strays = self._strays(readers)
+        if not strays:
+            return ""
+        days = ", ".join(f"{count:,} requests of {date_of(day)}" for day, count in sorted(strays.items()))
+        return f"its files hold {days}, which no day counts ({self._mending(readers)} does)"
+
+    def _mending(self, readers: Sequence["_FileReader"]) -> str:
+        """Return the setting by which all requests are counted."""
+        number = days_since_epoch(self.day)
+        strays = [day - number for day in self._strays(readers)]
+        first, last = self._source.covers
+        return f"covers = {min([first, *strays])} to {max([last, *strays])}"
+
+    def _advice(self, readers: Sequence["_FileReader"]) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
-            return f"The log is not cut at UTC midnight: raise neighbour_days (now {self._source.neighbour_days})."
+            return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         return f"Is it really format {self._source.format.name}?"
 
 
@@ -367,15 +416,18 @@ class _Part:
     lines: int
     others: int
     directives: int
-    end: End
+    end: ContentDigest
 
 
 class _FileReader:
     """Reads one raw file for one or more days, and counts and digests what it reads.
 
     Attributes:
-        lines: How many lines it has, read to its end.
+        lines: How many lines it has.
         directives: How many of them are neither requests nor rejects.
+        days: How many of its lines, requests and rejects, are of each day.
+        strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
+        plain_lines: How many of its lines the plain parser took apart.
     """
 
     def __init__(
@@ -383,53 +435,63 @@ class _FileReader:
     ) -> None:
         self.file = file
         self._is_read_ahead = is_read_ahead
-        self.directives = 0
+        self.lines = self.directives = self.plain_lines = 0
+        self.days: Counter[int] = Counter()
+        self.strays: Counter[int] = Counter()
         self._days = days
         self._parts: dict[int, _Part] = {}
         self._source = source
         self._own_day = days_since_epoch(file.day) if file.day else None
-        self._of_day: Counter[int] = Counter()  # lines of rows and rejects
-        self._elsewhere = 0
         self._ends = Ends() if days - {self._own_day} else None
-        may_be = replace(Days.of_file(file, source.neighbour_days), wanted=Days(min(days), max(days) + 1))
-        self._parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
-        # only its own day records the file as it lies there, and another one what of it is read
-        digests = self._own_day in days
-        self._reader = RawReader(file, source.files.endpoint_url, self._parser.lines_in, digests=digests)
-        self._lines = 0
+        self._lines = 0  # taken apart so far
+        self._input: Input | None = None
 
     @property
-    def lines(self) -> int:
-        """How many lines were read."""
-        return self._reader.lines
+    def content(self) -> Content:
+        """What the file is, once it was read to its end."""
+        return self._whole.content or Content(0, "", 0)
 
     @property
-    def plain_lines(self) -> int:
-        """How many of them the plain parser took apart."""
-        return self._parser.plain_lines
+    def _whole(self) -> Input:
+        if self._input is None:
+            raise AssertionError("read first")
+        return self._input
 
-    def input(self) -> Input:
-        """Return the file's name, size and digest, once it was read to its end."""
-        return self._reader.input()
+    def input(self, day: int) -> Input:
+        """Return the file's name, size and digest, once it was read to its end, and what it has of its day."""
+        near = {each: count for each, count in sorted(self.strays.items()) if abs(each - day) <= FARTHEST}
+        strays = {date_of(each).isoformat(): count for each, count in near.items()}
+        return replace(self._whole, of_day=self.of_day(day), strays=strays or None)
 
     def part(self, day: int) -> _Part:
         """Return what of the file a day's provenance records, if it is not the file's own day."""
-        return self._parts.get(day, _Part(0, 0, 0, End(0, hashlib.sha256())))
+        return self._parts.get(day, _Part(0, 0, 0, ContentDigest()))
+
+    def of_day(self, day: int) -> int:
+        """Return how many lines, requests and rejects, are of a day."""
+        return self.days[day]
 
     def others(self, day: int) -> int:
         """Return how many lines are of another day than this one."""
-        return self._elsewhere + sum(count for each, count in self._of_day.items() if each != day)
+        return sum(self.days.values()) - self.days[day]
 
     def portions(self) -> Iterator[list[_Portion]]:
         """Yield what there is for the days, batch by batch."""
-        for batch in self._parser.batches(self._blocks()):
+        source, days = self._source, self._days
+        may_be = replace(Days.of_file(self.file, source.covers), wanted=Days(min(days), max(days) + 1))
+        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
+        # only its own day records the file as it lies there, and another one what of it is read
+        digests = self._own_day in days
+        reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
+        for batch in parser.batches(self._blocks(reader)):
             if self._own_day is None:
                 self._own_day = self._first_day(batch)
             yield self._sorted(batch, self._own_day)
+        self.lines, self.plain_lines, self._input = reader.lines, parser.plain_lines, reader.input()
 
-    def _blocks(self) -> Iterator[memoryview]:
+    def _blocks(self, reader: RawReader) -> Iterator[memoryview]:
         """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
-        blocks = self._reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
+        blocks = reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
         first = next(blocks, None)
         if first is None:
             return
@@ -462,8 +524,9 @@ class _FileReader:
             portions.append(_Portion(day, requests, rejects))
             self._record(day, batch, np.flatnonzero(rows), others)
         self.directives += int(np.count_nonzero(directives))
-        self._of_day.update(of_day)
-        self._elsewhere += len(batch.elsewhere)
+        self.days.update(of_day)
+        self.days.update(_counts(batch.elsewhere_days))
+        self.strays.update(_counts(batch.strays))
         self._lines += batch.lines
         return portions
 
@@ -474,7 +537,7 @@ class _FileReader:
         last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
         directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
         lines = self._lines + last + 1
-        of_others = lines - directives - (self._of_day[day] + len(rows) + len(others))
+        of_others = lines - directives - (self.days[day] + len(rows) + len(others))
         self._parts[day] = _Part(lines, of_others, directives, batch.ends[last])
 
     def _first_day(self, batch: Batch) -> int:
@@ -489,7 +552,7 @@ class _FileReader:
                 *each.numbers[readable],
             ]
             if numbers:
-                days = [*each.days[:1], *[each.first_elsewhere][: len(each.elsewhere)], *each.other_days[readable]]
+                days = [*each.days[:1], *each.elsewhere_days[:1], *each.other_days[readable]]
                 return int(days[int(np.argmin(numbers))])
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "

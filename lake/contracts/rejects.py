@@ -21,7 +21,7 @@ CONTRACT = Contract(
             pa.string(),
             "name",
             "blank; shape: not the format's fields; time, status, bytes, duration, upstream: that field holds no "
-            "such value; too_long: over 1 MiB; wrong_day: farther from the file's day than neighbour_days",
+            "such value; too_long: over 1 MiB; wrong_day: of a day that the file may not hold, see covers",
             values=REASONS,
         ),
         Column(

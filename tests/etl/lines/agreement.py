@@ -137,10 +137,7 @@ def opened(case: Case, parser: str) -> BlockParser:
 
 
 class Told(NamedTuple):
-    """What the program says of some lines: of each its day and reason, and a row of those accepted.
-
-    Of requests of days that aren't wanted, only the first of a batch has its day; the others have 0.
-    """
+    """What the program says of some lines: of each its day and reason, and a row of those accepted."""
 
     days: npt.NDArray[np.int64]
     reasons: npt.NDArray[np.int64]
@@ -153,7 +150,7 @@ def told(batch: Batch) -> Told:
     reasons = np.full(batch.lines, parse.ACCEPTED)
     days[batch.numbers], reasons[batch.numbers] = batch.other_days, batch.reasons
     days[batch.numbers_of(np.arange(len(batch.days)))] = batch.days
-    days[batch.elsewhere[:1]], reasons[batch.elsewhere] = batch.first_elsewhere, ELSEWHERE
+    days[batch.elsewhere], reasons[batch.elsewhere] = batch.elsewhere_days, ELSEWHERE
     assert np.count_nonzero(reasons == parse.ACCEPTED) == len(batch.days) == batch.rows.num_rows
     return Told(days, reasons, batch.rows.cast(SCHEMA))
 

@@ -1,12 +1,13 @@
 """The kernel's own source, run as plain Python, says what the plain parser says."""
 
-import hashlib
 import importlib.util
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 from etl.kernel.layout import PADDING
 from etl.lines import blocks, compiled, timestamps
@@ -215,14 +216,16 @@ def test_days_that_are_not_wanted(parser, shares):
         for n in range(400)
     )
     day = 20_713  # 17 September
-    (whole,) = [agreement.told(batch) for batch in batches(case, data, "plain", Days(day - 1, day + 2))]
-    read = 0
+    (of_all,) = batches(case, data, "plain", Days(day - 1, day + 2))
+    whole = agreement.told(of_all)
+    read, strays = 0, []
     for batch in batches(case, data, parser, Days(day - 1, day + 2, wanted=Days(day, day + 9))):
         part = slice(read, read + batch.lines)
         days, reasons = whole.days[part], whole.reasons[part]
         elsewhere = np.flatnonzero((reasons == blocks.ACCEPTED) & (days == day - 1))
         assert batch.elsewhere.tolist() == elsewhere.tolist()
-        assert batch.first_elsewhere == (day - 1 if len(elsewhere) else timestamps.NO_DAY)
+        assert batch.elsewhere_days.tolist() == [day - 1] * len(elsewhere)
+        strays += batch.strays.tolist()
         kept = np.flatnonzero((reasons == blocks.ACCEPTED) & (days >= day))
         assert batch.numbers_of(np.arange(len(kept))).tolist() == kept.tolist()
         assert batch.days.tolist() == days[kept].tolist()
@@ -235,6 +238,7 @@ def test_days_that_are_not_wanted(parser, shares):
         assert batch.other_days.tolist() == days[others].tolist()
         read += batch.lines
     assert read == len(whole.days)
+    assert strays == of_all.strays.tolist() == [day + 2] * len(strays)
 
 
 def test_rejected_lines_are_masked_alike():
@@ -308,6 +312,8 @@ def test_ends_of_days_are_noted(parser, wanted):
             assert int(np.flatnonzero(counts & (found.days == day))[-1]) in batch.ends
         for number, end in batch.ends.items():
             before = b"".join(data[: read + number + 1])
-            assert (end.bytes, end.sha256) == (len(before), hashlib.sha256(before).hexdigest())
+            found = end.content()
+            assert (found.bytes, found.crc32) == (len(before), zlib.crc32(before))
+            assert found.xxh3 == xxhash.xxh3_64(before).hexdigest()
         read += batch.lines
     assert read == len(data)

@@ -129,8 +129,9 @@ def test_each_file_is_read_once_and_no_further_than_needed(
     lake: Lake, declare: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several files of a day, in blocks of any size."""
-    for name in ("a.log", "b.log", "c.log"):
-        (tmp_path / name).write_bytes(JSON if name != "b.log" else JSON.splitlines(keepends=True)[0])
+    first = JSON.splitlines(keepends=True)[0]
+    for name, lines in (("a.log", JSON), ("b.log", first), ("c.log", JSON + first)):
+        (tmp_path / name).write_bytes(lines)
     source = declare(**LOOSE, files="?.log")
     extract_day(lake, source, DAY)
     expected = _verdicts(lake, source)

@@ -3,17 +3,20 @@
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import boto3
 import pytest
+import xxhash
 from moto.server import ThreadedMotoServer
 
 from etl.raw import files as raw_files
 from etl.raw.files import FilePattern, RawFile, RawReader
 from lake.errors import ConfigError, InputError, StoreError
+from lake.provenance import Content
 
 DAY = date(2026, 9, 7)
 TEXT = b"first\nsecond\nlast without its line end"
@@ -149,7 +152,9 @@ def test_a_file_on_s3_is_read_as_one_on_disk(s3_endpoint: str) -> None:
     reader = RawReader(file, s3_endpoint)
     assert b"".join(map(bytes, reader.blocks())) == TEXT
     raw = gzip.compress(TEXT, mtime=0)
-    assert reader.input() == raw_files.Input("s3://logs/a.log.gz", len(raw), hashlib.sha256(raw).hexdigest())
+    found = reader.input()
+    assert (found.name, found.bytes) == ("s3://logs/a.log.gz", len(raw))
+    assert found.sha256 == hashlib.sha256(raw).hexdigest()
 
 
 def test_a_bucket_that_is_not_there_is_named(s3_endpoint: str) -> None:
@@ -231,7 +236,8 @@ def test_a_file_is_read_by_its_first_bytes_whatever_its_name(  # noqa: PLR0913 -
     found, reader = _read(_file(tmp_path, raw, name))
     assert found == text
     assert reader.lines == len(text.splitlines())
-    assert reader.input() == raw_files.Input(name, len(raw), hashlib.sha256(raw).hexdigest())
+    content = Content(len(text), xxhash.xxh3_64(text).hexdigest(), zlib.crc32(text))
+    assert reader.input() == raw_files.Input(name, len(raw), hashlib.sha256(raw).hexdigest(), content=content)
 
 
 GZIPPED = gzip.compress(b"".join(b"%d\n" % n for n in range(10_000)), mtime=0)
@@ -274,14 +280,14 @@ def test_an_unreadable_file_is_named(tmp_path: Path, make: Callable[[Path], None
 
 
 def test_input_asks_to_read_first(tmp_path: Path) -> None:
-    """There is no digest before the file was read, nor where none was wanted."""
+    """There is nothing to say before the file was read, and no digest where none was wanted."""
     tmp_path.joinpath("a").write_bytes(b"line\n")
     file = RawFile("a", str(tmp_path / "a"), None)
     unread, undigested = RawReader(file), RawReader(file, digests=False)
     assert [bytes(block) for block in undigested.blocks()] == [b"line\n"]
-    for reader in (unread, undigested):
-        with pytest.raises(AssertionError, match="read and digest first"):
-            reader.input()
+    assert undigested.input().sha256 is None
+    with pytest.raises(AssertionError, match="read first"):
+        unread.input()
 
 
 @pytest.mark.parametrize("buffers", [1, 2, 3])

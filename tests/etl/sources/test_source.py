@@ -99,6 +99,10 @@ ReadSettings = Callable[..., list[Source]]
         ({"expected_files": "0"}, "expected_files = 0: expected a number, 1 or more"),
         ({"expected_files": "2.5"}, "expected_files = 2.5: expected a number, 1 or more"),
         ({"allow_empty": "yes"}, "allow_empty = yes: expected true or false"),
+        ({"covers": "0 to 8"}, "covers = 0 to 8: expected days from a file's own"),
+        ({"covers": "1 to 0"}, "covers = 1 to 0: expected days from a file's own"),
+        ({"covers": "0 to 1", "neighbour_days": 1}, "covers and neighbour_days say the same thing"),
+        ({"files": "access.log", "covers": "-1 to 0"}, "neighbour_days and expected_files are for dated files"),
         ({"files": "access.log", "neighbour_days": 1}, "neighbour_days and expected_files are for dated files"),
         ({"files": "access.log", "expected_files": 2}, "neighbour_days and expected_files are for dated files"),
         ({"format": "common", "synthetic_user_agents": "bot"}, "synthetic_user_agents: format common has no user"),
@@ -146,7 +150,7 @@ def test_every_setting_is_read(declare: Declare) -> None:
     )
     assert (source.name, source.format.name, source.files.text) == ("web", "vhost_combined", "logs/" + DATED)
     assert (source.since, source.until, source.settle_hours) == (date(2026, 9, 1), date(2026, 10, 1), 1.5)
-    assert (source.neighbour_days, source.max_reject_rate, source.expected_files) == (1, 0.5, 3)
+    assert (source.covers, source.max_reject_rate, source.expected_files) == ((-1, 1), 0.5, 3)
     assert source.allow_empty is True
     assert (source.classifier.vantage, source.classifier.application) == ("edge", None)
     assert source.classifier.application_field == "vhost"
@@ -178,7 +182,7 @@ def test_a_format_is_made_of_its_own_keys(declare: Declare) -> None:
 def test_what_is_not_said_has_a_cautious_default(declare: Declare) -> None:
     """Active for ever, six hours to settle, one reject in a hundred, no neighbours, no empty day."""
     source = declare()
-    assert (source.since, source.until, source.settle_hours, source.neighbour_days) == (None, None, 6, 0)
+    assert (source.since, source.until, source.settle_hours, source.covers) == (None, None, 6, (0, 0))
     assert (source.max_reject_rate, source.expected_files, source.allow_empty) == (0.01, 1, False)
 
 
@@ -283,6 +287,10 @@ def test_no_settled_day_is_an_error(declare: Declare) -> None:
         ({"neighbour_days": 1, "since": DAY, "until": "2026-09-18"}, [1], "files for 2026-09-18 (neighbour_days"),
         ({"neighbour_days": 1, "allow_empty": "true"}, [1], "files for 2026-09-18 (neighbour_days"),
         ({"neighbour_days": 2}, [-2], "files for 2026-09-15 (neighbour_days = 2"),
+        ({"covers": "-1 to 0"}, [-1], None),
+        ({"covers": "-1 to 0"}, [1], "files for 2026-09-18 (covers = -1 to 0 reads it too)"),
+        ({"covers": "0 to 1"}, [-1], "files for 2026-09-16 (covers = 0 to 1 reads it too)"),
+        ({"covers": "0 to 1"}, [1], None),
         ({"expected_files": 2}, [], "source web: 1 of 2 files for 2026-09-17 match"),
         ({"allow_empty": "true"}, [0], None),
         ({"allow_empty": "true", "expected_files": 2}, [], "1 of 2 files"),

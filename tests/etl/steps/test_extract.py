@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import xxhash
 
 from etl.lines import blocks
 from etl.raw import files as raw_files
@@ -26,7 +28,7 @@ from lake.contracts import contract
 from lake.errors import ConfigError, ContractViolation, InputError, PartitionExists
 from lake.lake import Lake
 from lake.partition import Partition
-from lake.provenance import Revision
+from lake.provenance import Content, Revision
 
 DAY = date(2026, 9, 17)
 ONE_DAY = timedelta(days=1)
@@ -159,12 +161,81 @@ def test_lines_no_other_day_would_read_are_rejects(
     assert rotated > lines.read
 
 
-def test_too_many_lines_of_the_wrong_day_advise_neighbour_days(lake: Lake, declare: Declare, rotated: int) -> None:
+def test_too_many_lines_of_the_wrong_day_advise_what_to_cover(lake: Lake, declare: Declare, rotated: int) -> None:
     """The message says what is wrong with the source rather than with the lines."""
     assert rotated
-    advice = r"18 wrong_day.*not cut at UTC midnight: raise neighbour_days \(now 0\)"
+    advice = r"18 wrong_day.*not cut at UTC midnight: set covers = -1 to 0 \(now neighbour_days = 0\)"
     with pytest.raises(InputError, match=advice):
         extract_day(lake, declare(files=DATED), DAY)
+
+
+def test_requests_that_no_day_counts_are_said(
+    lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is rotated after midnight holds some of the next day: the day says so, and what mends it."""
+    midnight = datetime(2026, 9, 18, tzinfo=UTC)
+    lines = [NOON, midnight, midnight + timedelta(minutes=4), midnight + 30 * ONE_DAY]
+    (tmp_path / "access.log-20260917").write_bytes(b"".join(map(log_line, lines)))
+    said = "its files hold 2 requests of 2026-09-18, which no day counts (covers = 0 to 1 does)"
+    source = declare(files=DATED, max_reject_rate=1)
+    extract_day(lake, source, DAY)
+    made = lake.provenance(_partition("requests"))
+    assert made.incomplete == said
+    assert made.inputs[0].strays == {"2026-09-18": 2}
+    assert said in caplog.text
+    failing = replace(source, severities=Severities(uncounted_lines=Severity.FAIL))
+    with pytest.raises(InputError, match=r"no day counts.*Set covers = 0 to 1 in \[source\.web\]"):
+        extract_day(lake, failing, DAY, Revision(1, "again"))
+    extract_day(lake, replace(source, until=DAY + ONE_DAY), DAY, Revision(1, "the next day is none of its"))
+    assert lake.provenance(_partition("requests", revision=1)).incomplete is None
+
+
+def test_what_a_file_covers_is_counted_once_and_by_its_day(
+    lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine
+) -> None:
+    """`covers = 0 to 1`: the lines after midnight are the next day's, and need no file of the day after that."""
+    for day in DAYS[:2]:
+        begin = datetime(day.year, day.month, day.day, 0, 5, tzinfo=UTC)
+        times = [begin + timedelta(hours=1, minutes=n) for n in range(0, 24 * 60, 10)]
+        (tmp_path / f"access.log-{day:%Y%m%d}").write_bytes(b"".join(map(log_line, times)))
+    source = declare(files=DATED, covers="0 to 1", since=DAYS[0], until=DAYS[2])
+    found = _day_by_day(lake, source, DAYS[:2])
+    assert {day: (lines.kept, lines.rejected) for day, lines in found.items()} == {
+        DAYS[0]: (138, 0),
+        DAYS[1]: (144, 0),
+    }
+
+
+@pytest.mark.parametrize("second", ["b.log", "b.log.gz", "a symlink", "a hard link"])
+def test_files_of_the_same_content_are_refused(  # noqa: PLR0913 - one example's parts
+    *,
+    lake: Lake,
+    declare: Declare,
+    tmp_path: Path,
+    log_line: LogLine,
+    second: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By their content, whatever they are called and however compressed; empty ones are no duplicates."""
+    text = log_line(NOON) + log_line(NOON + timedelta(seconds=1))
+    first = tmp_path / "a.log"
+    first.write_bytes(text)
+    if second == "a symlink":
+        (tmp_path / "b.log").symlink_to(first)
+    elif second == "a hard link":
+        (tmp_path / "b.log").hardlink_to(first)
+    else:
+        (tmp_path / second).write_bytes(gzip.compress(text) if second.endswith(".gz") else text)
+    for name in ("empty.log", "another.log"):
+        (tmp_path / name).touch()
+    (tmp_path / "other.log").write_bytes(log_line(NOON))
+    source = declare(files="*.log*")
+    with pytest.raises(InputError, match=r"a\.log, b\.log(\.gz)? have the same content\. Take one away"):
+        extract_day(lake, source, DAY)
+    assert not lake.partitions(contract("requests"))
+    assert extract_day(lake, replace(source, severities=Severities(duplicate_files=Severity.WARN)), DAY).kept == 5
+    assert "have the same content" in (lake.provenance(_partition("requests")).incomplete or "")
+    assert "have the same content" in caplog.text
 
 
 def test_a_line_farther_than_its_neighbours_is_a_reject_of_the_files_day(
@@ -314,7 +385,8 @@ def test_the_footer_says_what_was_read_and_what_became_of_it(
         assert (own.bytes, own.lines) == (tmp_path.joinpath(own.name).stat().st_size, None)
         for each in (before, after):
             text = b"".join(tmp_path.joinpath(each.name).read_bytes().splitlines(keepends=True)[: each.lines])
-            assert (each.bytes, each.sha256) == (len(text), hashlib.sha256(text).hexdigest())
+            content = Content(len(text), xxhash.xxh3_64(text).hexdigest(), zlib.crc32(text))
+            assert (each.bytes, each.sha256, each.content) == (len(text), None, content)
             assert b"[17/Sep" in text.splitlines()[-1] if text else each.lines == 0
         assert (footer.rows_kept, footer.rows_rejected) == (lines.kept, lines.rejected)
         assert footer.rows_read == lines.kept + lines.rejected + footer.rows_of_other_days <= lines.read
