@@ -2,11 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from operator import attrgetter
 from shlex import quote
 
@@ -14,15 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.lines.batches import Batch, Days, Ends
-from etl.lines.blocks import BlockParser
-from etl.lines.parse import DIRECTIVE, rejects_table
-from etl.lines.timestamps import NO_DAY, Integers
-from etl.raw.content import ContentDigest
-from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
 from etl.sources.source import FARTHEST, Source
+from etl.steps.file_reader import FileReader, Portion
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
@@ -38,8 +32,6 @@ EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
 DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
-# Blocks in use where they are read ahead: in the parser's hands, waiting, and being read
-BUFFERS_AHEAD = 3
 # Of a day's lines, from which on it is said that the plain parser reads them
 MANY_PLAIN_LINES, MANY_PLAIN_SHARE = 200_000, 0.2
 ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
@@ -120,7 +112,7 @@ def extract_day(
         asked = next(iter(days.values()))
         files = source.find_files(day)
         has_cores_left = source.limits.readers > len(files)
-        readers = [_FileReader(source, each, frozenset(days), is_read_ahead=has_cores_left) for each in files]
+        readers = [FileReader(source, each, frozenset(days), is_read_ahead=has_cores_left) for each in files]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
         with closing(ahead):
             for portions in ahead:
@@ -136,7 +128,7 @@ def extract_day(
         return asked.publish(readers, revision)
 
 
-def _tell_what_is_slow(source: Source, readers: Sequence["_FileReader"]) -> None:
+def _tell_what_is_slow(source: Source, readers: Sequence[FileReader]) -> None:
     """Say once for a source that many of its lines are none that the kernel reads."""
     plain, lines = (sum(getattr(each, name) for each in readers) for name in ("plain_lines", "lines"))
     if plain >= MANY_PLAIN_LINES and plain >= MANY_PLAIN_SHARE * lines and source.name not in _told:
@@ -151,16 +143,7 @@ def _tell_what_is_slow(source: Source, readers: Sequence["_FileReader"]) -> None
         )
 
 
-@dataclass(frozen=True)
-class _Portion:
-    """What a batch of lines has for one day."""
-
-    day: int
-    requests: pa.Table
-    rejects: pa.Table
-
-
-def _write(portions: list[_Portion], days: dict[int, "_Day"], asked: "_Day") -> None:
+def _write(portions: list[Portion], days: dict[int, "_Day"], asked: "_Day") -> None:
     """Hand a block's rows to their days, and keep open files and waiting rows within their bounds."""
     written = {asked}
     for portion in portions:
@@ -238,7 +221,7 @@ class _Day:
             self.kept.flush()
             self._is_sealed = True
 
-    def publish(self, readers: Sequence["_FileReader"], revision: Revision) -> Lines:
+    def publish(self, readers: Sequence[FileReader], revision: Revision) -> Lines:
         """Judge the day by its lines, publish it, and return how many became what.
 
         Args:
@@ -286,7 +269,7 @@ class _Day:
             self._lake.publish(partition, file)
         return self.lines
 
-    def _count(self, reader: "_FileReader") -> Input:
+    def _count(self, reader: FileReader) -> Input:
         """Add a raw file's lines, and return what of it is recorded."""
         number = days_since_epoch(self.day)
         self.lines.read += reader.lines
@@ -304,7 +287,7 @@ class _Day:
         content, of_day = part.end.content(), part.lines - part.directives - part.others
         return Input(reader.file.name, content.bytes, None, part.lines, content, of_day)
 
-    def _judge(self, readers: Sequence["_FileReader"]) -> None:
+    def _judge(self, readers: Sequence[FileReader]) -> None:
         lines, source = self.lines, self._source
         of_day = lines.kept + lines.rejected
         if not of_day and not source.allow_empty:
@@ -322,7 +305,7 @@ class _Day:
                 f"raise max_applications in [source.{source.name}]."
             )
 
-    def _judge_rejects(self, kept: int, rejected: int, readers: Sequence["_FileReader"], which: str = "") -> None:
+    def _judge_rejects(self, kept: int, rejected: int, readers: Sequence[FileReader], which: str = "") -> None:
         source, reasons = self._source, self.lines.reasons.most_common()
         if rejected > source.max_reject_rate * (kept + rejected):
             raise InputError(
@@ -332,7 +315,7 @@ class _Day:
                 f"First ones: {'; '.join(self.lines.examples)}"
             )
 
-    def _incomplete(self, readers: Sequence["_FileReader"]) -> str | None:
+    def _incomplete(self, readers: Sequence[FileReader]) -> str | None:
         """Say which files and hours the day lacks, what it has twice, and what no day counts; None for nothing.
 
         Raises:
@@ -370,7 +353,7 @@ class _Day:
             logger.warning("%s of source %s is incomplete: %s", self.day, source.name, texts)
         return texts or None
 
-    def _doubled(self, readers: Sequence["_FileReader"]) -> list[list[str]]:
+    def _doubled(self, readers: Sequence[FileReader]) -> list[list[str]]:
         """Return the names of files that have the same content, each of which holds lines of the day."""
         number = days_since_epoch(self.day)
         names: dict[Content, list[str]] = {}
@@ -379,7 +362,7 @@ class _Day:
                 names.setdefault(reader.content, []).append(reader.file.name)
         return [each for each in names.values() if len(each) > 1]
 
-    def _strays(self, readers: Sequence["_FileReader"]) -> Counter[int]:
+    def _strays(self, readers: Sequence[FileReader]) -> Counter[int]:
         """Return how many requests of its own files are of days within a week that don't count them, by day."""
         found: Counter[int] = Counter()
         for reader in readers:
@@ -389,175 +372,24 @@ class _Day:
         near = {day: count for day, count in found.items() if abs(day - number) <= FARTHEST}
         return Counter({day: count for day, count in near.items() if self._source.is_active(date_of(day))})
 
-    def _uncounted(self, readers: Sequence["_FileReader"]) -> str:
+    def _uncounted(self, readers: Sequence[FileReader]) -> str:
         strays = self._strays(readers)
         if not strays:
             return ""
         days = ", ".join(f"{count:,} requests of {date_of(day)}" for day, count in sorted(strays.items()))
         return f"its files hold {days}, which no day counts ({self._mending(readers)} does)"
 
-    def _mending(self, readers: Sequence["_FileReader"]) -> str:
+    def _mending(self, readers: Sequence[FileReader]) -> str:
         """Return the setting by which all requests are counted."""
         number = days_since_epoch(self.day)
         strays = [day - number for day in self._strays(readers)]
         first, last = self._source.covers
         return f"covers = {min([first, *strays])} to {max([last, *strays])}"
 
-    def _advice(self, readers: Sequence["_FileReader"]) -> str:
+    def _advice(self, readers: Sequence[FileReader]) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         return f"Is it really format {self._source.format.name}?"
-
-
-@dataclass
-class _Part:
-    """A raw file up to and including the last line of one day: how many lines, and what it is there."""
-
-    lines: int
-    others: int
-    directives: int
-    end: ContentDigest
-
-
-class _FileReader:
-    """Reads one raw file for one or more days, and counts and digests what it reads.
-
-    Attributes:
-        lines: How many lines it has.
-        directives: How many of them are neither requests nor rejects.
-        days: How many of its lines, requests and rejects, are of each day.
-        strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
-        plain_lines: How many of its lines the plain parser took apart.
-    """
-
-    def __init__(
-        self, source: Source, file: RawFile, days: frozenset[int], *, is_read_ahead: bool = False
-    ) -> None:
-        self.file = file
-        self._is_read_ahead = is_read_ahead
-        self.lines = self.directives = self.plain_lines = 0
-        self.days: Counter[int] = Counter()
-        self.strays: Counter[int] = Counter()
-        self._days = days
-        self._parts: dict[int, _Part] = {}
-        self._source = source
-        self._own_day = days_since_epoch(file.day) if file.day else None
-        self._ends = Ends() if days - {self._own_day} else None
-        self._lines = 0  # taken apart so far
-        self._input: Input | None = None
-
-    @property
-    def content(self) -> Content:
-        """What the file is, once it was read to its end."""
-        return self._whole.content or Content(0, "", 0)
-
-    @property
-    def _whole(self) -> Input:
-        if self._input is None:
-            raise AssertionError("read first")
-        return self._input
-
-    def input(self, day: int) -> Input:
-        """Return the file's name, size and digest, once it was read to its end, and what it has of its day."""
-        near = {each: count for each, count in sorted(self.strays.items()) if abs(each - day) <= FARTHEST}
-        strays = {date_of(each).isoformat(): count for each, count in near.items()}
-        return replace(self._whole, of_day=self.of_day(day), strays=strays or None)
-
-    def part(self, day: int) -> _Part:
-        """Return what of the file a day's provenance records, if it is not the file's own day."""
-        return self._parts.get(day, _Part(0, 0, 0, ContentDigest()))
-
-    def of_day(self, day: int) -> int:
-        """Return how many lines, requests and rejects, are of a day."""
-        return self.days[day]
-
-    def others(self, day: int) -> int:
-        """Return how many lines are of another day than this one."""
-        return sum(self.days.values()) - self.days[day]
-
-    def portions(self) -> Iterator[list[_Portion]]:
-        """Yield what there is for the days, batch by batch."""
-        source, days = self._source, self._days
-        may_be = replace(Days.of_file(self.file, source.covers), wanted=Days(min(days), max(days) + 1))
-        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
-        # only its own day records the file as it lies there, and another one what of it is read
-        digests = self._own_day in days
-        reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
-        for batch in parser.batches(self._blocks(reader)):
-            if self._own_day is None:
-                self._own_day = self._first_day(batch)
-            yield self._sorted(batch, self._own_day)
-        self.lines, self.plain_lines, self._input = reader.lines, parser.plain_lines, reader.input()
-
-    def _blocks(self, reader: RawReader) -> Iterator[memoryview]:
-        """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
-        blocks = reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
-        first = next(blocks, None)
-        if first is None:
-            return
-        if not self._is_read_ahead or len(first) < BLOCK_BYTES // 2:
-            yield first
-            yield from blocks
-            return
-        with closing(read_ahead([lambda: blocks], 2, 1)) as ahead:
-            rest = next(ahead)  # which begins to read
-            yield first
-            yield from rest
-
-    def _sorted(self, batch: Batch, own_day: int) -> list[_Portion]:
-        """Return a batch's rows and rejects by day, and count and digest it."""
-        directives = batch.reasons == DIRECTIVE
-        # a line whose time can't be read counts for the file's day: some day has to read it
-        untold = (batch.other_days == NO_DAY) & ~directives
-        other_days = np.where(untold, own_day, batch.other_days)
-        of_day = Counter(_counts(batch.days)) + Counter(_counts(other_days[~directives]))
-        portions = []
-        for day in sorted(self._days & of_day.keys()):
-            rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
-            requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
-            rejects = rejects_table(
-                batch.masked if len(others) == len(batch.masked) else batch.masked.take(arrays.numbers(others)),
-                batch.reasons[others],
-                self.file.name,
-                self._lines + 1 + batch.numbers[others],
-            )
-            portions.append(_Portion(day, requests, rejects))
-            self._record(day, batch, np.flatnonzero(rows), others)
-        self.directives += int(np.count_nonzero(directives))
-        self.days.update(of_day)
-        self.days.update(_counts(batch.elsewhere_days))
-        self.strays.update(_counts(batch.strays))
-        self._lines += batch.lines
-        return portions
-
-    def _record(self, day: int, batch: Batch, rows: Integers, others: Integers) -> None:
-        """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""
-        if self._ends is None:
-            return
-        last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
-        directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
-        lines = self._lines + last + 1
-        of_others = lines - directives - (self.days[day] + len(rows) + len(others))
-        self._parts[day] = _Part(lines, of_others, directives, batch.ends[last])
-
-    def _first_day(self, batch: Batch) -> int:
-        """Return an undated file's first day: in its first batch as a rule, else look ahead."""
-        parser = BlockParser(self._source.format, self._source.classifier)
-        ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
-        for each in chain([batch], parser.batches(ahead)):
-            readable = np.flatnonzero(each.other_days != NO_DAY)[:1]
-            numbers = [
-                *each.numbers_of(np.arange(len(each.days))[:1]),
-                *each.elsewhere[:1],
-                *each.numbers[readable],
-            ]
-            if numbers:
-                days = [*each.days[:1], *each.elsewhere_days[:1], *each.other_days[readable]]
-                return int(days[int(np.argmin(numbers))])
-        raise InputError(
-            f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
-            f"can be told. Check format and files in [source.{self._source.name}]."
-        )
 
 
 def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
@@ -580,13 +412,3 @@ def _distinct(texts: pa.Array) -> list[str]:
         return found
     occurs = np.bincount(arrays.to_numpy(texts.indices), minlength=len(texts.dictionary)) > 0
     return [text for text, does in zip(texts.dictionary.to_pylist(), occurs.tolist(), strict=True) if does]
-
-
-def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:
-    """Return how many lines are of each day; most batches have but one."""
-    if not len(days):
-        return {}
-    if days.min() == days.max():
-        return {int(days[0]): len(days)}
-    numbers, counts = np.unique(days, return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))

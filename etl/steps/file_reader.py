@@ -1,0 +1,197 @@
+"""Reading one raw file for one or more days: its rows and rejects by day, counted, and what of it is recorded."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from etl.lines.batches import Batch, Days, Ends
+from etl.lines.blocks import BlockParser
+from etl.lines.parse import DIRECTIVE, rejects_table
+from etl.lines.timestamps import NO_DAY, Integers
+from etl.raw.content import ContentDigest
+from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
+from etl.raw.read_ahead import read_ahead
+from etl.sources.source import FARTHEST, Source
+from lake.errors import InputError
+from lake.memory import arrays
+from lake.partition import date_of, days_since_epoch
+from lake.provenance import Content, Input
+
+# Blocks in use where they are read ahead: in the parser's hands, waiting, and being read
+BUFFERS_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What a batch of lines has for one day."""
+
+    day: int
+    requests: pa.Table
+    rejects: pa.Table
+
+
+@dataclass
+class Part:
+    """A raw file up to and including the last line of one day: how many lines, and what it is there."""
+
+    lines: int
+    others: int
+    directives: int
+    end: ContentDigest
+
+
+class FileReader:
+    """Reads one raw file for one or more days, and counts and digests what it reads.
+
+    Attributes:
+        lines: How many lines it has.
+        directives: How many of them are neither requests nor rejects.
+        days: How many of its lines, requests and rejects, are of each day.
+        strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
+        plain_lines: How many of its lines the plain parser took apart.
+    """
+
+    def __init__(
+        self, source: Source, file: RawFile, days: frozenset[int], *, is_read_ahead: bool = False
+    ) -> None:
+        self.file = file
+        self._is_read_ahead = is_read_ahead
+        self.lines = self.directives = self.plain_lines = 0
+        self.days: Counter[int] = Counter()
+        self.strays: Counter[int] = Counter()
+        self._days = days
+        self._parts: dict[int, Part] = {}
+        self._source = source
+        self._own_day = days_since_epoch(file.day) if file.day else None
+        self._ends = Ends() if days - {self._own_day} else None
+        self._lines = 0  # taken apart so far
+        self._input: Input | None = None
+
+    @property
+    def content(self) -> Content:
+        """What the file is, once it was read to its end."""
+        return self._whole.content or Content(0, "", 0)
+
+    @property
+    def _whole(self) -> Input:
+        if self._input is None:
+            raise AssertionError("read first")
+        return self._input
+
+    def input(self, day: int) -> Input:
+        """Return the file's name, size and digest, once it was read to its end, and what it has of its day."""
+        near = {each: count for each, count in sorted(self.strays.items()) if abs(each - day) <= FARTHEST}
+        strays = {date_of(each).isoformat(): count for each, count in near.items()}
+        return replace(self._whole, of_day=self.of_day(day), strays=strays or None)
+
+    def part(self, day: int) -> Part:
+        """Return what of the file a day's provenance records, if it is not the file's own day."""
+        return self._parts.get(day, Part(0, 0, 0, ContentDigest()))
+
+    def of_day(self, day: int) -> int:
+        """Return how many lines, requests and rejects, are of a day."""
+        return self.days[day]
+
+    def others(self, day: int) -> int:
+        """Return how many lines are of another day than this one."""
+        return sum(self.days.values()) - self.days[day]
+
+    def portions(self) -> Iterator[list[Portion]]:
+        """Yield what there is for the days, batch by batch."""
+        source, days = self._source, self._days
+        may_be = replace(Days.of_file(self.file, source.covers), wanted=Days(min(days), max(days) + 1))
+        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
+        # only its own day records the file as it lies there, and another one what of it is read
+        digests = self._own_day in days
+        reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
+        for batch in parser.batches(self._blocks(reader)):
+            if self._own_day is None:
+                self._own_day = self._first_day(batch)
+            yield self._sorted(batch, self._own_day)
+        self.lines, self.plain_lines, self._input = reader.lines, parser.plain_lines, reader.input()
+
+    def _blocks(self, reader: RawReader) -> Iterator[memoryview]:
+        """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
+        blocks = reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
+        first = next(blocks, None)
+        if first is None:
+            return
+        if not self._is_read_ahead or len(first) < BLOCK_BYTES // 2:
+            yield first
+            yield from blocks
+            return
+        with closing(read_ahead([lambda: blocks], 2, 1)) as ahead:
+            rest = next(ahead)  # which begins to read
+            yield first
+            yield from rest
+
+    def _sorted(self, batch: Batch, own_day: int) -> list[Portion]:
+        """Return a batch's rows and rejects by day, and count and digest it."""
+        directives = batch.reasons == DIRECTIVE
+        # a line whose time can't be read counts for the file's day: some day has to read it
+        untold = (batch.other_days == NO_DAY) & ~directives
+        other_days = np.where(untold, own_day, batch.other_days)
+        of_day = Counter(_counts(batch.days)) + Counter(_counts(other_days[~directives]))
+        portions = []
+        for day in sorted(self._days & of_day.keys()):
+            rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
+            requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
+            rejects = rejects_table(
+                batch.masked if len(others) == len(batch.masked) else batch.masked.take(arrays.numbers(others)),
+                batch.reasons[others],
+                self.file.name,
+                self._lines + 1 + batch.numbers[others],
+            )
+            portions.append(Portion(day, requests, rejects))
+            self._record(day, batch, np.flatnonzero(rows), others)
+        self.directives += int(np.count_nonzero(directives))
+        self.days.update(of_day)
+        self.days.update(_counts(batch.elsewhere_days))
+        self.strays.update(_counts(batch.strays))
+        self._lines += batch.lines
+        return portions
+
+    def _record(self, day: int, batch: Batch, rows: Integers, others: Integers) -> None:
+        """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""
+        if self._ends is None:
+            return
+        last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
+        directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
+        lines = self._lines + last + 1
+        of_others = lines - directives - (self.days[day] + len(rows) + len(others))
+        self._parts[day] = Part(lines, of_others, directives, batch.ends[last])
+
+    def _first_day(self, batch: Batch) -> int:
+        """Return an undated file's first day: in its first batch as a rule, else look ahead."""
+        parser = BlockParser(self._source.format, self._source.classifier)
+        ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
+        for each in chain([batch], parser.batches(ahead)):
+            readable = np.flatnonzero(each.other_days != NO_DAY)[:1]
+            numbers = [
+                *each.numbers_of(np.arange(len(each.days))[:1]),
+                *each.elsewhere[:1],
+                *each.numbers[readable],
+            ]
+            if numbers:
+                days = [*each.days[:1], *each.elsewhere_days[:1], *each.other_days[readable]]
+                return int(days[int(np.argmin(numbers))])
+        raise InputError(
+            f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
+            f"can be told. Check format and files in [source.{self._source.name}]."
+        )
+
+
+def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:
+    """Return how many lines are of each day; most batches have but one."""
+    if not len(days):
+        return {}
+    if days.min() == days.max():
+        return {int(days[0]): len(days)}
+    numbers, counts = np.unique(days, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
