@@ -6,9 +6,11 @@ from datetime import date, timedelta
 from functools import cache
 
 from backfill.days import DayRange
-from etl.raw.files import is_as_recorded, size_of
+from etl.looks.account import account
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
+from etl.steps import seen
+from etl.steps.seen import Seen
 from etl.units import Unit, below
 from lake import confirmed, sql
 from lake.contract import Contract
@@ -78,13 +80,14 @@ class Look:
         """Yield the days of a unit that would be others, by themselves, with why."""
         lake = kind.project.lake
         found: dict[date, str] = {}
+        holds = cache(lambda: seen.look(kind.sources()[0], seen.last(lake, kind.sources()[0])))
         for contract in kind.contracts:
             partitions = [p for p in lake.latest(contract, start, stop) if p.source == kind.source]
             confirmations = confirmed.latest(lake, contract, partitions)
             for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
                 made = confirmations.get(partition, footer.provenance)
                 if kind.is_extracted:
-                    reasons = self._of_requests(kind.sources()[0], partition.dt, made)
+                    reasons = self._of_requests(kind.sources()[0], partition.dt, made, holds)
                 else:
                     reasons = self._of_derived(kind, contract, made, latest)
                 reason = (self.stale and _contract_change(contract, footer)) or next(reasons, None)
@@ -92,23 +95,17 @@ class Look:
                     found.setdefault(partition.dt, reason)
         yield from found.items()
 
-    def _of_requests(self, source: Source, day: date, made: Provenance) -> Iterator[str]:
+    def _of_requests(
+        self, source: Source, day: date, made: Provenance, holds: Callable[[], list[Seen]]
+    ) -> Iterator[str]:
         """Yield why a source's requests would be others."""
         if self.stale and made.source_sha256 not in source.known_as:
             yield f"stale: the settings of source {source.name} have changed"
         if not self.late:
             return
-        then = {each.name: each for each in made.inputs}
-        for file in source.find_files(day):
-            before = then.get(file.name)
-            if before is None:
-                yield f"late input: {file.name} has come"
-            elif before.lines is None:  # else it may grow, and holds other days too
-                size = size_of(file, source.files.endpoint_url)
-                if size != before.bytes:
-                    yield f"late input: {file.name} has {size:,} bytes, had {before.bytes:,}"
-                elif self.deep and not is_as_recorded(file, before, source.files.endpoint_url):
-                    yield f"late input: {file.name} has other bytes"
+        there = None if source.files.is_dated else holds()
+        for text in account(source, day, made, there, deep=self.deep).late:
+            yield f"late input: {text}"
 
     def _of_derived(self, kind: Unit, contract: Contract, made: Provenance, latest: Latest) -> Iterator[str]:
         """Yield why what is made from other datasets would be another."""

@@ -22,7 +22,7 @@ def verify(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--start {arguments.start} is not before --stop {arguments.stop}, which is exclusive.")
     settings = config.read(config.find())
     lake, sources = Lake.of(settings), {each.name: each for each in read_sources(settings)}
-    raw_logs = RawLogs(sources, arguments.deep)
+    raw_logs = RawLogs(lake, sources, arguments.deep)
     scope = Scope(arguments.dataset, arguments.start, arguments.stop, arguments.deep)
     look = Verification(lake, scope, raw_logs.changed)
     wrong = 0

@@ -27,7 +27,7 @@ from lake.store.disk import temporary_folder
 from lake.store.local import LocalStore
 
 LAST = "\U0010ffff"
-BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_staging/")
+BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_seen/", "_staging/")
 AT_ONCE, BATCH = 4, 16
 FEW_AT_ONCE = 2
 """Where each file on a disk is only looked into, more threads wait for each other."""

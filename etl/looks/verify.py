@@ -4,16 +4,18 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from etl.raw.files import RawFile, is_as_recorded, size_of
+from etl.looks.account import account
 from etl.sources.source import Source
+from etl.steps import seen
 from etl.steps.aggregate import aggregate_day
 from etl.steps.extract import extract_day
+from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.draft import Draft
 from lake.errors import LakeError, PartitionExists
 from lake.lake import Lake, latest
 from lake.partition import Partition
-from lake.provenance import Input, Provenance, Revision, code_version
+from lake.provenance import Provenance, Revision, code_version
 from lake.verify import Finding
 
 
@@ -22,36 +24,39 @@ class RawLogs:
     """The raw files that partitions were made from.
 
     Attributes:
+        lake: The lake.
         sources: The sources that luigi.cfg declares.
         is_deep: Whether to read them again.
         gone: The names of files that are no longer there, which is no fault: nobody has to keep them.
     """
 
+    lake: Lake
     sources: Mapping[str, Source]
     is_deep: bool = False
     gone: set[str] = field(default_factory=set)
+    _seen: dict[str, list[Seen]] = field(default_factory=dict)
 
     def changed(self, partition: Partition, made: Provenance) -> Iterator[str]:
-        """Yield which raw files that are still there are not those that a partition was made from."""
+        """Yield which raw files that are still there are not those that a partition was made from.
+
+        What undated files hold is looked at only if all are read again.
+        """
         source = self.sources.get(partition.source or "")
         if partition.dataset != "requests" or not source:  # rejects are made from the same
             return
-        there = {each.name: each for each in source.find_files(partition.dt)}
-        for each in made.inputs:
-            if each.name not in there:
-                self.gone.add(each.name)
-            elif change := self._change(there[each.name], each, source.files.endpoint_url):
-                yield f"raw log {each.name} {change}"
+        if not self.is_deep and not source.files.is_dated:
+            return
+        found = account(source, partition.dt, made, self._holds(source), deep=self.is_deep)
+        self.gone.update(each.name for each in made.inputs if each.name not in found.files)
+        yield from (f"raw log {text}" for text in found.changed)
 
-    def _change(self, file: RawFile, recorded: Input, endpoint_url: str | None) -> str | None:
-        """Say how a raw file differs from what is recorded of it: all of it, or its first so many lines."""
-        if recorded.lines is None:
-            size = size_of(file, endpoint_url)
-            if size != recorded.bytes:
-                return f"has {size:,} bytes, and had {recorded.bytes:,}"
-        if self.is_deep and not is_as_recorded(file, recorded, endpoint_url):
-            return "has other bytes than it had"
-        return None
+    def _holds(self, source: Source) -> list[Seen] | None:
+        """Return what undated files hold by now."""
+        if source.files.is_dated:
+            return None
+        if source.name not in self._seen:
+            self._seen[source.name] = seen.look(source, seen.last(self.lake, source))
+        return self._seen[source.name]
 
 
 def rebuilt(
@@ -88,8 +93,8 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
     wanted = {each.dataset for each in contract(partition.dataset).inputs}
     if others := {each.dataset for each in inputs} - wanted:
         return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
-    if partition.source and not wanted and made.source_sha256 not in sources[partition.source].known_as:
-        return "the settings of its source have changed"
+    if partition.source and not wanted and (why := _other_raw_logs(sources[partition.source], partition, made)):
+        return why
     revision = Revision(made.revision, made.reason, made.requested_by)
     with lake.staging() as folder:
         draft = Draft(lake, folder / "draft")
@@ -103,3 +108,12 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
         except PartitionExists as error:
             return Finding(partition.key, f"rebuilt, it has other bytes: {error}")
     return None
+
+
+def _other_raw_logs(source: Source, partition: Partition, made: Provenance) -> str | None:
+    """Say why raw logs would not give the same bytes again, though they be the same; None if they would."""
+    if made.source_sha256 not in source.known_as:
+        return "the settings of its source have changed"
+    there = {each.name for each in source.find_files(partition.dt)}  # which stand in the provenance
+    gone = next((each.name for each in made.inputs if each.name not in there), None)
+    return gone and f"its raw log {gone} is not there, or has another name"

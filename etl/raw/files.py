@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 20
 LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_TRAILER = struct.Struct("<II")  # CRC-32 and length, modulo 2**32
 DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
@@ -244,6 +246,7 @@ class RawReader:
     Attributes:
         lines: How many lines were read so far.
         content: What was read so far.
+        is_cut: Whether its last line lacks its end.
     """
 
     def __init__(
@@ -262,6 +265,7 @@ class RawReader:
         self._source: _Digesting | None = None
         self.lines = 0
         self.content = ContentDigest()
+        self.is_cut = False
 
     def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
         """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
@@ -280,6 +284,7 @@ class RawReader:
                 for block in whole_lines(stream, buffers):
                     self.lines += self._lines_in(block)
                     self.content.update(block)
+                    self.is_cut = block[-1] != LINE_FEED
                     yield block
         except DAMAGE as error:
             with self._open_raw() as raw:
@@ -370,6 +375,51 @@ def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
         return Path(file.location).stat().st_size
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
+
+
+def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:
+    """Return a raw file's size, and what changes when it is written to: its time on disk, its ETag on S3.
+
+    Raises:
+        InputError: It is gone.
+        StoreError: S3 doesn't answer.
+    """
+    if file.location.startswith(S3_SCHEME):
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
+
+        return s3.mark_of(file.location, endpoint_url)
+    try:
+        found = Path(file.location).stat()
+    except OSError as error:
+        raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
+    return found.st_size, str(found.st_mtime_ns)
+
+
+def told_by_gzip(file: RawFile, endpoint_url: str | None = None) -> tuple[int, int] | None:
+    """Return what the end of a gzip file says of its content: bytes, modulo 2**32, and CRC-32; None of others.
+
+    Of several members that are one after the other, it speaks of the last one only. Format: RFC 1952.
+
+    Raises:
+        InputError: It can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    if file.location.startswith(S3_SCHEME):
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
+
+        begin, end = (s3.part_of(file.location, endpoint_url, part) for part in ("bytes=0-1", "bytes=-8"))
+    else:
+        try:
+            with Path(file.location).open("rb") as raw:
+                begin = raw.read(len(GZIP_MAGIC))
+                raw.seek(max(0, raw.seek(0, os.SEEK_END) - GZIP_TRAILER.size))
+                end = raw.read()
+        except OSError as error:
+            raise InputError(f"{file.name}: can't be read: {error.strerror or error}.") from error
+    if begin != GZIP_MAGIC or len(end) != GZIP_TRAILER.size:
+        return None
+    crc32, size = GZIP_TRAILER.unpack(end)
+    return size, crc32
 
 
 def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:

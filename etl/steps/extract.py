@@ -13,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from etl import clock
+from etl.raw.files import mark_of
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
 from etl.sources.source import FARTHEST, Source
+from etl.steps import seen
 from etl.steps.file_reader import FileReader, Portion
+from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
@@ -111,6 +115,8 @@ def extract_day(
         }
         asked = next(iter(days.values()))
         files = source.find_files(day)
+        undated = [] if source.files.is_dated else files
+        marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
         has_cores_left = source.limits.readers > len(files)
         readers = [FileReader(source, each, frozenset(days), is_read_ahead=has_cores_left) for each in files]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
@@ -120,6 +126,8 @@ def extract_day(
                     _write(of_block, days, asked)
                     asked.give_up_if_hopeless()
         _tell_what_is_slow(source, readers)
+        if marks:
+            seen.record(lake, source, [Seen.of(each, *marks[each.file.name]) for each in readers], clock.utc_now())
         for each in days.values():
             if each is not asked and each.is_worthwhile:
                 # its own call says what is wrong

@@ -1,9 +1,10 @@
 """Reading one raw file for one or more days: its rows and rejects by day, counted, and what of it is recorded."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import chain
 
 import numpy as np
@@ -46,6 +47,21 @@ class Part:
     end: ContentDigest
 
 
+@dataclass(frozen=True)
+class Begun:
+    """How a raw file begins, of which it is known what it holds: so it is not taken apart again.
+
+    Attributes:
+        bytes: How many, of whole lines.
+        first: The day of the first line that tells one.
+        days: How many lines are of each day.
+    """
+
+    bytes: int
+    first: date
+    days: Mapping[str, int]
+
+
 class FileReader:
     """Reads one raw file for one or more days, and counts and digests what it reads.
 
@@ -53,23 +69,36 @@ class FileReader:
         lines: How many lines it has.
         directives: How many of them are neither requests nor rejects.
         days: How many of its lines, requests and rejects, are of each day.
+        own_day: The day that its name tells, or else its first line; None for an undated file until it is read.
+        is_cut: Whether its last line lacks its end.
         strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
         plain_lines: How many of its lines the plain parser took apart.
     """
 
     def __init__(
-        self, source: Source, file: RawFile, days: frozenset[int], *, is_read_ahead: bool = False
+        self,
+        source: Source,
+        file: RawFile,
+        days: frozenset[int],
+        *,
+        is_read_ahead: bool = False,
+        begun: Begun | None = None,
     ) -> None:
         self.file = file
+        self.is_cut = False
         self._is_read_ahead = is_read_ahead
+        self._begun = begun
         self.lines = self.directives = self.plain_lines = 0
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
         self._days = days
         self._parts: dict[int, Part] = {}
         self._source = source
-        self._own_day = days_since_epoch(file.day) if file.day else None
-        self._ends = Ends() if days - {self._own_day} else None
+        self.own_day = days_since_epoch(file.day) if file.day else None
+        if begun:
+            self.own_day = days_since_epoch(begun.first)
+            self.days.update({days_since_epoch(date.fromisoformat(day)): n for day, n in begun.days.items()})
+        self._ends = Ends() if days - {self.own_day} else None
         self._lines = 0  # taken apart so far
         self._input: Input | None = None
 
@@ -105,20 +134,24 @@ class FileReader:
     def portions(self) -> Iterator[list[Portion]]:
         """Yield what there is for the days, batch by batch."""
         source, days = self._source, self._days
-        may_be = replace(Days.of_file(self.file, source.covers), wanted=Days(min(days), max(days) + 1))
+        wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
+        may_be = replace(Days.of_file(self.file, source.covers), wanted=wanted)
         parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
         # only its own day records the file as it lies there, and another one what of it is read
-        digests = self._own_day in days
+        digests = self.own_day in days
         reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
         for batch in parser.batches(self._blocks(reader)):
-            if self._own_day is None:
-                self._own_day = self._first_day(batch)
-            yield self._sorted(batch, self._own_day)
+            if self.own_day is None:
+                self.own_day = self._first_day(batch)
+            yield self._sorted(batch, self.own_day)
         self.lines, self.plain_lines, self._input = reader.lines, parser.plain_lines, reader.input()
+        self.is_cut = reader.is_cut
 
     def _blocks(self, reader: RawReader) -> Iterator[memoryview]:
         """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
         blocks = reader.blocks(BUFFERS_AHEAD if self._is_read_ahead else 1)
+        if self._begun:
+            blocks = _after(blocks, self._begun.bytes)
         first = next(blocks, None)
         if first is None:
             return
@@ -185,6 +218,14 @@ class FileReader:
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
             f"can be told. Check format and files in [source.{self._source.name}]."
         )
+
+
+def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:
+    """Yield what follows so many bytes."""
+    for block in blocks:
+        if size < len(block):
+            yield block[size:]
+        size -= min(size, len(block))
 
 
 def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Published days that would be others today."""
 
+import gzip
 from dataclasses import replace
 from datetime import date
 
@@ -52,9 +53,14 @@ def test_raw_files_that_changed_are_late(days, in_project):
 
 
 def test_raw_files_that_came_are_late(days, in_project):
-    """Those that went are not: raw logs are kept for a while only."""
+    """Those that went are not: raw logs are kept for a while only. One that has another name is the same."""
     in_project.configure(web=in_project.source | {"files": "logs/{YYYY}-{MM}-{DD}*"})
-    (in_project.folder / "logs/2015-05-17.log").rename(in_project.folder / "logs/2015-05-17-more.log")
+    logs = in_project.folder / "logs"
+    (logs / "2015-05-17.log").rename(logs / "2015-05-17-renamed.log")
+    (logs / "2015-05-18.log.gz").write_bytes(gzip.compress((logs / "2015-05-18.log").read_bytes()))
+    (logs / "2015-05-18.log").unlink()
+    assert found(days, late=True, deep=True) == []
+    (logs / "2015-05-17-more.log").write_bytes((logs / "2015-05-17-renamed.log").read_bytes() * 2)
     assert found(days, late=True) == [("RequestsDaily", FIRST, "late input: logs/2015-05-17-more.log has come")]
 
 

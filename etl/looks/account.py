@@ -1,0 +1,170 @@
+"""What became of the raw files that a published day was made from: which came, changed, or are gone since."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from etl.raw.content import begins_alike
+from etl.raw.files import RawFile, begins_with, is_as_recorded, size_of, told_by_gzip
+from etl.sources.source import Source
+from etl.steps.seen import Seen, total
+from lake.provenance import Input, Provenance
+
+
+@dataclass
+class Account:
+    """What differs between the raw files of a day and those that it was made from, in sentences for people.
+
+    Attributes:
+        came: Files, or lines of them, that the day was made without.
+        changed: Files that are others by now.
+        gone: Files that it was made from and that are there under no name, or with fewer lines.
+        files: The files that it was made from and that are there, by what they were called then.
+    """
+
+    came: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    files: dict[str, RawFile] = field(default_factory=dict)
+
+    @property
+    def late(self) -> list[str]:
+        """Why the day would be another if it were made today."""
+        return [*self.came, *self.changed]
+
+    def sentences(self) -> Iterator[str]:
+        """Yield all that differs, for people."""
+        for verb, texts in (("came", self.came), ("changed", self.changed), ("gone", self.gone)):
+            yield from (f"{verb}: {text}" for text in texts)
+
+
+def account(
+    source: Source, day: date, made: Provenance, seen: Sequence[Seen] | None = None, *, deep: bool = False
+) -> Account:
+    """Return what became of the raw files that a source's day was made from.
+
+    Args:
+        source: The source.
+        day: The day.
+        made: What is recorded of its requests.
+        seen: What undated files hold by now; None for dated ones.
+        deep: Whether to read all files again, and not only those that have another name or size.
+
+    Raises:
+        InputError: One can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    if source.files.is_dated:
+        return _of_dated(source, day, made, deep=deep)
+    return _of_undated(source, day, made, seen or (), deep=deep)
+
+
+def _of_dated(source: Source, day: date, made: Provenance, *, deep: bool) -> Account:
+    found, endpoint_url = Account(), source.files.endpoint_url
+    files = {file.name: file for file in source.find_files(day)}
+    left = {each.name: each for each in made.inputs}
+    resized: dict[str, int] = {}
+    for name in [*left]:
+        file, before = files.get(name), left[name]
+        if not file:
+            continue
+        size = size_of(file, endpoint_url) if before.lines is None else before.bytes
+        if size != before.bytes:
+            resized[name] = size
+            continue
+        if deep and not is_as_recorded(file, before, endpoint_url):
+            found.changed.append(f"{name} has other bytes")
+        found.files[name] = files.pop(name)
+        del left[name]
+    unmatched = [left[name] for name in left if name not in resized]
+    for name, file in [*_renamed(unmatched, files, resized, endpoint_url)]:
+        found.files[name] = files.pop(file.name)
+        del left[name]
+    for name, size in resized.items():
+        found.files[name], before = files.pop(name), left.pop(name)
+        if _has_content_of(found.files[name], before, endpoint_url):  # it was compressed under its name
+            continue
+        text = f"{name} has {size:,} bytes, had {before.bytes:,}"
+        found.changed.append(text)
+        if size < before.bytes:
+            found.gone.append(text)
+    found.came += [f"{name} has come" for name in files]
+    found.gone += [f"{_told(each)} is no longer there" for each in left.values() if each.lines != 0]
+    return found
+
+
+def _of_undated(source: Source, day: date, made: Provenance, seen: Sequence[Seen], *, deep: bool) -> Account:
+    found = Account()
+    recorded, there = made.rows_kept + made.rows_rejected, total(seen)[day.isoformat()]
+    files = {file.name: file for file in source.find_files(day)}
+    parts = [each for each in made.inputs if each.lines]
+    if any(each.of_day is None for each in parts):  # of an earlier version
+        if there > recorded:
+            found.came.append(f"{there - recorded:,} lines have come")
+        elif there < recorded:
+            found.gone.append(f"of {recorded:,} lines, its files hold {there:,}")
+        return found
+    left = [each for each in seen if each.of_day(day) and each.name in files]
+    for part in parts:
+        alike = (each for each in left if _begins_with(source, files[each.name], each, part, deep=deep))
+        match = next(alike, None)
+        if match is None:
+            found.gone.append(f"{_told(part)} is no longer there")
+            continue
+        left.remove(match)
+        found.files[part.name] = files[match.name]
+        more = match.of_day(day) - (part.of_day or 0)
+        if more > 0:
+            found.came.append(f"{match.name} has {more:,} more lines of the day")
+        elif more < 0:
+            found.gone.append(f"{match.name} has {-more:,} lines fewer of the day")
+    found.came += [f"{each.name} has come, with {each.of_day(day):,} lines of the day" for each in left]
+    return found
+
+
+def _begins_with(source: Source, file: RawFile, seen: Seen, part: Input, *, deep: bool) -> bool:
+    """Tell whether a file begins with what was recorded of one."""
+    if part.content is None or seen.content.bytes < part.content.bytes:
+        return False
+    alike = begins_alike(part.content, seen.content)
+    if alike and not deep:
+        return True
+    return alike is not False and begins_with(file, part, source.files.endpoint_url)
+
+
+def _renamed(
+    recorded: Sequence[Input], files: Mapping[str, RawFile], resized: Container[str], endpoint_url: str | None
+) -> Iterator[tuple[str, RawFile]]:
+    """Yield the names of files that are there under another one, or compressed, with those."""
+    if not recorded:
+        return
+    there: dict[int, list[RawFile]] = {}  # by what is told of their length without reading them
+    for name, file in files.items():
+        if name not in resized:
+            told = told_by_gzip(file, endpoint_url)
+            there.setdefault(told[0] if told else size_of(file, endpoint_url) % 2**32, []).append(file)
+    everywhere, taken = [file for each in there.values() for file in each], set[str]()
+    for each in recorded:
+        size = each.content.bytes if each.content else each.bytes
+        may_be = there.get(size % 2**32, []) if each.lines is None else everywhere
+        free = (file for file in may_be if file.name not in taken)
+        found = next((file for file in free if _has_content_of(file, each, endpoint_url)), None)
+        if found:
+            taken.add(found.name)
+            yield each.name, found
+
+
+def _has_content_of(file: RawFile, before: Input, endpoint_url: str | None) -> bool:
+    """Tell whether a file is what was recorded, under another name or compressed perhaps."""
+    if before.content is None:
+        return size_of(file, endpoint_url) == before.bytes and is_as_recorded(file, before, endpoint_url)
+    if before.lines is not None:
+        return begins_with(file, before, endpoint_url)
+    told = told_by_gzip(file, endpoint_url)
+    if told:
+        return told == (before.content.bytes % 2**32, before.content.crc32)
+    return size_of(file, endpoint_url) == before.content.bytes and begins_with(file, before, endpoint_url)
+
+
+def _told(each: Input) -> str:
+    return f"{each.name}, of which it has {each.of_day:,} lines," if each.of_day else each.name
