@@ -222,12 +222,13 @@ class Unit:
             )
         return source.missing_input(day)
 
-    def build(self, revision: Revision = FIRST, now: datetime | None = None) -> str:
+    def build(self, revision: Revision = FIRST, until: date | None = None, now: datetime | None = None) -> str:
         """Make, check and publish it.
 
         Args:
             revision: Which publication it is.
-            now: The time; with one, a pass over an undated log publishes later settled days, too.
+            until: With it, a pass over an undated log publishes later settled days before this one, too.
+            now: The time, which says what is settled.
 
         Returns:
             What came of it, in a few words.
@@ -238,27 +239,27 @@ class Unit:
         """
         self._check(revision)
         if self.is_extracted:
-            return self._extract(revision, now)
+            return self._extract(revision, until, now)
         from etl.steps.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
 
         partitions = [self.partition(each, revision.number) for each in self.contracts]
         rows = aggregate_day(self.project.lake, partitions, self.sources(), revision, missing=self.missing())
         return f"{rows.num_rows:,} rows"
 
-    def _extract(self, revision: Revision, now: datetime | None) -> str:
+    def _extract(self, revision: Revision, until: date | None, now: datetime | None) -> str:
         if not revision.number and self.is_published():
             return "published by the pass of another day"
         source = self.project.source(self.source or "")
-        later = self._later_days(source, now) if now and not revision.number else set()
+        later = self._later_days(source, until, now) if until and now and not revision.number else set()
         lines = extract_day(self.project.lake, source, self.day, revision, later)
         return f"{lines.kept:,} requests, {lines.rejected:,} rejects"
 
-    def _later_days(self, source: Source, now: datetime) -> set[date]:
-        """Return the settled days after this one that are not published: a pass over undated files may do so."""
+    def _later_days(self, source: Source, until: date, now: datetime) -> set[date]:
+        """Return the settled days after this one that are asked for, too: a pass over undated files may do so."""
         if source.files.is_dated:
             return set()
         day, days = self.day + ONE_DAY, set()
-        while day < (source.until or LATEST) and source.settled_at(day) <= now:
+        while day < min(until, source.until or LATEST) and source.settled_at(day) <= now:
             days.add(day)
             day += ONE_DAY
         return days - self.published_days(self.day, day) if days else days

@@ -14,7 +14,7 @@ from etl.units import Unit
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, LakeError
 from lake.provenance import Revision
-from tasks.day import DayTask, SettledDayParameter
+from tasks.day import DayParameter, DayTask, SettledDayParameter
 from tasks.raw_logs import RawLogsDaily
 from tasks.target import PartitionTarget
 
@@ -36,6 +36,12 @@ class DailyTask(DayTask):
     reason = luigi.Parameter(
         default="", significant=False, positional=False, description="why the day is restated"
     )
+    until = DayParameter(
+        default=None,
+        significant=False,
+        positional=False,
+        description="day from which on a pass over undated logs publishes none; default: only its own",
+    )
 
     @property
     def unit(self) -> Unit:
@@ -53,7 +59,7 @@ class DailyTask(DayTask):
             return [RawLogsDaily(source=self.source, date=self.date)]
         import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
 
-        return [task_of(each) for each in self.unit.requires()]
+        return [task_of(each, self.until) for each in self.unit.requires()]
 
     def output(self) -> list[PartitionTarget]:
         """Return this revision's partition of each dataset."""
@@ -64,7 +70,7 @@ class DailyTask(DayTask):
         """Build the day in the lake of luigi.cfg."""
         if self.revision:
             self.unit.check_inputs()
-        self._say(self.unit.build(Revision(self.revision, self.reason or None), clock.utc_now()))
+        self._say(self.unit.build(Revision(self.revision, self.reason or None), self.until, clock.utc_now()))
 
     @classmethod
     def bulk_complete(cls, parameter_tuples: Iterable[dt.date]) -> list[dt.date]:
@@ -90,8 +96,12 @@ class DailyTask(DayTask):
                 self.set_status_message(text)
 
 
-def task_of(unit: Unit) -> DailyTask:
+def task_of(unit: Unit, until: dt.date | None = None) -> DailyTask:
     """Return Luigi's task of a unit.
+
+    Args:
+        unit: The unit.
+        until: See DailyTask.
 
     Raises:
         ConfigError: The dataset has none.
@@ -99,7 +109,8 @@ def task_of(unit: Unit) -> DailyTask:
     kind = daily_tasks().get(unit.name)
     if not kind:
         raise ConfigError(f"Dataset {unit.dataset} has no task {unit.name}: add a class of that name to tasks/.")
-    return kind(date=unit.day, source=unit.source) if unit.source else kind(date=unit.day)
+    source = {"source": unit.source} if unit.source else {}
+    return kind(date=unit.day, until=until, **source)
 
 
 def daily_tasks() -> dict[str, type[DailyTask]]:

@@ -70,7 +70,7 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         if not self._has_days:
             return []
         self._plan = self._plan or self._look()
-        return [task_of(each) for each in self._plan.units]
+        return [task_of(each, self._plan.range.stop) for each in self._plan.units]
 
     def complete(self) -> bool:
         """Tell whether every day on which a source is active is there, by one listing a dataset."""

@@ -94,7 +94,8 @@ def run(
                     break
                 if say and begin:
                     say(f"{begin:,} of {len(plan.units):,} days done, {failed:,} of them failed")
-                tasks = [task_of(each) for each in plan.units[begin : begin + CHUNK]]
+                chunk = plan.units[begin : begin + CHUNK]
+                tasks = [task_of(each, plan.range.stop) for each in chunk]
                 luigi.build(tasks, workers=workers, worker_scheduler_factory=luigi_uses)
                 watch.record(past)
             luigi_uses.end()
