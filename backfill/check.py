@@ -38,6 +38,7 @@ class Finding:
         critical: From how many on it is critical.
         incomplete: What days that are there lack of their raw logs.
         warning_incomplete: From how many such days on it is a warning.
+        concerns: What else is wrong with days that are there, which is a warning.
     """
 
     task: str
@@ -46,6 +47,7 @@ class Finding:
     critical: int
     incomplete: Mapping[date, str] = field(default_factory=dict)
     warning_incomplete: int = 1
+    concerns: Sequence[str] = ()
 
     @property
     def late(self) -> list[Day]:
@@ -60,7 +62,7 @@ class Finding:
             Status.CRITICAL
             if late >= self.critical
             else Status.WARNING
-            if late >= self.warning or len(self.incomplete) >= self.warning_incomplete
+            if late >= self.warning or len(self.incomplete) >= self.warning_incomplete or self.concerns
             else Status.OK
         )
 
@@ -76,6 +78,7 @@ def nagios(finding: Finding) -> str:
     if finding.incomplete:
         latest = max(finding.incomplete)
         said += f", {len(finding.incomplete)} incomplete, the latest: {latest} {finding.incomplete[latest]}"
+    said = "; ".join((said, *finding.concerns))
     # a bar would begin the performance data
     said = f"{finding.task} {finding.status.name}: {said}".replace("|", "/")
     return (
@@ -103,6 +106,7 @@ def prometheus(finding: Finding, now: datetime) -> str:
             "Days that are there, and lack some of their raw logs.",
             {"": len(finding.incomplete)},
         ),
+        ("concerns", "What else is wrong with days that are there.", {"": len(finding.concerns)}),
         ("checked_timestamp_seconds", "When the lake was looked at.", {"": now.timestamp()}),
     ]
     for name, meaning, day in (
@@ -140,6 +144,8 @@ def junit(finding: Finding) -> str:
             ET.SubElement(case, "failure", type=str(day.state), message=_printable(day.reason or day.state))
         elif day.date in finding.incomplete:
             ET.SubElement(case, "system-out").text = f"incomplete: {_printable(finding.incomplete[day.date])}"
+    if finding.concerns:
+        ET.SubElement(suite, "system-out").text = "\n".join(map(_printable, finding.concerns))
     ET.indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 

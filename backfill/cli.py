@@ -23,7 +23,7 @@ FOR_CRON = "For cron: it prints nothing and exits 0 if all is well. Two at once 
 COMPARED = """\
 The new revision, and those of what is made from it, are built first and compared with the old ones. They are
 published if you agree; the old ones stay, readers get the new ones. Reason, previous digest and who asked for it
-are in the provenance.
+are in the provenance. One that was cut off is completed by the next one that touches its days, or by --unfinished.
 """
 MASKED = "Lines are shown masked, as the lake keeps rejects."
 PLAN = """
@@ -56,6 +56,7 @@ backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the
 backfill restate --of ErrorRateDaily --date 2015-05-18 --reason "the SQL was wrong" --yes
 backfill restate --of ErrorRateDaily --late --start 2015-05-17 --reason "logs came late"
 backfill restate --of ErrorRateDaily --stale --reason "new health checks" --yes
+backfill restate --unfinished
 """
 EXPLAIN = """
 backfill explain --of ErrorRateDaily --date 2015-05-18
@@ -202,11 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         RESTATE,
         COMPARED,
     )
-    _add_range(command)
-    command.add_argument("--date", type=day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both")
-    _add_outdated(command)
-    command.add_argument("--reason", required=True, type=_text, help="why, for the provenance")
-    command.add_argument("--yes", action="store_true", help="publish without asking")
+    _add_restating(command)
 
     command = add(
         "backfill.range_commands:explained",
@@ -248,16 +245,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_of(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+def _add_of(command: argparse.ArgumentParser, *, several: bool = False, required: bool = True) -> None:
     more = {"nargs": "+", "action": "extend"} if several else {}
     what = "daily tasks, one after the other" if several else "a daily task"
-    command.add_argument("--of", required=True, metavar="TASK", help=f"{what}, such as ErrorRateDaily", **more)
+    command.add_argument("--of", required=required, metavar="TASK", help=f"{what}, such as ErrorRateDaily", **more)
     command.add_argument("--source", help="the source, for a task of one source")
     command.add_argument("--json", action="store_true", help=f"print one JSON object{' a task' * several}")
 
 
-def _add_range(command: argparse.ArgumentParser) -> None:
-    _add_of(command)
+def _add_range(command: argparse.ArgumentParser, *, of_required: bool = True) -> None:
+    _add_of(command, required=of_required)
     command.add_argument(
         "--start", type=day, metavar="DAY", help="first day, YYYY-MM-DD; default: the first of any source"
     )
@@ -287,6 +284,17 @@ def _add_outdated(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--deep", action="store_true", help="with --late: read all raw files, not their sizes only"
     )
+
+
+def _add_restating(command: argparse.ArgumentParser) -> None:
+    _add_range(command, of_required=False)
+    command.add_argument("--date", type=day, metavar="DAY", help="the day, YYYY-MM-DD; or --late, --stale or both")
+    _add_outdated(command)
+    command.add_argument(
+        "--unfinished", action="store_true", help="complete restatements that were cut off, with their own reason"
+    )
+    command.add_argument("--reason", type=_text, help="why, for the provenance; not with --unfinished")
+    command.add_argument("--yes", action="store_true", help="publish without asking")
 
 
 def _add_failures(command: argparse.ArgumentParser) -> None:

@@ -128,16 +128,18 @@ class Check(Range):
 
 @dataclass(frozen=True, kw_only=True)
 class Restate(Range, Outdated):
-    """`backfill restate`.
+    """`backfill restate`; `of` may be empty, where --unfinished says which days.
 
     Attributes:
-        date: The day, None where the outdated ones are meant.
-        reason: Why, for the provenance.
+        date: The day, None where the outdated ones are meant, or those of restatements that were cut off.
+        unfinished: Whether to complete those.
+        reason: Why, for the provenance; None where they say so themselves.
         yes: Whether to publish without asking.
     """
 
     date: date | None
-    reason: str
+    unfinished: bool
+    reason: str | None
     yes: bool
 
 

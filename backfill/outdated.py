@@ -19,8 +19,6 @@ from lake.parquet.writer import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 
-Latest = Callable[[Partition], Partition | None]
-
 
 @dataclass(frozen=True)
 class Outdated:
@@ -32,11 +30,11 @@ class Outdated:
 
 @dataclass(frozen=True)
 class Look:
-    """What to look for.
+    """What to look for; what is older than its inputs is always found, as a cut off restatement leaves it.
 
     Attributes:
         late: Raw files that came, or have another size than they had.
-        stale: Changes of SQL, contract and settings, sources added, and newer inputs.
+        stale: Changes of SQL, contract and settings, and sources added.
         deep: With `late`, raw files that have other bytes, whatever their size; all are read.
     """
 
@@ -48,54 +46,35 @@ class Look:
         """Return the published days of a range that would be others today, and of what it is made from.
 
         A day of which something below is outdated is not listed itself: restating what is below restates it too.
+        What else is made from the same is listed where it is older than that.
 
         Raises:
             StoreError: The lake, or raw files on S3, can't be read.
             InputError: A raw file can't be read.
         """
-        if not (self.late or self.stale):
-            return []
-        kinds = below(days.example)
+        kinds, others = below(days.example), days.example.beside()
         reach = _reach(kinds)
-        latest = _latest(days, max(reach.values()))
+        further = max((wanted.days - 1 for each in others for wanted in each.contract.inputs), default=0) * ONE_DAY
+        inputs = _Inputs(days, max(*reach.values(), further), further)
         found: list[Outdated] = []
         outdated: dict[Unit, set[date]] = {}
-        for kind in kinds:
+        for kind in (*kinds, *others):
             covered = {
                 each + timedelta(days=n)
                 for unit, wanted in kind.made_from()
-                for each in outdated[unit]
+                for each in outdated.get(unit, ())
                 for n in range(wanted.days)
             }
-            here = [
-                Outdated(kind.on(day), reason)
-                for day, reason in self._of(kind, days.start - reach[kind], days.stop, latest)
-                if day not in covered
-            ]
+            if kind in reach:
+                reasons = _reasons(self, kind, days.start - reach[kind], days.stop, inputs)
+            else:
+                reasons = _reasons(Look(), kind, days.start, days.stop + further, inputs)
+            here = [Outdated(kind.on(day), reason) for day, reason in reasons if day not in covered]
             outdated[kind] = covered | {each.unit.day for each in here}
             found += here
         return sorted(found, key=lambda each: each.unit.day)
 
-    def _of(self, kind: Unit, start: date, stop: date, latest: Latest) -> Iterator[tuple[date, str]]:
-        """Yield the days of a unit that would be others, by themselves, with why."""
-        lake = kind.project.lake
-        found: dict[date, str] = {}
-        holds = cache(lambda: seen.look(kind.sources()[0], seen.last(lake, kind.sources()[0])))
-        for contract in kind.contracts:
-            partitions = [p for p in lake.latest(contract, start, stop) if p.source == kind.source]
-            confirmations = confirmed.latest(lake, contract, partitions)
-            for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
-                made = confirmations.get(partition, footer.provenance)
-                if kind.is_extracted:
-                    reasons = self._of_requests(kind.sources()[0], partition.dt, made, holds)
-                else:
-                    reasons = self._of_derived(kind, contract, made, latest)
-                reason = (self.stale and _contract_change(contract, footer)) or next(reasons, None)
-                if reason:
-                    found.setdefault(partition.dt, reason)
-        yield from found.items()
-
-    def _of_requests(
+    def of_requests(
         self, source: Source, day: date, made: Provenance, holds: Callable[[], list[Seen]]
     ) -> Iterator[str]:
         """Yield why a source's requests would be others."""
@@ -107,26 +86,52 @@ class Look:
         for text in account(source, day, made, there, deep=self.deep).late:
             yield f"late input: {text}"
 
-    def _of_derived(self, kind: Unit, contract: Contract, made: Provenance, latest: Latest) -> Iterator[str]:
+    def of_derived(self, kind: Unit, contract: Contract, made: Provenance, inputs: "_Inputs") -> Iterator[str]:
         """Yield why what is made from other datasets would be another."""
         day = date.fromisoformat(made.dt)
-        inputs = [found for each in made.inputs if (found := Partition.parse(each.name))]
-        used = {each.source for each in inputs if each.source and each.dt == day}
+        links = [found for each in made.inputs if (found := Partition.parse(each.name))]
+        used = {each.source for each in links if each.source and each.dt == day}
         unused = [each for each in active_on(kind.sources(), day) if used and each.name not in used]
         for source in unused:
             if self.late and source.missing_input(day) is None:
                 yield f"late input: raw logs of source {source.name} have come"
+        for each in links:
+            newest = inputs.latest(each)
+            if newest and newest.revision > each.revision:
+                yield f"stale: {newest} is newer than what it was made from"
         if not self.stale:
             return
         if made.sql_sha256 not in {sql.digest(made.dataset), *contract.former_sql}:
             yield f"stale: queries/{made.dataset}.sql has changed"
-        for each in inputs:
-            newest = latest(each)
-            if newest and newest.revision > each.revision:
-                yield f"stale: {newest} is newer than what it was made from"
         for source in unused:
             if source.severities.missing_source is Severity.FAIL or not source.is_missing(day):
                 yield f"stale: source {source.name} was not in it"
+
+
+def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs") -> Iterator[tuple[date, str]]:
+    """Yield the days of a unit that would be others, by themselves, with why."""
+    if kind.is_extracted and not (look.late or look.stale):
+        return
+    lake = kind.project.lake
+    found: dict[date, str] = {}
+    holds = cache(lambda: seen.look(kind.sources()[0], seen.last(lake, kind.sources()[0])))
+    for contract in kind.contracts:
+        partitions = [p for p in inputs.of_days(contract, start, stop) if p.source == kind.source]
+        if not (look.late or look.stale):  # no footer is opened of what can't be older than its inputs
+            partitions = [each for each in partitions if inputs.are_restated(contract, each.dt)]
+        if not partitions:
+            continue
+        confirmations = confirmed.latest(lake, contract, partitions)
+        for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
+            made = confirmations.get(partition, footer.provenance)
+            if kind.is_extracted:
+                reasons = look.of_requests(kind.sources()[0], partition.dt, made, holds)
+            else:
+                reasons = look.of_derived(kind, contract, made, inputs)
+            reason = (look.stale and _contract_change(contract, footer)) or next(reasons, None)
+            if reason:
+                found.setdefault(partition.dt, reason)
+    yield from found.items()
 
 
 def _reach(kinds: Sequence[Unit]) -> dict[Unit, timedelta]:
@@ -138,16 +143,37 @@ def _reach(kinds: Sequence[Unit]) -> dict[Unit, timedelta]:
     return reach
 
 
-def _latest(days: DayRange, reach: timedelta) -> Latest:
-    """Return what tells the latest revision of a partition, by one listing a dataset."""
-    lake = days.example.project.lake
+class _Inputs:
+    """The latest revisions of what a range may be made from, by one listing a dataset."""
 
-    @cache
-    def of_dataset(name: str) -> dict[str, Partition]:
+    def __init__(self, days: DayRange, before: timedelta, after: timedelta) -> None:
+        self._lake = days.example.project.lake
+        self._start, self._stop = days.start - before, days.stop + after
+
+    def latest(self, partition: Partition) -> Partition | None:
+        """Return the latest revision of a partition, None if there is none."""
+        return self._of_dataset(partition.dataset).get(partition.folder)
+
+    def of_days(self, made: Contract, start: date, stop: date) -> list[Partition]:
+        """Return the latest revisions of a dataset's days `[start, stop)`."""
+        return [each for each in self._of_dataset(made.name).values() if start <= each.dt < stop]
+
+    def are_restated(self, made: Contract, day: date) -> bool:
+        """Tell whether anything that a day may be made from has a revision, so that it may be older than that."""
+        return any(
+            each in self._restated_days(wanted.dataset) or self.are_restated(CONTRACTS[wanted.dataset], each)
+            for wanted in made.inputs
+            for each in wanted.window(day)
+        )
+
+    @cache  # noqa: B019 - it lives as long as a look
+    def _of_dataset(self, name: str) -> dict[str, Partition]:
         made = CONTRACTS.get(name)
-        return {p.folder: p for p in lake.latest(made, days.start - reach, days.stop)} if made else {}
+        return {p.folder: p for p in self._lake.latest(made, self._start, self._stop)} if made else {}
 
-    return lambda partition: of_dataset(partition.dataset).get(partition.folder)
+    @cache  # noqa: B019 - likewise
+    def _restated_days(self, name: str) -> set[date]:
+        return {each.dt for each in self._of_dataset(name).values() if each.revision}
 
 
 def _contract_change(made: Contract, footer: Footer) -> str | None:

@@ -6,11 +6,12 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
 
-from backfill import absent, calendar, check, explain, options, restate
+from backfill import absent, calendar, check, concerns, explain, options, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
@@ -22,6 +23,7 @@ from etl import clock
 from etl.project import project
 from etl.sources.source import ONE_DAY, latest_settled_day
 from etl.units import Unit, names
+from lake import restatements
 from lake.cli import printable
 from lake.contracts import contract
 from lake.errors import ConfigError, RangeIncomplete
@@ -38,11 +40,14 @@ def plan(asked: options.Plan) -> int:
     seconds = past.seconds_a_day()
     estimate = None if seconds is None else seconds * len(found.chosen) / asked.workers
     old = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    begun = concerns.told(restatements.unfinished(project().lake, days.start, days.stop))
     if asked.json:
         restate_days = [
             {"of": e.unit.name, "source": e.unit.source, "date": e.unit.day, "reason": e.reason} for e in old
         ]
-        _print_json(days, found.days, build=found.chosen, restate=restate_days, estimated_seconds=estimate)
+        _print_json(
+            days, found.days, build=found.chosen, restate=restate_days, estimated_seconds=estimate, concerns=begun
+        )
         return 0
     print(days)
     if found.chosen:
@@ -54,6 +59,8 @@ def plan(asked: options.Plan) -> int:
     else:
         print("Nothing to build.")
     _print_reasons(found.days)
+    for text in begun:
+        print(printable(text))
     for each in old:
         restated = f'backfill restate {each.unit.of} --date {each.unit.day} --reason "…"'
         print(printable(f"{each.unit.day}  {each.reason}: {restated}"))
@@ -75,6 +82,7 @@ def nightly(asked: options.Nightly) -> int:
         said = io.StringIO()
         with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
             code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json)
+            code = code or _concerned(days, as_json=asked.json)
         if code and not asked.verbose:
             sys.stdout.write(said.getvalue())
         codes.append(code)
@@ -87,12 +95,13 @@ def status(asked: options.Status) -> int:
     """Print the range as a calendar, and why days are not there; return 0 if all is there, else 1."""
     days, past = _range(asked)
     found = _plan(days, past).with_input().days
-    lacking = absent.absent(days, {day.date for day in found if day.state is State.THERE})
+    there = {day.date for day in found if day.state is State.THERE}
+    lacking, wrong = absent.absent(days, there), concerns.concerns(days, there)
     if asked.json:
         of_lacking = [
             {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
         ]
-        _print_json(days, found, absent=of_lacking)
+        _print_json(days, found, absent=of_lacking, concerns=wrong)
     else:
         print(days)
         for row in calendar.rows(found, colours=sys.stdout.isatty()):
@@ -101,7 +110,9 @@ def status(asked: options.Status) -> int:
         for each in lacking:
             for line in _absent(each):
                 print(line)
-    return 0 if all(day.state in NO_GAP for day in found) else 1
+        for text in wrong:
+            print(printable(text))
+    return 0 if all(day.state in NO_GAP for day in found) and not wrong else 1
 
 
 def checked(asked: options.Check) -> int:
@@ -110,16 +121,23 @@ def checked(asked: options.Check) -> int:
         days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
         found = _plan(days, past).days
         incomplete = days.incomplete(found)
+        wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         print(printable(check.unknown(asked.of, error)))
         return check.Status.UNKNOWN
-    finding = check.Finding(days.example.name, found, asked.warning, asked.critical, incomplete, asked.incomplete)
+    finding = check.Finding(
+        days.example.name, found, asked.warning, asked.critical, incomplete, asked.incomplete, wrong
+    )
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
         "prometheus": lambda: check.prometheus(finding, clock.utc_now()),
         "junit": lambda: check.junit(finding),
         "json": lambda: _as_json(
-            days, found, severity=finding.status.name, incomplete={str(k): v for k, v in incomplete.items()}
+            days,
+            found,
+            severity=finding.status.name,
+            incomplete={str(k): v for k, v in incomplete.items()},
+            concerns=wrong,
         ),
     }
     text = texts["json" if asked.json else asked.format]()
@@ -131,32 +149,60 @@ def checked(asked: options.Check) -> int:
 
 
 def restated(asked: options.Restate) -> int:
-    """Show what new revisions of days change, and publish them; return 0, or 1 if nobody agreed to one."""
-    if bool(asked.date) == (asked.late or asked.stale):
-        raise ConfigError("Give --date, or else --late, --stale or both, which find the days.")
+    """Show what new revisions of days change, and publish them; return 0, or 1 if nobody agreed to one.
+
+    Restatements of these days that were cut off are completed first.
+    """
+    if sum((bool(asked.date), asked.late or asked.stale, asked.unfinished)) != 1:
+        raise ConfigError("Give --date, or else --late, --stale or both, which find the days; or --unfinished.")
+    if asked.unfinished:
+        begun = restatements.unfinished(project().lake, asked.start, asked.stop)
+        if not begun and not asked.json:
+            print("No restatement is unfinished.")
+        return max((_resume(each, asked) for each in begun), default=0)
+    if not asked.reason:
+        raise ConfigError("Give --reason: why, for the provenance.")
     if asked.date:
         unit = _example(asked, asked.date)
-        if not asked.json:
-            print(f"{unit.name} {unit.day}, 1 day")
-        return _restate([unit], asked)
-    days, _ = _range(asked)
-    found = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+        days = DayRange(unit, unit.day, unit.day + ONE_DAY)
+    else:
+        days, _ = _range(asked)
+    codes = [_resume(each, asked) for each in restatements.unfinished(project().lake, days.start, days.stop)]
     if not asked.json:
         print(days)
+    return max(
+        [*codes, *(_restate_day(days.example, asked) if asked.date else _restate_found(days, asked))], default=0
+    )
+
+
+def _restate_day(unit: Unit, asked: options.Restate) -> Iterator[int]:
+    """Restate a day, and yield the exit code."""
+    yield _restate(restate.drafted([unit], asked.reason or "", requester()), asked)
+
+
+def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
+    """Restate what is outdated of a range, and yield the exit codes."""
+    found = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    if not asked.json:
         print(f"{len(found)} to restate" if found else "Nothing to restate.")
-    codes = []
     for group in restate.groups([each.unit for each in found]):
         if not asked.json:
             for each in found:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
-        codes.append(_restate(group, asked))
-    return max(codes, default=0)
+        yield _restate(restate.drafted(group, asked.reason or "", requester()), asked)
 
 
-def _restate(units: Sequence[Unit], asked: options.Restate) -> int:
+def _resume(begun: restatements.Begun, asked: options.Restate) -> int:
+    """Complete a restatement that was cut off."""
+    if not asked.json:
+        print(printable(f"To complete: {begun}"))
+    return _restate(restate.resumed(project(), begun), asked)
+
+
+def _restate(drafted: AbstractContextManager[restate.Restatement], asked: options.Restate) -> int:
     lake = project().lake
-    with restate.drafted(units, asked.reason, requester()) as found:
+    with drafted as found:
         said = sys.stdout
         if asked.json:
             print(json.dumps([asdict(each) for each in found.changes], default=str))
@@ -233,6 +279,15 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
     return RangeIncomplete.exit_code if after.not_there else 0, result.stopped
 
 
+def _concerned(days: DayRange, *, as_json: bool) -> int:
+    """Say what is wrong with the days that are there; return 1 if anything is, else 0."""
+    published = {day.date for day in days.survey(clock.utc_now()) if day.state is State.THERE}
+    wrong = concerns.concerns(days, published)
+    for text in wrong:
+        print(printable(text), file=sys.stderr if as_json else sys.stdout)
+    return int(bool(wrong))
+
+
 def _range(asked: options.Range) -> tuple[DayRange, Attempts]:
     """Return the days that are asked for, or all that there may be."""
     return _resolved(asked, asked.start, asked.stop)
@@ -257,6 +312,8 @@ def _say(text: str) -> None:
 
 def _example(asked: options.Units, day: date) -> Unit:
     known = names()
+    if not asked.of:
+        raise ConfigError(f"Give --of, one of: {', '.join(sorted(known))}.")
     if asked.of not in known:
         raise ConfigError(f"No daily task {asked.of!r}. There are: {', '.join(sorted(known))}.")
     dataset = known[asked.of]

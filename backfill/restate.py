@@ -1,6 +1,6 @@
 """Restating days: new revisions of them and of what is made from them, compared before they are published."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,17 +8,19 @@ from pathlib import Path
 
 import duckdb
 
+from etl.project import Project
 from etl.sources.source import ONE_DAY
 from etl.units import Unit
-from lake import confirmed, sql
+from lake import confirmed, restatements, sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.draft import Draft
-from lake.errors import ConfigError
+from lake.errors import ConfigError, PartitionExists
 from lake.lake import Lake
 from lake.memory.database import connected
 from lake.partition import Partition
 from lake.provenance import Provenance, Revision
+from lake.restatements import Begun, Wanted
 
 BY = ("application", "vantage")
 RATE = ("server_error_requests", "valid_requests")
@@ -52,24 +54,39 @@ class Restatement:
 
     Attributes:
         draft: The lake as it would be.
+        wanted: The days that were asked for.
+        reason: Why, for the provenance.
+        by: Who asked for it.
+        begun: The name under which it is recorded, None until it is.
         changes: What differs, partition by partition, in the order in which they were made.
         equal: Published partitions that came out equal and stay, with the provenance of what was made.
     """
 
     draft: Draft
+    wanted: tuple[Wanted, ...]
+    reason: str
+    by: str | None
+    begun: str | None = None
     changes: list[Change] = field(default_factory=list)
     equal: list[tuple[Partition, Provenance]] = field(default_factory=list)
 
     def publish(self, lake: Lake, now: datetime) -> None:
-        """Publish what differs, and record what came out equal.
+        """Publish what differs, and record what came out equal, as one intention: it is recorded before it begins.
 
         Raises:
             PartitionExists: Somebody else was faster, with other bytes; what came before it is published.
             StoreError: The lake can't be written.
         """
+        made = self.draft.partitions_made
+        if made and not self.begun:
+            keys = tuple(each.key for each in made)
+            intended = restatements.Restatement(self.wanted, self.reason, self.by, keys)
+            self.begun = restatements.begin(lake, intended, now)
         self.draft.publish_all()
-        for partition, made in self.equal:
-            confirmed.record(lake, partition, made, now)
+        for partition, provenance in self.equal:
+            confirmed.record(lake, partition, provenance, now)
+        if self.begun:
+            restatements.finish(lake, self.begun, now)
 
 
 @contextmanager
@@ -77,38 +94,71 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
     """Give a draft with new revisions of some units, and of what is published and made from one that differs.
 
     Each is made once, after all that it is made from, and is left out if its rows come out equal. What such a unit
-    needs by now and was never published is in the draft too.
+    needs by now and was never published is in the draft too, and what is older than its inputs by an earlier
+    restatement that was cut off.
 
     Raises:
         ConfigError: A unit is not published, so there is nothing to restate; or what it is made from is older
             than its own inputs.
         LakeError: It can't be built, see `backfill run`.
     """
+    for each in units:
+        if each.latest_revision() is None:
+            raise ConfigError(
+                f"{each} is not published: there is nothing to restate. Build it: "
+                f"backfill run {each.of} --start {each.day} --stop {each.day + ONE_DAY}"
+            )
+    with _draft(units, frozenset(units), reason, by) as found:
+        yield found
+
+
+@contextmanager
+def resumed(project: Project, begun: Begun) -> Iterator[Restatement]:
+    """Give a draft with what a restatement that was cut off has not published: with its reason, so the same bytes.
+
+    Raises:
+        ConfigError: luigi.cfg no longer has a source of it.
+        LakeError: It can't be built, or its record can't be read.
+    """
+    recorded = restatements.read(project.lake, begun)
+    units = [Unit(project, each.dataset, each.day, each.source) for each in recorded.wanted]
+    planned = [partition for key in recorded.keys if (partition := Partition.parse(key))]
+    done = {each for each in units if _is_done(each, planned)}
+    with _draft(units, frozenset(units) - done, recorded.reason, recorded.by) as found:
+        found.begun = begun.stem
+        yield found
+
+
+def _is_done(unit: Unit, planned: Sequence[Partition]) -> bool:
+    """Tell whether all is there of what was to be published of a unit."""
+    names = {each.name for each in unit.contracts}
+    own = [p for p in planned if (p.dt, p.source) == (unit.day, unit.source) and p.dataset in names]
+    return bool(own) and all(map(unit.project.lake.exists, own))
+
+
+@contextmanager
+def _draft(units: Sequence[Unit], asked: Collection[Unit], reason: str, by: str | None) -> Iterator[Restatement]:
+    """Give a draft with new revisions of the units that are asked for, and of what is older than its inputs."""
     lake = units[0].project.lake
     with lake.staging() as folder, connected() as connection:
-        found = Restatement(Draft(lake, folder / "draft"))
+        wanted = tuple(Wanted(each.dataset, each.day, each.source) for each in units)
+        found = Restatement(Draft(lake, folder / "draft"), wanted, reason, by)
         changed: set[Unit] = set()
         for each in cascade(units):
-            latest = each.latest_revision()
-            if latest is None:
-                if each in units:
-                    raise ConfigError(
-                        f"{each} is not published: there is nothing to restate. Build it: "
-                        f"backfill run {each.of} --start {each.day} --stop {each.day + ONE_DAY}"
-                    )
+            if each.latest_revision() is None and each not in units:
                 continue
-            if each in units:
-                each.check_inputs()
             unit = each.within(found.draft)
+            if each in asked:
+                unit.check_inputs()
             required = unit.requires()
             for new in (new for needed in required for new in _supply(needed)):
                 changed.add(new)
                 found.changes += [_change(connection, found.draft, p, folder) for p in _made(new, 0)]
-            if each not in units and not changed.intersection(required):
+            if each not in asked and not changed.intersection(required) and not unit.newer_input():
                 continue
-            unit.build(Revision(latest + 1, reason, by))
-            made = [_change(connection, found.draft, new, folder) for new in _made(unit, latest + 1)]
-            if any(map(_differs, made)):
+            number = _build(unit, reason, by)
+            made = [_change(connection, found.draft, new, folder) for new in _made(unit, number)]
+            if any(map(_differs, made)) or any(map(lake.exists, _made(unit, number))):  # or it was cut off
                 found.changes += made
                 changed.add(unit)
             else:
@@ -116,6 +166,17 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
                     (change.old, found.draft.withdraw(change.new)) for change in made if change.old is not None
                 ]
         yield found
+
+
+def _build(unit: Unit, reason: str, by: str | None) -> int:
+    """Build a unit's next revision, and return its number; one that was cut off is completed by the same bytes."""
+    number = unit.next_revision()
+    try:
+        unit.build(Revision(number, reason, by))
+    except PartitionExists:
+        number = max(number, unit.latest_revision() or 0) + 1
+        unit.build(Revision(number, reason, by))
+    return number
 
 
 def groups(units: Sequence[Unit]) -> list[list[Unit]]:

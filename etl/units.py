@@ -128,6 +128,14 @@ class Unit:
                     found[Unit(self.project, made.name, each.day + timedelta(days=n), source)] = None
         return list(found)[1:]
 
+    def beside(self) -> "list[Unit]":
+        """Return the units of its day that are made from what it is made from and are not among that, in order."""
+        known = below(self)
+        served = dict.fromkeys(each for one in known for each in one.serves() if each.day == self.day)
+        order = [each.name for each in in_build_order()]
+        others = (each for each in served if each not in known)
+        return sorted(others, key=lambda each: (order.index(each.dataset), each.source or ""))
+
     def missing(self) -> set[str]:
         """Return the names of the active sources without raw logs that luigi.cfg lets a day be made without."""
         active = self._active()
@@ -176,6 +184,14 @@ class Unit:
                 return None
             latest.append(max(found))
         return max(latest)
+
+    def next_revision(self) -> int:
+        """Return the number of its next revision: the latest one's, if only a part of that is there.
+
+        A writer that was cut off left it so; who makes the same again completes it.
+        """
+        latest = [max(self._revisions(each), default=-1) for each in self.contracts]
+        return max(latest) + (min(latest) == max(latest))
 
     def check_inputs(self) -> None:
         """Make sure that what it is made from is no older than what that is made from in turn.

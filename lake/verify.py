@@ -1,4 +1,4 @@
-"""Verification: is all that was published still there, unchanged, and made from what it says?
+"""Verification: is all that was published still there, unchanged, and made from what it says, and from the latest?
 
 It finds and names what is wrong, and repairs nothing.
 """
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import confirmed, evidence, retention
+from lake import confirmed, evidence, restatements, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
@@ -27,7 +28,16 @@ from lake.store.disk import temporary_folder
 from lake.store.local import LocalStore
 
 LAST = "\U0010ffff"
-BESIDE = (evidence.FOLDER, f"_{retention.NAME}/", f"_{confirmed.NAME}/", "_attempts/", "_seen/", "_staging/")
+RESTATEMENTS = f"_{restatements.NAME}/"
+BESIDE = (
+    evidence.FOLDER,
+    f"_{retention.NAME}/",
+    f"_{confirmed.NAME}/",
+    RESTATEMENTS,
+    "_attempts/",
+    "_seen/",
+    "_staging/",
+)
 AT_ONCE, BATCH = 4, 16
 FEW_AT_ONCE = 2
 """Where each file on a disk is only looked into, more threads wait for each other."""
@@ -69,6 +79,7 @@ class Inventory:
         by_key: The same, by key.
         records: The records of each key's publication.
         deleted: The digests of what retention has deleted, by key.
+        restatements: The names of the records of restatements.
         foreign: Keys that the lake has no name for.
     """
 
@@ -76,7 +87,13 @@ class Inventory:
     by_key: dict[str, Partition] = field(default_factory=dict)
     records: dict[str, list[Evidence]] = field(default_factory=dict)
     deleted: dict[str, set[str]] = field(default_factory=dict)
+    restatements: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+
+    @cached_property
+    def newest(self) -> dict[str, Partition]:
+        """The latest revision of each partition, by its folder."""
+        return {each.folder: each for each in sorted(self.sizes, key=lambda each: each.revision)}
 
     def published(self, key: str) -> set[str]:
         """Return the digests with which a key was published, what retention has deleted included."""
@@ -109,6 +126,8 @@ class Inventory:
                 found.by_key[key] = partition
             elif record:
                 found.records.setdefault(record.key, []).append(record)
+            elif key.startswith(RESTATEMENTS):
+                found.restatements.append(key.removeprefix(RESTATEMENTS))
             elif not key.startswith(BESIDE):
                 found.foreign.append(key)
         return found
@@ -136,6 +155,7 @@ class Verification:
         self._further = further
         self._there = Inventory.of(lake)
         self._opened = lake.file_opener()
+        self._are_outdated: set[Partition] = set()
         self._schemas = {name: contract.schema for name, contract in CONTRACTS.items()}
         self.partitions = _in_order(filter(scope.holds, self._there.sizes))
 
@@ -144,6 +164,7 @@ class Verification:
         if self._scope.dataset is None:
             yield from (Finding(key, "foreign: the lake has no such name") for key in self._there.foreign)
         yield from self._gone()
+        yield from self._unfinished()
         rows: dict[Partition, int] = {}
         batches = [self.partitions[n : n + BATCH] for n in range(0, len(self.partitions), BATCH)]
         is_quick = isinstance(self._lake.store, LocalStore) and not self._scope.is_deep
@@ -156,6 +177,7 @@ class Verification:
                     yield from (
                         Finding(partition.key, what) for what in self._inputs_wrong(footer.provenance, rows)
                     )
+                    yield from self._outdated(partition, footer.provenance)
                 done()
 
     def _gone(self) -> Iterator[Finding]:
@@ -168,6 +190,43 @@ class Verification:
                     "gone: its publication was recorded, and it is not there. It was deleted, or its writer was "
                     "cut off; bring it back from a copy, or build the day again",
                 )
+
+    def _unfinished(self) -> Iterator[Finding]:
+        """Yield the restatements that were begun and not finished."""
+        for each in restatements.of_names(self._there.restatements):
+            if self._scope.dataset is None and each.touches(self._scope.start, self._scope.stop):
+                yield Finding(
+                    f"{RESTATEMENTS}{each.stem}_begun.json",
+                    f"{each}. To complete it: backfill restate --unfinished",
+                )
+
+    def _outdated(self, partition: Partition, made: Provenance) -> Iterator[Finding]:
+        """Yield whether what readers get of a partition is older than its inputs, or than theirs.
+
+        Inputs are looked at before what is made from them; those out of scope count by their revision alone.
+        """
+        newest = self._there.newest
+        if newest[partition.folder] != partition or not (why := self._older(made)):
+            return
+        confirmation = self._confirmation(partition)
+        if confirmation and not (why := self._older(confirmation)):
+            return
+        self._are_outdated.add(partition)
+        yield Finding(partition.key, f"outdated: {why}")
+
+    def _older(self, made: Provenance) -> str | None:
+        """Say what a partition is older than, None for nothing."""
+        links = [self._there.newest.get(link.folder, link) for link, _ in self._there.inputs(made)]
+        read = {each.name for each in made.inputs}
+        for each in links:
+            if each.key not in read:
+                return f"{each.key} is newer than what it was made from"
+        below = next((each for each in links if each in self._are_outdated), None)
+        return f"it was made from {below.key}, which is outdated" if below else None
+
+    def _confirmation(self, partition: Partition) -> Provenance | None:
+        """Return by what it was confirmed that a partition would be equal today, if it was; few are asked for."""
+        return confirmed.latest(self._lake, CONTRACTS[partition.dataset], [partition]).get(partition)
 
     def _look(self, partition: Partition) -> tuple[list[str], Footer | None]:
         """Return what is wrong with one partition, and its footer if it can be read."""

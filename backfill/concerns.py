@@ -1,0 +1,102 @@
+"""What is wrong with days that are there: a restatement was cut off, or a source came that is not in them."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from backfill.days import DayRange, listed
+from backfill.outdated import Look
+from etl.sources.source import ONE_DAY, Source
+from etl.steps.aggregate import MISSING
+from etl.units import Unit, below
+from lake import restatements
+from lake.lake import Lake
+from lake.partition import Partition
+from lake.provenance import Provenance
+from lake.restatements import Begun
+
+
+def told(begun: Sequence[Begun]) -> list[str]:
+    """Say that restatements were begun and not finished, and what completes them."""
+    return [f"{each}. To complete it: backfill restate --unfinished" for each in begun]
+
+
+def concerns(days: DayRange, there: Collection[date]) -> list[str]:
+    """Say what is wrong with the published days of a range, a line for each thing, however many days.
+
+    A listing a dataset; footers are opened of days that a source may not be in, or that may be older than their
+    inputs, and of no others.
+
+    Raises:
+        StoreError: The lake can't be read.
+    """
+    if not there:
+        return []
+    begun = restatements.unfinished(days.example.project.lake, days.start, days.stop)
+    found = told(begun)
+    outdated: dict[Unit, list[date]] = {}
+    for each in Look().outdated(days):
+        if any(one.touches(each.unit.day, each.unit.day + ONE_DAY) for one in begun):
+            continue
+        outdated.setdefault(each.unit.on(days.start), []).append(each.unit.day)
+    for unit, dates in outdated.items():
+        found.append(f"{unit.title} is older than what it is made from: {listed(dates)}. {_restate(unit, dates)}")
+    for source, dates in lacking_sources(days, there).items():
+        found.append(
+            f"Source {source.name} is not in {days.example.title} of days on which it is active: {listed(dates)}. "
+            f"{_restate(days.example, dates)}; or correct since and until of [source.{source.name}]"
+        )
+    return found
+
+
+def lacking_sources(days: DayRange, there: Collection[date]) -> dict[Source, list[date]]:
+    """Return the active sources that published days of a range were made without, each with those days.
+
+    That a source had no raw logs is said by the day itself, and is not meant.
+
+    Raises:
+        StoreError: The lake can't be read.
+    """
+    project, example = days.example.project, days.example
+    kept = {each.contract for each in below(example) if each.source}
+    if not there or example.source or not kept:
+        return {}
+    first, stop = min(there), max(there) + ONE_DAY
+    published = {(each.source, each.dt) for made in kept for each in project.lake.latest(made, first, stop)}
+    found: dict[Source, list[date]] = {}
+    for source in example.sources():
+        lacking = [day for day in there if source.is_active(day) and (source.name, day) not in published]
+        if lacking:
+            found[source] = sorted(lacking)
+    if not found:
+        return {}
+    wanted = set().union(*found.values())
+    partitions = [each for each in project.lake.latest(example.contract, first, stop) if each.dt in wanted]
+    footers = zip(partitions, project.lake.footers(partitions), strict=True)
+    made = {partition.dt: footer.provenance for partition, footer in footers}
+    judged = {
+        source: [day for day in dates if not _has(project.lake, made[day], source)]
+        for source, dates in found.items()
+    }
+    return {source: dates for source, dates in judged.items() if dates}
+
+
+def _has(lake: Lake, made: Provenance, source: Source) -> bool:
+    """Tell whether a day was made with a source, or says that this had no raw logs."""
+    if f"{source.name}: {MISSING}" in (made.incomplete or ""):
+        return True
+    used = {each.source for each in _links(lake, made) if each.source and str(each.dt) == made.dt}
+    return not used or source.name in used
+
+
+def _links(lake: Lake, made: Provenance) -> list[Partition]:
+    """Return what a day was made from, down to what is kept per source."""
+    links = [found for each in made.inputs if (found := Partition.parse(each.name))]
+    if any(each.source for each in links):
+        return links
+    there = [each for each in links if lake.exists(each)]
+    return [link for footer in lake.footers(there) for link in _links(lake, footer.provenance)]
+
+
+def _restate(unit: Unit, dates: Collection[date]) -> str:
+    first, stop = min(dates), max(dates) + ONE_DAY
+    return f'To restate them: backfill restate {unit.of} --stale --start {first} --stop {stop} --reason "…"'
