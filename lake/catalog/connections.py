@@ -10,6 +10,7 @@ from lake import sql
 from lake.catalog import kept
 from lake.catalog.cache import Cache
 from lake.catalog.files import Files, dataset
+from lake.catalog.lasting import lasting
 from lake.catalog.pull import refresh
 from lake.catalog.relations import (
     create_columns,
@@ -23,7 +24,7 @@ from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import LakeError, StoreError
-from lake.lake import Lake
+from lake.lake import Lake, open_store
 from lake.memory.arrays import array
 from lake.partition import Partition
 
@@ -36,7 +37,7 @@ def connect(lake: Lake, slos: tuple[Slo, ...] = ()) -> duckdb.DuckDBPyConnection
     Each dataset is a view of its latest revisions, with its contract's columns, `dt` (and `source`, where it is
     kept per source) and `rev`, and their meanings as comments. Beside them stand what `relations` draws, macros
     and the analysts' questions. What was copied is read from its copy. What is published later is not shown.
-    Another thread needs a connection of its own.
+    Its cursors show the same; another thread needs one of its own.
 
     Args:
         lake: The lake.
@@ -74,7 +75,7 @@ def made(config: Config) -> duckdb.DuckDBPyConnection:
     connection, files = _made(lake, slos)
     try:
         kept.make_private(cache.folder)
-        kept.keep(connection, config, kept.Opened(datasets, copies, files.attached, files.lists), was_seen)
+        kept.keep(connection, config, kept.Opened(datasets, copies, files.attached), was_seen)
     except (LakeError, OSError, duckdb.Error) as error:
         logger.info("The catalog of %s is not kept: %s", lake.root, error)
     return connection
@@ -101,7 +102,7 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
     _create_provenance(connection, lake)
     define(connection, slos)
     files.complete()
-    return connection, files
+    return (lasting(connection) if files.are_arrow else connection), files
 
 
 def define(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...] = ()) -> None:
@@ -132,25 +133,30 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
     return found.select(shown_columns(contract))
 
 
-def footers_of(lake: Lake, datasets: pa.Array, days: pa.Array, sources: pa.Array, revisions: pa.Array) -> pa.Array:
-    """Return the text of the footer of each of some partitions.
+def footers_of(roots: pa.Array, endpoints: pa.Array, files: pa.Array) -> pa.Array:
+    """Return the text of the footer of each of some files of a lake.
+
+    Args:
+        roots: The lake's root, for each.
+        endpoints: Where its bucket is asked for, None for where buckets are.
+        files: Their places, which begin with the root.
 
     Raises:
         LakeError: One is not published, or can't be read.
     """
-    asked = zip(*(each.to_pylist() for each in (datasets, days, sources, revisions)), strict=True)
-    found = lake.footers(
-        [Partition(name, CONTRACTS[name].version, day, source, rev) for name, day, source, rev in asked]
-    )
-    return array([each.provenance.to_json() for each in found], pa.string())
+    lake = Lake(open_store(roots[0].as_py(), endpoints[0].as_py()))
+    found = map(Partition.parse, (file.removeprefix(f"{lake.root}/") for file in files.to_pylist()))
+    return array([each.provenance.to_json() for each in lake.footers([*filter(None, found)])], pa.string())
 
 
 def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create the view `provenance`, which reads the footers of the files that are asked for, and no others."""
-    kept.create_footer(connection, lambda: lake)
+    kept.create_footer(connection)
+    endpoint = getattr(lake.store, "endpoint_url", None)  # S3's
+    place = f"{sql.quoted(lake.root)}, {sql.quoted(endpoint) if endpoint else 'null'}"
     files = " union all by name ".join(
         f"select '{name}' as dataset, dt, {'source' if each.per_source else 'null::varchar as source'}, rev, file "
         f"from {name}_files"
         for name, each in CONTRACTS.items()
     )
-    create_provenance(connection, f"(select *, footer(dataset, dt, source, rev) as made from ({files}))")
+    create_provenance(connection, f"(select *, footer({place}, file) as made from ({files}))")

@@ -16,10 +16,10 @@ import json
 import os
 import stat
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -28,9 +28,6 @@ from lake.config import Config
 from lake.digests import DIGITS, short
 from lake.errors import StoreError
 from lake.store.disk import disk_at_first, disk_of
-
-if TYPE_CHECKING:
-    from lake.lake import Lake
 
 FILE = "part-0.parquet"
 NEWEST = 3
@@ -110,13 +107,11 @@ class Opened(NamedTuple):
         datasets: Where each dataset lies below the lake's root.
         copies: The names and paths under which copies are attached, those that are not there included.
         attached: The names of those that are.
-        lists: Of each variable that holds files, SQL for its value.
     """
 
     datasets: Sequence[str]
     copies: Mapping[str, str]
     attached: Sequence[str]
-    lists: Mapping[str, str]
 
 
 def seen(config: Config, datasets: Iterable[str], copies: Iterable[str]) -> str:
@@ -190,7 +185,7 @@ def connect(config: Config, *, has_footers: bool = True) -> duckdb.DuckDBPyConne
 
         return catalog.made(config)
     if has_footers:
-        create_footer(found, lambda: _lake(config))
+        create_footer(found)
     return found
 
 
@@ -216,27 +211,29 @@ def keep(connection: duckdb.DuckDBPyConnection, config: Config, opened: Opened, 
 
 def set_up(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the settings that all of ours have."""
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set parquet_metadata_cache = true")  # files are never changed
+    for setting in ("TimeZone = 'UTC'", "parquet_metadata_cache = true"):  # files are never changed
+        connection.execute(f"set global {setting}")  # of its cursors, too
 
 
-def create_footer(connection: duckdb.DuckDBPyConnection, lake: "Callable[[], Lake]") -> None:
+def create_footer(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the function `footer`, by which the view `provenance` reads those of the files that are asked for."""
     from duckdb.func import FunctionNullHandling, PythonUDFType  # noqa: PLC0415
 
-    def footers(datasets: Any, days: Any, sources: Any, revisions: Any) -> Any:  # noqa: ANN401 - Arrow's arrays
-        from lake.catalog.connections import footers_of  # noqa: PLC0415
-
-        return footers_of(lake(), datasets, days, sources, revisions)
-
     connection.create_function(
         "footer",
-        footers,
-        ["VARCHAR", "DATE", "VARCHAR", "INTEGER"],
+        _footers,
+        ["VARCHAR", "VARCHAR", "VARCHAR"],
         "VARCHAR",
         type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,  # most have no source
+        null_handling=FunctionNullHandling.SPECIAL,  # most lakes have no endpoint
     )
+
+
+def _footers(roots: Any, endpoints: Any, files: Any) -> Any:  # noqa: ANN401 - Arrow's arrays
+    """Return footers; a closure would be gone with the connection, before its cursors."""
+    from lake.catalog.connections import footers_of  # noqa: PLC0415
+
+    return footers_of(roots, endpoints, files)
 
 
 def _reopened(config: Config) -> duckdb.DuckDBPyConnection | None:
@@ -265,19 +262,11 @@ def _restore(connection: duckdb.DuckDBPyConnection, config: Config, path: Path) 
     connection.execute("copy from database kept to memory")
     connection.execute("drop table kept_state")
     connection.execute("detach kept")
-    for name, value in opened.lists.items():
-        connection.execute(f"set variable {name} = {value}")
     return True
 
 
 def _path(config: Config) -> Path:
     return folder_of(config.lake().root) / f"catalog-{CODE}.duckdb"
-
-
-def _lake(config: Config) -> "Lake":
-    from lake.lake import Lake  # noqa: PLC0415 - imports pyarrow
-
-    return Lake.of(config)
 
 
 def _code() -> str:
