@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from lake import evidence
 from lake.config import Config
 from lake.contract import Contract
+from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.journal import Journal
 from lake.parquet.row_groups import Encoders
@@ -27,7 +28,11 @@ from lake.store.protocol import S3_SCHEME, StagedFile, Store, Stored
 
 FOOTERS_AT_ONCE = 8  # on S3, each is a wait
 SMALL_BYTES = 100_000
-MISREAD = re.compile(r"[*?\[]|(^|/)(dt|source|rev)=")
+OF_LISTINGS = ("filename", "content", "size", "last_modified")  # DuckDB's read_blob
+COLUMNS = {"dt", "source", "rev", *OF_LISTINGS, *(name for c in CONTRACTS.values() for name in c.schema.names)}
+READ_AS_COLUMN = rf"(^|/)({'|'.join(sorted(COLUMNS))})="
+"""What DuckDB takes, in any case, for the value of a column of ours in all rows below it."""
+MISREAD = re.compile(rf"[*?\[]|{READ_AS_COLUMN}", re.IGNORECASE)
 
 
 class Lake:
@@ -239,7 +244,11 @@ def open_store(root: str, endpoint_url: str | None = None) -> Store:
         ConfigError: The root is neither, or readers would take a part of it for a glob or for a partition.
     """
     if found := MISREAD.search(root):
-        raise ConfigError(f"[lake] root = {root}: {found[0]!r} in it would mislead readers. Choose another name.")
+        raise ConfigError(
+            f"[lake] root = {root}: {found[0]!r} in it would mislead readers, who take it for "
+            f"{'the value of a column' if found[0].endswith('=') else 'a pattern'}. Choose another name. A lake "
+            "that is there can be moved as it is, or reached by a symbolic link of another name."
+        )
     if root.startswith(S3_SCHEME):
         # boto3 takes long to import, and a local lake doesn't need it
         from lake.store.s3 import S3Store  # noqa: PLC0415

@@ -27,7 +27,7 @@ from lake.catalog.slo import Slo
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
-from lake.lake import Lake
+from lake.lake import READ_AS_COLUMN, Lake
 from lake.store.disk import disk_error, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
@@ -64,8 +64,11 @@ def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
 def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path, slos: tuple[Slo, ...]) -> None:
     """Create everything, bound to empty files: views are looked through when they are created."""
     connection.execute(f"set variable lake_root = {sql.quoted(str(seeds))}")
+    place = f"rtrim(coalesce(getvariable('lake_root'), {sql.quoted(root)}), '/')"
+    told = "': NAME= in it would be taken for the value of a column. Use another name.'"
     connection.execute(
-        f"create macro lake_root() as rtrim(coalesce(getvariable('lake_root'), {sql.quoted(root)}), '/')"
+        f"create macro lake_root() as case when regexp_matches({place}, '(?i){READ_AS_COLUMN}') "
+        f"then error({place} || {told}) else {place} end"
     )
     connection.execute(
         "comment on macro lake_root is 'Where the lake is; set variable lake_root = … for another place.'"

@@ -136,6 +136,28 @@ def test_raw_logs_on_s3(on_s3, moto_url):
     assert names == [[f"s3://{bucket}/logs/2015/05/18/2015-05-18.log"]]
 
 
+def test_raw_logs_may_lie_in_folders_that_are_named_as_columns(a_project):
+    """What is in the path of a log is no column; the same path as the lake's root is refused, by every command."""
+    (a_project.folder / "application=web/status=5").mkdir(parents=True)
+    for path in (a_project.folder / "logs").iterdir():
+        folder = a_project.folder / f"application=web/status=5/dt={path.stem}"
+        folder.mkdir()
+        path.rename(folder / "access.log")
+    files = {"root": "application=web", "files": "status=5/dt={YYYY}-{MM}-{DD}/access.log"}
+    a_project.configure(web=a_project.source | files)
+    done = a_project.run(*RANGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert answer(a_project, "select distinct application, status from requests where status >= 500") == [
+        ["shop", "500"]
+    ]
+    a_project.configure(lake={"root": "application=web/lake"})
+    for command in (RANGE, ["lake", "ls"], ["lake", "sql", "from error_rate"]):
+        done = a_project.run(*command)
+        assert done.returncode != 0
+        assert "'/application=' in it would mislead readers" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_any_reader_gets_the_same(a_project):
     """Plain DuckDB, pandas and pyarrow read the files with Hive partitioning, and agree with the catalog."""
     assert a_project.run(*RANGE).returncode == 0

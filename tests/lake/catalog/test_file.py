@@ -116,6 +116,14 @@ def test_it_can_be_asked_for_a_copy_of_the_lake(asked, filled, tmp_path, day):
         assert asked.execute("select count(*) from provenance").fetchone() == (4,)
 
 
+def test_a_copy_at_a_place_that_misleads_is_refused(asked):
+    """Its rows would all be of the application that its path names."""
+    asked.execute("set variable lake_root = '/data/Application=web/lake'")
+    for name in ("error_rate", "error_rate_files", "provenance"):
+        with pytest.raises(duckdb.InvalidInputException, match=r"/data/Application=web/lake: NAME= in it"):
+            asked.execute(f"from {name}")
+
+
 def test_duckdb_of_its_own_asks_it(filled, path):
     """DuckDB's own command line, in an empty home, knows all of it."""
     catalog_file.write(filled, path)

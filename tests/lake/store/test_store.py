@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
 from lake.lake import open_store
 from lake.store.disk import disk_error, temporary_folder
@@ -129,9 +130,16 @@ def test_other_places_are_refused(root):
         open_store(root)
 
 
-@pytest.mark.parametrize("root", ["/lake/dt=2015-05-17", "s3://b/source=web", "/rev=1/lake", "/a*", "/a?", "/[a]"])
+@pytest.mark.parametrize(
+    "root",
+    [
+        *("/lake/dt=2015-05-17", "s3://b/source=web", "/rev=1/lake", "/a*", "/a?", "/[a]", "/DT=1/lake"),
+        *("/size=5/lake", "/filename=x", "s3://b/content="),
+        *sorted(f"/data/{name}=5/lake" for each in CONTRACTS.values() for name in each.schema.names),
+    ],
+)
 def test_roots_that_mislead_readers_are_refused(root):
-    """A root that reads as a glob or as part of a partition's path would give wrong answers."""
+    """A root that reads as a glob, as part of a partition's path or as a column would give wrong answers."""
     with pytest.raises(ConfigError, match="would mislead readers"):
         open_store(root)
 
