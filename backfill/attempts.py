@@ -7,22 +7,19 @@ A run records its attempts in one object a chunk of days, under a name that nobo
 So writers can't lose each other's records, and the listing alone says which of them hold a failure of a day.
 """
 
-import hashlib
 import json
 import re
 import socket
 import statistics
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
 
-from etl.sources.limits import Limits
 from etl.units import Unit
 from lake.journal import Journal
-from lake.provenance import code_version
 
 NAME = "attempts"
 SUFFIX = ".jsonl"
@@ -40,6 +37,7 @@ class Outcome(StrEnum):
     BUILT = "built"
     FAILED = "failed"
     HINDERED = "hindered"  # by a disk or a server, which says nothing of the day, and doesn't count against it
+    NO_INPUT = "no input"  # no raw log has a line of the day yet, which doesn't count against it either
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,8 @@ class Attempt:
         error: Why it failed, None if it did not.
         host: Where.
         run: Which run of a command it was a part of.
-        setup: Digest of the code's version and of the sources' settings.
+        setup: Digest of what it was tried with, see `tried.Trial`; empty if the day was built, or hindered.
+        logs: The undated raw logs, as they were then.
     """
 
     date: date
@@ -65,6 +64,7 @@ class Attempt:
     host: str
     run: str
     setup: str
+    logs: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return it as a line of JSON."""
@@ -75,7 +75,8 @@ class Attempt:
         """Return what a line of JSON describes."""
         found = json.loads(line)
         day, started = date.fromisoformat(found["date"]), datetime.fromisoformat(found["started"])
-        return cls(**found | {"date": day, "started": started, "outcome": Outcome(found["outcome"])})
+        typed = {"date": day, "started": started, "outcome": Outcome(found["outcome"])}
+        return cls(**found | typed | {"logs": tuple(found.get("logs", ()))})
 
 
 @dataclass(frozen=True)
@@ -153,15 +154,6 @@ class Attempts:
         texts = self._journal.read(each.name for each in records)
         found = [Attempt.from_json(line) for text in texts for line in text.splitlines()]
         return sorted(found, key=lambda each: each.started)
-
-
-def setup_of(example: Unit) -> str:
-    """Return a digest of the code's version and of the settings of a unit's sources.
-
-    What failed with one may work with another, so failures count as long as it is the same.
-    """
-    sources = (replace(each, limits=Limits()) for each in example.sources())
-    return hashlib.sha256("\n".join((code_version(), *map(repr, sources))).encode()).hexdigest()
 
 
 def host() -> str:

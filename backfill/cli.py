@@ -15,8 +15,8 @@ NIGHTLY_DAYS = 14
 UNKNOWN = 3  # to Nagios
 HIGHEST = 99_999  # of days, rows, processes and the like; as days, some centuries
 SKIPPED = """\
-A day that failed max_attempts times ([backfill] in luigi.cfg, 3 by default) with the same code and settings is
-skipped, and named, until --retry-failed.
+A day that failed max_attempts times ([backfill] in luigi.cfg, 3 by default) with the same raw files, code and
+settings is skipped, and named, until one of them is another, or --retry-failed.
 """
 LOOKS = "It looks at the lake, not at what the last run said. Days that are settled and not there are late."
 FOR_CRON = "For cron: it prints nothing and exits 0 if all is well. Two at once do no harm."

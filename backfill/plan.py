@@ -1,12 +1,14 @@
 """What a range has to do, and later what came of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
+from types import MappingProxyType
 
-from backfill.attempts import Attempt, Attempts, Outcome, setup_of
+from backfill.attempts import Attempt, Attempts, Outcome
 from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, listed
+from backfill.tried import Trial
 from etl.units import Unit
 
 WAITING_SHOWN = 3
@@ -52,8 +54,8 @@ class Plan:
         found = days.survey(now)
         missing = {day.date for day in found if day.state is State.MISSING}
         failures = attempts.failures(missing) if missing else {}
-        setup = setup_of(days.example) if failures else ""
-        judged = [_judged(day, failures.get(day.date, ()), setup, max_attempts) for day in found]
+        trial = Trial(days.example, failures)
+        judged = [_judged(day, failures.get(day.date, ()), trial, max_attempts) for day in found]
         chosen = [day.date for day in judged if day.state in TO_BUILD]
         return cls(days, judged, (chosen[::-1] if newest else chosen)[:limit], now)
 
@@ -73,15 +75,21 @@ class Plan:
         gone = {day.date for day in days if day.state in WAITING}
         return replace(self, days=days, chosen=[day for day in self.chosen if day not in gone])
 
-    def report(self, failures: Collection[date]) -> str:
+    def report(self, failures: Collection[date], no_lines: Mapping[date, str] = MappingProxyType({})) -> str:
         """Say how many days were asked for, built, already there, failed and waiting, and which.
 
         Args:
             failures: The days of which a unit has failed since the plan was made.
+            no_lines: Those of which no raw log has a line yet, with what was said of it.
         """
         there_before = {day.date for day in self.days if day.state is State.THERE}
         skipped = [day for day in self.days if day.state is State.SKIPPED]
-        after = self.range.survey_with_input(self.now)
+        waits = {day.date: day for day in self.days if day.state is State.NO_INPUT}
+        waits |= {day: Day(day, State.NO_INPUT, said) for day, said in no_lines.items()}
+        after = [
+            waits.get(day.date, day) if day.state is State.MISSING else day
+            for day in self.range.survey_with_input(self.now)
+        ]
         built = [d.date for d in after if d.state is State.THERE and d.date not in there_before]
         missing = [d.date for d in after if d.state is State.MISSING and d.date not in {s.date for s in skipped}]
         failed = [day for day in missing if day in failures]
@@ -115,12 +123,19 @@ class Plan:
         return "\n".join(lines)
 
 
-def _judged(day: Day, failures: Sequence[Attempt], setup: str, max_attempts: int) -> Day:
-    """Return a day as its failed attempts make it; those with other code or settings don't count.
+def _judged(day: Day, failures: Sequence[Attempt], trial: Trial, max_attempts: int) -> Day:
+    """Return a day as its failed attempts make it; those made with something else don't count.
 
-    One that a disk or a server prevented is always tried again.
+    One that a disk or a server prevented is always tried again, and one of which no log has a line waits for more.
     """
-    counting = [each for each in failures if each.setup == setup]
+    if failures and failures[-1].outcome is Outcome.NO_INPUT:
+        waits = max_attempts and trial.has_no_more(failures[-1])
+        return Day(day.date, State.NO_INPUT, failures[-1].error) if waits else day
+    counting = [
+        each
+        for each in failures
+        if each.outcome is Outcome.HINDERED or (each.outcome is Outcome.FAILED and trial.has_same(each))
+    ]
     if not counting:
         return day
     failed = [each for each in counting if each.outcome is Outcome.FAILED]

@@ -7,6 +7,7 @@ LakeError                 anything the project raises on purpose      exit code 
 ├── PartitionMissing      a partition was asked for that isn't there  exit code 1
 ├── ContractViolation     data break their dataset's contract         exit code 1
 ├── InputError            raw logs are missing, broken or too bad     exit code 1
+│   └── NoLines           an undated log has no line of a day yet     exit code 1
 └── RangeIncomplete       a range has days that are not there         exit code 1
 
 A message says what happened, to what, what was expected, and what to do next.
@@ -19,6 +20,7 @@ __all__ = [
     "ContractViolation",
     "InputError",
     "LakeError",
+    "NoLines",
     "PartitionExists",
     "PartitionMissing",
     "RangeIncomplete",
@@ -58,6 +60,10 @@ class ContractViolation(LakeError):
 
 class InputError(LakeError):
     """Raw logs are missing, unreadable, or hold more rejects than allowed."""
+
+
+class NoLines(InputError):
+    """No undated raw log has a line of the day yet: it waits for some."""
 
 
 class RangeIncomplete(LakeError):

@@ -1,11 +1,15 @@
 """The ends of units, as an engine's processes note them, and the attempts that they come to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from backfill.attempts import Attempt, Outcome, host, setup_of
+from backfill.attempts import Attempt, Outcome, host
+from backfill.tried import Trial
 from etl.units import Unit
+
+COUNTING = frozenset({Outcome.FAILED, Outcome.NO_INPUT})
+"""Outcomes that mean something as long as the day is tried with the same."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class End:
         started: When, in UTC.
         seconds: How long it took.
         error: Why it failed, None if it did not.
-        is_hindered: Whether a disk or a server prevented it, which says nothing of the day.
+        outcome: What came of it.
     """
 
     date: date
@@ -26,7 +30,7 @@ class End:
     started: datetime
     seconds: float
     error: str | None
-    is_hindered: bool
+    outcome: Outcome
 
 
 def attempts(ends: Iterable[End], example: Unit, run: str) -> list[Attempt]:
@@ -40,16 +44,19 @@ def attempts(ends: Iterable[End], example: Unit, run: str) -> list[Attempt]:
     by_day: dict[date, list[End]] = {}
     for each in ends:
         by_day.setdefault(each.date, []).append(each)
-    setup = setup_of(example)
+    trial = Trial(example, by_day)
     found = []
     for day, its in sorted(by_day.items()):
-        failed = next((each for each in its if each.error is not None), None)
+        failures = [each for each in its if each.error is not None]
+        failed = min(failures, key=lambda each: each.outcome is Outcome.NO_INPUT, default=None)
         if failed is None and example.name not in {each.name for each in its}:
             continue  # only what it requires was built so far
-        outcome, error = Outcome.BUILT, None
-        if failed:
-            outcome, error = Outcome.HINDERED if failed.is_hindered else Outcome.FAILED, failed.error
         seconds = round(sum(each.seconds for each in its), 3)
         started = min(each.started for each in its)
-        found.append(Attempt(day, outcome, started, seconds, error, host(), run, setup))
+        attempt = Attempt(day, Outcome.BUILT, started, seconds, None, host(), run, "")
+        if failed:
+            attempt = replace(attempt, outcome=failed.outcome, error=failed.error)
+        if attempt.outcome in COUNTING:
+            attempt = replace(attempt, setup=trial.setup(day), logs=trial.logs)
+        found.append(attempt)
     return found

@@ -1,6 +1,6 @@
 """What an engine is to its callers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -15,10 +15,12 @@ class Result:
 
     Attributes:
         failed: The days of which some unit failed, be it one that the day's unit is made from.
+        waiting: The days of which no raw log has a line yet, with what was said of it.
         stopped: The exit code of a command that somebody stopped meanwhile, None if nobody did.
     """
 
     failed: frozenset[date]
+    waiting: Mapping[date, str]
     stopped: int | None = None
 
 

@@ -22,17 +22,41 @@ def find(pattern: str, endpoint_url: str | None) -> list[str]:
         ConfigError: It names no bucket.
         StoreError: S3 doesn't answer.
     """
+    return list(versions(pattern, endpoint_url))
+
+
+def versions(pattern: str, endpoint_url: str | None) -> dict[str, tuple[int, str]]:
+    """Return what `find` does, each with its size in bytes and its ETag.
+
+    Raises:
+        ConfigError: It names no bucket.
+        StoreError: S3 doesn't answer.
+    """
     bucket, key_pattern = split_url(pattern)
     matches = re.compile(expression(key_pattern)).fullmatch
     prefix = GLOB.split(key_pattern)[0]
     pages = _client(endpoint_url, os.getpid()).get_paginator("list_objects_v2")
     with translated(pattern):
-        return [
-            f"{S3_SCHEME}{bucket}/{item['Key']}"
+        return {
+            f"{S3_SCHEME}{bucket}/{item['Key']}": (item["Size"], item["ETag"])
             for page in pages.paginate(Bucket=bucket, Prefix=prefix)
             for item in page.get("Contents", ())
             if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
-        ]
+        }
+
+
+def part_of(url: str, begin: int, size: int, endpoint_url: str | None) -> bytes:
+    """Return some bytes of an object.
+
+    Raises:
+        StoreError: It is gone, or S3 doesn't answer.
+    """
+    bucket, key = split_url(url)
+    with translated(url):
+        answer = _client(endpoint_url, os.getpid()).get_object(
+            Bucket=bucket, Key=key, Range=f"bytes={begin}-{begin + size - 1}"
+        )
+        return bytes(answer["Body"].read())
 
 
 def size_of(url: str, endpoint_url: str | None) -> int:

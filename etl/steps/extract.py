@@ -22,7 +22,7 @@ from etl.steps import seen
 from etl.steps.file_reader import FileReader, Portion
 from etl.steps.seen import Seen
 from lake.contracts import contract
-from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
+from lake.errors import ContractViolation, InputError, NoLines, PartitionExists, StoreError
 from lake.lake import Lake
 from lake.memory import arrays
 from lake.parquet.row_groups import Encoders
@@ -299,10 +299,11 @@ class _Day:
         lines, source = self.lines, self._source
         of_day = lines.kept + lines.rejected
         if not of_day and not source.allow_empty:
-            raise InputError(
-                f"no input: source {source.name} has not one line of {self.day} (looked through {lines.read:,} "
-                f"lines of {source.files.of_day(self.day)}). If a day without requests is right for it, set "
-                "allow_empty = true."
+            no_lines, yet = (InputError, "") if source.files.is_dated else (NoLines, " yet")
+            raise no_lines(
+                f"no input: source {source.name} has not one line of {self.day}{yet} (looked through "
+                f"{lines.read:,} lines of {source.files.of_day(self.day)}). If a day without requests is right "
+                "for it, set allow_empty = true."
             )
         self._judge_rejects(lines.kept, lines.rejected, readers)
         if self._has_too_many_applications:

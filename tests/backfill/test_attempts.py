@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
+from backfill.attempts import NAME, Attempt, Attempts, Outcome
 from etl.units import Unit
 from lake.journal import Journal
 from lake.lake import Lake, open_store
-from tasks.error_rate import ErrorRateDaily
 
 DAYS = [date(2015, 5, day) for day in range(17, 21)]
 NIGHT = datetime(2015, 5, 22, 3, 0, 0, 123456, tzinfo=UTC)
@@ -97,14 +96,3 @@ def test_sources_have_attempts_of_their_own(in_project):
     one.record([attempt(DAYS[0], "why")])
     assert one.failures(DAYS)
     assert not other.failures(DAYS)
-
-
-def test_setup_follows_the_settings_of_the_sources(in_project):
-    """Other settings may make a failed day succeed; how much of the machine it takes doesn't count."""
-    task = ErrorRateDaily(date=DAYS[0])
-    before = setup_of(task.unit)
-    text = (in_project.folder / "luigi.cfg").read_text()
-    (in_project.folder / "luigi.cfg").write_text(text + "[extraction]\nthreads = 1\n")
-    assert setup_of(task.unit) == before
-    in_project.configure(web=in_project.source | {"max_reject_rate": "0.5"})
-    assert setup_of(task.unit) != before

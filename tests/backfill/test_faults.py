@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
+from backfill.attempts import NAME, Attempt, Attempts, Outcome
 from backfill.days import DayRange, State
 from backfill.engines.local import runner
 from backfill.plan import Plan
+from backfill.tried import Trial
 from etl.project import project
 from lake.errors import StoreError
 from tasks.error_rate import ErrorRateDaily
@@ -418,11 +419,22 @@ def test_a_hindered_day_is_never_skipped(in_project, now):
     days = DayRange.resolve(ErrorRateDaily(date=day).unit, day, day + timedelta(days=2), now)
     past = Attempts(project().lake.journal(NAME), days.example)
     night = datetime(2015, 5, 19, 3, tzinfo=UTC)
-    setup = setup_of(days.example)
+    trial = Trial(days.example, days.dates)
     for n in range(5):
         for outcome, each in ((Outcome.HINDERED, day), (Outcome.FAILED, day + timedelta(days=1))):
             past.record(
-                [Attempt(each, outcome, night + timedelta(hours=n), 1, f"error {n}", "host", "run", setup)]
+                [
+                    Attempt(
+                        each,
+                        outcome,
+                        night + timedelta(hours=n),
+                        1,
+                        f"error {n}",
+                        "host",
+                        "run",
+                        trial.setup(each),
+                    )
+                ]
             )
     plan = Plan.of(days, now, past, max_attempts=3)
     assert [each.state for each in plan.days] == [State.FAILED, State.SKIPPED]

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from backfill.attempts import NAME, Attempt, Attempts, Outcome, setup_of
+from backfill.attempts import NAME, Attempt, Attempts, Outcome
 from backfill.days import DayRange, State
 from backfill.plan import Plan
+from backfill.tried import Trial
 from etl.project import project
 from tasks.error_rate import ErrorRateDaily
 
@@ -49,9 +50,9 @@ def test_missing_days_are_built_oldest_first(days, past, now, build):
 
 def test_a_day_that_failed_too_often_is_skipped(days, past, now):
     """It holds no other day up, says why, and is no success."""
-    setup = setup_of(days.example)
-    past.record(failed(DAYS[0], 3, setup))
-    past.record(failed(DAYS[1], 2, setup))
+    trial = Trial(days.example, DAYS)
+    past.record(failed(DAYS[0], 3, trial.setup(DAYS[0])))
+    past.record(failed(DAYS[1], 2, trial.setup(DAYS[1])))
     plan = Plan.of(days, now, past, max_attempts=3)
     assert plan.chosen == [DAYS[1], DAYS[2]]
     assert [day.state for day in plan.days] == [State.SKIPPED, State.FAILED, State.MISSING, State.UNSETTLED]
@@ -66,7 +67,7 @@ def test_a_day_that_failed_too_often_is_skipped(days, past, now):
 
 def test_skipped_days_are_built_if_asked_for(days, past, now):
     """Without a highest number of attempts, all are tried."""
-    past.record(failed(DAYS[0], 30, setup_of(days.example)))
+    past.record(failed(DAYS[0], 30, Trial(days.example, DAYS).setup(DAYS[0])))
     assert Plan.of(days, now, past, max_attempts=0).chosen == DAYS[:3]
 
 
@@ -80,7 +81,7 @@ def test_failures_with_other_code_or_settings_dont_count(days, past, now):
 
 def test_a_built_day_has_forgotten_its_failures(days, past, now, build):
     """However often it failed."""
-    past.record(failed(DAYS[0], 5, setup_of(days.example)))
+    past.record(failed(DAYS[0], 5, Trial(days.example, DAYS).setup(DAYS[0])))
     assert build(ErrorRateDaily(date=DAYS[0]))
     assert Plan.of(days, now, past, max_attempts=3).days[0].state is State.THERE
 

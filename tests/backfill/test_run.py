@@ -61,8 +61,8 @@ def test_run_builds_what_plan_says(a_project, workers):
 
 
 @pytest.mark.slow
-def test_a_bad_day_is_tried_so_often_then_skipped_until_asked_for(a_project):
-    """It blocks no other, every run says so and fails, and once it is mended all is well."""
+def test_a_bad_day_is_tried_so_often_then_skipped_until_its_log_is_another(a_project):
+    """It blocks no other, every run says so and fails, and once the raw file is replaced it is built."""
     good = (a_project.folder / "logs/2015-05-18.log").read_text()
     break_day(a_project)
     for number in (1, 2, 3):
@@ -76,9 +76,31 @@ def test_a_bad_day_is_tried_so_often_then_skipped_until_asked_for(a_project):
     stock = a_project.run("luigi", "RangeDailyBase", *OF, "--start", "2015-05-17")
     assert stock.returncode != 0
     assert "1 skipped" in stock.stdout
+    asked = a_project.run(*RUN, "--retry-failed")
+    assert "  failed: 2015-05-18" in asked.stdout
     (a_project.folder / "logs/2015-05-18.log").write_text(good)
-    assert a_project.run(*RUN).returncode == 1
-    done = a_project.run(*RUN, "--retry-failed")
+    done = a_project.run(*RUN)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 built, 3 already there" in done.stdout
+
+
+def test_an_undated_log_without_a_line_of_a_day_is_waited_for(a_project):
+    """The day waits, tries nothing in vain while the log is as it was, and is built once its lines have come."""
+    logs = [(a_project.folder / f"logs/2015-05-{day}.log").read_text() for day in range(17, 21)]
+    log = a_project.folder / "access.log"
+    log.write_text("".join(logs[:3]))
+    a_project.configure(web=a_project.source | {"files": "access.log"})
+    done = a_project.run(*RUN)
+    assert done.returncode == 1
+    assert "3 built, 0 already there, 0 failed, 1 waiting" in done.stdout
+    assert "has not one line of 2015-05-20 yet" in done.stdout
+    for _ in range(4):
+        assert a_project.run(*RUN).returncode == 1
+    folder = a_project.folder / "lake/_attempts/ErrorRateDaily"
+    assert len(list(folder.iterdir())) == 1
+    assert "? 1 no input" in a_project.run(*STATUS).stdout
+    log.write_text("".join(logs))
+    done = a_project.run(*RUN)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 built, 3 already there" in done.stdout
 

@@ -139,7 +139,7 @@ def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
         watch.close()
         watch.record(past)
         try:
-            print(printable(plan.report(watch.failed_days())), flush=True)  # noqa: T201 - the command's result
+            print(printable(plan.report(watch.failed_days(), watch.waiting_days())), flush=True)  # noqa: T201 - the command's result
         except LakeError as error:
             print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
 

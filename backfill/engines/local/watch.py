@@ -17,15 +17,16 @@ from typing import IO
 
 import luigi
 
-from backfill.attempts import LONGEST_ERROR, Attempt, Attempts
+from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome
 from backfill.engines import ends
 from backfill.engines.ends import End
 from etl import clock
 from etl.units import Unit
-from lake.errors import LakeError, StoreError
+from lake.errors import LakeError, NoLines, StoreError
 from tasks.daily import DailyTask
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+OUTCOMES = {StoreError: Outcome.HINDERED, NoLines: Outcome.NO_INPUT}
 
 
 class Watch:
@@ -47,6 +48,7 @@ class Watch:
         self._done = multiprocessing.Value("i", 0)
         self._taken = 0
         self._failed: set[date] = set()
+        self._waiting: dict[date, str] = {}
         self._looked = 0
         from tqdm import tqdm  # noqa: PLC0415 - a day alone has no bar
 
@@ -78,9 +80,21 @@ class Watch:
 
     def failed_days(self) -> set[date]:
         """Return the days of which some task failed, be it one that the day requires."""
-        ended, self._looked = self._read(self._looked)
-        self._failed |= {each.date for each in ended if each.error is not None}
+        self._look()
         return set(self._failed)
+
+    def waiting_days(self) -> dict[date, str]:
+        """Return the days of which no raw log has a line yet, with what was said of it."""
+        self._look()
+        return {day: said for day, said in self._waiting.items() if day not in self._failed}
+
+    def _look(self) -> None:
+        ended, self._looked = self._read(self._looked)
+        for each in ended:
+            if each.error is not None and each.outcome is Outcome.NO_INPUT:
+                self._waiting.setdefault(each.date, each.error)
+            elif each.error is not None:
+                self._failed.add(each.date)
 
     def record(self, past: Attempts) -> None:
         """Record what came of the days since the last time; without it a run is as good, so it goes on."""
@@ -99,8 +113,9 @@ class Watch:
         size = os.fstat(self._file.fileno()).st_size
         found = []
         for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
-            day, name, started, *rest = json.loads(line)
-            found.append(End(date.fromisoformat(day), name, datetime.fromisoformat(started), *rest))
+            day, name, started, seconds, error, outcome = json.loads(line)
+            started = datetime.fromisoformat(started)
+            found.append(End(date.fromisoformat(day), name, started, seconds, error, Outcome(outcome)))
         return found, size
 
     def _begin(self, task: DailyTask) -> None:
@@ -109,21 +124,21 @@ class Watch:
         self._started[task.task_id] = clock.utc_now(), time.monotonic()
 
     def _end(self, task: DailyTask, error: BaseException | None = None) -> None:
-        self._note(
-            task,
-            None if error is None else f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}",
-            is_hindered=isinstance(error, StoreError),
-        )
+        if error is None:
+            self._note(task, None, Outcome.BUILT)
+            return
+        outcome = next((found for kind, found in OUTCOMES.items() if isinstance(error, kind)), Outcome.FAILED)
+        self._note(task, f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}", outcome)
 
     def _can_not_look(self, task: DailyTask) -> None:
         """Note a task of which the lake didn't say whether it is there; Luigi has logged why."""
-        self._note(task, f"{_named(task)}: the lake did not say whether it is there", is_hindered=True)
+        self._note(task, f"{_named(task)}: the lake did not say whether it is there", Outcome.HINDERED)
 
     def _die(self, task: DailyTask, error: str) -> None:
         """Note a worker that is gone, as when the kernel takes its memory; this runs in the parent."""
-        self._note(task, f"{_named(task)}: {' '.join(error.split())}")
+        self._note(task, f"{_named(task)}: {' '.join(error.split())}", Outcome.FAILED)
 
-    def _note(self, task: DailyTask, error: str | None, *, is_hindered: bool = False) -> None:
+    def _note(self, task: DailyTask, error: str | None, outcome: Outcome) -> None:
         if task.date not in self._days:
             return
         started, begin = self._started.pop(task.task_id, (clock.utc_now(), time.monotonic()))
@@ -133,7 +148,7 @@ class Watch:
             started.isoformat(),
             time.monotonic() - begin,
             error and error[:LONGEST_ERROR],
-            is_hindered,
+            outcome,
         )
         os.write(self._file.fileno(), json.dumps(end).encode() + b"\n")
         if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:

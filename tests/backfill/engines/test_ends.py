@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from backfill.attempts import Outcome, setup_of
+from backfill.attempts import Outcome
 from backfill.engines.ends import End, attempts
+from backfill.tried import Trial
 from etl.project import project
 from etl.units import Unit
 
@@ -14,10 +15,11 @@ BEGIN = datetime(2015, 5, 20, 3, tzinfo=UTC)
 
 
 def end(
-    name: str, error: str | None = None, *, day: date = DAY, minute: int = 0, is_hindered: bool = False
+    name: str, error: str | None = None, *, day: date = DAY, minute: int = 0, outcome: Outcome | None = None
 ) -> End:
     """Return the end of what took two seconds."""
-    return End(day, name, BEGIN + timedelta(minutes=minute), 2.0, error, is_hindered)
+    outcome = outcome or (Outcome.FAILED if error else Outcome.BUILT)
+    return End(day, name, BEGIN + timedelta(minutes=minute), 2.0, error, outcome)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,13 @@ def end(
         ([end("ErrorCountsDaily"), end("ErrorRateDaily")], Outcome.BUILT, None),
         ([end("ErrorCountsDaily"), end("ErrorRateDaily", "the SQL")], Outcome.FAILED, "the SQL"),
         ([end("RequestsDaily", "no log")], Outcome.FAILED, "no log"),
-        ([end("RequestsDaily", "disk full", is_hindered=True)], Outcome.HINDERED, "disk full"),
+        ([end("RequestsDaily", "disk full", outcome=Outcome.HINDERED)], Outcome.HINDERED, "disk full"),
+        ([end("RequestsDaily", "no line", outcome=Outcome.NO_INPUT)], Outcome.NO_INPUT, "no line"),
+        (
+            [end("RequestsDaily", "no line", outcome=Outcome.NO_INPUT), end("RequestsDaily", "no log")],
+            Outcome.FAILED,
+            "no log",
+        ),
         ([end("ErrorRateDaily", "first"), end("ErrorRateDaily", "second")], Outcome.FAILED, "first"),
     ],
 )
@@ -36,7 +44,8 @@ def test_a_day_is_what_came_of_all_that_it_needs(in_project, ends, outcome, erro
     (found,) = attempts(ends, example, "a run")
     assert (found.date, found.outcome, found.error) == (DAY, outcome, error)
     assert (found.seconds, found.started) == (2.0 * len(ends), BEGIN)
-    assert (found.run, found.setup) == ("a run", setup_of(example))
+    counts = outcome in {Outcome.FAILED, Outcome.NO_INPUT}
+    assert (found.run, found.setup) == ("a run", Trial(example, [DAY]).setup(DAY) if counts else "")
 
 
 def test_days_in_their_order_without_those_that_only_began(in_project):
