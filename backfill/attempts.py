@@ -19,6 +19,7 @@ from enum import StrEnum
 from itertools import islice
 
 from etl.units import Unit
+from lake import records
 from lake.journal import Journal
 
 NAME = "attempts"
@@ -72,8 +73,8 @@ class Attempt:
 
     @classmethod
     def from_json(cls, line: str) -> "Attempt":
-        """Return what a line of JSON describes."""
-        found = json.loads(line)
+        """Return what a line of JSON describes; what a later version says beside it is passed over."""
+        found = records.known(cls, json.loads(line))
         day, started = date.fromisoformat(found["date"]), datetime.fromisoformat(found["started"])
         typed = {"date": day, "started": started, "outcome": Outcome(found["outcome"])}
         return cls(**found | typed | {"logs": tuple(found.get("logs", ()))})
@@ -150,10 +151,24 @@ class Attempts:
         found = (_Record.of(name) for name in self._journal.names(self._folder))
         return [each for each in found if each]
 
-    def _read(self, records: Iterable[_Record]) -> list[Attempt]:
-        texts = self._journal.read(each.name for each in records)
-        found = [Attempt.from_json(line) for text in texts for line in text.splitlines()]
+    def _read(self, wanted: Iterable[_Record]) -> list[Attempt]:
+        wanted = list(wanted)
+        found = []
+        for record, text in zip(wanted, self._journal.read(each.name for each in wanted), strict=True):
+            lines = text.splitlines()
+            read = list(filter(None, map(_attempt, lines)))
+            if len(read) < max(len(lines), record.built + record.failed):
+                records.name_unreadable(f"{self._journal.place}/{record.name}")
+            found += read
         return sorted(found, key=lambda each: each.started)
+
+
+def _attempt(line: str) -> Attempt | None:
+    """Return what a line of a record describes; None if it can't be read."""
+    try:
+        return Attempt.from_json(line)
+    except records.WRONG:
+        return None
 
 
 def host() -> str:

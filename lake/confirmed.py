@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from lake import records
 from lake.contract import Contract
 from lake.journal import Journal
 from lake.lake import Lake
@@ -45,8 +46,13 @@ def latest(lake: Lake, contract: Contract, partitions: Sequence[Partition]) -> d
         record = RECORD.fullmatch(name)
         if record and record["partition"] in named:
             found[named[record["partition"]]] = name
-    texts = journal.read(found.values())
-    return {each: Provenance.from_json(text) for each, text in zip(found, texts, strict=True)}
+    confirmed: dict[Partition, Provenance] = {}
+    for (each, name), text in zip(found.items(), journal.read(found.values()), strict=True):
+        try:
+            confirmed[each] = Provenance.from_json(text)
+        except records.WRONG:
+            records.name_unreadable(f"{lake.root}/_{NAME}/{name}")
+    return confirmed
 
 
 def _named(partition: Partition) -> str:

@@ -10,11 +10,16 @@ READERS = 8  # at once: on S3, each is a wait
 
 
 class Journal:
-    """Text records in a folder of a lake that no reader of datasets looks into: its name begins with `_`."""
+    """Text records in a folder of a lake that no reader of datasets looks into: its name begins with `_`.
+
+    Attributes:
+        place: The folder, for messages.
+    """
 
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self._folder = f"_{name}/"
+        self.place = f"{store.root}/_{name}"
 
     def write(self, name: str, text: str) -> None:
         """Write a record.
@@ -34,11 +39,11 @@ class Journal:
             yield key.removeprefix(self._folder)
 
     def read(self, names: Iterable[str]) -> list[str]:
-        """Return records by their names, several at once."""
+        """Return records by their names, several at once; bytes that are no UTF-8 as escapes that are no JSON."""
 
         def text(name: str) -> str:
             with temporary_folder() as folder:
-                return self._store.local_copy(self._folder + name, folder).read_text(encoding="utf-8")
+                return self._store.local_copy(self._folder + name, folder).read_text("utf-8", "backslashreplace")
 
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(text, names))

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lake.errors import ConfigError
+from lake.records import known
 
 KEY = "provenance"
 OF_RAW_FILES = frozenset({"content", "of_day", "strays"})
@@ -44,7 +45,7 @@ class Content:
     @classmethod
     def of_fields(cls, fields: dict[str, Any]) -> "Content":
         """Return what JSON says."""
-        return cls(**{**fields, "prefixes": tuple(fields["prefixes"])})
+        return cls(**{**known(cls, fields), "prefixes": tuple(fields["prefixes"])})
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Input:
     def of_fields(cls, fields: dict[str, Any]) -> "Input":
         """Return what JSON says."""
         content = fields.get("content")
-        return cls(**{**fields, "content": Content.of_fields(content) if content else None})
+        return cls(**{**known(cls, fields), "content": Content.of_fields(content) if content else None})
 
 
 @dataclass(frozen=True)
@@ -164,10 +165,10 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Provenance":
-        """Return the provenance that a footer's text describes."""
-        fields: dict[str, Any] = json.loads(text)
+        """Return the provenance that a footer's text describes; what a later version added is passed over."""
+        fields: dict[str, Any] = known(cls, json.loads(text))
         fields["inputs"] = tuple(map(Input.of_fields, fields["inputs"]))
-        fields["checks"] = tuple(Check(**each) for each in fields["checks"])
+        fields["checks"] = tuple(Check(**known(Check, each)) for each in fields["checks"])
         return cls(**fields)
 
 

@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
-from lake import evidence
+from lake import evidence, records
 from lake.contracts import CONTRACTS
 from lake.digests import sha256_of, short
-from lake.errors import StoreError
 from lake.evidence import Evidence
 from lake.journal import Journal
 from lake.lake import Lake
@@ -135,20 +134,25 @@ class Expired:
 
 
 def deleted(store: Store) -> Iterator[Evidence]:
-    """Yield what was deleted on purpose.
+    """Yield what was deleted on purpose, by the records that can be read; of any other it warns.
 
     Raises:
-        StoreError: A record of it can't be read.
+        StoreError: The lake can't be read.
     """
     journal = Journal(store, NAME)
     names = list(journal.names())
     for name, text in zip(names, journal.read(names), strict=True):
         try:
-            yield from (Evidence(**each) for each in json.loads(text)["deleted"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{store.root}/_{NAME}/{name} is no record of a deletion: {error}. Bring it back from a copy."
-            ) from error
+            found = deletions(text)
+        except records.WRONG:
+            records.name_unreadable(f"{store.root}/_{NAME}/{name}")
+        else:
+            yield from found
+
+
+def deletions(text: str) -> list[Evidence]:
+    """Return what a record of a deletion names; one of `records.WRONG` if it is none."""
+    return [Evidence(**records.known(Evidence, each)) for each in json.loads(text)["deleted"]]
 
 
 def _sha256_of_bytes(store: Store, key: str) -> str:

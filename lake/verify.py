@@ -3,6 +3,7 @@
 It finds and names what is wrong, and repairs nothing.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import confirmed, evidence, restatements, retention
+from lake import confirmed, evidence, records, restatements, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
 from lake.errors import LakeError
 from lake.evidence import Evidence
+from lake.journal import Journal
 from lake.lake import Lake
 from lake.parquet.writer import Footer
 from lake.partition import Partition
@@ -29,15 +31,14 @@ from lake.store.local import LocalStore
 
 LAST = "\U0010ffff"
 RESTATEMENTS = f"_{restatements.NAME}/"
-BESIDE = (
-    evidence.FOLDER,
-    f"_{retention.NAME}/",
-    f"_{confirmed.NAME}/",
-    RESTATEMENTS,
-    "_attempts/",
-    "_seen/",
-    "_staging/",
-)
+JOURNALS: Mapping[str, Callable[[str], object]] = {
+    retention.NAME: retention.deletions,
+    confirmed.NAME: Provenance.from_json,
+    "attempts": records.check_lines,
+    "seen": json.loads,
+}
+"""Folders of records beside the datasets that hold more than their names say, and what reads one."""
+BESIDE = (evidence.FOLDER, "_staging/")
 AT_ONCE, BATCH = 4, 16
 FEW_AT_ONCE = 2
 """Where each file on a disk is only looked into, more threads wait for each other."""
@@ -80,6 +81,7 @@ class Inventory:
         records: The records of each key's publication.
         deleted: The digests of what retention has deleted, by key.
         restatements: The names of the records of restatements.
+        journals: Keys of the records beside the datasets that hold more than their names say.
         foreign: Keys that the lake has no name for.
     """
 
@@ -88,6 +90,7 @@ class Inventory:
     records: dict[str, list[Evidence]] = field(default_factory=dict)
     deleted: dict[str, set[str]] = field(default_factory=dict)
     restatements: list[str] = field(default_factory=list)
+    journals: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
     @cached_property
@@ -128,6 +131,8 @@ class Inventory:
                 found.records.setdefault(record.key, []).append(record)
             elif key.startswith(RESTATEMENTS):
                 found.restatements.append(key.removeprefix(RESTATEMENTS))
+            elif key.startswith(tuple(f"_{each}/" for each in JOURNALS)):
+                found.journals += [key] if key.endswith((".json", ".jsonl")) else []
             elif not key.startswith(BESIDE):
                 found.foreign.append(key)
         return found
@@ -163,6 +168,7 @@ class Verification:
         """Yield what is wrong; `done` is called after each partition."""
         if self._scope.dataset is None:
             yield from (Finding(key, "foreign: the lake has no such name") for key in self._there.foreign)
+            yield from self._unreadable()
         yield from self._gone()
         yield from self._unfinished()
         rows: dict[Partition, int] = {}
@@ -179,6 +185,21 @@ class Verification:
                     )
                     yield from self._outdated(partition, footer.provenance)
                 done()
+
+    def _unreadable(self) -> Iterator[Finding]:
+        """Yield which records beside the datasets can't be read."""
+        for journal in JOURNALS:
+            names = [
+                each.removeprefix(f"_{journal}/")
+                for each in self._there.journals
+                if each.startswith(f"_{journal}/")
+            ]
+            for name, text in zip(names, Journal(self._lake.store, journal).read(names), strict=True):
+                try:
+                    JOURNALS[journal](text)
+                except records.WRONG as error:
+                    what = f"unreadable: {error!r}. It counts for nothing. {records.ADVICE}"
+                    yield Finding(f"_{journal}/{name}", what)
 
     def _gone(self) -> Iterator[Finding]:
         """Yield what was recorded and is not there."""

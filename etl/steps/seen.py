@@ -18,6 +18,7 @@ from etl.steps.file_reader import Begun, FileReader
 from lake.lake import Lake
 from lake.partition import EARLIEST, date_of
 from lake.provenance import Content, Input
+from lake.records import known
 
 NAME = "seen"
 
@@ -90,7 +91,9 @@ def last(lake: Lake, source: Source) -> list[Seen]:
     journal = lake.journal(NAME)
     names = [*journal.names(f"{source.name}/")]
     text = journal.read([f"{source.name}/{names[-1].rpartition('/')[2]}"])[0] if names else "[]"
-    return [Seen(**{**each, "content": Content.of_fields(each["content"])}) for each in json.loads(text)]
+    return [
+        Seen(**{**known(Seen, each), "content": Content.of_fields(each["content"])}) for each in json.loads(text)
+    ]
 
 
 def record(lake: Lake, source: Source, seen: Iterable[Seen], now: datetime) -> None:

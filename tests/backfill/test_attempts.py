@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,49 @@ def test_foreign_names_are_passed_over(past, tmp_path):
     for name in ("notes.txt", "a_b_c_d_e_f.jsonl", "20150522T030000Z_2015-05-32_2015-05-17_0_1_x.jsonl"):
         (folder / name).write_text("no JSON")
     assert len(past.failures(DAYS)[DAYS[0]]) == 1
+
+
+def records_of(tmp_path) -> list[Path]:
+    """Return the files with attempts."""
+    return sorted((tmp_path / "lake/_attempts/ErrorRateDaily").iterdir())
+
+
+def rewrite(path: Path, text: bytes) -> None:
+    """Write other bytes into a record."""
+    path.chmod(0o644)
+    path.write_bytes(text)
+
+
+def test_what_a_later_version_adds_is_passed_over(past, tmp_path):
+    """Hosts of several versions share a lake."""
+    past.record([attempt(DAYS[0], "why")])
+    (path,) = records_of(tmp_path)
+    rewrite(path, path.read_bytes().replace(b"{", b'{"later": [1, {"more": 2}], ', 1))
+    assert past.failures(DAYS) == {DAYS[0]: [attempt(DAYS[0], "why")]}
+
+
+@pytest.mark.parametrize(
+    ("damage", "left"),
+    [
+        (lambda text: text[:-20], 1),
+        (lambda text: text[: text.index(b"\n") + 1], 1),
+        (lambda _: b"", 0),
+        (lambda _: b"\xff\x00" * 40, 0),
+        (lambda text: text.replace(b'"outcome": "failed"', b'"outcome": "of a later version"', 1), 1),
+        (lambda text: text.replace(b'"started"', b'"begun"', 1), 1),
+    ],
+)
+def test_a_record_that_can_not_be_read_is_named_once(past, tmp_path, caplog, damage, left):
+    """What can be read of it counts, and no range stops for it."""
+    past.record([attempt(DAYS[0], "one"), attempt(DAYS[1], "two")])
+    (path,) = records_of(tmp_path)
+    rewrite(path, damage(path.read_bytes()))
+    for _ in range(2):
+        assert len(past.failures(DAYS)) == left
+        past.of_day(DAYS[0])
+    (said,) = caplog.messages
+    assert path.name in said
+    assert "lake verify" in said
 
 
 def test_time_of_a_day_is_that_of_the_latest_runs(past):

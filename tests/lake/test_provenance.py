@@ -2,6 +2,8 @@
 
 import json
 import tomllib
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.errors import ConfigError
-from lake.provenance import FIRST, Input, Provenance, Revision, code_version
+from lake.partition import Partition
+from lake.provenance import FIRST, Check, Input, Provenance, Revision, code_version
 
 
 @given(st.from_type(Provenance))
 def test_provenance_survives_the_footer(provenance):
     """Whatever it says, it is read back as it was written."""
     assert Provenance.from_json(provenance.to_json()) == provenance
+
+
+def test_what_a_later_version_adds_is_passed_over(provenance_of):
+    """An older version reads the footers of a newer one's files, of inputs and checks too."""
+    made = replace(
+        provenance_of(Partition("error_rate", 1, date(2015, 5, 17)), 3),
+        inputs=(Input("a.log", 1, "00"),),
+        checks=(Check("contract", "every row"),),
+    )
+    text = json.loads(made.to_json())
+    for each in (text, *text["inputs"], *text["checks"]):
+        each["later"] = {"more": 1}
+    assert Provenance.from_json(json.dumps(text)) == made
 
 
 @given(st.from_type(Provenance))

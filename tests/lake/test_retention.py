@@ -191,10 +191,21 @@ def test_what_is_gone_already_goes_from_the_records(filled):
 
 
 def test_a_record_that_cannot_be_read_is_named(lake, write_foreign):
-    """Then nothing tells what was deleted on purpose, and who asks must know that."""
-    write_foreign(lake.store, "_retention/error_rate/before=2015-05-19_0.json", b'{"deleted": [{"key": 1}]}')
-    with pytest.raises(StoreError, match=r"before=2015-05-19_0\.json is no record of a deletion: .* from a copy"):
-        Verification(lake, Scope())
+    """Then nothing tells what was deleted on purpose, and who asks must know that; all else is looked at."""
+    record = "_retention/error_rate/before=2015-05-19_0.json"
+    write_foreign(lake.store, record, b'{"deleted": [{"key": 1}]}')
+    (finding,) = Verification(lake, Scope()).findings()
+    assert finding.key == record
+    assert finding.what.startswith("unreadable: TypeError(")
+    assert "Bring it back from a copy" in finding.what
+
+
+def test_a_record_of_a_later_version_is_read(lake, write_foreign):
+    """What it says beside what is known here is passed over."""
+    text = json.dumps({"deleted": [{"key": OLD.key, "sha256": "00", "bytes": 1, "later": True}], "later": 1})
+    write_foreign(lake.store, "_retention/error_rate/before=2015-05-19_0.json", text.encode())
+    assert [each.key for each in retention.deleted(lake.store)] == [OLD.key]
+    assert not list(Verification(lake, Scope()).findings())
 
 
 def test_removing_is_for_named_objects_only(store, create):

@@ -141,6 +141,31 @@ def test_what_the_lake_has_no_name_for_is_foreign(lake, write_foreign, findings,
     assert Inventory.of(lake).foreign == ([] if beside else [key])
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_attempts/ErrorRateDaily/20261122T030000.123456Z_2026-11-08_2026-11-21_13_1_4f.jsonl", b'{"date": "20'),
+        ("_attempts/ErrorRateDaily/a.jsonl", b'{"date": "2026-11-08"}\n[1]\n'),
+        ("_confirmed/error_rate/v1/dt=2015-05-17_rev=0_20261129T030000.123456Z_00.json", b"\xff{}"),
+        ("_confirmed/error_rate/v1/dt=2015-05-17_rev=0_20261129T030000.123456Z_00.json", b"{}"),
+        ("_retention/error_rate/before=2015-05-19_0.json", b""),
+    ],
+)
+def test_records_that_can_not_be_read_are_named(lake, write_foreign, findings, name, text):
+    """Of each kind, whether cut off, undecodable or something else; all else is looked at."""
+    write_foreign(lake.store, name, text)
+    (found,) = findings()
+    assert found.startswith(f"{name}: unreadable: ")
+    assert "It counts for nothing. Bring it back from a copy, or delete it" in found
+
+
+def test_records_of_attempts_of_a_later_version_are_sound(lake, write_foreign, findings):
+    """And so is one that is empty, or a file that somebody left there."""
+    write_foreign(lake.store, "_attempts/ErrorRateDaily/a.jsonl", b'{"date": "2026-11-08", "later": 1}\n')
+    write_foreign(lake.store, "_attempts/ErrorRateDaily/notes.txt", b"no JSON")
+    assert findings() == []
+
+
 def test_sizes_and_records_are_listed(lake, put, error_rates, tmp_path):
     """Of each partition its size, and of each key all that was recorded, a lost race included."""
     put(RATES, error_rates(shop=1))
