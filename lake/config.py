@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lake.errors import ConfigError
+from lake.names import hint, meant
 
 LAKE_SETTINGS = ("root", "endpoint_url", "copy_mb")
 COPY_MB = "24"
@@ -18,6 +19,12 @@ MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
 DIGITS = re.compile(r"[0-9]{1,7}")
+PLACES = frozenset({"root", "files", "endpoint_url"})
+"""Keys of any section whose values are paths or URLs."""
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+UNBRACED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+INTERPOLATION = re.compile(r"%\([^)]*\)")
+QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 
 
 class LakeSettings(NamedTuple):
@@ -52,7 +59,7 @@ class Config:
         Raises:
             ConfigError: There is no such section, a value holds credentials, which are not repeated, or a zero
                 byte, which no file's name can have, or it ends in a comment, which Luigi's own parser would take
-                for a part of the value.
+                for a part of the value; or a path can't be meant as it is written.
         """
         if name not in self.sections:
             raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
@@ -68,7 +75,38 @@ class Config:
                     f"{self.path}, [{name}] {key} = {value}: put the comment on a line of its own, "
                     "luigi reads it as part of the value."
                 )
-        return self.sections[name]
+        return {
+            key: self._place(name, key, value) if key in PLACES else value
+            for key, value in self.sections[name].items()
+        }
+
+    def _place(self, section: str, key: str, text: str) -> str:
+        """Return a path or URL with the environment's variables put in: `${HOME}`, as in Luigi's own values.
+
+        Raises:
+            ConfigError: A variable is not set, or something is written that would be the name of a folder.
+        """
+
+        def put_in(found: re.Match[str]) -> str:
+            if not os.environ.get(found[1]):
+                raise wrong(f"the environment has no {found[1]}. Set it, also for cron, or write the path out.")
+            return os.environ[found[1]]
+
+        def wrong(what: str) -> ConfigError:
+            return ConfigError(f"{self.path}, [{section}] {key} = {text}: {what}")
+
+        if QUOTED.fullmatch(text):
+            raise wrong("take the quotation marks away, they would be a part of the name.")
+        if INTERPOLATION.search(text):
+            raise wrong("no value is put in for %(…)s here, only for ${NAME} of the environment. Write it out.")
+        place = VARIABLE.sub(put_in, text)
+        if bare := UNBRACED.search(VARIABLE.sub("", text)):
+            raise wrong(f"write ${{{bare[1]}}} for the variable of the environment.")
+        if text.startswith("~") and os.path.expanduser(text) == text:  # noqa: PTH111 - a Path raises for ~nobody
+            raise wrong(
+                "there is no such home. Write the path out, or begin it with ./ for a folder of that name."
+            )
+        return place
 
     @contextmanager
     def named(self, name: str) -> Iterator[None]:
@@ -108,7 +146,7 @@ def check_keys(values: Iterable[str], known: Collection[str]) -> None:
     """
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.")
+        raise ConfigError(f"unknown key {unknown[0]!r}. Known keys: {', '.join(known)}.{hint(unknown[0], known)}")
 
 
 def whole_number(key: str, text: str, lowest: int, highest: int) -> int:
@@ -125,6 +163,8 @@ def whole_number(key: str, text: str, lowest: int, highest: int) -> int:
 def find() -> Path:
     """Return the path of luigi.cfg: `$LUIGI_CONFIG_PATH`, else the one in the current folder."""
     path = Path(os.environ.get("LUIGI_CONFIG_PATH") or "luigi.cfg").absolute()
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder. Put the file luigi.cfg in its place, or set LUIGI_CONFIG_PATH.")
     if not path.is_file():
         raise ConfigError(
             f"No configuration at {path}. Change to the folder that holds luigi.cfg, or set LUIGI_CONFIG_PATH."
@@ -133,16 +173,21 @@ def find() -> Path:
 
 
 def read(path: Path) -> Config:
-    """Read luigi.cfg; `%` and `$` mean nothing special in it.
+    """Read luigi.cfg; `%` and `$` mean nothing special in it, but for the variables of paths.
 
     Raises:
-        ConfigError: The file can't be read or is not an INI file.
+        ConfigError: The file can't be read or is not an INI file, or a section's name is nearly one of ours.
     """
+    if path.suffix == ".toml":
+        raise ConfigError(f"{path} is TOML, which is not read here. Write luigi.cfg: an INI file, without quotes.")
     parser = configparser.ConfigParser(interpolation=None, default_section="")
     try:
         parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         raise ConfigError(unreadable(path, error)) from error
+    for name in parser.sections():
+        if right := meant(name):
+            raise ConfigError(f"{path} has a section [{name}], which means nothing. Did you mean [{right}]?")
     return Config(path, {name: dict(parser[name]) for name in parser.sections()})
 
 
@@ -153,6 +198,12 @@ def unreadable(path: Path | str, error: Exception) -> str:
     elif isinstance(error, configparser.ParsingError):
         numbers = ", ".join(str(number) for number, _ in error.errors)
         reason = f"line {numbers} is neither a section nor a key with its value"
+    elif isinstance(error, OSError):
+        return (
+            f"Can't read the configuration {path}: {error.strerror or error}. Check the file and its permissions."
+        )
+    elif isinstance(error, UnicodeError):
+        return f"Can't read the configuration {path}: {error}. Fix that line, or save the file as UTF-8."
     else:
         reason = " ".join(str(error).split())
     return f"Can't read the configuration {path}: {reason}. Fix that line."

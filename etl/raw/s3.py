@@ -22,7 +22,7 @@ def find(pattern: str, endpoint_url: str | None) -> list[str]:
         ConfigError: It names no bucket.
         StoreError: S3 doesn't answer.
     """
-    return list(versions(pattern, endpoint_url))
+    return [url for url, _ in _listed(pattern, endpoint_url)]
 
 
 def versions(pattern: str, endpoint_url: str | None) -> dict[str, tuple[int, str]]:
@@ -32,17 +32,20 @@ def versions(pattern: str, endpoint_url: str | None) -> dict[str, tuple[int, str
         ConfigError: It names no bucket.
         StoreError: S3 doesn't answer.
     """
+    return {url: (item["Size"], item["ETag"]) for url, item in _listed(pattern, endpoint_url)}
+
+
+def _listed(pattern: str, endpoint_url: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects that a URL with globs matches, by URL, with what the listing says of them."""
     bucket, key_pattern = split_url(pattern)
     matches = re.compile(expression(key_pattern)).fullmatch
     prefix = GLOB.split(key_pattern)[0]
     pages = _client(endpoint_url, os.getpid()).get_paginator("list_objects_v2")
     with translated(pattern):
-        return {
-            f"{S3_SCHEME}{bucket}/{item['Key']}": (item["Size"], item["ETag"])
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-            for item in page.get("Contents", ())
-            if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
-        }
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", ()):
+                if matches(item["Key"]) and not item["Key"].endswith("/"):  # which consoles show as a folder
+                    yield f"{S3_SCHEME}{bucket}/{item['Key']}", item
 
 
 def part_of(url: str, begin: int, size: int, endpoint_url: str | None) -> bytes:

@@ -1,5 +1,6 @@
 """luigi.cfg: what is read from it, and what is refused."""
 
+import luigi
 import pytest
 
 from lake import config
@@ -87,9 +88,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
 
 def test_values_are_taken_as_written(write):
-    """`%` and `$` mean nothing special, and no section lends its values to another."""
-    found = config.read(write("[DEFAULT]\nroot = other\n[lake]\nroot = 100%/${HOME}#1\n[empty]\n"))
-    assert found.section("lake") == {"root": "100%/${HOME}#1"}
+    """`%` and `$` mean nothing special but in paths, and no section lends its values to another."""
+    shape = "$remote_addr ${status} %(x)s"
+    found = config.read(
+        write(f"[DEFAULT]\nroot = other\n[lake]\nroot = 100%/#1$\nlog_format = {shape}\n[empty]\n")
+    )
+    assert found.section("lake") == {"root": "100%/#1$", "log_format": shape}
     assert found.section("empty") == {}
 
 
@@ -108,7 +112,7 @@ def test_a_comment_behind_a_value_is_refused(write, value):
         ("[lake]\nroot =\n", r"\[lake\]: no root"),
         (
             "[lake]\nroot = lake\nroots = x\n",
-            r"\[lake\]: unknown key 'roots'\. Known keys: root, endpoint_url, copy_mb",
+            r"\[lake\]: unknown key 'roots'\. Known keys: root, endpoint_url, copy_mb\. Did you mean 'root'\?",
         ),
         ("[lake]\nroot = gs://bucket\n", r"gs://bucket: expected a folder or s3://bucket/prefix"),
         ("[lake]\nroot = s3://\n", "s3:// names no bucket"),
@@ -141,6 +145,81 @@ def test_a_relative_root_is_relative_to_luigi_cfg(write, monkeypatch, root, expe
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert Lake.of(config.read(path)).root == expected.format(folder=path.parent, home="/home/someone")
+
+
+def test_variables_of_the_environment_are_put_into_paths(write, monkeypatch):
+    """As Luigi does in its own values; what is put in is not looked through again."""
+    monkeypatch.setenv("LOGS", "/srv/${X}$Y")
+    found = config.read(write("[lake]\nroot = ${LOGS}/lake\n[source.web]\nfiles = a${LOGS}/{YYYY}\n"))
+    assert found.section("lake") == {"root": "/srv/${X}$Y/lake"}
+    assert found.section("source.web") == {"files": "a/srv/${X}$Y/{YYYY}"}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("${GONE}/lake", "the environment has no GONE. Set it, also for cron"),
+        ("${EMPTY}/lake", "the environment has no EMPTY"),
+        ("$HOME/lake", "write ${HOME} for the variable of the environment"),
+        ("a/${HOME/lake", "write ${HOME} for the variable of the environment"),
+        ("%(here)s/lake", "no value is put in for %(…)s here"),
+        ("~nobody-has-this-name/lake", "there is no such home"),
+        ('"lake"', "take the quotation marks away"),
+        ("'lake'", "take the quotation marks away"),
+    ],
+)
+@pytest.mark.parametrize("place", ["lake root", "source.web files", "source.web root"])
+def test_what_is_not_put_in_is_no_folder_s_name(write, monkeypatch, place, value, reason):
+    """Neither for the lake nor for raw logs; the message has the file, the section and the key."""
+    section, key = place.split()
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.delenv("GONE", raising=False)
+    with pytest.raises(ConfigError) as refusal:
+        config.read(write(f"[{section}]\n{key} = {value}\n")).section(section)
+    assert f"luigi.cfg, [{section}] {key} = {value}: {reason}" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("Source.x", "source.x"),
+        ("sources.x", "source.x"),
+        ("source x", "source.x"),
+        ("source:x", "source.x"),
+        ("soruce.x", "source.x"),
+        ("source", "source.NAME"),
+        ("slo web", "slo.web"),
+        ("SLO.web", "slo.web"),
+        ("completenes", "completeness"),
+        ("Completeness", "completeness"),
+        ("extration", "extraction"),
+        ("back-fill", "backfill"),
+        ("lakes", "lake"),
+    ],
+)
+def test_a_section_that_is_nearly_ours_is_refused(write, name, right):
+    """Whatever is misspelt, it would else be left out silently."""
+    with pytest.raises(ConfigError, match=rf"luigi\.cfg has a section \[{name}\], .* mean \[{right}\]\?"):
+        config.read(write(f"[lake]\nroot = lake\n[{name}]\n"))
+
+
+def test_sections_of_luigi_and_of_other_tasks_are_theirs(write):
+    """All that Luigi knows, and the tasks that somebody has beside ours."""
+    luigis = (
+        "core worker scheduler retcode resources email execution_summary logging batch_notifier smtp hadoop "
+        "hdfs hive kubernetes mysqldb postgres redshift s3 sge spark pyspark task_history webhdfs scalding "
+        "salesforce sendgrid dropbox datadog beam_dataflow"
+    )
+    families = {each.partition(".")[0] for each in luigi.task_register.Register.task_names()}
+    names = {*luigis.split(), *families, "MyTask", "sales.Orders", "RangeHourly", "worker_1"}
+    text = "".join(f"[{each}]\nx = 1\n" for each in sorted(names))
+    assert config.read(write(text)).sections.keys() == names
+
+
+def test_toml_is_refused(tmp_path):
+    """A value would else have its quotation marks in it."""
+    with pytest.raises(ConfigError, match=r"luigi\.toml is TOML, which is not read here"):
+        config.read(tmp_path / "luigi.toml")
 
 
 @pytest.mark.parametrize("text", ["", "1", "11", "2.5", "-3", "٣", "9" * 5000])
