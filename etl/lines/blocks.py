@@ -6,7 +6,7 @@ small part of the plain parser's time.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from etl.lines import parse
 from etl.lines.batches import ANY_DAY, Batch, Days, Ends, last_of_each, placed
 from etl.lines.formats import Format, Headed
 from etl.lines.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
+from etl.lines.passes import Passes
 from etl.raw.files import buffer_of, lines_in
 from lake.memory import arrays
 
@@ -43,7 +44,7 @@ class BlockParser:
         plain_lines: How many lines the plain parser has taken apart, where there is a kernel.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what may be noted of the lines on the way
         self,
         log_format: Format,
         classifier: Classifier,
@@ -51,6 +52,7 @@ class BlockParser:
         *,
         compiled: bool | None = None,
         ends: Ends | None = None,
+        passes: Passes | None = None,
     ) -> None:
         """Take what a file's lines are, and of which days they may be.
 
@@ -60,6 +62,7 @@ class BlockParser:
             days: A request of another one is a reject, and one of a day that isn't wanted has no row.
             compiled: See the class.
             ends: What Batch.ends is noted by; None for where nobody asks for it.
+            passes: Follows the file's times; without it, of those that clocks showed twice it is the first.
         """
         self.compiled = compiled
         self.plain_lines = 0
@@ -67,7 +70,7 @@ class BlockParser:
         self._classifier = classifier
         self._days = days
         self._ends = ends
-        self._plain = Parser(log_format)
+        self._plain = Parser(log_format, passes)
         self._kernel: tuple[Format, CompiledParser | None] | None = None
 
     def batches(self, blocks: Iterable[memoryview]) -> Iterator[Batch]:
@@ -146,6 +149,30 @@ class BlockParser:
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
             of_others = (others, masked, reasons[others], days[others])
             yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *of_others, ends)
+
+
+def passes_of(
+    log_format: Format,
+    again: Callable[[], Iterable[memoryview]] = tuple,
+    before: Callable[[], int | None] = lambda: None,
+) -> Passes | None:
+    """Return what follows the times in a raw file; None if they have an offset, or are of no zone that we know.
+
+    Args:
+        log_format: The format of its lines.
+        again: Yields its blocks, from its first line on, where the first lines alone don't tell what they are.
+        before: See Passes.
+    """
+
+    def follow(passes: Passes) -> Iterator[None]:
+        parser = Parser(log_format, passes)
+        for block in again():
+            for piece, starts in _pieces(block):
+                parser.parse(lines_of(piece, starts))
+                yield
+
+    zone = log_format.timezone
+    return None if zone is None or zone == "UTC" else Passes(zone, follow, before)
 
 
 @lru_cache

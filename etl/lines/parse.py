@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from etl.kernel.layout import MAX_LINE_BYTES
 from etl.lines import privacy, timestamps
 from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Kind, Role
+from etl.lines.passes import Passes
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
@@ -97,14 +98,15 @@ class Parser:
         current: The format of the lines that come next: a Headed one's is Delimited once its header was read.
     """
 
-    def __init__(self, log_format: Format) -> None:
+    def __init__(self, log_format: Format, passes: Passes | None = None) -> None:
         self._format = log_format
+        self._passes = passes
         self.current = log_format
 
     def parse(self, lines: pa.BinaryArray) -> ParsedLines:
         """Take the file's next lines apart, as parse_lines does."""
         if not isinstance(self._format, Headed):
-            return parse_lines(lines, self._format)
+            return parse_lines(lines, self._format, self._passes)
         short = pc.less_equal(pc.binary_length(lines), scalar(MAX_LINE_BYTES))
         headers = np.flatnonzero(_mask(pc.and_(short, pc.match_substring_regex(lines, HEADER))))
         parts, begin = [], 0
@@ -137,10 +139,16 @@ def split_lines(block: bytes) -> pa.BinaryArray:
     return pa.BinaryArray.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
 
 
-def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
+def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None = None) -> ParsedLines:
     """Take lines apart and say of each whether it is a request, and if not why.
 
     The shape of the line decides, not that of its request: whatever was answered with a status counts.
+
+    Args:
+        lines: The lines.
+        log_format: Their format.
+        passes: Follows the times of the raw file whose next lines they are; without it, of a time that clocks
+            showed twice it is the first.
     """
     lengths = to_numpy(pc.binary_length(lines))
     too_long = lengths > MAX_LINE_BYTES
@@ -152,7 +160,9 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format) -> ParsedLines:
         begins = pc.binary_slice(lines.take(numbers(others)), 0, MAX_LINE_BYTES)
         shown = timestamps.first_in(begins, _shown_time(log_format))
         times = pc.replace_with_mask(times, numbers(~fits), shown)
-    microseconds, readable = timestamps.parse(times, log_format.timezone)
+    microseconds, readable, local = timestamps.parse_local(times, log_format.timezone)
+    if passes:
+        microseconds = passes.placed(microseconds, local & fits)
     fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
     # the later, the stronger

@@ -67,19 +67,28 @@ def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers,
         Microseconds since 1970 in UTC (0 where unreadable), and whether each was readable: of one of the three
         kinds, and a time that exists. Of a time that clocks showed twice, it is the first.
     """
+    return parse_local(texts, timezone)[:2]
+
+
+def parse_local(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers, Booleans, Booleans]:
+    """Read timestamps as `parse` does, and tell also which of them have no offset and were readable."""
     encoded = texts.dictionary_encode()  # a log's lines share their seconds
     microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
-    readable = np.zeros(len(encoded.dictionary), dtype=np.bool_)
+    readable, local = (np.zeros(len(encoded.dictionary), dtype=np.bool_) for _ in range(2))
     for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (UNIX, _epoch)):
         parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
         fits = to_numpy(parts.is_valid())
         if fits.any():
-            microseconds[fits], readable[fits] = read(pc.drop_null(parts))
+            found = pc.drop_null(parts)
+            microseconds[fits], readable[fits] = read(found)
+            if pattern == ISO:
+                local[fits] = _is_local(found)
         if fits.all():
             break
     readable &= microseconds < END
     index = to_numpy(filled(encoded.indices, len(readable)))
-    return np.append(np.where(readable, microseconds, 0), 0)[index], np.append(readable, [False])[index]
+    microseconds = np.append(np.where(readable, microseconds, 0), 0)[index]
+    return microseconds, np.append(readable, [False])[index], np.append(readable & local, [False])[index]
 
 
 def first_in(lines: pa.BinaryArray, pattern: str) -> pa.BinaryArray:
@@ -111,10 +120,16 @@ def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
 def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
     seconds, exists = _clock_time(parts, _number(parts, "month"))
     offset, valid = _offset(parts)
-    local = exists & to_numpy(pc.equal(_text(parts, "zone"), scalar("")))
+    local = exists & _is_local(parts)
     offset[local], valid[local] = _zone_offset(seconds[local], timezone)
     fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(_text(parts, "fraction"), 6, "0"), 0, 6)
     return (seconds - offset) * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), exists & valid
+
+
+def _is_local(parts: pa.StructArray) -> Booleans:
+    """Tell which times have no offset."""
+    found: Booleans = to_numpy(pc.equal(_text(parts, "zone"), scalar("")))
+    return found
 
 
 def _epoch(parts: pa.StructArray) -> tuple[Integers, Booleans]:

@@ -407,7 +407,11 @@ def told_by_gzip(file: RawFile, endpoint_url: str | None = None) -> tuple[int, i
     if file.location.startswith(S3_SCHEME):
         from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
-        begin, end = (s3.part_of(file.location, endpoint_url, part) for part in ("bytes=0-1", "bytes=-8"))
+        size = s3.size_of(file.location, endpoint_url)
+        if size < GZIP_TRAILER.size:
+            return None
+        begin = s3.part_of(file.location, 0, len(GZIP_MAGIC), endpoint_url)
+        end = s3.part_of(file.location, size - GZIP_TRAILER.size, GZIP_TRAILER.size, endpoint_url)
     else:
         try:
             with Path(file.location).open("rb") as raw:

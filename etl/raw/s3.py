@@ -85,18 +85,6 @@ def mark_of(url: str, endpoint_url: str | None) -> tuple[int, str]:
         return int(found["ContentLength"]), str(found["ETag"])
 
 
-def part_of(url: str, endpoint_url: str | None, part: str) -> bytes:
-    """Return a part of an object, as the header `Range` names it.
-
-    Raises:
-        StoreError: It is gone, or S3 doesn't answer.
-    """
-    bucket, key = split_url(url)
-    with translated(url):
-        found = _client(endpoint_url, os.getpid()).get_object(Bucket=bucket, Key=key, Range=part)
-        return bytes(found["Body"].read())
-
-
 @contextmanager
 def opened(url: str, endpoint_url: str | None) -> Iterator[io.RawIOBase]:
     """Give an object's bytes as a stream.

@@ -19,7 +19,7 @@ from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
 from etl.sources.source import FARTHEST, Source
 from etl.steps import seen
-from etl.steps.file_reader import FileReader, Portion
+from etl.steps.file_reader import FileReader, Portion, passes_in
 from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, NoLines, PartitionExists, StoreError
@@ -118,7 +118,10 @@ def extract_day(
         undated = [] if source.files.is_dated else files
         marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
         has_cores_left = source.limits.readers > len(files)
-        readers = [FileReader(source, each, frozenset(days), is_read_ahead=has_cores_left) for each in files]
+        readers = [
+            FileReader(source, each, frozenset(days), passes_in(source, files, n), is_read_ahead=has_cores_left)
+            for n, each in enumerate(files)
+        ]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
         with closing(ahead):
             for portions in ahead:
@@ -349,6 +352,7 @@ class _Day:
                 "Take one away, or have files name only one",
             ),
             Flaw(self._uncounted(readers), bad.uncounted_lines, f"Set {self._mending(readers)}"),
+            Flaw(_untold(readers, self.day), Severity.WARN, ""),
         ]
         found = [each for each in found if each.text]
         for each in found:
@@ -399,6 +403,13 @@ class _Day:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         return f"Is it really format {self._source.format.name}?"
+
+
+def _untold(readers: Sequence[FileReader], day: date) -> str:
+    """Say which times of a day may be an hour off; empty for none."""
+    found = [f"{each} in {reader.file.name}" for reader in readers for each in reader.untold(day)]
+    more = f" and {len(found) - 1:,} more" if found[1:] else ""
+    return f"times that clocks showed twice may be an hour off: {found[0]}{more}" if found else ""
 
 
 def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:

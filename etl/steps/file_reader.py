@@ -1,7 +1,7 @@
 """Reading one raw file for one or more days: its rows and rejects by day, counted, and what of it is recorded."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl.lines.batches import Batch, Days, Ends
-from etl.lines.blocks import BlockParser
+from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.parse import DIRECTIVE, rejects_table
+from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Integers
 from etl.raw.content import ContentDigest
 from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
@@ -75,11 +76,12 @@ class FileReader:
         plain_lines: How many of its lines the plain parser took apart.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what may be known of the file before it is read
         self,
         source: Source,
         file: RawFile,
         days: frozenset[int],
+        passes: Passes | None = None,
         *,
         is_read_ahead: bool = False,
         begun: Begun | None = None,
@@ -88,6 +90,7 @@ class FileReader:
         self.is_cut = False
         self._is_read_ahead = is_read_ahead
         self._begun = begun
+        self._passes = passes
         self.lines = self.directives = self.plain_lines = 0
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
@@ -123,6 +126,10 @@ class FileReader:
         """Return what of the file a day's provenance records, if it is not the file's own day."""
         return self._parts.get(day, Part(0, 0, 0, ContentDigest()))
 
+    def untold(self, day: date) -> list[str]:
+        """Say which times of a day may be an hour off, and why; see Passes."""
+        return self._passes.untold(days_since_epoch(day)) if self._passes else []
+
     def of_day(self, day: int) -> int:
         """Return how many lines, requests and rejects, are of a day."""
         return self.days[day]
@@ -136,7 +143,7 @@ class FileReader:
         source, days = self._source, self._days
         wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
         may_be = replace(Days.of_file(self.file, source.covers), wanted=wanted)
-        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends)
+        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends, passes=self._passes)
         # only its own day records the file as it lies there, and another one what of it is read
         digests = self.own_day in days
         reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
@@ -218,6 +225,17 @@ class FileReader:
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
             f"can be told. Check format and files in [source.{self._source.name}]."
         )
+
+
+def passes_in(source: Source, files: Sequence[RawFile], number: int) -> Passes | None:
+    """Return what follows the times in the file at an index, of some in order; None if there is no need."""
+
+    def before() -> int | None:
+        passes = passes_in(source, files, number - 1) if number else None
+        return passes.at_end() if passes else None
+
+    reader = RawReader(files[number], source.files.endpoint_url, digests=False)
+    return passes_of(source.format, reader.blocks, before)
 
 
 def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:

@@ -13,7 +13,7 @@ from reference import COMBINED, DIALECTS, TRAILING, Dialect, Verdict, judge_all,
 
 from etl.lines import parse, timestamps
 from etl.lines.batches import Batch
-from etl.lines.blocks import BlockParser
+from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.formats import FORMATS, Field, Format, Role, shaped
 from etl.lines.parse import Classifier
 from etl.raw import files as raw_files
@@ -133,7 +133,7 @@ ELSEWHERE = -3  # among the reasons: a request of a day that isn't wanted
 
 def opened(case: Case, parser: str) -> BlockParser:
     """Return what takes the blocks of one file apart."""
-    return BlockParser(case.format, case.classifier, compiled=PARSERS[parser])
+    return BlockParser(case.format, case.classifier, compiled=PARSERS[parser], passes=passes_of(case.format))
 
 
 class Told(NamedTuple):
