@@ -293,6 +293,13 @@ def _add_restating(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--unfinished", action="store_true", help="complete restatements that were cut off, with their own reason"
     )
+    command.add_argument(
+        "--drop-source",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave out a source that the published revisions have and luigi.cfg no longer declares",
+    )
     command.add_argument("--reason", type=_text, help="why, for the provenance; not with --unfinished")
     command.add_argument("--yes", action="store_true", help="publish without asking")
 

@@ -64,7 +64,11 @@ def lacking_sources(days: DayRange, there: Collection[date]) -> dict[Source, lis
     published = {(each.source, each.dt) for made in kept for each in project.lake.latest(made, first, stop)}
     found: dict[Source, list[date]] = {}
     for source in example.sources():
-        lacking = [day for day in there if source.is_active(day) and (source.name, day) not in published]
+        lacking = [
+            day
+            for day in there
+            if source.is_active(day) and not any((name, day) in published for name in source.names)
+        ]
         if lacking:
             found[source] = sorted(lacking)
     if not found:
@@ -85,7 +89,7 @@ def _has(lake: Lake, made: Provenance, source: Source) -> bool:
     if f"{source.name}: {MISSING}" in (made.incomplete or ""):
         return True
     used = {each.source for each in _links(lake, made) if each.source and str(each.dt) == made.dt}
-    return not used or source.name in used
+    return not used or bool(source.names_in(used))
 
 
 def _links(lake: Lake, made: Provenance) -> list[Partition]:

@@ -123,7 +123,7 @@ class DayRange:
         partitions = [
             each
             for each in lake.latest(self.example.contract, self.start, self.stop)
-            if each.source == self.example.source and each.dt in there
+            if each.source in self.example.names and each.dt in there
         ]
         found = zip(partitions, lake.footers(partitions), strict=True)
         return {p.dt: footer.provenance.incomplete for p, footer in found if footer.provenance.incomplete}

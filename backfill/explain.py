@@ -55,7 +55,7 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         partition
         for contract in unit.contracts
         for partition in lake.partitions(contract, day.date, day.date + ONE_DAY)
-        if partition.source == unit.source
+        if partition.source in unit.names
     ]
     is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
     command = f'backfill restate {unit.of} --date {unit.day} --reason "…"'

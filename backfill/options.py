@@ -133,12 +133,14 @@ class Restate(Range, Outdated):
     Attributes:
         date: The day, None where the outdated ones are meant, or those of restatements that were cut off.
         unfinished: Whether to complete those.
+        drop_source: The sources to leave out, though the published revisions have them.
         reason: Why, for the provenance; None where they say so themselves.
         yes: Whether to publish without asking.
     """
 
     date: date | None
     unfinished: bool
+    drop_source: list[str]
     reason: str | None
     yes: bool
 

@@ -91,7 +91,7 @@ class Look:
         day = date.fromisoformat(made.dt)
         links = [found for each in made.inputs if (found := Partition.parse(each.name))]
         used = {each.source for each in links if each.source and each.dt == day}
-        unused = [each for each in active_on(kind.sources(), day) if used and each.name not in used]
+        unused = [each for each in active_on(kind.sources(), day) if used and not each.names_in(used)]
         for source in unused:
             if self.late and source.missing_input(day) is None:
                 yield f"late input: raw logs of source {source.name} have come"
@@ -116,7 +116,7 @@ def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs")
     found: dict[date, str] = {}
     holds = cache(lambda: seen.look(kind.sources()[0], seen.last(lake, kind.sources()[0])))
     for contract in kind.contracts:
-        partitions = [p for p in inputs.of_days(contract, start, stop) if p.source == kind.source]
+        partitions = [p for p in inputs.of_days(contract, start, stop) if p.source in kind.names]
         if not (look.late or look.stale):  # no footer is opened of what can't be older than its inputs
             partitions = [each for each in partitions if inputs.are_restated(contract, each.dt)]
         if not partitions:

@@ -177,7 +177,7 @@ def restated(asked: options.Restate) -> int:
 
 def _restate_day(unit: Unit, asked: options.Restate) -> Iterator[int]:
     """Restate a day, and yield the exit code."""
-    yield _restate(restate.drafted([unit], asked.reason or "", requester()), asked)
+    yield _restate(restate.drafted([unit], asked.reason or "", requester(), asked.drop_source), asked)
 
 
 def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
@@ -190,7 +190,7 @@ def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
             for each in found:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
-        yield _restate(restate.drafted(group, asked.reason or "", requester()), asked)
+        yield _restate(restate.drafted(group, asked.reason or "", requester(), asked.drop_source), asked)
 
 
 def _resume(begun: restatements.Begun, asked: options.Restate) -> int:

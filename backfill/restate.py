@@ -57,6 +57,7 @@ class Restatement:
         wanted: The days that were asked for.
         reason: Why, for the provenance.
         by: Who asked for it.
+        dropped: The sources that are left out, though the revisions before have them.
         begun: The name under which it is recorded, None until it is.
         changes: What differs, partition by partition, in the order in which they were made.
         equal: Published partitions that came out equal and stay, with the provenance of what was made.
@@ -66,6 +67,7 @@ class Restatement:
     wanted: tuple[Wanted, ...]
     reason: str
     by: str | None
+    dropped: tuple[str, ...] = ()
     begun: str | None = None
     changes: list[Change] = field(default_factory=list)
     equal: list[tuple[Partition, Provenance]] = field(default_factory=list)
@@ -80,7 +82,7 @@ class Restatement:
         made = self.draft.partitions_made
         if made and not self.begun:
             keys = tuple(each.key for each in made)
-            intended = restatements.Restatement(self.wanted, self.reason, self.by, keys)
+            intended = restatements.Restatement(self.wanted, self.reason, self.by, keys, self.dropped)
             self.begun = restatements.begin(lake, intended, now)
         self.draft.publish_all()
         for partition, provenance in self.equal:
@@ -90,12 +92,18 @@ class Restatement:
 
 
 @contextmanager
-def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement]:
+def drafted(units: Sequence[Unit], reason: str, by: str, dropped: Sequence[str] = ()) -> Iterator[Restatement]:
     """Give a draft with new revisions of some units, and of what is published and made from one that differs.
 
     Each is made once, after all that it is made from, and is left out if its rows come out equal. What such a unit
     needs by now and was never published is in the draft too, and what is older than its inputs by an earlier
     restatement that was cut off.
+
+    Args:
+        units: What to make anew.
+        reason: Why, for the provenance.
+        by: Who asks for it.
+        dropped: The sources to leave out, though the revisions before have them.
 
     Raises:
         ConfigError: A unit is not published, so there is nothing to restate; or what it is made from is older
@@ -108,7 +116,7 @@ def drafted(units: Sequence[Unit], reason: str, by: str) -> Iterator[Restatement
                 f"{each} is not published: there is nothing to restate. Build it: "
                 f"backfill run {each.of} --start {each.day} --stop {each.day + ONE_DAY}"
             )
-    with _draft(units, frozenset(units), reason, by) as found:
+    with _draft(units, frozenset(units), restatements.Restatement((), reason, by, (), tuple(dropped))) as found:
         yield found
 
 
@@ -121,10 +129,14 @@ def resumed(project: Project, begun: Begun) -> Iterator[Restatement]:
         LakeError: It can't be built, or its record can't be read.
     """
     recorded = restatements.read(project.lake, begun)
-    units = [Unit(project, each.dataset, each.day, each.source) for each in recorded.wanted]
+    now = {name: each.name for each in project.sources for name in each.names}
+    units = [
+        Unit(project, each.dataset, each.day, each.source and now.get(each.source, each.source))
+        for each in recorded.wanted
+    ]
     planned = [partition for key in recorded.keys if (partition := Partition.parse(key))]
     done = {each for each in units if _is_done(each, planned)}
-    with _draft(units, frozenset(units) - done, recorded.reason, recorded.by) as found:
+    with _draft(units, frozenset(units) - done, recorded) as found:
         found.begun = begun.stem
         yield found
 
@@ -132,17 +144,19 @@ def resumed(project: Project, begun: Begun) -> Iterator[Restatement]:
 def _is_done(unit: Unit, planned: Sequence[Partition]) -> bool:
     """Tell whether all is there of what was to be published of a unit."""
     names = {each.name for each in unit.contracts}
-    own = [p for p in planned if (p.dt, p.source) == (unit.day, unit.source) and p.dataset in names]
+    own = [p for p in planned if p.dt == unit.day and p.source in unit.names and p.dataset in names]
     return bool(own) and all(map(unit.project.lake.exists, own))
 
 
 @contextmanager
-def _draft(units: Sequence[Unit], asked: Collection[Unit], reason: str, by: str | None) -> Iterator[Restatement]:
+def _draft(
+    units: Sequence[Unit], asked: Collection[Unit], told: restatements.Restatement
+) -> Iterator[Restatement]:
     """Give a draft with new revisions of the units that are asked for, and of what is older than its inputs."""
     lake = units[0].project.lake
     with lake.staging() as folder, connected() as connection:
         wanted = tuple(Wanted(each.dataset, each.day, each.source) for each in units)
-        found = Restatement(Draft(lake, folder / "draft"), wanted, reason, by)
+        found = Restatement(Draft(lake, folder / "draft"), wanted, told.reason, told.by, told.dropped)
         changed: set[Unit] = set()
         for each in cascade(units):
             if each.latest_revision() is None and each not in units:
@@ -156,7 +170,7 @@ def _draft(units: Sequence[Unit], asked: Collection[Unit], reason: str, by: str 
                 found.changes += [_change(connection, found.draft, p, folder) for p in _made(new, 0)]
             if each not in asked and not changed.intersection(required) and not unit.newer_input():
                 continue
-            number = _build(unit, reason, by)
+            number = _build(unit, told)
             made = [_change(connection, found.draft, new, folder) for new in _made(unit, number)]
             if any(map(_differs, made)) or any(map(lake.exists, _made(unit, number))):  # or it was cut off
                 found.changes += made
@@ -168,14 +182,14 @@ def _draft(units: Sequence[Unit], asked: Collection[Unit], reason: str, by: str 
         yield found
 
 
-def _build(unit: Unit, reason: str, by: str | None) -> int:
+def _build(unit: Unit, told: restatements.Restatement) -> int:
     """Build a unit's next revision, and return its number; one that was cut off is completed by the same bytes."""
     number = unit.next_revision()
     try:
-        unit.build(Revision(number, reason, by))
+        unit.build(Revision(number, told.reason, told.by), dropped=told.dropped)
     except PartitionExists:
         number = max(number, unit.latest_revision() or 0) + 1
-        unit.build(Revision(number, reason, by))
+        unit.build(Revision(number, told.reason, told.by), dropped=told.dropped)
     return number
 
 

@@ -28,6 +28,10 @@ class Project:
                 return each
         raise ConfigError(f"luigi.cfg has no [source.{name}]. It has: {', '.join(s.name for s in self.sources)}.")
 
+    def declares(self, name: str) -> bool:
+        """Tell whether what is published under a source's name is one of its sources', by a name it has or had."""
+        return any(name in each.names for each in self.sources)
+
 
 def project() -> Project:
     """Return the project of the current luigi.cfg.

@@ -3,11 +3,14 @@
 Who builds them, in which order and how often, is not their affair: that is an engine's.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import product
 
 from etl.project import Project
+from etl.raw.recorded import has_content_of
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
 from etl.steps.extract import extract_day
@@ -152,7 +155,24 @@ class Unit:
 
     def partition(self, made: Contract, revision: int) -> Partition:
         """Return its partition of one of its datasets."""
-        return Partition(made.name, made.version, self.day, self.source, revision)
+        return Partition(made.name, made.version, self.day, self.kept_as, revision)
+
+    @cached_property
+    def names(self) -> frozenset[str | None]:
+        """The names of its source, those that it had included, under which its days may be published."""
+        return frozenset(self.project.source(self.source).names if self.source else [None])
+
+    @cached_property
+    def kept_as(self) -> str | None:
+        """Under which name of its source it is published: a day stays under the one that it was published by."""
+        if len(self.names) == 1:
+            return self.source
+        source = self.project.source(self.source or "")
+        for made in dict.fromkeys((self.contract, contract("requests"))):
+            there = {p.source for p in self.project.lake.partitions(made, self.day, self.day + ONE_DAY)}
+            if names := source.names_in(there):
+                return names[0]
+        return self.source
 
     def is_published(self, revision: int = 0) -> bool:
         """Tell whether all of it is there, in this revision or a later one."""
@@ -169,7 +189,7 @@ class Unit:
                 {
                     partition.dt
                     for partition in self.project.lake.partitions(each, start, stop)
-                    if partition.revision >= revision and partition.source == self.source
+                    if partition.revision >= revision and partition.source in self.names
                 }
                 for each in self.contracts
             )
@@ -216,7 +236,7 @@ class Unit:
         """Return an input of its latest revision that has a newer one by now, None if there is none."""
         lake = self.project.lake
         for each in self.contracts:
-            found = [p for p in lake.latest_of_day(each, self.day) if p.source == self.source]
+            found = [p for p in lake.latest_of_day(each, self.day) if p.source == self.kept_as]
             confirmations = confirmed.latest(lake, each, found)
             for partition in found:
                 made = confirmations.get(partition) or lake.provenance(partition)
@@ -238,13 +258,36 @@ class Unit:
             )
         return source.missing_input(day)
 
-    def build(self, revision: Revision = FIRST, until: date | None = None, now: datetime | None = None) -> str:
+    def made_with(self) -> frozenset[tuple[date, str]]:
+        """Return of which days and sources its latest revision has requests, where it is made from all sources."""
+        lake, found = self.project.lake, set()
+        if self.source is None:
+            for each in self.contracts:
+                latest = lake.latest_of_day(each, self.day)
+                confirmations = confirmed.latest(lake, each, latest) if latest else {}
+                for partition in latest:
+                    made = confirmations.get(partition) or lake.provenance(partition)
+                    links = filter(None, (Partition.parse(read.name) for read in made.inputs))
+                    found |= {(link.dt, link.source) for link in links if link.source}
+        return frozenset(found)
+
+    def build(
+        self,
+        revision: Revision = FIRST,
+        until: date | None = None,
+        now: datetime | None = None,
+        dropped: Collection[str] = frozenset(),
+    ) -> str:
         """Make, check and publish it.
+
+        A restatement has the sources that the revision before it had, even if luigi.cfg no longer declares them,
+        beside those that are active today.
 
         Args:
             revision: Which publication it is.
             until: With it, a pass over an undated log publishes later settled days before this one, too.
             now: The time, which says what is settled.
+            dropped: The sources that a restatement is to leave out all the same.
 
         Returns:
             What came of it, in a few words.
@@ -259,16 +302,46 @@ class Unit:
         from etl.steps.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
 
         partitions = [self.partition(each, revision.number) for each in self.contracts]
-        rows = aggregate_day(self.project.lake, partitions, self.sources(), revision, missing=self.missing())
+        had = self.made_with() if revision.number else frozenset()
+        kept = {(day, name) for day, name in had if name not in dropped}
+        rows = aggregate_day(
+            *(self.project.lake, partitions, self.sources(), revision), missing=self.missing(), kept=kept
+        )
         return f"{rows.num_rows:,} rows"
 
     def _extract(self, revision: Revision, until: date | None, now: datetime | None) -> str:
         if not revision.number and self.is_published():
             return "published by the pass of another day"
         source = self.project.source(self.source or "")
+        if not revision.number:
+            self._refuse_twice(source)
+        source = replace(source, kept_as=self.kept_as)
         later = self._later_days(source, until, now) if until and now and not revision.number else set()
         lines = extract_day(self.project.lake, source, self.day, revision, later)
         return f"{lines.kept:,} requests, {lines.rejected:,} rejects"
+
+    def _refuse_twice(self, source: Source) -> None:
+        """Make sure that its raw files are not published already, under a name that luigi.cfg no longer declares.
+
+        Raises:
+            ConfigError: One is: a source was renamed, and its requests would count twice.
+        """
+        lake = self.project.lake
+        there = [
+            each
+            for each in lake.latest_of_day(self.contract, self.day)
+            if each.source and not self.project.declares(each.source)
+        ]
+        for partition in there:
+            recorded = lake.provenance(partition).inputs
+            for file, before in product(source.find_files(self.day), recorded):
+                if before.bytes and has_content_of(file, before, source.files.endpoint_url):
+                    raise ConfigError(
+                        f"{self} reads {file.name}, which is in {partition} already, and luigi.cfg has no "
+                        f"[source.{partition.source}]: its requests would count twice. If it was renamed, set "
+                        f"`formerly = {partition.source}` in [source.{source.name}]; if not, declare "
+                        f"[source.{partition.source}] again."
+                    )
 
     def _later_days(self, source: Source, until: date, now: datetime) -> set[date]:
         """Return the settled days after this one that are asked for, too: a pass over undated files may do so."""
@@ -289,7 +362,7 @@ class Unit:
 
     def _revisions(self, made: Contract) -> list[int]:
         found = self.project.lake.partitions(made, self.day, self.day + ONE_DAY)
-        return [each.revision for each in found if each.source == self.source]
+        return [each.revision for each in found if each.source == self.kept_as]
 
     def _active(self) -> list[Source]:
         found = active_on(self.sources(), self.day)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from etl.raw.content import begins_alike
-from etl.raw.files import RawFile, begins_with, is_as_recorded, size_of, told_by_gzip
+from etl.raw.files import RawFile, size_of
+from etl.raw.recorded import begins_with, has_content_of, is_as_recorded, told_by_gzip
 from etl.sources.source import Source
 from etl.steps.seen import Seen, total
 from lake.provenance import Input, Provenance
@@ -82,7 +83,7 @@ def _of_dated(source: Source, day: date, made: Provenance, *, deep: bool) -> Acc
         del left[name]
     for name, size in resized.items():
         found.files[name], before = files.pop(name), left.pop(name)
-        if _has_content_of(found.files[name], before, endpoint_url):  # it was compressed under its name
+        if has_content_of(found.files[name], before, endpoint_url):  # it was compressed under its name
             continue
         text = f"{name} has {size:,} bytes, had {before.bytes:,}"
         found.changed.append(text)
@@ -148,22 +149,10 @@ def _renamed(
         size = each.content.bytes if each.content else each.bytes
         may_be = there.get(size % 2**32, []) if each.lines is None else everywhere
         free = (file for file in may_be if file.name not in taken)
-        found = next((file for file in free if _has_content_of(file, each, endpoint_url)), None)
+        found = next((file for file in free if has_content_of(file, each, endpoint_url)), None)
         if found:
             taken.add(found.name)
             yield each.name, found
-
-
-def _has_content_of(file: RawFile, before: Input, endpoint_url: str | None) -> bool:
-    """Tell whether a file is what was recorded, under another name or compressed perhaps."""
-    if before.content is None:
-        return size_of(file, endpoint_url) == before.bytes and is_as_recorded(file, before, endpoint_url)
-    if before.lines is not None:
-        return begins_with(file, before, endpoint_url)
-    told = told_by_gzip(file, endpoint_url)
-    if told:
-        return told == (before.content.bytes % 2**32, before.content.crc32)
-    return size_of(file, endpoint_url) == before.content.bytes and begins_with(file, before, endpoint_url)
 
 
 def _told(each: Input) -> str:

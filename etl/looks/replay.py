@@ -79,7 +79,7 @@ def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
         StoreError: It is not published, or the lake can't be listed.
     """
     for partition in lake.latest_of_day(contract("rejects"), day):
-        if partition.source == source.name:
+        if partition.source in source.names:
             return partition
     raise StoreError(
         f"{lake.root} has no rejects of source {source.name} on {day}. Build the day first: "
@@ -123,7 +123,7 @@ def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
 
 def restatement(lake: Lake, source: Source, day: date) -> str:
     """Return the command that builds or restates a day."""
-    if any(p.source == source.name for p in lake.latest_of_day(contract("requests"), day)):
+    if any(p.source in source.names for p in lake.latest_of_day(contract("requests"), day)):
         return f'backfill restate --of RequestsDaily --source {source.name} --date {day} --reason "…"'
     return f"luigi RequestsDaily --source {source.name} --date {day}"
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etl.looks.account import account
 from etl.sources.source import Source
@@ -41,7 +41,7 @@ class RawLogs:
 
         What undated files hold is looked at only if all are read again.
         """
-        source = self.sources.get(partition.source or "")
+        source = next((each for each in self.sources.values() if partition.source in each.names), None)
         if partition.dataset != "requests" or not source:  # rejects are made from the same
             return
         if not self.is_deep and not source.files.is_dated:
@@ -86,32 +86,41 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
     made = lake.provenance(partition)
     inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
     used = {partition.source} if partition.source else {each.source for each in inputs}
+    named = {name: each for each in sources.values() for name in each.names}
     if made.code_version != code_version():
         return f"made by error-rate-lake {made.code_version}, this is {code_version()}"
-    if any(name and name not in sources for name in used):
+    if partition.source and partition.source not in named:
         return "luigi.cfg no longer has its source"
     wanted = {each.dataset for each in contract(partition.dataset).inputs}
     if others := {each.dataset for each in inputs} - wanted:
         return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
-    if partition.source and not wanted and (why := _other_raw_logs(sources[partition.source], partition, made)):
+    if why := _other_inputs(lake, named.get(partition.source or ""), partition, made):
         return why
     revision = Revision(made.revision, made.reason, made.requested_by)
     with lake.staging() as folder:
         draft = Draft(lake, folder / "draft")
         try:
-            of_source = [each for each in sources.values() if partition.source in {None, each.name}]
+            of_source = list(sources.values())
+            if partition.source:
+                of_source = [replace(named[partition.source], kept_as=partition.source)]
             if not wanted:
                 extract_day(draft, of_source[0], partition.dt, revision)
             else:
-                missing = [name for name in sources if name not in used]
-                aggregate_day(draft, [partition], of_source, revision, missing=missing)
+                missing = [each.name for each in sources.values() if not each.names_in(used)]
+                kept = {(each.dt, each.source) for each in inputs if each.source}
+                aggregate_day(draft, [partition], of_source, revision, missing=missing, kept=kept)
         except PartitionExists as error:
             return Finding(partition.key, f"rebuilt, it has other bytes: {error}")
     return None
 
 
-def _other_raw_logs(source: Source, partition: Partition, made: Provenance) -> str | None:
-    """Say why raw logs would not give the same bytes again, though they be the same; None if they would."""
+def _other_inputs(lake: Lake, source: Source | None, partition: Partition, made: Provenance) -> str | None:
+    """Say why what a partition was made from would not give the same bytes again, None if it would."""
+    links = [link for each in made.inputs if (link := Partition.parse(each.name))]
+    if any(max(lake.revisions(each), default=0) > each.revision for each in links):
+        return "what it was made from has a newer revision"
+    if contract(partition.dataset).inputs or source is None:
+        return None
     if made.source_sha256 not in source.known_as:
         return "the settings of its source have changed"
     there = {each.name for each in source.find_files(partition.dt)}  # which stand in the provenance

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +28,6 @@ BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 20
 LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_TRAILER = struct.Struct("<II")  # CRC-32 and length, modulo 2**32
 DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
@@ -328,38 +326,6 @@ class RawReader:
             yield body
 
 
-def is_as_recorded(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> bool:
-    """Tell whether a raw file has the bytes that were recorded, or begins with them where they were a part of it.
-
-    Raises:
-        InputError: It can't be read.
-        StoreError: S3 doesn't answer.
-    """
-    if recorded.lines is None:
-        reader = RawReader(file, endpoint_url)
-        for _ in reader.blocks():
-            pass
-        return reader.input().sha256 == recorded.sha256
-    return begins_with(file, recorded, endpoint_url)
-
-
-def begins_with(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> bool:
-    """Tell whether a raw file, decompressed, begins with what was recorded of one.
-
-    Raises:
-        InputError: It can't be read.
-        StoreError: S3 doesn't answer.
-    """
-    content, digest = ContentDigest(), hashlib.sha256()  # the latter is what earlier versions recorded
-    left = recorded.content.bytes if recorded.content else recorded.bytes
-    for block in RawReader(file, endpoint_url, digests=False).blocks():
-        (content if recorded.content else digest).update(block[:left])
-        left -= min(left, len(block))
-        if not left:
-            break
-    return content.content() == recorded.content if recorded.content else digest.hexdigest() == recorded.sha256
-
-
 def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
     """Return a raw file's size in bytes, as it lies there.
 
@@ -393,37 +359,6 @@ def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
     return found.st_size, str(found.st_mtime_ns)
-
-
-def told_by_gzip(file: RawFile, endpoint_url: str | None = None) -> tuple[int, int] | None:
-    """Return what the end of a gzip file says of its content: bytes, modulo 2**32, and CRC-32; None of others.
-
-    Of several members that are one after the other, it speaks of the last one only. Format: RFC 1952.
-
-    Raises:
-        InputError: It can't be read.
-        StoreError: S3 doesn't answer.
-    """
-    if file.location.startswith(S3_SCHEME):
-        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
-
-        size = s3.size_of(file.location, endpoint_url)
-        if size < GZIP_TRAILER.size:
-            return None
-        begin = s3.part_of(file.location, 0, len(GZIP_MAGIC), endpoint_url)
-        end = s3.part_of(file.location, size - GZIP_TRAILER.size, GZIP_TRAILER.size, endpoint_url)
-    else:
-        try:
-            with Path(file.location).open("rb") as raw:
-                begin = raw.read(len(GZIP_MAGIC))
-                raw.seek(max(0, raw.seek(0, os.SEEK_END) - GZIP_TRAILER.size))
-                end = raw.read()
-        except OSError as error:
-            raise InputError(f"{file.name}: can't be read: {error.strerror or error}.") from error
-    if begin != GZIP_MAGIC or len(end) != GZIP_TRAILER.size:
-        return None
-    crc32, size = GZIP_TRAILER.unpack(end)
-    return size, crc32
 
 
 def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:

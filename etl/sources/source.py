@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -35,6 +35,7 @@ FORMAT_KEYS = {
 OPTIONAL = (
     *FORMAT_KEYS,
     "root",
+    "formerly",
     "since",
     "until",
     "settle_hours",
@@ -96,6 +97,8 @@ class Source:
         declared: What the section says of how lines are written beside the format's name, key by key.
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
+        formerly: The names that it had; what is published under one of them is this source's.
+        kept_as: Under which of its names what is made now is published, None for the one that it has.
     """
 
     name: str
@@ -114,6 +117,17 @@ class Source:
     declared: tuple[tuple[str, str], ...] = ()
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
+    formerly: tuple[str, ...] = ()
+    kept_as: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and those that it had."""
+        return (self.name, *self.formerly)
+
+    def names_in(self, there: Container[str | None]) -> list[str]:
+        """Return under which of its names there is something: the one that it has, or else those that it had."""
+        return [self.name] if self.name in there else [each for each in self.formerly if each in there]
 
     def is_active(self, day: date) -> bool:
         """Tell whether the source has logs on that day: `since` <= day < `until`."""
@@ -260,7 +274,26 @@ def read_sources(config: Config) -> list[Source]:
             name = check_name("source", section.removeprefix(SECTION))
             source = _source(name, config, values, endpoint_url)
             sources.append(replace(source, limits=of_all, severities=how_bad))
+    _check_formerly(sources)
     return sources
+
+
+def _check_formerly(sources: Sequence[Source]) -> None:
+    """Make sure that each name is one source's.
+
+    Raises:
+        ConfigError: Two sources claim one.
+    """
+    claimed = {each.name: each for each in sources}
+    for each in sources:
+        for name in each.formerly:
+            if name in claimed:
+                raise ConfigError(
+                    f"[{SECTION}{each.name}] formerly = {', '.join(each.formerly)}: {name} is "
+                    f"{'declared, too' if claimed[name].name == name else f'what {claimed[name].name} was, too'}. "
+                    "A name is one source's; take it out of one of the two."
+                )
+            claimed[name] = each
 
 
 def active_on(sources: Iterable[Source], day: date) -> list[Source]:
@@ -328,6 +361,9 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
+    source = replace(source, formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))))
+    for former in source.formerly:
+        check_name("formerly:", former)
     if source.since and source.until and source.since >= source.until:
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
     if not source.files.is_dated and (source.covers != THE_DAY or source.expected_files > 1):

@@ -1,7 +1,7 @@
 """The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -17,7 +17,7 @@ from etl.sources.source import ONE_DAY, Source, active_on
 from lake import provenance, sql
 from lake.contract import Contract, Input
 from lake.contracts import contract, counted
-from lake.errors import ContractViolation, PartitionMissing, StoreError
+from lake.errors import ConfigError, ContractViolation, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.memory.arrays import array, no_rows, stream
 from lake.memory.database import prepared
@@ -199,13 +199,14 @@ def _list(values: Iterable[str]) -> str:
     return f"[{', '.join(values)}]"
 
 
-def aggregate_day(
+def aggregate_day(  # noqa: PLR0913 - each says another thing of what goes in
     lake: Lake,
     partitions: Sequence[Partition],
     sources: Sequence[Source],
     revision: Revision = FIRST,
     *,
     missing: Collection[str] = (),
+    kept: Collection[tuple[date, str]] = (),
 ) -> pa.Table:
     """Make what a unit has of one day from the latest revisions of its inputs, check it and publish it.
 
@@ -215,11 +216,13 @@ def aggregate_day(
         sources: All sources that it may be made from; what isn't active on a day has nothing of it.
         revision: The first, or a restatement and its reason.
         missing: The names of those that may be left out if they are not published; all others must be there.
+        kept: The days and names of sources that go in too, whatever `sources` says: an earlier revision has them.
 
     Returns:
         The rows of the last one.
 
     Raises:
+        ConfigError: What is to be kept of a source is not there, so that its requests would be lost.
         PartitionMissing: An input is not published.
         ContractViolation: The rows break their contract, or don't add up to their inputs.
         PartitionExists: The day is published with other bytes.
@@ -235,7 +238,7 @@ def aggregate_day(
         for partition in partitions:
             inputs = {
                 wanted.dataset: list(
-                    map(fetched, _input_partitions(lake, wanted, partition, sources, missing)),
+                    map(fetched, _input_partitions(lake, wanted, partition, sources, missing, kept)),
                 )
                 for wanted in contract(partition.dataset).inputs
             }
@@ -295,12 +298,14 @@ def _lacking(
     found: dict[str, str | None] = {}
     for wanted in made.inputs:
         if contract(wanted.dataset).per_source:
-            found |= dict.fromkeys((each.name for each in active_on(sources, day)), MISSING) | found
-            found |= {
+            read = {
                 each.source or "": each.footer.provenance.incomplete
                 for each in inputs[wanted.dataset]
                 if each.day == day
             }
+            absent = (each.name for each in active_on(sources, day) if not each.names_in(read))
+            found |= dict.fromkeys(absent, MISSING) | found
+            found |= read
     return dict(sorted(found.items()))
 
 
@@ -334,14 +339,15 @@ def _sources(inputs: Sequence[Rows], sources: Sequence[Source], lacking: Mapping
     """Return what a day's sources are and lack."""
     made = {each.source: each.footer.provenance for each in inputs if each.source}
     read = {name: each for name, each in made.items() if not contract(each.dataset).inputs}
+    named = [(name, each) for each in sources for name in each.names_in(made) or [each.name]]
     columns: dict[str, list[Any]] = {
-        "source": [each.name for each in sources],
-        "vantage": [each.classifier.vantage for each in sources],
-        "application": [each.classifier.application for each in sources],
-        "is_missing": [each.name not in made for each in sources],
-        "incomplete": [lacking.get(each.name) for each in sources],
-        "files": [len(read[each.name].inputs) if each.name in read else None for each in sources],
-        "lines_read": [read[each.name].rows_read if each.name in read else None for each in sources],
+        "source": [name for name, _ in named],
+        "vantage": [each.classifier.vantage for _, each in named],
+        "application": [each.classifier.application for _, each in named],
+        "is_missing": [name not in made for name, _ in named],
+        "incomplete": [lacking.get(name) for name, _ in named],
+        "files": [len(read[name].inputs) if name in read else None for name, _ in named],
+        "lines_read": [read[name].rows_read if name in read else None for name, _ in named],
     }
     return pa.table([array(columns[field.name], field.type) for field in SOURCES], schema=SOURCES)
 
@@ -374,17 +380,33 @@ def check_sum(made: Contract, rows: pa.Table, expected: int, day: date) -> Check
     return Check(f"sum({made.counts}) = {counted(made)}", f"{total}")
 
 
-def _input_partitions(
-    lake: Lake, wanted: Input, partition: Partition, sources: Sequence[Source], missing: Collection[str]
+def _input_partitions(  # noqa: PLR0913, PLR0917 - each says another thing of what goes in
+    lake: Lake,
+    wanted: Input,
+    partition: Partition,
+    sources: Sequence[Source],
+    missing: Collection[str],
+    kept: Collection[tuple[date, str]],
 ) -> list[Partition]:
-    """Return the latest revisions of what an input has of a day, or of several, of the sources active then."""
+    """Return the latest revisions of what an input has of a day, or of several, of the sources active then.
+
+    Of a source that was renamed, a day is there under one of its names; if under several, the current one counts.
+    """
     read = contract(wanted.dataset)
     days = wanted.window(partition.dt)
     published = {(p.dt, p.source): p for p in lake.latest(read, days[0], partition.dt + ONE_DAY)}
     found = []
     for day in days:
-        active = [each.name for each in active_on(sources, day)]
-        names = active if read.per_source else [None] * bool(active)
+        active = active_on(sources, day)
+        names: list[str | None] = [None] * bool(active)
+        if read.per_source:
+            there = {source for of, source in published if of == day}
+            names = [name for each in active for name in _names(each, there, partition.source)]
+            had = {name for of, name in kept if of == day}
+            again = had.difference(*(each.names for each in active))
+            _check_kept(read, day, again - there, partition)
+            names += sorted(again)
+            missing = {each.name for each in active if each.name in missing and not had.intersection(each.names)}
         of_day = [published[day, name] for name in names if (day, name) in published]
         lacking = [name for name in names if (day, name) not in published and name not in missing]
         if lacking or (day == partition.dt and not of_day):
@@ -392,3 +414,22 @@ def _input_partitions(
             raise PartitionMissing(f"{read.name} {day}{which} is not published. Build it first.")
         found += of_day
     return found
+
+
+def _names(source: Source, there: Container[str | None], asked: str | None) -> list[str]:
+    """Return under which names a source's day is there, or would be; under the one that is asked for, if there."""
+    return [asked] if asked and asked in there else source.names_in(there) or [source.name]
+
+
+def _check_kept(read: Contract, day: date, lost: Collection[str], partition: Partition) -> None:
+    """Make sure that all is there of sources that luigi.cfg no longer declares, or that are no longer active.
+
+    Raises:
+        ConfigError: Something isn't.
+    """
+    for name in sorted(lost):
+        raise ConfigError(
+            f"{partition} would lose the requests of source {name}: the revision before it has them, {read.name} "
+            f"of {day} of that source is not there, and luigi.cfg doesn't declare it for that day. Nothing was "
+            f"published. Declare [source.{name}] again, or leave them out with --drop-source {name}."
+        )

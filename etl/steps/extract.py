@@ -254,12 +254,13 @@ class _Day:
         staged = []
         for writer in (self.rejected, self.kept):
             made = writer.contract
-            partition = Partition(made.name, made.version, self.day, self._source.name, revision.number)
+            name = self._source.kept_as or self._source.name
+            partition = Partition(made.name, made.version, self.day, name, revision.number)
             footer = Provenance(
                 dataset=made.name,
                 version=made.version,
                 dt=self.day.isoformat(),
-                source=self._source.name,
+                source=name,
                 revision=revision.number,
                 inputs=inputs,
                 rows_read=self.recorded.read,

@@ -12,7 +12,8 @@ from datetime import date, datetime
 from uuid import uuid4
 
 from etl.lines.formats import Headed
-from etl.raw.files import RawFile, begins_with, mark_of, told_by_gzip
+from etl.raw.files import RawFile, mark_of
+from etl.raw.recorded import begins_with, told_by_gzip
 from etl.sources.source import Source
 from etl.steps.file_reader import Begun, FileReader
 from lake.lake import Lake
