@@ -69,8 +69,8 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
     except LakeError as error:
         print(printable(f"{name}: {error}"), file=sys.stderr)
         code = error.exit_code
-    except (KeyboardInterrupt, RuntimeError) as error:  # DuckDB makes the latter of the former
-        if isinstance(error, RuntimeError) and "interrupted" not in str(error).lower():
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not is_interrupt(error):
             raise
         print(f"{name}: interrupted", file=sys.stderr)
         code = INTERRUPTED
@@ -82,6 +82,11 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
         print(printable(f"{name}: {error}"), file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Tell whether an error is Ctrl-C, of which DuckDB makes a RuntimeError."""
+    return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
 
 
 def _of_duckdb() -> type[Exception]:

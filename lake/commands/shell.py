@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from lake.cli import is_interrupt
+
 PROMPT, MORE = "lake> ", "  ... "
 WELCOME = "A statement ends with a semicolon; `show tables;` lists what there is; Ctrl-D leaves."
 HISTORY = "~/.local/state/error-rate-lake/history"
@@ -31,8 +33,8 @@ def interact(connection: duckdb.DuckDBPyConnection, show: Callable[[duckdb.DuckD
         for text in _typed():
             try:
                 _run(connection, text, show)
-            except (KeyboardInterrupt, RuntimeError):  # DuckDB makes the latter of the former
-                print("interrupted", file=sys.stderr)
+            except (KeyboardInterrupt, RuntimeError) as error:
+                print("interrupted" if is_interrupt(error) else error, file=sys.stderr)
             except duckdb.Error as error:
                 print(error, file=sys.stderr)
 
@@ -47,20 +49,32 @@ def _run(
 
 
 def _typed() -> Iterator[str]:
-    """Yield what is typed up to a semicolon at a line's end, until Ctrl-D; Ctrl-C begins anew."""
+    """Yield what is typed up to a semicolon that ends a line and is in no text or comment; Ctrl-C begins anew.
+
+    Ctrl-D ends it. What no semicolon has ended is not run, and said so.
+    """
     lines: list[str] = []
     while True:
         try:
             lines.append(input(MORE if lines else PROMPT))
         except EOFError:
             print()
+            if begun := "\n".join(lines).strip():
+                print(f"not run, since no semicolon ended it: {begun}", file=sys.stderr)
             return
         except KeyboardInterrupt:
             print()
             lines = []
-        if lines and lines[-1].rstrip().endswith(";"):
+        if _is_complete("\n".join(lines)):
             yield "\n".join(lines)
             lines = []
+
+
+def _is_complete(text: str) -> bool:
+    """Tell whether DuckDB reads a semicolon at a text's end, or before a comment to the end of the line."""
+    tokens = [begin for begin, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
+    rest = text.encode()[tokens[-1] :].decode() if tokens else ""
+    return rest.startswith(";") and (not rest[1:].strip() or rest[1:].lstrip().startswith("--"))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lake.commands import shell
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
@@ -134,3 +135,54 @@ def test_on_a_terminal(project, terminal):
     assert "Traceback" not in terminal.seen
     history = project.folder.parent / ".local/state/error-rate-lake/history"
     assert "select server_error_requests + 22" in history.read_text()
+
+
+def test_a_running_query_is_interrupted(terminal):
+    """Ctrl-C is said in a line, and the next statement is answered."""
+    terminal.wait_for("lake> ")
+    terminal.type("select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b;\n")
+    terminal.type("\x03", again_until="interrupted")
+    terminal.wait_for("lake> ")
+    terminal.type("select 41 + 1 as x;\n")
+    terminal.wait_for("42")
+    assert "Traceback" not in terminal.seen
+    assert "RuntimeError" not in terminal.seen
+
+
+@pytest.mark.parametrize(
+    ("begun", "rest"),
+    [
+        ("select 'a;", "b';"),
+        ("select $$a;", "b$$;"),
+        ("select 1 -- a;", "+ 41;"),
+        ("select /* a;", "*/ 42; -- done"),
+        ('select 7 as "a;', 'b";'),
+        ("select 'é;", "é'\t; "),
+    ],
+)
+def test_a_semicolon_in_a_text_ends_nothing(begun, rest):
+    """Nor does one in a comment or a name, though the line ends there: the statement goes on."""
+    assert not shell._is_complete(begun)  # noqa: SLF001 - each on a terminal would take long
+    assert shell._is_complete(f"{begun}\n{rest}")  # noqa: SLF001
+
+
+def test_a_text_over_two_lines(terminal):
+    """On a terminal, a semicolon at the end of its first line is a part of it."""
+    terminal.wait_for("lake> ")
+    terminal.type("select 'a;\n")
+    terminal.wait_for("  ... ")
+    terminal.type("b' as text;\n")
+    terminal.wait_for(r"a;\nb")
+    terminal.wait_for("lake> ")
+    assert "Error" not in terminal.seen
+
+
+def test_ctrl_d_says_what_is_not_run(terminal):
+    """A statement that no semicolon has ended yet is named."""
+    terminal.wait_for("lake> ")
+    terminal.type("select 41 + 1\n")
+    terminal.wait_for("  ... ")
+    terminal.type("\x04")
+    terminal.wait_for("not run, since no semicolon ended it: select 41 + 1")
+    assert terminal.wait() == 0
+    assert "42" not in terminal.seen
