@@ -300,6 +300,11 @@ def _add_restating(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="leave out a source that the published revisions have and luigi.cfg no longer declares",
     )
+    command.add_argument(
+        "--accept-loss",
+        action="store_true",
+        help="restate without raw files that a published day was made from and that are gone: this loses requests",
+    )
     command.add_argument("--reason", type=_text, help="why, for the provenance; not with --unfinished")
     command.add_argument("--yes", action="store_true", help="publish without asking")
 

@@ -134,6 +134,7 @@ class Restate(Range, Outdated):
         date: The day, None where the outdated ones are meant, or those of restatements that were cut off.
         unfinished: Whether to complete those.
         drop_source: The sources to leave out, though the published revisions have them.
+        accept_loss: Whether to restate days without raw files that they were made from and that are gone.
         reason: Why, for the provenance; None where they say so themselves.
         yes: Whether to publish without asking.
     """
@@ -141,6 +142,7 @@ class Restate(Range, Outdated):
     date: date | None
     unfinished: bool
     drop_source: list[str]
+    accept_loss: bool
     reason: str | None
     yes: bool
 

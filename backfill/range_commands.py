@@ -26,7 +26,7 @@ from etl.units import Unit, names
 from lake import restatements
 from lake.cli import printable
 from lake.contracts import contract
-from lake.errors import ConfigError, RangeIncomplete
+from lake.errors import ConfigError, InputError, RangeIncomplete
 from lake.provenance import requester
 
 REASONS_SHOWN = 10
@@ -177,7 +177,7 @@ def restated(asked: options.Restate) -> int:
 
 def _restate_day(unit: Unit, asked: options.Restate) -> Iterator[int]:
     """Restate a day, and yield the exit code."""
-    yield _restate(restate.drafted([unit], asked.reason or "", requester(), asked.drop_source), asked)
+    yield _restate(_drafted([unit], asked), asked)
 
 
 def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
@@ -190,7 +190,17 @@ def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
             for each in found:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
-        yield _restate(restate.drafted(group, asked.reason or "", requester(), asked.drop_source), asked)
+        try:
+            yield _restate(_drafted(group, asked), asked)
+        except InputError as error:  # which is no reason to leave the other days as they are
+            print(printable(f"backfill: {error}"), file=sys.stderr)
+            yield error.exit_code
+
+
+def _drafted(units: Sequence[Unit], asked: options.Restate) -> AbstractContextManager[restate.Restatement]:
+    return restate.drafted(
+        *(units, asked.reason or "", requester(), asked.drop_source), accepts_loss=asked.accept_loss
+    )
 
 
 def _resume(begun: restatements.Begun, asked: options.Restate) -> int:
@@ -208,7 +218,7 @@ def _restate(drafted: AbstractContextManager[restate.Restatement], asked: option
             print(json.dumps([asdict(each) for each in found.changes], default=str))
             said = sys.stderr
         else:
-            for line in restate.lines(found.changes):
+            for line in restate.lines(found):
                 print(printable(line))
         if not found.changes:
             found.publish(lake, clock.utc_now())

@@ -2,20 +2,23 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from etl.looks.account import Account, account
 from etl.project import Project
 from etl.sources.source import ONE_DAY
+from etl.steps import seen
+from etl.steps.seen import Seen
 from etl.units import Unit
 from lake import confirmed, restatements, sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.draft import Draft
-from lake.errors import ConfigError, PartitionExists
+from lake.errors import ConfigError, InputError, PartitionExists
 from lake.lake import Lake
 from lake.memory.database import connected
 from lake.partition import Partition
@@ -57,18 +60,18 @@ class Restatement:
         wanted: The days that were asked for.
         reason: Why, for the provenance.
         by: Who asked for it.
-        dropped: The sources that are left out, though the revisions before have them.
+        told: Reason, and what is asked for beside the units.
         begun: The name under which it is recorded, None until it is.
+        accounts: What became of the raw files of each day that is extracted anew.
         changes: What differs, partition by partition, in the order in which they were made.
         equal: Published partitions that came out equal and stay, with the provenance of what was made.
     """
 
     draft: Draft
     wanted: tuple[Wanted, ...]
-    reason: str
-    by: str | None
-    dropped: tuple[str, ...] = ()
+    told: restatements.Restatement
     begun: str | None = None
+    accounts: dict[Unit, Account] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     equal: list[tuple[Partition, Provenance]] = field(default_factory=list)
 
@@ -82,7 +85,7 @@ class Restatement:
         made = self.draft.partitions_made
         if made and not self.begun:
             keys = tuple(each.key for each in made)
-            intended = restatements.Restatement(self.wanted, self.reason, self.by, keys, self.dropped)
+            intended = replace(self.told, wanted=self.wanted, keys=keys)
             self.begun = restatements.begin(lake, intended, now)
         self.draft.publish_all()
         for partition, provenance in self.equal:
@@ -92,7 +95,9 @@ class Restatement:
 
 
 @contextmanager
-def drafted(units: Sequence[Unit], reason: str, by: str, dropped: Sequence[str] = ()) -> Iterator[Restatement]:
+def drafted(
+    units: Sequence[Unit], reason: str, by: str, dropped: Sequence[str] = (), *, accepts_loss: bool = False
+) -> Iterator[Restatement]:
     """Give a draft with new revisions of some units, and of what is published and made from one that differs.
 
     Each is made once, after all that it is made from, and is left out if its rows come out equal. What such a unit
@@ -104,8 +109,10 @@ def drafted(units: Sequence[Unit], reason: str, by: str, dropped: Sequence[str] 
         reason: Why, for the provenance.
         by: Who asks for it.
         dropped: The sources to leave out, though the revisions before have them.
+        accepts_loss: Whether to make a day without raw files that it was made from and that are gone.
 
     Raises:
+        InputError: Raw files are gone that a published day was made from, so it would lose their requests.
         ConfigError: A unit is not published, so there is nothing to restate; or what it is made from is older
             than its own inputs.
         LakeError: It can't be built, see `backfill run`.
@@ -116,7 +123,8 @@ def drafted(units: Sequence[Unit], reason: str, by: str, dropped: Sequence[str] 
                 f"{each} is not published: there is nothing to restate. Build it: "
                 f"backfill run {each.of} --start {each.day} --stop {each.day + ONE_DAY}"
             )
-    with _draft(units, frozenset(units), restatements.Restatement((), reason, by, (), tuple(dropped))) as found:
+    told = restatements.Restatement((), reason, by, (), tuple(dropped), accepts_loss)
+    with _draft(units, frozenset(units), told) as found:
         yield found
 
 
@@ -156,7 +164,8 @@ def _draft(
     lake = units[0].project.lake
     with lake.staging() as folder, connected() as connection:
         wanted = tuple(Wanted(each.dataset, each.day, each.source) for each in units)
-        found = Restatement(Draft(lake, folder / "draft"), wanted, told.reason, told.by, told.dropped)
+        found = Restatement(Draft(lake, folder / "draft"), wanted, told)
+        found.accounts |= _accounts([each for each in units if each in asked], accepts_loss=told.accepts_loss)
         changed: set[Unit] = set()
         for each in cascade(units):
             if each.latest_revision() is None and each not in units:
@@ -180,6 +189,30 @@ def _draft(
                     (change.old, found.draft.withdraw(change.new)) for change in made if change.old is not None
                 ]
         yield found
+
+
+def _accounts(units: Sequence[Unit], *, accepts_loss: bool) -> dict[Unit, Account]:
+    """Return what became of the raw files that days were made from, of those that are extracted anew.
+
+    Raises:
+        InputError: Some are gone.
+    """
+    found: dict[Unit, Account] = {}
+    holds: dict[str, list[Seen]] = {}
+    for unit in units:
+        if not unit.is_extracted:
+            continue
+        source, made = unit.sources()[0], unit.made()
+        if made:
+            if not source.files.is_dated and source.name not in holds:
+                holds[source.name] = seen.look(source, seen.last(unit.project.lake, source))
+            found[unit] = account(source, unit.day, made, holds.get(source.name))
+            if found[unit].gone and not accepts_loss:
+                raise InputError(
+                    f"{unit} is not restated, since it would lose requests: {'; '.join(found[unit].gone)}. Bring "
+                    "the raw files back; to restate without them, give --accept-loss."
+                )
+    return found
 
 
 def _build(unit: Unit, told: restatements.Restatement) -> int:
@@ -285,9 +318,11 @@ def _groups(
     return connection.execute(query).fetchall()
 
 
-def lines(found: list[Change]) -> Iterator[str]:
+def lines(found: Restatement) -> Iterator[str]:
     """Yield the differences, for people."""
-    for change in found:
+    for unit, of_files in found.accounts.items():
+        yield from (f"{unit}: {text}" for text in of_files.sentences())
+    for change in found.changes:
         before = f"revision {change.old.revision}" if change.old else "nothing"
         of = f" of source {change.new.source}" if change.new.source else ""
         gone, come = change.differing

@@ -20,7 +20,7 @@ from lake.contracts import CONTRACTS, contract, in_build_order
 from lake.errors import ConfigError, InputError
 from lake.lake import Lake
 from lake.partition import LATEST, Partition
-from lake.provenance import FIRST, Revision
+from lake.provenance import FIRST, Provenance, Revision
 
 
 @dataclass(frozen=True)
@@ -257,6 +257,14 @@ class Unit:
                 f"(settle_hours = {source.settle_hours:g} of source {source.name}). Run again after that"
             )
         return source.missing_input(day)
+
+    def made(self) -> Provenance | None:
+        """Return what its latest revision was made from, or found to be equal to; None if it is not published."""
+        lake = self.project.lake
+        latest = [each for each in lake.latest_of_day(self.contract, self.day) if each.source in self.names]
+        if not latest:
+            return None
+        return confirmed.latest(lake, self.contract, latest).get(latest[-1]) or lake.provenance(latest[-1])
 
     def made_with(self) -> frozenset[tuple[date, str]]:
         """Return of which days and sources its latest revision has requests, where it is made from all sources."""

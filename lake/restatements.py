@@ -44,6 +44,7 @@ class Restatement:
         by: Who asked for it, as there.
         keys: What it publishes, in that order.
         dropped: The sources that it was told to leave out.
+        accepts_loss: Whether it was told to do without raw files that are gone.
     """
 
     wanted: tuple[Wanted, ...]
@@ -51,6 +52,7 @@ class Restatement:
     by: str | None
     keys: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    accepts_loss: bool = False
 
 
 @dataclass(frozen=True)
