@@ -14,6 +14,7 @@ from lake.datasets import DATASETS
 from lake.errors import LakeError
 from lake.exit_codes import epilog
 from lake.partition import parse_day
+from lake.warned import tell_once
 
 SQL = """
 lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
@@ -51,6 +52,7 @@ def chosen(name: str, register: Callable[[], None] = lambda: None) -> Callable[.
 
     What is imported stays for good: Python doesn't look through it for garbage, neither meanwhile nor later.
     """
+    tell_once()
     gc.disable()
     try:
         register()

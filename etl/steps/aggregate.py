@@ -107,9 +107,9 @@ def run_query(
         with prepared((tuple(each.query for each in shown), macros), prepare, size) as connection:
             connection.execute(values)
             try:
-                rows = connection.execute(made.judged(query)).to_arrow_table()
+                rows = connection.sql(made.judged(query)).to_arrow_table()
             except duckdb.BinderException:  # the query's own, or a rule asks for a column that it doesn't yield
-                names = connection.execute(query).to_arrow_table().schema.names
+                names = connection.sql(query).columns
                 if names != made.schema.names:
                     raise _other_columns(made, names) from None
                 raise
