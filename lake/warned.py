@@ -25,7 +25,7 @@ def tell_once() -> None:
         if noted is None or _is_new(said, noted):
             sys.stderr.write(f"{said}\n")
 
-    warnings.showwarning = show  # type: ignore[assignment] - called by position
+    warnings.showwarning = show  # type: ignore[assignment]  # called by position
 
 
 def _library() -> str:
