@@ -6,21 +6,31 @@ lines of any day: one that has grown since is the same log.
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 from backfill.attempts import Attempt
-from etl.raw.files import GZIP_MAGIC
-from etl.raw.versions import Version, part_of, versions
+from etl.raw.files import GZIP_MAGIC, RawFile, mark_of, part_of
 from etl.sources.source import ONE_DAY, Source
 from etl.units import Unit, below
 from lake import sql
-from lake.errors import LakeError
+from lake.errors import InputError, LakeError
 from lake.provenance import code_version
 
 SAMPLE_BYTES = 65_536
 DIGITS = 32
+
+
+@dataclass(frozen=True)
+class Version:
+    """A raw file as it is by now; see mark_of."""
+
+    file: RawFile
+    bytes: int
+    mark: str
+    endpoint_url: str | None
 
 
 @dataclass(frozen=True)
@@ -105,11 +115,12 @@ class Trial:
     def _sample(self, version: Version, size: int) -> str:
         """Return a digest of the first and last of so many bytes of a raw file; of why, if it can't be read."""
         try:
-            head = part_of(version, 0, min(size, SAMPLE_BYTES))
+            head = part_of(version.file, 0, min(size, SAMPLE_BYTES), version.endpoint_url)
             if size < version.bytes and head.startswith(GZIP_MAGIC):
                 return "another"  # which no sample is: what is compressed is not appended to
             begin = max(len(head), size - SAMPLE_BYTES)
-            return _digest([head.hex(), part_of(version, begin, size - begin).hex()])
+            tail = part_of(version.file, begin, size - begin, version.endpoint_url)
+            return _digest([head.hex(), tail.hex()])
         except LakeError as error:
             return _digest([str(error)])
 
@@ -124,10 +135,12 @@ def _with_all_below(unit: Unit) -> Iterator[Unit]:
 
 def _versions(source: Source, day: date) -> list[Version]:
     """Return what the raw files of a day are by now; none while that can't be told."""
-    try:
-        return versions(source.files, day)
-    except LakeError:
-        return []
+    endpoint_url, found = source.files.endpoint_url, []
+    with suppress(LakeError):
+        for file in source.files.find(day):
+            with suppress(InputError):  # it is gone meanwhile
+                found.append(Version(file, *mark_of(file, endpoint_url), endpoint_url))
+    return found
 
 
 def _settings(source: Source) -> str:

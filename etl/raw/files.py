@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import cycle
 from pathlib import Path
@@ -47,11 +47,13 @@ class RawFile:
         name: As luigi.cfg names it: relative to the source's root, or to luigi.cfg's folder if the pattern is.
         location: Absolute path or s3:// URL.
         day: The day its pattern gives it, None for an undated file.
+        listed: Its size and its ETag, where the listing by which it was found says them, as S3's does.
     """
 
     name: str
     location: str
     day: date | None
+    listed: tuple[int, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,13 @@ class FilePattern:
         if pattern.startswith(S3_SCHEME):
             from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
-            return [RawFile(self._name(url), url, own_day) for url in s3.find(pattern, self.endpoint_url)]
+            found = s3.find(pattern, self.endpoint_url)
+            return [RawFile(self._name(url), url, own_day, listed) for url, listed in found.items()]
         within = glob.escape(str(self.folder))
-        found = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
+        paths = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
         return [
             RawFile(self._name(path), os.path.normpath(path), own_day)
-            for path in found
+            for path in paths
             if os.path.isfile(path)  # noqa: PTH113
         ]
 
@@ -155,12 +158,12 @@ class FilePattern:
         by_day: dict[date, list[RawFile]] = {}
         shows_day = re.compile(self._day_pattern(s3.expression)).fullmatch
         of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self._whole)
-        for url in s3.find(of_any_day, self.endpoint_url):
+        for url, listed in s3.find(of_any_day, self.endpoint_url).items():
             found = shows_day(url)
             with suppress(ValueError):  # no day has that date
                 if found:
                     day = date(int(found["YYYY"]), int(found["MM"]), int(found["DD"]))
-                    by_day.setdefault(day, []).append(RawFile(self._name(url), url, day))
+                    by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed))
         return lambda day: by_day.get(day, [])
 
     def _day_pattern(self, expression: Callable[[str], str]) -> str:
@@ -333,14 +336,7 @@ def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
         InputError: It is gone.
         StoreError: S3 doesn't answer.
     """
-    if file.location.startswith(S3_SCHEME):
-        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
-
-        return s3.size_of(file.location, endpoint_url)
-    try:
-        return Path(file.location).stat().st_size
-    except OSError as error:
-        raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
+    return mark_of(file, endpoint_url)[0]
 
 
 def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:
@@ -350,6 +346,8 @@ def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:
         InputError: It is gone.
         StoreError: S3 doesn't answer.
     """
+    if file.listed:
+        return file.listed
     if file.location.startswith(S3_SCHEME):
         from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
@@ -359,6 +357,27 @@ def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:
     except OSError as error:
         raise InputError(f"{file.name}: {error.strerror or error}. Bring it back, then run again.") from error
     return found.st_size, str(found.st_mtime_ns)
+
+
+def part_of(file: RawFile, begin: int, size: int, endpoint_url: str | None = None) -> bytes:
+    """Return some bytes of a raw file, as it lies there.
+
+    Raises:
+        InputError: It can't be read.
+        StoreError: S3 doesn't answer.
+    """
+    if not size:
+        return b""
+    if file.location.startswith(S3_SCHEME):
+        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
+
+        return s3.part_of(file.location, begin, size, endpoint_url)
+    try:
+        with Path(file.location).open("rb") as opened:
+            opened.seek(begin)
+            return opened.read(size)
+    except OSError as error:
+        raise InputError(f"{file.name}: can't be read: {error.strerror or error}.") from error
 
 
 def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:

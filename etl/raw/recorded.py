@@ -1,15 +1,11 @@
 """Whether raw files are what was recorded of them when they were read."""
 
 import hashlib
-import os
 import struct
-from pathlib import Path
 
 from etl.raw.content import ContentDigest
-from etl.raw.files import GZIP_MAGIC, RawFile, RawReader, size_of
-from lake.errors import InputError
+from etl.raw.files import GZIP_MAGIC, RawFile, RawReader, part_of, size_of
 from lake.provenance import Input
-from lake.store.protocol import S3_SCHEME
 
 GZIP_TRAILER = struct.Struct("<II")  # CRC-32 and length, modulo 2**32
 
@@ -73,22 +69,11 @@ def told_by_gzip(file: RawFile, endpoint_url: str | None = None) -> tuple[int, i
         InputError: It can't be read.
         StoreError: S3 doesn't answer.
     """
-    if file.location.startswith(S3_SCHEME):
-        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
-
-        size = s3.size_of(file.location, endpoint_url)
-        if size < GZIP_TRAILER.size:
-            return None
-        begin = s3.part_of(file.location, 0, len(GZIP_MAGIC), endpoint_url)
-        end = s3.part_of(file.location, size - GZIP_TRAILER.size, GZIP_TRAILER.size, endpoint_url)
-    else:
-        try:
-            with Path(file.location).open("rb") as raw:
-                begin = raw.read(len(GZIP_MAGIC))
-                raw.seek(max(0, raw.seek(0, os.SEEK_END) - GZIP_TRAILER.size))
-                end = raw.read()
-        except OSError as error:
-            raise InputError(f"{file.name}: can't be read: {error.strerror or error}.") from error
+    size = size_of(file, endpoint_url)
+    if size < GZIP_TRAILER.size:
+        return None
+    begin = part_of(file, 0, len(GZIP_MAGIC), endpoint_url)
+    end = part_of(file, size - GZIP_TRAILER.size, GZIP_TRAILER.size, endpoint_url)
     if begin != GZIP_MAGIC or len(end) != GZIP_TRAILER.size:
         return None
     crc32, size = GZIP_TRAILER.unpack(end)

@@ -15,37 +15,24 @@ from lake.store.s3_client import CUT_OFF, client, split_url, translated, tried_a
 GLOB = re.compile(r"[*?\[]")
 
 
-def find(pattern: str, endpoint_url: str | None) -> list[str]:
-    """Return the URLs of the objects that a URL with globs matches, in order.
+def find(pattern: str, endpoint_url: str | None) -> dict[str, tuple[int, str]]:
+    """Return the URLs of the objects that a URL with globs matches, in order, each with its size and its ETag.
 
     Raises:
         ConfigError: It names no bucket.
         StoreError: S3 doesn't answer.
     """
-    return [url for url, _ in _listed(pattern, endpoint_url)]
-
-
-def versions(pattern: str, endpoint_url: str | None) -> dict[str, tuple[int, str]]:
-    """Return what `find` does, each with its size in bytes and its ETag.
-
-    Raises:
-        ConfigError: It names no bucket.
-        StoreError: S3 doesn't answer.
-    """
-    return {url: (item["Size"], item["ETag"]) for url, item in _listed(pattern, endpoint_url)}
-
-
-def _listed(pattern: str, endpoint_url: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects that a URL with globs matches, by URL, with what the listing says of them."""
     bucket, key_pattern = split_url(pattern)
     matches = re.compile(expression(key_pattern)).fullmatch
     prefix = GLOB.split(key_pattern)[0]
     pages = _client(endpoint_url, os.getpid()).get_paginator("list_objects_v2")
     with translated(pattern):
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", ()):
-                if matches(item["Key"]) and not item["Key"].endswith("/"):  # which consoles show as a folder
-                    yield f"{S3_SCHEME}{bucket}/{item['Key']}", item
+        return {
+            f"{S3_SCHEME}{bucket}/{item['Key']}": (item["Size"], item["ETag"])
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for item in page.get("Contents", ())
+            if matches(item["Key"]) and not item["Key"].endswith("/")  # which consoles show as a folder
+        }
 
 
 def part_of(url: str, begin: int, size: int, endpoint_url: str | None) -> bytes:
@@ -60,17 +47,6 @@ def part_of(url: str, begin: int, size: int, endpoint_url: str | None) -> bytes:
             Bucket=bucket, Key=key, Range=f"bytes={begin}-{begin + size - 1}"
         )
         return bytes(answer["Body"].read())
-
-
-def size_of(url: str, endpoint_url: str | None) -> int:
-    """Return an object's size in bytes.
-
-    Raises:
-        StoreError: It is gone, or S3 doesn't answer.
-    """
-    bucket, key = split_url(url)
-    with translated(url):
-        return int(_client(endpoint_url, os.getpid()).head_object(Bucket=bucket, Key=key)["ContentLength"])
 
 
 def mark_of(url: str, endpoint_url: str | None) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from etl.lines import blocks
 from etl.raw import files as raw_files
 from etl.sources.limits import Limits
 from etl.sources.source import Source
-from etl.steps import extract
+from etl.steps import file_reader
 from etl.steps.extract import extract_day
 from lake.errors import InputError
 from lake.lake import Lake
@@ -94,7 +94,7 @@ def test_reading_a_file_ahead_changes_no_byte(
 ) -> None:
     """One large gzip file is inflated in a thread where there is a core left: same partitions, and same errors."""
     monkeypatch.setattr(raw_files, "BLOCK_BYTES", 50_000)
-    monkeypatch.setattr(extract, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(file_reader, "BLOCK_BYTES", 50_000)
     hours = [file.read_bytes() for file in sorted(tmp_path.glob("access.log-*"))]
     data = b"".join(gzip.decompress(each) if each.startswith(b"\x1f\x8b") else each for each in hours)
     file, source = tmp_path / f"whole-{DAY:%Y%m%d}", declare(files="whole-{YYYY}{MM}{DD}")

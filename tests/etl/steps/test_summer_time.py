@@ -44,6 +44,7 @@ def _log(
     zone: str = "Europe/Berlin",
     *,
     has_offsets: bool = False,
+    host: object = "",
 ) -> bytes:
     """Return a log in a zone's time, with a request each ten seconds, some of them rejects."""
     found = []
@@ -51,7 +52,7 @@ def _log(
         time = (start + timedelta(seconds=10 * n)).astimezone(ZoneInfo(zone))
         shown = (time if has_offsets else time.replace(tzinfo=None)).isoformat()
         status, user = "99" if n % 50 == 7 else "200", "a b" if n % 9 else "-"
-        found.append(FORMATS[style][1].format(time=shown, n=n, status=status, user=user))
+        found.append(FORMATS[style][1].format(time=shown, n=f"{host}{n}", status=status, user=user))
     return "".join(f"{line}\n" for line in found).encode()
 
 
@@ -61,7 +62,10 @@ def berlin(declare: Callable[..., Source]) -> Berlin:
 
     def source(style: str = "log_format", **settings: Any) -> Source:
         usual = {"files": "access.log-{YYYY}{MM}{DD}*", "timezone": "Europe/Berlin", "max_reject_rate": 1}
-        return declare(**(usual | FORMATS[style][0] | settings))
+        found = declare(**(usual | {"since": DAY} | FORMATS[style][0] | settings))
+        return replace(
+            found, severities=Severities(duplicate_files=Severity.WARN)
+        )  # hours without offsets are alike
 
     return source
 
@@ -111,9 +115,11 @@ def test_blocks_readers_and_the_kernel_change_no_byte(  # noqa: PLR0913, PLR0917
     """What a file has shown is remembered over its blocks and batches, and is what offsets would say."""
     monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
     for host in ("a", "b"):
-        data = _log(MIDNIGHT, 24)
+        data = _log(MIDNIGHT, 24, host=host)
         tmp_path.joinpath(f"access.log-20261025-{host}").write_bytes(gzip.compress(data) if host == "a" else data)
-        tmp_path.joinpath(f"exact.log-20261025-{host}").write_bytes(_log(MIDNIGHT, 24, has_offsets=True))
+        tmp_path.joinpath(f"exact.log-20261025-{host}").write_bytes(
+            _log(MIDNIGHT, 24, has_offsets=True, host=host)
+        )
     found = set()
     for readers, worth in ((1, 0), (3, 0), (1, 1 << 40)):
         monkeypatch.setattr(blocks, "WORTH_LOADING", worth)
@@ -159,7 +165,7 @@ def test_hourly_files_of_one_name_each_are_told_by_the_file_before(
 ) -> None:
     """Files that lie within the hour are read in the order of their names, and the day says that this is all."""
     for number in range(24):
-        data = _log(MIDNIGHT + timedelta(hours=number - 1), 1)
+        data = _log(MIDNIGHT + timedelta(hours=number - 1), 1, host=f"{number}-")
         tmp_path.joinpath(f"access.log-20261025.{number:02}").write_bytes(data)
     extract_day(lake, berlin(), DAY)
     times = [row["ts"] for row in published(lake, "requests", DAY)]
