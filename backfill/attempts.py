@@ -55,6 +55,7 @@ class Attempt:
         run: Which run of a command it was a part of.
         setup: Digest of what it was tried with, see `tried.Trial`; empty if the day was built, or hindered.
         logs: The undated raw logs, as they were then.
+        source: Of which source what failed is, None if it is of all.
     """
 
     date: date
@@ -66,6 +67,7 @@ class Attempt:
     run: str
     setup: str
     logs: tuple[str, ...] = ()
+    source: str | None = None
 
     def to_json(self) -> str:
         """Return it as a line of JSON."""

@@ -1,20 +1,26 @@
 """What monitors are told: how late the days of a task are, by the lake itself."""
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from backfill import options
 from backfill.calendar import oldest_gap
 from backfill.days import NO_GAP, Day, State
+from etl.sources.source import ONE_DAY
+from lake.cli import printable
 from lake.errors import StoreError
 from lake.partition import days_since_epoch
 from lake.store.disk import replace_file
 
 OLDEST_SHOWN = 3
+CAUSE_CHARACTERS = 160
+SUCCEEDED = ("check_succeeded", "1 if the days could be looked at; 0 if not, and then nothing else is said.")
 DAY_SECONDS = 86_400
 
 
@@ -39,6 +45,8 @@ class Finding:
         incomplete: What days that are there lack of their raw logs.
         warning_incomplete: From how many such days on it is a warning.
         concerns: What else is wrong with days that are there, which is a warning.
+        of: The options that name its kind, for a command.
+        sources: The names of the sources that it is made from.
     """
 
     task: str
@@ -48,11 +56,19 @@ class Finding:
     incomplete: Mapping[date, str] = field(default_factory=dict)
     warning_incomplete: int = 1
     concerns: Sequence[str] = ()
+    of: str = ""
+    sources: Sequence[str] = ()
 
     @property
     def late(self) -> list[Day]:
         """The days that are settled and not there."""
         return [day for day in self.days if day.state not in NO_GAP | {State.UNSETTLED}]
+
+    @property
+    def command(self) -> str:
+        """The command that says which days are late or incomplete, and why."""
+        of, first, stop = self.of or f"--of {self.task}", self.days[0].date, self.days[-1].date + ONE_DAY
+        return f"backfill status {of} --start {first} --stop {stop}"
 
     @property
     def status(self) -> Status:
@@ -77,8 +93,11 @@ def nagios(finding: Finding) -> str:
         said += f", the oldest: {shown}" + (" …" if len(late) > OLDEST_SHOWN else "")
     if finding.incomplete:
         latest = max(finding.incomplete)
-        said += f", {len(finding.incomplete)} incomplete, the latest: {latest} {finding.incomplete[latest]}"
-    said = "; ".join((said, *finding.concerns))
+        said += f", {len(finding.incomplete)} incomplete, the latest: {latest} {cut(finding.incomplete[latest])}"
+    said = "; ".join((said, *map(cut, finding.concerns)))
+    because = next((f"{day.date} {cut(day.reason)}" for day in late if day.reason), None)
+    said += f"; {because}" if because else ""
+    said += f"; see {finding.command}" if late or finding.incomplete else ""
     # a bar would begin the performance data
     said = f"{finding.task} {finding.status.name}: {said}".replace("|", "/")
     return (
@@ -92,10 +111,28 @@ def unknown(task: str, error: Exception) -> str:
     return f"{task} UNKNOWN: {' '.join(str(error).split())}".replace("|", "/")
 
 
+def say_unknown(asked: options.Check, error: Exception) -> Status:
+    """Print why nothing is known, and write it to the file that is asked for, in its format: no old one stays.
+
+    Raises:
+        StoreError: The file can't be written.
+    """
+    line = unknown(asked.of, error)
+    print(printable(line))  # noqa: T201 - the command's result
+    if asked.output:
+        texts = {
+            "nagios": lambda: line + "\n",
+            "prometheus": lambda: f"# {line}\n" + _gauges(asked.of, [(*SUCCEEDED, {"": 0})]),
+            "junit": lambda: _unknown_suite(asked.of, line),
+            "json": lambda: json.dumps({"of": asked.of, "severity": Status.UNKNOWN.name, "error": line}) + "\n",
+        }
+        write(asked.output, texts["json" if asked.json else asked.format]())
+    return Status.UNKNOWN
+
+
 def prometheus(finding: Finding, now: datetime) -> str:
     """Return gauges in Prometheus' text format: a series a state, none a day."""
     counts = Counter(day.state for day in finding.days)
-    task = finding.task.replace("\\", r"\\").replace('"', r"\"")
     gap = oldest_gap(finding.days)
     latest = max((day.date for day in finding.days if day.state is State.THERE), default=None)
     gauges: list[tuple[str, str, Mapping[str, float]]] = [
@@ -115,6 +152,39 @@ def prometheus(finding: Finding, now: datetime) -> str:
     ):
         seconds = days_since_epoch(day) * DAY_SECONDS if day else 0
         gauges.append((name, meaning, {"": seconds}))
+    late = Counter((day.source, day.state) for day in finding.late)
+    causes = [state for state in State if state not in NO_GAP | {State.UNSETTLED}]
+    lacking = Counter(
+        name for text in finding.incomplete.values() for name in finding.sources if _names(text, name)
+    )
+    gauges += [
+        (
+            "source_late_days",
+            "Late days that are known to be so because of a source, by state.",
+            {
+                f',source="{name}",state="{state}"': late[name, state]
+                for name in finding.sources
+                for state in causes
+            },
+        ),
+        (
+            "source_incomplete_days",
+            "Days that lack some of a source's raw logs.",
+            {f',source="{name}"': lacking[name] for name in finding.sources},
+        ),
+        (*SUCCEEDED, {"": 1}),
+    ]
+    return _gauges(finding.task, gauges)
+
+
+def _names(incomplete: str, source: str) -> bool:
+    """Tell whether what a day lacks is said of a source; a day of one source doesn't say which."""
+    return any(part.startswith(f"{source}: ") for part in incomplete.split("; "))
+
+
+def _gauges(task: str, gauges: Iterable[tuple[str, str, Mapping[str, float]]]) -> str:
+    """Return gauges as text: name, meaning, and a value for each text of further labels."""
+    task = task.replace("\\", r"\\").replace('"', r"\"")
     lines = []
     for name, meaning, values in gauges:
         lines += [f"# HELP error_rate_lake_{name} {meaning}", f"# TYPE error_rate_lake_{name} gauge"]
@@ -148,6 +218,20 @@ def junit(finding: Finding) -> str:
         ET.SubElement(suite, "system-out").text = "\n".join(map(_printable, finding.concerns))
     ET.indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
+
+
+def _unknown_suite(task: str, line: str) -> str:
+    suite = ET.Element("testsuite", name=task, tests="1", failures="0", errors="1", skipped="0")
+    case = ET.SubElement(suite, "testcase", classname=task, name="check")
+    ET.SubElement(case, "error", type=Status.UNKNOWN.name, message=_printable(line))
+    ET.indent(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
+
+
+def cut(text: str, characters: int = CAUSE_CHARACTERS) -> str:
+    """Return a text in one line, cut after so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= characters else line[: characters - 1].rstrip() + "…"
 
 
 def _printable(text: str) -> str:

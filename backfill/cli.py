@@ -7,7 +7,7 @@ from typing import NoReturn
 from backfill import options
 from backfill.engines.local.registration import register
 from etl.lines.formats import FORMATS
-from lake.cli import chosen, day, run
+from lake.cli import chosen, day, printable, run
 from lake.errors import ConfigError
 from lake.exit_codes import epilog
 
@@ -88,8 +88,20 @@ def main() -> None:
     """Run the command and exit with its code."""
     given = vars(_parser().parse_args())
     name, kind = given.pop("command"), given.pop("kind")
-    command = chosen(name, register)
-    run("backfill", lambda: int(command(kind(**given))))
+    run("backfill", lambda: _done(name, kind(**given)))
+
+
+def _done(name: str, asked: object) -> int:
+    """Do what is asked and return the exit code; of `check`, UNKNOWN if that can't even be begun."""
+    try:
+        command = chosen(name, register)
+    except ConfigError as error:
+        if not isinstance(asked, options.Check):
+            raise
+        from backfill.check import say_unknown  # noqa: PLC0415 - there is no need of it otherwise
+
+        return say_unknown(asked, error)
+    return int(command(asked))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -98,7 +110,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with 2, and with 3 from `check`."""
         self.print_usage(sys.stderr)
-        code = UNKNOWN if sys.argv[1:2] == ["check"] else ConfigError.exit_code
+        code = ConfigError.exit_code
+        if sys.argv[1:2] == ["check"]:
+            code = UNKNOWN
+            print(printable(f"{self.prog} UNKNOWN: {message}"))
         self.exit(code, f"{self.prog}: error: {message}\n")
 
 

@@ -1,6 +1,7 @@
 """What is there of a range, what is not, and why: the days of a unit, looked up in the lake."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -8,7 +9,9 @@ from enum import StrEnum
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on, latest_settled_day, settled_at
 from etl.units import Unit
-from lake.errors import ConfigError, LakeError
+from lake import evidence
+from lake.errors import ConfigError, LakeError, StoreError
+from lake.evidence import Evidence
 from lake.partition import EARLIEST
 
 
@@ -17,6 +20,7 @@ class State(StrEnum):
 
     THERE = "there"
     MISSING = "missing"  # it can be built
+    GONE = "gone"  # it was published, and can be built again
     FAILED = "failed"  # it could not be built so far, and is tried again
     SKIPPED = "skipped"  # it failed so often that it is tried again only if somebody asks for it
     NO_INPUT = "no input"  # its raw logs are not there
@@ -25,18 +29,26 @@ class State(StrEnum):
 
 
 NO_GAP = frozenset({State.THERE, State.INACTIVE})
-TO_BUILD = frozenset({State.MISSING, State.FAILED})
+TO_BUILD = frozenset({State.MISSING, State.GONE, State.FAILED})
 WAITING = frozenset({State.NO_INPUT, State.UNSETTLED})
 RUNS_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Day:
-    """A UTC day of a unit: its state, and a sentence of why it is not there, where there is more to say."""
+    """A UTC day of a unit.
+
+    Attributes:
+        date: The day.
+        state: Where it stands.
+        reason: A sentence of why it is not there, where there is more to say.
+        source: The source that this is about, None if it is about none, or about all.
+    """
 
     date: date
     state: State
     reason: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,13 +116,41 @@ class DayRange:
         """Return what `survey` does, after looking for the raw logs of each missing day."""
         return self.with_input(self.survey(now))
 
-    def with_input(self, days: Sequence[Day]) -> list[Day]:
-        """Return days after looking for the raw logs of those to build."""
+    def with_input(self, days: Sequence[Day], *, is_elsewhere: bool = False) -> list[Day]:
+        """Return days after looking for the raw logs of those to build.
+
+        Args:
+            days: The days.
+            is_elsewhere: Whether this may be a host that can't reach them: then those that can't be looked for
+                change nothing.
+        """
         waits = _missing_input(self.example, [day.date for day in days if day.state in TO_BUILD], {})
-        return [
-            Day(day.date, State.NO_INPUT, f"no input: {waits[day.date].reason}") if day.date in waits else day
-            for day in days
-        ]
+        found = []
+        for day in days:
+            wait = waits.get(day.date)
+            if wait and not (is_elsewhere and wait.is_unknown):
+                found.append(Day(day.date, State.NO_INPUT, f"no input: {wait.reason}", wait.source))
+            else:
+                found.append(day)
+        return found
+
+    def gone(self, dates: Collection[date]) -> dict[date, datetime]:
+        """Return which of some days that are not there were published, by the records of that, and when.
+
+        Whoever may not list them knows of none.
+        """
+        if not dates:
+            return {}
+        made, store = self.example.contract, self.example.project.lake.store
+        folder = f"{evidence.FOLDER}{made.name}/v{made.version}/"
+        found: dict[date, datetime] = {}
+        with suppress(StoreError):
+            for each in store.objects(folder, f"dt={min(dates)}", f"dt={max(dates)}~"):
+                record = Evidence.parse(each.key)
+                if record and record.partition.dt in dates and record.partition.source == self.example.source:
+                    day = record.partition.dt
+                    found[day] = max(each.published, found.get(day, each.published))
+        return found
 
     def incomplete(self, days: Iterable[Day]) -> dict[date, str]:
         """Return what published days lack of their raw logs, by the footers of their partitions: all are opened.
@@ -136,10 +176,19 @@ class DayRange:
 
 @dataclass(frozen=True)
 class _Wait:
-    """Why a day waits for raw logs of a source, and whether what is made of several sources may go without it."""
+    """What a day waits for.
+
+    Attributes:
+        reason: Why.
+        source: Of which source the raw logs are, if they are what is lacking.
+        is_dispensable: Whether what is made of several sources may go without it.
+        is_unknown: Whether that could not be looked at.
+    """
 
     reason: str
+    source: str | None = None
     is_dispensable: bool = False
+    is_unknown: bool = False
 
 
 def _missing_input(unit: Unit, dates: Sequence[date], known: "_Known") -> dict[date, _Wait]:
@@ -178,7 +227,7 @@ def _missing_of(unit: Unit, dates: tuple[date, ...], known: _Known) -> dict[date
         try:
             published = unit.published_days(min(dates), max(dates) + ONE_DAY)
         except LakeError as error:
-            known[key] = dict.fromkeys(dates, _Wait(str(error)))
+            known[key] = dict.fromkeys(dates, _Wait(str(error), unit.source, is_unknown=True))
         else:
             known[key] = _missing_input(unit, [day for day in dates if day not in published], known)
     return known[key]
@@ -189,16 +238,16 @@ def _missing_logs(source: Source, dates: Sequence[date]) -> dict[date, _Wait]:
     try:
         find = source.files.finder(source.days_read(min(dates))[0], source.days_read(max(dates))[-1])
     except LakeError as error:
-        return dict.fromkeys(dates, _Wait(str(error)))
+        return dict.fromkeys(dates, _Wait(str(error), source.name, is_unknown=True))
     may_miss = source.severities.missing_source is Severity.WARN
     found: dict[date, _Wait] = {}
     for day in dates:
         try:
             reason = source.missing_input(day, find) if source.is_active(day) else None
             if reason:
-                found[day] = _Wait(reason, may_miss and source.is_missing(day, find))
+                found[day] = _Wait(reason, source.name, may_miss and source.is_missing(day, find))
         except LakeError as error:
-            found[day] = _Wait(str(error))
+            found[day] = _Wait(str(error), source.name, is_unknown=True)
     return found
 
 

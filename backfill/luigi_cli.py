@@ -3,7 +3,8 @@
 import sys
 
 from backfill.engines.local.registration import register
-from lake.cli import chosen
+from lake.cli import chosen, printable
+from lake.errors import ConfigError
 
 VERSIONS = ("luigi", "error-rate-lake")
 
@@ -15,4 +16,9 @@ def main() -> None:
 
         print(", ".join(f"{name} {version(name)}" for name in VERSIONS))  # noqa: T201 - the command's result
         return
-    chosen("backfill.engines.local.script:main", register)()
+    try:
+        command = chosen("backfill.engines.local.script:main", register)
+    except ConfigError as error:
+        print(printable(f"luigi: {error}"), file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    command()

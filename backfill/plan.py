@@ -54,7 +54,15 @@ class Plan:
         found = days.survey(now)
         missing = {day.date for day in found if day.state is State.MISSING}
         failures = attempts.failures(missing) if missing else {}
-        trial = Trial(days.example, failures)
+        trial, gone = Trial(days.example, failures), days.gone(missing)
+        found = [
+            Day(day.date, State.GONE, f"gone: it was published on {gone[day.date]:%Y-%m-%d}, and is there no more")
+            if day.date in gone
+            else day
+            for day in found
+        ]
+        for day, published in gone.items():
+            failures[day] = [each for each in failures.get(day, ()) if each.started > published]
         judged = [_judged(day, failures.get(day.date, ()), trial, max_attempts) for day in found]
         chosen = [day.date for day in judged if day.state in TO_BUILD]
         return cls(days, judged, (chosen[::-1] if newest else chosen)[:limit], now)
@@ -69,9 +77,9 @@ class Plan:
         """The days that are no gap by right, and not there."""
         return [day.date for day in self.days if day.state not in NO_GAP]
 
-    def with_input(self) -> "Plan":
-        """Return the plan after looking for the raw logs of each day to build."""
-        days = self.range.with_input(self.days)
+    def with_input(self, *, is_elsewhere: bool = False) -> "Plan":
+        """Return the plan after looking for the raw logs of each day to build, see `DayRange.with_input`."""
+        days = self.range.with_input(self.days, is_elsewhere=is_elsewhere)
         gone = {day.date for day in days if day.state in WAITING}
         return replace(self, days=days, chosen=[day for day in self.chosen if day not in gone])
 
@@ -130,7 +138,7 @@ def _judged(day: Day, failures: Sequence[Attempt], trial: Trial, max_attempts: i
     """
     if failures and failures[-1].outcome is Outcome.NO_INPUT:
         waits = max_attempts and trial.has_no_more(failures[-1])
-        return Day(day.date, State.NO_INPUT, failures[-1].error) if waits else day
+        return Day(day.date, State.NO_INPUT, failures[-1].error, failures[-1].source) if waits else day
     counting = [
         each
         for each in failures
@@ -140,8 +148,9 @@ def _judged(day: Day, failures: Sequence[Attempt], trial: Trial, max_attempts: i
         return day
     failed = [each for each in counting if each.outcome is Outcome.FAILED]
     if max_attempts and len(failed) >= max_attempts:
-        return Day(day.date, State.SKIPPED, f"skipped: failed {times(len(failed))}: {failed[-1].error}")
-    return Day(day.date, State.FAILED, f"failed {times(len(counting))}: {counting[-1].error}")
+        reason = f"skipped: failed {times(len(failed))}: {failed[-1].error}"
+        return Day(day.date, State.SKIPPED, reason, failed[-1].source)
+    return Day(day.date, State.FAILED, f"failed {times(len(counting))}: {counting[-1].error}", counting[-1].source)
 
 
 def times(count: int) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -97,16 +97,19 @@ def status(asked: options.Status) -> int:
     found = _plan(days, past).with_input().days
     there = {day.date for day in found if day.state is State.THERE}
     lacking, wrong = absent.absent(days, there), concerns.concerns(days, there)
+    incomplete = days.incomplete(found)
     if asked.json:
         of_lacking = [
             {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
         ]
-        _print_json(days, found, absent=of_lacking, concerns=wrong)
+        gaps = {str(day): text for day, text in incomplete.items()}
+        _print_json(days, found, absent=of_lacking, concerns=wrong, incomplete=gaps)
     else:
         print(days)
-        for row in calendar.rows(found, colours=sys.stdout.isatty()):
+        for row in calendar.rows(found, incomplete, colours=sys.stdout.isatty()):
             print(row)
         _print_reasons(found)
+        _print_groups((day, f"incomplete: {text}") for day, text in incomplete.items())
         for each in lacking:
             for line in _absent(each):
                 print(line)
@@ -119,14 +122,21 @@ def checked(asked: options.Check) -> int:
     """Print how late the days are, for a monitor; return 0, 1, 2 or 3 as Nagios' plugins do."""
     try:
         days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
-        found = _plan(days, past).days
+        found = _plan(days, past).with_input(is_elsewhere=True).days
         incomplete = days.incomplete(found)
         wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
-        print(printable(check.unknown(asked.of, error)))
-        return check.Status.UNKNOWN
+        return check.say_unknown(asked, error)
     finding = check.Finding(
-        days.example.name, found, asked.warning, asked.critical, incomplete, asked.incomplete, wrong
+        days.example.name,
+        found,
+        asked.warning,
+        asked.critical,
+        incomplete,
+        asked.incomplete,
+        wrong,
+        days.example.of,
+        [each.name for each in days.example.sources()],
     )
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
@@ -357,8 +367,12 @@ def _in_order(unit: Unit) -> list[Unit]:
 
 def _print_reasons(days: Sequence[Day]) -> None:
     """Print the days that are not there with why, those in a row with the same reason together."""
-    gaps = [day for day in days if day.state not in NO_GAP]
-    groups = [(key, [day.date for day in group]) for key, group in groupby(gaps, lambda d: d.reason or d.state)]
+    _print_groups((day.date, day.reason or day.state) for day in days if day.state not in NO_GAP)
+
+
+def _print_groups(said: Iterable[tuple[date, str]]) -> None:
+    """Print days with what is said of them, those in a row of which the same is said together."""
+    groups = [(key, [day for day, _ in group]) for key, group in groupby(said, lambda each: each[1])]
     for reason, dates in groups[:REASONS_SHOWN]:
         print(printable(f"{listed(dates)}  {reason}"))
     if len(groups) > REASONS_SHOWN:

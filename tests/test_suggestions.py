@@ -34,6 +34,7 @@ VALUES = {
     "given.file": "lake.duckdb",
     "needed.day": "2015-05-17",
     "needed.of": "--of SourceCountsDaily --source web",
+    "of": "--of ErrorRateDaily",
     "quote(worst.location)": "logs/2015-05-17.log",
     "self.range.example.of": "--of ErrorRateDaily",
     "self.range.start": "2015-05-17",

@@ -23,6 +23,7 @@ class End:
         seconds: How long it took.
         error: Why it failed, None if it did not.
         outcome: What came of it.
+        source: Of which source it is, None if it is of all.
     """
 
     date: date
@@ -31,6 +32,7 @@ class End:
     seconds: float
     error: str | None
     outcome: Outcome
+    source: str | None = None
 
 
 def attempts(ends: Iterable[End], example: Unit, run: str) -> list[Attempt]:
@@ -55,7 +57,7 @@ def attempts(ends: Iterable[End], example: Unit, run: str) -> list[Attempt]:
         started = min(each.started for each in its)
         attempt = Attempt(day, Outcome.BUILT, started, seconds, None, host(), run, "")
         if failed:
-            attempt = replace(attempt, outcome=failed.outcome, error=failed.error)
+            attempt = replace(attempt, outcome=failed.outcome, error=failed.error, source=failed.source)
         if attempt.outcome in COUNTING:
             attempt = replace(attempt, setup=trial.setup(day), logs=trial.logs)
         found.append(attempt)

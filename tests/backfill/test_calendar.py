@@ -31,7 +31,7 @@ def test_each_state_has_a_sign_of_its_own():
     """Readable without colour; with it, the signs are the same."""
     found = days(*State)
     plain, coloured = ("\n".join(rows(found, colours=colours)) for colours in (False, True))
-    assert f"2016-01  {' ' * 29}■·\n2016-02  !x?~-" in plain
+    assert f"2016-01  {' ' * 29}■·\n2016-02  o!x?~-" in plain
     assert coloured != plain
     for code in (32, 33, 31, 35, 36, 90, 0):
         coloured = coloured.replace(f"\x1b[{code}m", "")

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from backfill import check
+from backfill import check, options
 from backfill.check import Finding, Status
 from backfill.days import Day, State
 from lake.errors import StoreError
@@ -42,7 +42,8 @@ def test_nagios_has_one_line_with_its_figures():
     )
     assert check.nagios(finding(*[State.MISSING] * 4)) == (
         "ErrorRateDaily CRITICAL: 0 days there, 4 late, the oldest: 2015-05-17 missing, 2015-05-18 missing, "
-        "2015-05-19 missing … | late=4;1;3;0 there=0;;;0 incomplete=0;1;;0"
+        "2015-05-19 missing …; see backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 | "
+        "late=4;1;3;0 there=0;;;0 incomplete=0;1;;0"
     )
     assert check.unknown("ErrorRateDaily", StoreError("can't | read\nit")) == (
         "ErrorRateDaily UNKNOWN: can't / read it"
@@ -56,7 +57,8 @@ def test_incomplete_days_are_a_warning():
     found = Finding("ErrorRateDaily", days, 1, 3, lacking)
     assert found.status is Status.WARNING
     assert check.nagios(found) == (
-        "ErrorRateDaily WARNING: 3 days there, 0 late, 2 incomplete, the latest: 2015-05-18 web: no raw logs | "
+        "ErrorRateDaily WARNING: 3 days there, 0 late, 2 incomplete, the latest: 2015-05-18 web: no raw logs; "
+        "see backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-20 | "
         "late=0;1;3;0 there=3;;;0 incomplete=2;1;;0"
     )
     assert 'error_rate_lake_incomplete_days{task="ErrorRateDaily"} 2\n' in check.prometheus(found, NOW)
@@ -75,7 +77,7 @@ def test_prometheus_has_a_series_a_state_and_none_a_day():
     text = check.prometheus(finding(State.THERE, State.MISSING), NOW)
     longer = check.prometheus(finding(*[State.THERE] * 1000), NOW)
     assert len(text.splitlines()) == len(longer.splitlines())
-    sample = re.compile(r'[a-z_]+\{task="ErrorRateDaily"(,state="[a-z ]+")?\} [0-9]+')
+    sample = re.compile(r'[a-z_]+\{task="ErrorRateDaily"(,source="[a-z]+")?(,state="[a-z ]+")?\} [0-9]+')
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in text.splitlines())
     assert 'error_rate_lake_late_days{task="ErrorRateDaily"} 1\n' in text
     assert 'error_rate_lake_days{task="ErrorRateDaily",state="there"} 1\n' in text
@@ -83,6 +85,65 @@ def test_prometheus_has_a_series_a_state_and_none_a_day():
     assert f'oldest_gap_timestamp_seconds{{task="ErrorRateDaily"}} {seconds}\n' in text
     assert f'latest_day_timestamp_seconds{{task="ErrorRateDaily"}} {seconds - 86400}\n' in text
     assert f'checked_timestamp_seconds{{task="ErrorRateDaily"}} {int(NOW.timestamp())}\n' in text
+
+
+def test_the_cause_is_said_with_its_source():
+    """Nagios has the first that is known, cut, and the command that says all; Prometheus counts them by source."""
+    days = [
+        Day(date(2015, 5, 17), State.THERE),
+        Day(date(2015, 5, 18), State.MISSING),
+        Day(date(2015, 5, 19), State.NO_INPUT, "no input: source api: 0 of 1 files " + "x" * 500, "api"),
+        Day(date(2015, 5, 20), State.FAILED, "failed once: RequestsDaily api: broken", "api"),
+    ]
+    found = Finding("A", days, 1, 9, {date(2015, 5, 17): "web: one; api: two"}, 1, "--of A", ["api", "web", "two"])
+    said = check.nagios(found).partition(" | ")[0]
+    assert "; 2015-05-19 no input: source api: 0 of 1 files xxx" in said
+    assert said.endswith("xx…; see backfill status --of A --start 2015-05-17 --stop 2015-05-21")
+    assert len(said) < 500
+    metrics = check.prometheus(found, NOW)
+    assert 'error_rate_lake_source_late_days{task="A",source="api",state="no input"} 1\n' in metrics
+    assert 'error_rate_lake_source_late_days{task="A",source="api",state="failed"} 1\n' in metrics
+    assert 'error_rate_lake_source_late_days{task="A",source="web",state="no input"} 0\n' in metrics
+    lacking = [f'error_rate_lake_source_incomplete_days{{task="A",source="{name}"}}' for name in found.sources]
+    assert [f"{each} {n}\n" in metrics for each, n in zip(lacking, (1, 1, 0), strict=True)] == [True] * 3
+    late = {state for state in State if f'source="web",state="{state}"' in metrics}
+    assert late == set(State) - {State.THERE, State.INACTIVE, State.UNSETTLED}
+
+
+UNKNOWN_IN = {
+    "nagios": ("ErrorRateDaily UNKNOWN: it broke\n",),
+    "prometheus": (
+        'error_rate_lake_check_succeeded{task="ErrorRateDaily"} 0\n',
+        "# ErrorRateDaily UNKNOWN: it broke\n",
+    ),
+    "junit": ('errors="1"', "UNKNOWN: it broke"),
+    "json": ('"severity": "UNKNOWN"', "UNKNOWN: it broke"),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_IN)
+def test_what_is_unknown_is_said_in_every_format(tmp_path, capsys, name):
+    """On the standard output in a line, and in the file, so that no old one is taken for today's."""
+    path = tmp_path / "out"
+    path.write_text("all is well\n")
+    asked = options.Check(
+        of="ErrorRateDaily",
+        source=None,
+        json=name == "json",
+        start=None,
+        stop=None,
+        days=14,
+        format="nagios" if name == "json" else name,
+        warning=1,
+        critical=2,
+        incomplete=1,
+        output=str(path),
+    )
+    assert check.say_unknown(asked, StoreError("it\nbroke")) is Status.UNKNOWN
+    assert capsys.readouterr().out == "ErrorRateDaily UNKNOWN: it broke\n"
+    text = path.read_text()
+    assert "all is well" not in text
+    assert [each for each in UNKNOWN_IN[name] if each not in text] == []
 
 
 def test_junit_has_a_case_a_day():

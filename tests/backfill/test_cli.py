@@ -42,7 +42,7 @@ def test_status_of_a_complete_range(a_project):
     assert (answer["start"], answer["stop"]) == ("2015-05-17", "2015-05-21")
     assert answer["counts"].pop("there") == 4
     assert set(answer["counts"].values()) == {0}
-    assert answer["days"][0] == {"date": "2015-05-17", "state": "there", "reason": None}
+    assert answer["days"][0] == {"date": "2015-05-17", "state": "there", "reason": None, "source": None}
 
 
 def test_status_of_one_source(a_project):

@@ -152,7 +152,10 @@ def test_prometheus_takes_the_metrics(a_project):
     """Its linter has nothing to say but that a duration is best in seconds; ours are counts of days."""
     metrics = a_project.run("backfill", "check", "--of", "ErrorRateDaily", "--format", "prometheus").stdout
     done = ask("promtool", "check", "metrics", input=metrics)
-    counts = ["error_rate_lake_days", "error_rate_lake_incomplete_days", "error_rate_lake_late_days"]
+    counts = [
+        f"error_rate_lake_{name}"
+        for name in ("days", "incomplete_days", "late_days", "source_incomplete_days", "source_late_days")
+    ]
     said = [f'{name} use base unit "seconds" instead of "days"' for name in counts]
     assert (done.stdout, sorted(done.stderr.splitlines())) == ("", said)
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import signal
 import time
 from datetime import date, timedelta
@@ -214,6 +215,79 @@ def test_check_tells_monitors(a_project):
     assert done.stdout.startswith("ErrorRateDaily UNKNOWN: s3://")
     assert a_project.run("backfill", "check").returncode == 3
     assert a_project.run(*CHECK, "--bogus").returncode == 3
+
+
+BROKEN = {
+    "no section": b"root = lake\n",
+    "junk": b"[lake]\nroot = lake\njunk\n",
+    "no text": b"\xff\xfe[lake]",
+    "empty": b"",
+    "twice": b"[lake]\nroot = a\n[lake]\nroot = b\n",
+    "misspelt": b"[lake]\nroot = a\n[Source.web]\n",
+    "missing": None,
+    "a folder": ...,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_check_of_a_broken_configuration_is_unknown(a_project, name):
+    """However it is broken: 3, a line on the standard output, and no old file that says all is well."""
+    path, text = a_project.folder / "luigi.cfg", BROKEN[name]
+    path.unlink()
+    if text is ...:
+        path.mkdir()
+    elif text is not None:
+        path.write_bytes(text)
+    output = a_project.folder / "lake.prom"
+    output.write_text("all is well\n")
+    done = a_project.run(*CHECK, "--format", "prometheus", "--output", "lake.prom")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith("ErrorRateDaily UNKNOWN: ")
+    assert done.stdout.count("\n") == 1
+    assert 'error_rate_lake_check_succeeded{task="ErrorRateDaily"} 0' in output.read_text()
+
+
+def test_a_day_that_is_lost_is_gone_and_built_again(a_project):
+    """Not what it failed of before it was built; status, check and its metrics have the same word."""
+    good = (a_project.folder / "logs/2015-05-18.log").read_text()
+    break_day(a_project)
+    assert a_project.run(*RUN).returncode == 1
+    (a_project.folder / "logs/2015-05-18.log").write_text(good)
+    assert a_project.run(*RUN).returncode == 0
+    shutil.rmtree(a_project.folder / "lake/error_rate/v1/dt=2015-05-18")
+    said = a_project.run(*STATUS).stdout
+    assert "■ 3 there, o 1 gone" in said
+    assert re.search(r"2015-05-18  gone: it was published on 20\d\d-\d\d-\d\d, and is there no more", said)
+    assert "4 late" not in (checked := a_project.run(*CHECK).stdout)
+    assert "the oldest: 2015-05-18 gone; 2015-05-18 gone: it was published on" in checked
+    metrics = a_project.run(*CHECK, "--format", "prometheus").stdout
+    assert 'error_rate_lake_days{task="ErrorRateDaily",state="gone"} 1\n' in metrics
+    done = a_project.run(*RUN)
+    assert (done.returncode, "1 built, 3 already there" in done.stdout) == (0, True)
+
+
+def test_status_and_check_say_the_same_of_a_day(a_project):
+    """Source, cause and state of a day whose log is not there, and of one that lacks an hour."""
+    (a_project.folder / "logs/2015-05-19.log").unlink()
+    assert a_project.run(*RUN).returncode == 1
+    cause = "no input: source web: 0 of 1 files for 2015-05-19"
+    assert f"2015-05-19  {cause}" in a_project.run(*STATUS).stdout
+    assert f"the oldest: 2015-05-19 no input; 2015-05-19 {cause}" in a_project.run(*CHECK).stdout
+    assert f'type="no input" message="{cause}' in a_project.run(*CHECK, "--format", "junit").stdout
+    metrics = a_project.run(*CHECK, "--format", "prometheus").stdout
+    assert 'source_late_days{task="ErrorRateDaily",source="web",state="no input"} 1\n' in metrics
+
+
+def test_incomplete_days_have_a_mark(a_project):
+    """In the calendar, its legend and below it; in JSON, too."""
+    a_project.configure(web=a_project.source | {"expected_hours": "0-3"})
+    assert a_project.run(*RUN).returncode == 0
+    said = a_project.run(*STATUS)
+    assert said.returncode == 0
+    assert "■ 4 there (□ 4 incomplete)" in said.stdout
+    assert "□□□□" in said.stdout
+    assert "2015-05-17 … 2015-05-20  incomplete: web: no request in UTC hours 3" in said.stdout
+    assert json.loads(a_project.run(*STATUS, "--json").stdout)["incomplete"]["2015-05-18"].startswith("web: ")
 
 
 @pytest.mark.parametrize("night", [date(2015, 3, 29), pytest.param(date(2015, 10, 25), marks=pytest.mark.slow)])

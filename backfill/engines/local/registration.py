@@ -2,18 +2,32 @@
 
 import configparser
 import multiprocessing
-import sys
+import os
 import warnings
 from functools import cache
+from pathlib import Path
 
 from backfill.engines.local.internals.messages import NO_CONFIGURATION
 from lake.config import unreadable
 from lake.errors import ConfigError
 
+INI = ("cfg", "conf", "ini")
+OF_THE_MACHINE = ("/etc/luigi/client.cfg", "/etc/luigi/luigi.cfg")
+
 
 @cache
 def register() -> None:
-    """Import what Luigi is to know; exit with 2 where it can't read luigi.cfg, which it does as it is imported."""
+    """Import what Luigi is to know.
+
+    Raises:
+        ConfigError: Luigi can't read its configuration, which it does as it is imported.
+    """
+    parser = os.environ.get("LUIGI_CONFIG_PARSER", "cfg")
+    if parser not in INI:
+        raise ConfigError(
+            f"LUIGI_CONFIG_PARSER = {parser}: luigi.cfg is an INI file, and no other is read here. Take the "
+            "variable out of the environment."
+        )
     # Luigi's workers are forks, whatever Python's default: so they have the handlers, settings and files that note
     # what came of each task. A new interpreter would also take 0.7 s of CPU a task to import everything.
     multiprocessing.set_start_method("fork", force=True)
@@ -26,5 +40,18 @@ def register() -> None:
         settings.apply()
         central.install()
     except (configparser.Error, UnicodeError) as error:
-        print(unreadable("luigi.cfg", error), file=sys.stderr)  # noqa: T201
-        sys.exit(ConfigError.exit_code)
+        raise ConfigError(unreadable(_unreadable(error), error)) from error
+
+
+def _unreadable(error: Exception) -> str:
+    """Return which of the files that Luigi reads can't be read."""
+    source: str | None = getattr(error, "source", None)  # not every error says it
+    if source and source != "<string>":
+        return source
+    named = os.environ.get("LUIGI_CONFIG_PATH") or "luigi.cfg"
+    for path in filter(Path.is_file, map(Path, (named, "luigi.cfg", "client.cfg", *OF_THE_MACHINE))):
+        try:
+            path.read_text(encoding="utf-8")
+        except (OSError, UnicodeError):
+            return str(path)
+    return named

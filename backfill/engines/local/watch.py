@@ -113,9 +113,9 @@ class Watch:
         size = os.fstat(self._file.fileno()).st_size
         found = []
         for line in os.pread(self._file.fileno(), size - begin, begin).splitlines():
-            day, name, started, seconds, error, outcome = json.loads(line)
+            day, name, started, seconds, error, outcome, source = json.loads(line)
             started = datetime.fromisoformat(started)
-            found.append(End(date.fromisoformat(day), name, started, seconds, error, Outcome(outcome)))
+            found.append(End(date.fromisoformat(day), name, started, seconds, error, Outcome(outcome), source))
         return found, size
 
     def _begin(self, task: DailyTask) -> None:
@@ -149,6 +149,7 @@ class Watch:
             time.monotonic() - begin,
             error and error[:LONGEST_ERROR],
             outcome,
+            task.source,
         )
         os.write(self._file.fileno(), json.dumps(end).encode() + b"\n")
         if error is not None and self._max_failures and len(self.failed_days()) >= self._max_failures:

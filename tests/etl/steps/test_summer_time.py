@@ -37,7 +37,7 @@ FORMATS: dict[str, tuple[dict[str, str], str]] = {
 OFF = "times that clocks showed twice may be an hour off: "
 
 
-def _log(
+def _log(  # noqa: PLR0913 - what may differ between logs
     start: datetime,
     hours: float,
     style: str = "log_format",
@@ -62,10 +62,7 @@ def berlin(declare: Callable[..., Source]) -> Berlin:
 
     def source(style: str = "log_format", **settings: Any) -> Source:
         usual = {"files": "access.log-{YYYY}{MM}{DD}*", "timezone": "Europe/Berlin", "max_reject_rate": 1}
-        found = declare(**(usual | {"since": DAY} | FORMATS[style][0] | settings))
-        return replace(
-            found, severities=Severities(duplicate_files=Severity.WARN)
-        )  # hours without offsets are alike
+        return declare(**(usual | {"since": DAY} | FORMATS[style][0] | settings))
 
     return source
 
