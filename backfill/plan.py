@@ -1,6 +1,6 @@
 """What a range has to do, and later what came of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -83,12 +83,18 @@ class Plan:
         gone = {day.date for day in days if day.state in WAITING}
         return replace(self, days=days, chosen=[day for day in self.chosen if day not in gone])
 
-    def report(self, failures: Collection[date], no_lines: Mapping[date, str] = MappingProxyType({})) -> str:
+    def report(
+        self,
+        failures: Collection[date],
+        no_lines: Mapping[date, str] = MappingProxyType({}),
+        below: Mapping[Unit, Collection[date]] = MappingProxyType({}),
+    ) -> str:
         """Say how many days were asked for, built, already there, failed and waiting, and which.
 
         Args:
             failures: The days of which a unit has failed since the plan was made.
             no_lines: Those of which no raw log has a line yet, with what was said of it.
+            below: Of which days something was built that their own unit is made from, by kinds of units.
         """
         there_before = {day.date for day in self.days if day.state is State.THERE}
         skipped = [day for day in self.days if day.state is State.SKIPPED]
@@ -118,6 +124,7 @@ class Plan:
             lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
         if left:
             lines.append(f"  waiting for another run (interrupted, or task_limit): {listed(left)}")
+            lines += _begun(below, left)
         lines += [f"  {day.date} {day.reason}" for day in skipped[:WAITING_SHOWN]]
         if len(skipped) > WAITING_SHOWN:
             lines.append(f"  skipped too: {listed(day.date for day in skipped[WAITING_SHOWN:])}")
@@ -129,6 +136,16 @@ class Plan:
         elif not built:
             lines.append("  Nothing to do, nothing was rebuilt.")
         return "\n".join(lines)
+
+
+def _begun(below: Mapping[Unit, Collection[date]], left: Collection[date]) -> Iterator[str]:
+    """Yield what was published of days that nobody has come to the end of."""
+    found = {kind: here for kind, days in below.items() if (here := set(days) & set(left))}
+    if found:
+        partitions = sum(len(kind.contracts) * len(days) for kind, days in found.items())
+        of_days = len(set().union(*found.values()))
+        yield f"  published under {of_days:,} of these days: {partitions:,} partitions, which stay"
+        yield from (f"    {kind.title}: {listed(days)}" for kind, days in found.items())
 
 
 def _judged(day: Day, failures: Sequence[Attempt], trial: Trial, max_attempts: int) -> Day:

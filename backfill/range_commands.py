@@ -291,7 +291,7 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
     if as_json:
         _print_json(days, _plan(days, past, retry_failed=failures.retry_failed).with_input().days)
     else:
-        print(printable(found.report(result.failed, result.waiting)), flush=True)
+        print(printable(found.report(result.failed, result.waiting, result.below)), flush=True)
     after = Plan.of(days, clock.utc_now(), past, max_attempts=0)
     if result.stopped and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)

@@ -1,12 +1,13 @@
 """What an engine is to its callers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 from backfill.attempts import Attempts
 from backfill.plan import Plan
+from etl.units import Unit
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,13 @@ class Result:
     Attributes:
         failed: The days of which some unit failed, be it one that the day's unit is made from.
         waiting: The days of which no raw log has a line yet, with what was said of it.
+        below: Of which days something was built that a day's own unit is made from, by kinds of units.
         stopped: The exit code of a command that somebody stopped meanwhile, None if nobody did.
     """
 
     failed: frozenset[date]
     waiting: Mapping[date, str]
+    below: Mapping[Unit, Collection[date]]
     stopped: int | None = None
 
 

@@ -10,6 +10,7 @@ from backfill.days import DayRange, State
 from backfill.plan import Plan
 from backfill.tried import Trial
 from etl.project import project
+from etl.units import Unit
 from tasks.error_rate import ErrorRateDaily
 
 pytestmark = pytest.mark.usefixtures("now")
@@ -84,6 +85,21 @@ def test_a_built_day_has_forgotten_its_failures(days, past, now, build):
     past.record(failed(DAYS[0], 5, Trial(days.example, DAYS).setup(DAYS[0])))
     assert build(ErrorRateDaily(date=DAYS[0]))
     assert Plan.of(days, now, past, max_attempts=3).days[0].state is State.THERE
+
+
+def test_what_was_published_under_the_days_is_said(days, past, now, build):
+    """A run that was stopped has built something, though no day is complete; what is complete is left out."""
+    plan = Plan.of(days, now, past, max_attempts=3)
+    assert build(ErrorRateDaily(date=DAYS[0]))
+    requests = Unit(project(), "requests", DAYS[0], "web")
+    counts = Unit(project(), "source_counts", DAYS[0], "web")
+    said = plan.report(set(), {}, {requests: set(DAYS[:3]), counts: {DAYS[1]}})
+    assert "1 built" in said
+    assert "  published under 2 of these days: 6 partitions, which stay\n" in said
+    assert "    RequestsDaily web: 2015-05-18, 2015-05-19\n" in said
+    assert "    SourceCountsDaily web: 2015-05-18\n" in said
+    assert "published under 1 of these days" in plan.report({DAYS[1]}, {}, {requests: set(DAYS[:3])})
+    assert "published under" not in plan.report(set(), {}, {requests: {DAYS[0]}})
 
 
 def test_days_without_raw_logs_are_not_chosen(days, past, now, in_project):

@@ -373,6 +373,27 @@ def begun(project, workers: str):
     return process
 
 
+@pytest.mark.slow
+def test_a_stopped_run_says_what_it_has_published(a_project):
+    """No day is complete, and what is under them stays: the report counts it."""
+    slow = a_project.source | {"files": "logs/slow-{YYYY}-{MM}-{DD}.log"}
+    a_project.configure(web=a_project.source, slow=slow)
+    lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
+    (a_project.folder / "logs/slow-2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
+    process = a_project.start(*RUN, "--stop", "2015-05-18", "--workers", "2")
+    deadline = time.monotonic() + 60
+    published = a_project.folder / "lake/requests/v1/dt=2015-05-17/source=web"
+    while not list(published.glob("*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, (output, errors)
+    assert "0 built, 0 already there, 0 failed, 1 waiting" in output
+    assert "  published under 1 of these days: " in output
+    assert "    RequestsDaily web: 2015-05-17\n" in output
+    assert a_project.run(*RUN, "--stop", "2015-05-18").returncode == 0
+
+
 def are_gone(processes: list[int]) -> bool:
     """Tell whether processes have ended, within a moment."""
     deadline = time.monotonic() + 5

@@ -139,7 +139,8 @@ def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
         watch.close()
         watch.record(past)
         try:
-            print(printable(plan.report(watch.failed_days(), watch.waiting_days())), flush=True)  # noqa: T201 - the command's result
+            said = plan.report(watch.failed_days(), watch.waiting_days(), watch.built_below())
+            print(printable(said), flush=True)  # noqa: T201 - the command's result
         except LakeError as error:
             print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201
 

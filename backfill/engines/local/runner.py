@@ -106,4 +106,6 @@ def run(
             watch.record(past)
             watch.close()
             RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)(say_why_not)
-    return Result(frozenset(watch.failed_days()), watch.waiting_days(), stop.exit_code if stop else None)
+    return Result(
+        frozenset(watch.failed_days()), watch.waiting_days(), watch.built_below(), stop.exit_code if stop else None
+    )

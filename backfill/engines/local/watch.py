@@ -21,7 +21,7 @@ from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome
 from backfill.engines import ends
 from backfill.engines.ends import End
 from etl import clock
-from etl.units import Unit
+from etl.units import Unit, below
 from lake.errors import LakeError, NoLines, StoreError
 from tasks.daily import DailyTask
 
@@ -49,6 +49,8 @@ class Watch:
         self._taken = 0
         self._failed: set[date] = set()
         self._waiting: dict[date, str] = {}
+        self._kinds = {(each.name, each.source): each for each in below(example)[:-1]}
+        self._below: dict[Unit, set[date]] = {}
         self._looked = 0
         from tqdm import tqdm  # noqa: PLC0415 - a day alone has no bar
 
@@ -88,9 +90,17 @@ class Watch:
         self._look()
         return {day: said for day, said in self._waiting.items() if day not in self._failed}
 
+    def built_below(self) -> dict[Unit, set[date]]:
+        """Return of which days something was built that a day's own unit is made from, by kinds of units."""
+        self._look()
+        return {kind: set(days) for kind, days in self._below.items()}
+
     def _look(self) -> None:
         ended, self._looked = self._read(self._looked)
         for each in ended:
+            kind = self._kinds.get((each.name, each.source))
+            if each.error is None and kind:
+                self._below.setdefault(kind, set()).add(each.date)
             if each.error is not None and each.outcome is Outcome.NO_INPUT:
                 self._waiting.setdefault(each.date, each.error)
             elif each.error is not None:
