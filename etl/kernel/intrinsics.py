@@ -158,7 +158,6 @@ no_digits = _finder_between(32, "0", "9")
 # Bit n is set where byte n from the address is one of these
 line_feeds = _finder(64, "\n")
 slashes = _finder(64, "/")
-dashes = _finder(64, "-")
 dots_of = _finder(32, ".")
 signs = _finder(32, "%@:")
 quotes = _finder(64, '"\\\n')

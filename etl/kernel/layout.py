@@ -113,6 +113,5 @@ LONGEST_EXPECTED = 56
 SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
 # What the kernel can do: take lines of one of these shapes apart, copy a table's texts, intern texts that are as
-# they may be kept, count line feeds, mask rejected lines
-DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES, MASK_LINES = range(7)
-MASKED_LINE_BYTES = 500  # of a rejected line are kept
+# they may be kept, count line feeds
+DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES = range(6)

@@ -56,7 +56,6 @@ from etl.kernel.layout import (
     LONGEST_KEPT,
     LONGEST_PATH,
     MASK,
-    MASK_LINES,
     MAX_LINE_BYTES,
     METHOD_NUMBERS,
     NO_ID,
@@ -90,7 +89,7 @@ from etl.kernel.layout import (
     UPSTREAM,
     WANTED,
 )
-from etl.kernel.masks import intern_path, mask_lines
+from etl.kernel.masks import intern_path
 from etl.kernel.texts import compiled, copy, gather, inlined, intern_all
 
 
@@ -269,8 +268,6 @@ def run(task, one, two, three, four, five):
         gather(one, two, three, four)
     elif task == INTERN:
         intern_all(one, two, three, four, five)
-    elif task == MASK_LINES:
-        mask_lines(one, two, three, four, five)
     elif task == COUNT_LINES:
         return count_lines(one, two)
     else:

@@ -1,8 +1,7 @@
-"""Paths and rejected lines as they may be kept: what etl.lines.privacy says, byte by byte."""
+"""Paths as they may be kept: what etl.lines.privacy says, byte by byte."""
 
 from etl.kernel.intrinsics import (
     bits_set,
-    dashes,
     dots_of,
     first_set,
     load8,
@@ -12,7 +11,6 @@ from etl.kernel.intrinsics import (
     signs,
     slashes,
     store8,
-    store32,
     store64,
     unprintable,
 )
@@ -21,7 +19,6 @@ from etl.kernel.layout import (
     ENCODED_BYTES,
     LONGEST_PATH,
     MASKED_BYTES,
-    MASKED_LINE_BYTES,
     PATH_TEXTS,
     SCRATCH,
 )
@@ -364,95 +361,3 @@ def clf_end(at, end):
         if not fits:
             return 0
     return at + 26
-
-
-@compiled
-def iso_end(at, end):
-    """Return where a timestamp as `2015-05-17T10:05:03.123Z` ends that begins here, 0 if none does.
-
-    A space or a tab may stand for the T, a comma for the point, and what follows the seconds may be missing.
-    """
-    if end - at < 19:
-        return 0
-    for n in range(19):
-        c = load8(at + n)
-        if n == 4 or n == 7:
-            fits = c == 45
-        elif n == 10:
-            fits = c == 84 or c == 32 or c == 9
-        elif n == 13 or n == 16:
-            fits = c == 58
-        else:
-            fits = is_digit(c)
-        if not fits:
-            return 0
-    at += 19
-    if at + 1 < end and (load8(at) == 46 or load8(at) == 44) and is_digit(load8(at + 1)):
-        stop = min(end, at + 10)
-        at += 2
-        while at < stop and is_digit(load8(at)):
-            at += 1
-    if at < end and (load8(at) | 32) == 122:
-        return at + 1
-    if at + 2 < end and (load8(at) == 43 or load8(at) == 45):
-        if is_digit(load8(at + 1)) and is_digit(load8(at + 2)):
-            at += 3
-            p = at + 1 if at < end and load8(at) == 58 else at
-            if p + 1 < end and is_digit(load8(p)) and is_digit(load8(p + 1)):
-                at = p + 2
-    return at
-
-
-@compiled
-def mask_line(at, end, out):
-    """Write a rejected line as it may be kept, and return the size of that; see etl.lines.privacy.mask_line."""
-    while end > at and (load8(end - 1) == 10 or load8(end - 1) == 13):
-        end -= 1
-    end = min(end, at + MASKED_LINE_BYTES)
-    mask_bytes(at, end - at, out)
-    begin = at
-    while at < end:
-        # bit n is set where byte n is the first sign of a date: 17/May/2015 or 2015-05-17
-        found_slashes, found_dashes = slashes(at), dashes(at)
-        mask = (found_slashes & (found_slashes >> 4)) | (found_dashes & (found_dashes >> 3))
-        while mask:
-            sign = at + first_set(mask)
-            mask &= mask - 1
-            p = sign - (2 if load8(sign) == 47 else 4)
-            shown = 0
-            if p >= begin and is_digit(load8(p)):
-                shown = clf_end(p, end) if load8(sign) == 47 else iso_end(p, end)
-            if shown:
-                copy_timestamp(p, shown, out + p - begin)
-                return end - begin
-        at += 60  # of the last four bytes the signs are not all seen
-    return end - begin
-
-
-@compiled
-def mask_bytes(at, size, out):
-    """Write letters as x, digits as 9, and what is not printable as a question mark; several bytes at a time."""
-    for n in range(size):
-        c = load8(at + n)
-        masked = 63 if c < 32 or c > 126 else c
-        masked = 57 if 48 <= c <= 57 else masked
-        masked = 120 if 97 <= (c | 32) <= 122 else masked
-        store8(out + n, masked)
-
-
-@compiled
-def copy_timestamp(at, end, out):
-    """Copy a timestamp; a tab in it becomes a question mark."""
-    for p in range(at, end):
-        c = load8(p)
-        store8(out + p - at, 63 if c == 9 else c)
-
-
-@compiled
-def mask_lines(count, offsets, texts, out_offsets, out):
-    """Write as many lines as `count`, which lie one after the other, as they may be kept."""
-    size = 0
-    for n in range(count):
-        store32(out_offsets + 4 * n, size)
-        size += mask_line(texts + load32(offsets + 4 * n), texts + load32(offsets + 4 * n + 4), out + size)
-    store32(out_offsets + 4 * count, size)

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etl.lines import parse
+from etl.lines import parse, privacy
 from etl.lines.batches import ANY_DAY, Batch, Days, Ends, last_of_each, placed
 from etl.lines.formats import Format, Headed
 from etl.lines.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
 from etl.lines.passes import Passes
+from etl.lines.places import places_of
 from etl.raw.files import buffer_of, lines_in
 from lake.memory import arrays
 
@@ -134,6 +135,9 @@ class BlockParser:
         return self._plain.parse(lines)
 
     def _parse_plainly(self, block: memoryview) -> Iterator[Batch]:
+        # lines that only look like directives are in no place of any format
+        is_about_the_file = isinstance(self._format, Headed) and block[:1] == DIRECTIVE_SIGN
+        places = () if is_about_the_file else places_of(self._plain.current)
         for piece, starts in _pieces(block):
             parsed = self._parsed_plainly(lines_of(piece, starts))
             days, reasons, strays = placed(parsed.days, parsed.reasons, self._days)
@@ -141,7 +145,7 @@ class BlockParser:
             chosen = accepted & self._days.of_rows.have(days)
             rows = parse.requests_table(parsed, chosen, self._classifier)
             others, elsewhere = np.flatnonzero(~accepted), np.flatnonzero(accepted & ~chosen)
-            masked = parse.masked_lines(parsed.lines.take(arrays.numbers(others)))
+            masked = privacy.mask_lines(parsed.lines.take(arrays.numbers(others)), places)
             ends = {}
             if self._ends:
                 lasts = last_of_each(days, np.flatnonzero(chosen | ~accepted & (reasons != DIRECTIVE)))

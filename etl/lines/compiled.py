@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
-from etl.lines import parse, timestamps
+from etl.lines import parse, privacy, timestamps
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
+from etl.lines.places import places_of
 from etl.raw.content import ContentDigest
 from etl.raw.files import buffer_of
 from lake.contracts import contract
@@ -282,6 +283,7 @@ class CompiledParser:
         self.plain = plain
         self._kernel = kernel()
         self._format = log_format
+        self._places = places_of(log_format)
         self._classifier = classifier
         self._days = days
         self._wanted = days.of_rows
@@ -477,12 +479,7 @@ class CompiledParser:
 
     def _masked(self, offsets: Numbers) -> pa.StringArray:
         """Return lines that have no row as they may be kept."""
-        count = len(offsets) - 1
-        kept = np.minimum(np.diff(offsets), layout.MASKED_LINE_BYTES).sum()
-        into, data = np.empty(count + 1, np.int32), np.empty(kept + layout.PADDING, np.uint8)
-        addresses = (each.ctypes.data for each in (offsets, self._workspace.other_texts, into, data))
-        self._kernel(layout.MASK_LINES, count, *addresses)
-        return _texts(into, data[: into[-1]]).cast(pa.string())
+        return privacy.mask_lines(_texts(offsets, self._workspace.other_texts[: offsets[-1]]), self._places)
 
     def _declare_methods(self) -> None:
         """Tell the kernel which methods there are, the usual ones first."""

@@ -126,7 +126,7 @@ class Delimited(Format):
         parts = [re.escape(self.literals[0])]
         for number, field in enumerate(self.fields):
             after = self.literals[number + 1]
-            body = _field_pattern(field.kind, self.separator or after[:1])
+            body = field_pattern(field.kind, self.separator or after[:1])
             parts += [f"(?P<f{number}>{body})" if field.role else f"(?:{body})", re.escape(after)]
         parts.append(r"(?: [^\r\n]*)?" if self.extra else "")
         return f"(?s)^{''.join(parts)}\\r?\\n?$"
@@ -173,7 +173,8 @@ class Logfmt(Format):
 PREFIX_TIME = "prefix_time"
 
 
-def _field_pattern(kind: Kind, delimiter: str) -> str:
+def field_pattern(kind: Kind, delimiter: str) -> str:
+    """Return the regular expression of a field that is written so, up to a delimiter."""
     delimiter = re.escape(delimiter)
     word = rf'[^ "\[\]\r\n{delimiter}]+'
     host = rf"(?:\[[0-9A-Fa-f:.]+\](?::[0-9]+)?|{word})"

@@ -180,13 +180,6 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None
     return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
 
 
-def masked_lines(lines: pa.BinaryArray) -> pa.StringArray:
-    """Return rejected lines as they may be kept."""
-    encoded = lines.dictionary_encode()  # thousands that are blank are masked once
-    masked = array([privacy.mask_line(line.as_py()) for line in encoded.dictionary], pa.string())
-    return masked.take(encoded.indices)
-
-
 def rejects_table(
     masked: pa.StringArray, reasons: timestamps.Integers, file: str, line_numbers: timestamps.Integers
 ) -> pa.Table:

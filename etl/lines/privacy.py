@@ -5,11 +5,19 @@ and query strings are never kept; this module deals with what hides in paths and
 """
 
 import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.lines import timestamps
+from etl.lines.places import MASK
+from lake.memory.arrays import array, numbers, to_numpy
 
 PATH_CHARACTERS = 1000
 LINE_BYTES = 500
+TAB = ord("\t")
 
 # What a segment of a path must not hold: all of the segment goes. Python's `re` and RE2 read them alike.
 SEGMENT_MASKS = (
@@ -34,17 +42,6 @@ _KINDS = tuple(re.compile(kind) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
 _SEGMENT_MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in SEGMENT_MASKS)
 _MASKS = tuple((re.compile(pattern), replacement) for pattern, replacement in MASKS)
 _UNPRINTABLE = re.compile(rb"[^!-~]")
-_TIMESTAMP = re.compile(timestamps.SHOWN.encode())
-_MASKED_CHARACTERS = bytes(
-    ord("x")
-    if chr(code).isalpha() and code < 128  # noqa: PLR2004 - the end of ASCII
-    else ord("9")
-    if chr(code).isdigit() and code < 128  # noqa: PLR2004
-    else code
-    if 32 <= code < 127  # noqa: PLR2004 - printable ASCII
-    else ord("?")
-    for code in range(256)
-)
 
 
 def clean_path(path: bytes) -> str:
@@ -82,15 +79,46 @@ def _masked(segment: str) -> str:
     return segment
 
 
-def mask_line(line: bytes) -> str:
-    """Return the shape of a rejected line: letters as x, digits as 9, its first timestamp as it is.
+def mask_line(line: bytes, places: Sequence[str] = ()) -> str:
+    """Return a rejected line as `mask_lines` does."""
+    found: str = mask_lines(array([line], pa.binary()), places)[0].as_py()
+    return found
 
-    Only the first 500 bytes; what is not printable ASCII is `?`. The line end is dropped. A timestamp is one in
-    words or in ISO 8601; a date and a time of day with a tab between them are one too.
+
+def mask_lines(lines: pa.BinaryArray, places: Sequence[str]) -> pa.StringArray:
+    """Return the shape of rejected lines: letters as x, digits as 9, and of each its time as it is.
+
+    Only the first 500 bytes; what is not printable ASCII is `?`. The line end is dropped. A time is kept if it is
+    a whole field in its place, and exists.
+
+    Args:
+        lines: The lines.
+        places: Where a time may stand, see etl.lines.places; the first that fits counts.
     """
-    kept = line.rstrip(b"\r\n")[:LINE_BYTES]
-    masked = kept.translate(_MASKED_CHARACTERS)
-    found = _TIMESTAMP.search(kept)
-    if found:
-        masked = masked[: found.start()] + found[0].replace(b"\t", b"?") + masked[found.end() :]
-    return masked.decode("ascii")
+    begin = _without_end(pc.binary_slice(lines, 0, LINE_BYTES + 1))
+    kept = pc.binary_slice(begin, 0, LINE_BYTES)
+    _, offsets, data = kept.buffers()
+    raw = np.frombuffer(data or b"", np.uint8)
+    masked = np.frombuffer(raw.tobytes().translate(MASK), np.uint8).copy()
+    starts = np.frombuffer(offsets, np.int32)[: len(kept) + 1]
+    left = np.arange(len(kept) if len(raw) else 0)
+    for place in places:
+        fits = to_numpy(pc.match_substring_regex(begin.take(numbers(left)), place))
+        found, left = left[fits], left[~fits]
+        parts = pc.extract_regex(begin.take(numbers(found)), place)
+        times = pc.struct_field(parts, "time")
+        at = to_numpy(pc.binary_length(pc.struct_field(parts, "before"))).astype(np.int64)
+        sizes = to_numpy(pc.binary_length(times)).astype(np.int64)
+        _, exists = timestamps.parse(pc.replace_substring_regex(times, r"[\t?]", " "), "UTC")  # ? is a masked tab
+        chosen = exists & (at + sizes <= LINE_BYTES)
+        at, sizes = (starts[found] + at)[chosen], sizes[chosen]
+        places_kept = np.arange(sizes.sum()) + np.repeat(at - np.append(0, np.cumsum(sizes)[:-1]), sizes)
+        of_times = raw[places_kept]
+        masked[places_kept] = np.where(of_times == TAB, ord("?"), of_times)
+    return pa.StringArray.from_buffers(len(kept), offsets, pa.py_buffer(masked))
+
+
+def _without_end(lines: pa.BinaryArray) -> pa.BinaryArray:
+    _, offsets, data = lines.buffers()
+    as_text = pa.StringArray.from_buffers(len(lines), offsets, data, None, 0, lines.offset)
+    return pc.ascii_rtrim(as_text, characters="\r\n").view(pa.binary())

@@ -48,7 +48,6 @@ def unnamed(pattern: str) -> str:
 
 IN_BRACKETS = rf"\[(?P<time>{unnamed(CLF)}|{unnamed(ISO)})\]"
 ANYWHERE = rf"(?P<time>{unnamed(DATE)}[T ]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}|{unnamed(CLF)})"
-SHOWN = rf"{unnamed(CLF)}|{unnamed(DATE)}[T \t]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}?"
 
 
 def date_and_clock(separator: str) -> str:

@@ -28,8 +28,8 @@ CONTRACT = Contract(
             "masked_line",
             pa.string(),
             "text",
-            "The line's first 500 bytes with every letter an x and every digit a 9, the timestamp "
-            "excepted; other than printable ASCII is '?'",
+            "The line's first 500 bytes with every letter an x and every digit a 9, except for a whole "
+            "timestamp where its format has one; other than printable ASCII is '?'",
             pattern=r"[ -~]*",
         ),
     ),

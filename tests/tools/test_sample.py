@@ -1,6 +1,7 @@
 """The sample logs: the same each time, and with something to find in them."""
 
 import hashlib
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from tools import sample
 
 from etl.lines.formats import FORMATS
 from etl.lines.parse import ACCEPTED, parse_lines, split_lines
+from etl.lines.places import places_of
+from etl.lines.privacy import mask_line
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -42,6 +45,17 @@ def test_each_application_writes_its_format_with_a_few_malformed_lines(
     parsed = parse_lines(split_lines(log.encode()), FORMATS[format_name])
     malformed = int((parsed.reasons != ACCEPTED).sum())
     assert 0 < malformed < len(parsed.lines) / 500
+
+
+def test_no_glued_line_of_the_sample_shows_an_address() -> None:
+    """Some are cut in their time's offset, and the next one begins with an address: no digit is kept."""
+    days = [sample.FIRST_DAY + timedelta(days=n) for n in range(sample.DAYS)]
+    lines = [line for app in (sample.API, sample.DOCS) for day in days for _, line in sample.lines(app, day)]
+    glued = [line for line in lines if re.search(r" [+-]\d{4}:", line)]
+    assert glued
+    for line in glued:
+        masked = mask_line(line.encode(), places_of(FORMATS["combined"]))
+        assert not set(masked) & set("012345678"), masked
 
 
 def test_the_shop_has_an_incident_on_one_day() -> None:

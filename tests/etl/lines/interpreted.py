@@ -72,7 +72,6 @@ def intrinsics() -> ModuleType:
     for name, lanes, text in (
         ("line_feeds", 64, "\n"),
         ("slashes", 64, "/"),
-        ("dashes", 64, "-"),
         ("quotes", 64, '"\\\n'),
         ("cuts", 64, "?#;%"),
         ("dots_of", 32, "."),

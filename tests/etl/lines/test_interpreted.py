@@ -262,23 +262,6 @@ def test_rejected_lines_are_masked_alike():
     assert masked[0] == masked[1]
 
 
-def test_the_first_timestamp_of_a_rejected_line_is_found_wherever_it_is():
-    """At every place that matters to who looks at 64 bytes at once, up to the cut; and behind what is none."""
-    stamps = (TIMES[0], b"2026-09-17 12:00:00,5Z")
-    places = (*range(1, 10), *range(50, 72), *range(112, 132), *range(470, 502))
-    none = b"1/2/3/4-5-6-7/Sep/20 2026-09-1x 17/Sep/x "
-    texts = [begin[:at].ljust(at, b"/") + each for each in stamps for at in places for begin in (b"", none)]
-    texts += [one + other for one in stamps for other in stamps] + [each[1:] for each in stamps]
-    data = b"".join(b"%s %s\n" % (each, stamps[n % 2]) for n, each in enumerate(texts))
-    case = agreement.CASES["combined"]
-    plain, other = (
-        [line for batch in batches(case, data, parser) for line in batch.masked.to_pylist()]
-        for parser in agreement.PARSERS
-    )
-    assert plain == other
-    assert sum("Sep" in line or "2026-09-17" in line for line in plain) > len(places)
-
-
 def test_lines_are_counted():
     """By 64 bytes and one by one, with and without a last line end."""
     case = agreement.CASES["common"]

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.lines import parse, timestamps
+from etl.lines import parse, privacy, timestamps
 from etl.lines.formats import FORMATS
 from etl.lines.parse import Classifier
+from etl.lines.places import places_of
 from etl.raw import files as raw_files
 from lake.contracts.rejects import REASONS
 
@@ -48,7 +49,7 @@ def _verdicts(
         accepted = parsed.reasons == parse.ACCEPTED
         rows = iter(parse.requests_table(parsed, accepted, classifier or _of_format(format_name)).to_pylist())
         others = np.flatnonzero(~accepted)
-        masked = parse.masked_lines(parsed.lines.take(pa.array(others)))
+        masked = privacy.mask_lines(parsed.lines.take(pa.array(others)), places_of(FORMATS[format_name]))
         rejects = iter(
             parse.rejects_table(masked, parsed.reasons[others], "a.log", line_number + others).to_pylist()
         )
@@ -333,7 +334,7 @@ def test_rejects_keep_file_and_line_number() -> None:
     """A reject is its file's name, its number, its reason and its masked line."""
     lines = parse.split_lines(b"b\n\n1\n")
     reasons = np.array([REASONS.index(each) for each in ("shape", "blank", "shape")])
-    masked = parse.masked_lines(lines)
+    masked = privacy.mask_lines(lines, ())
     table = parse.rejects_table(masked, reasons, "logs/a.log", np.array([101, 102, 105]))
     assert [tuple(each.values()) for each in table.to_pylist()] == [
         ("logs/a.log", 101, "shape", "x"),
