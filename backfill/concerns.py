@@ -1,4 +1,4 @@
-"""What is wrong with days that are there: a restatement was cut off, or a source came that is not in them."""
+"""What is wrong with days that are there: a restatement was cut off, or a source or lines came that they lack."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -6,9 +6,10 @@ from datetime import date
 from backfill.days import DayRange, listed
 from backfill.outdated import Look
 from etl.sources.source import ONE_DAY, Source
+from etl.steps import seen
 from etl.steps.aggregate import MISSING
 from etl.units import Unit, below
-from lake import restatements
+from lake import confirmed, restatements
 from lake.lake import Lake
 from lake.partition import Partition
 from lake.provenance import Provenance
@@ -20,11 +21,16 @@ def told(begun: Sequence[Begun]) -> list[str]:
     return [f"{each}. To complete it: backfill restate --unfinished" for each in begun]
 
 
-def concerns(days: DayRange, there: Collection[date]) -> list[str]:
+def concerns(days: DayRange, there: Collection[date], *, raw_logs: bool = False) -> list[str]:
     """Say what is wrong with the published days of a range, a line for each thing, however many days.
 
     A listing a dataset; footers are opened of days that a source may not be in, or that may be older than their
-    inputs, and of no others.
+    inputs, and of no others but those of undated logs.
+
+    Args:
+        days: The range.
+        there: Its published days.
+        raw_logs: Whether to look at all raw logs by now; else what was seen of undated ones goes.
 
     Raises:
         StoreError: The lake can't be read.
@@ -34,10 +40,17 @@ def concerns(days: DayRange, there: Collection[date]) -> list[str]:
     begun = restatements.unfinished(days.example.project.lake, days.start, days.stop)
     found = told(begun)
     outdated: dict[Unit, list[date]] = {}
-    for each in Look().outdated(days):
+    late: dict[Unit, list[date]] = {} if raw_logs else _seen_late(days)
+    for each in Look(late=raw_logs).outdated(days):
         if any(one.touches(each.unit.day, each.unit.day + ONE_DAY) for one in begun):
             continue
-        outdated.setdefault(each.unit.on(days.start), []).append(each.unit.day)
+        kind = late if each.is_late else outdated
+        kind.setdefault(each.unit.on(days.start), []).append(each.unit.day)
+    for unit, dates in late.items():
+        found.append(
+            f"Raw logs of {unit.title} have come or changed since it was published: {listed(dates)}. "
+            f"{_restate(days.example, dates, '--late')}"
+        )
     for unit, dates in outdated.items():
         found.append(f"{unit.title} is older than what it is made from: {listed(dates)}. {_restate(unit, dates)}")
     for source, dates in lacking_sources(days, there).items():
@@ -45,6 +58,24 @@ def concerns(days: DayRange, there: Collection[date]) -> list[str]:
             f"Source {source.name} is not in {days.example.title} of days on which it is active: {listed(dates)}. "
             f"{_restate(days.example, dates)}; or correct since and until of [source.{source.name}]"
         )
+    return found
+
+
+def _seen_late(days: DayRange) -> dict[Unit, list[date]]:
+    """Return the published days of which more lines of undated logs were seen since, by kind of unit."""
+    found: dict[Unit, list[date]] = {}
+    lake = days.example.project.lake
+    for kind in below(days.example):
+        if not kind.is_extracted or kind.sources()[0].files.is_dated:
+            continue
+        there = seen.total(seen.last(lake, kind.sources()[0]))
+        partitions = [p for p in lake.latest(kind.contract, days.start, days.stop) if p.source in kind.names]
+        partitions = [each for each in partitions if str(each.dt) in there]
+        again = confirmed.latest(lake, kind.contract, partitions)
+        for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
+            made = again.get(partition, footer.provenance)
+            if there[str(partition.dt)] > made.rows_kept + made.rows_rejected:
+                found.setdefault(kind.on(days.start), []).append(partition.dt)
     return found
 
 
@@ -101,6 +132,6 @@ def _links(lake: Lake, made: Provenance) -> list[Partition]:
     return [link for footer in lake.footers(there) for link in _links(lake, footer.provenance)]
 
 
-def _restate(unit: Unit, dates: Collection[date]) -> str:
+def _restate(unit: Unit, dates: Collection[date], what: str = "--stale") -> str:
     first, stop = min(dates), max(dates) + ONE_DAY
-    return f'To restate them: backfill restate {unit.of} --stale --start {first} --stop {stop} --reason "…"'
+    return f'To restate them: backfill restate {unit.of} {what} --start {first} --stop {stop} --reason "…"'

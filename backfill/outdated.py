@@ -19,6 +19,8 @@ from lake.parquet.writer import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
 
+LATE = "late input"
+
 
 @dataclass(frozen=True)
 class Outdated:
@@ -26,6 +28,11 @@ class Outdated:
 
     unit: Unit
     reason: str
+
+    @property
+    def is_late(self) -> bool:
+        """Whether raw logs came or changed."""
+        return self.reason.startswith(LATE)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Look:
             return
         there = None if source.files.is_dated else holds()
         for text in account(source, day, made, there, deep=self.deep).late:
-            yield f"late input: {text}"
+            yield f"{LATE}: {text}"
 
     def of_derived(self, kind: Unit, contract: Contract, made: Provenance, inputs: "_Inputs") -> Iterator[str]:
         """Yield why what is made from other datasets would be another."""
@@ -94,7 +101,7 @@ class Look:
         unused = [each for each in active_on(kind.sources(), day) if used and not each.names_in(used)]
         for source in unused:
             if self.late and source.missing_input(day) is None:
-                yield f"late input: raw logs of source {source.name} have come"
+                yield f"{LATE}: raw logs of source {source.name} have come"
         for each in links:
             newest = inputs.latest(each)
             if newest and newest.revision > each.revision:

@@ -302,7 +302,7 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
 def _concerned(days: DayRange, *, as_json: bool) -> int:
     """Say what is wrong with the days that are there; return 1 if anything is, else 0."""
     published = {day.date for day in days.survey(clock.utc_now()) if day.state is State.THERE}
-    wrong = concerns.concerns(days, published)
+    wrong = concerns.concerns(days, published, raw_logs=True)
     for text in wrong:
         print(printable(text), file=sys.stderr if as_json else sys.stdout)
     return int(bool(wrong))

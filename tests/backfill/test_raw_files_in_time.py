@@ -73,14 +73,18 @@ def test_late_lines_of_an_undated_log_are_found_and_restated(undated: Project) -
     write(undated, "access.log", log(0), log(1), log(2))
     backfill(undated, "run", "--stop", "2015-05-20")
     write(undated, "access.log", log(1, errors=60, stop=10), log(3), append=True)
-    backfill(undated, "run")
+    late = "Raw logs of RequestsDaily web have come or changed since it was published: 2015-05-18."
+    assert late in backfill(undated, "nightly", code=1)
     assert figures(undated) == {0: (144, 1), 1: (144, 1), 2: (144, 1), 3: (144, 1)}
+    assert late in backfill(undated, "check", code=1)
     said = backfill(undated, "plan", "--late")
     assert "2015-05-18  late input: logs/access.log has 60 more lines of the day" in said
     assert said.count("late input") == 1
     backfill(undated, "restate", *LATE)
     assert figures(undated) == {0: (144, 1), 1: (204, 61), 2: (144, 1), 3: (144, 1)}
     assert "late input" not in backfill(undated, "plan", "--late")
+    assert not backfill(undated, "nightly")
+    backfill(undated, "check")
 
 
 def test_a_file_that_comes_later_is_late_for_its_days_only(undated: Project) -> None:

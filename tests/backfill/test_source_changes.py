@@ -80,7 +80,7 @@ def concerned(day=FIRST):
 def findings():
     """Return what `lake verify --deep --rebuild-sample` says."""
     sources = {each.name: each for each in project().sources}
-    look = Verification(project().lake, Scope(is_deep=True), RawLogs(sources).changed)
+    look = Verification(project().lake, Scope(is_deep=True), RawLogs(project().lake, sources).changed)
     made = [what for _, what in rebuilt(project().lake, sources, look.partitions, 100) if what]
     return [each.what for each in look.findings()] + made
 
