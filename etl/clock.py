@@ -1,8 +1,5 @@
-"""The one place that reads the clock; everywhere else time is a parameter."""
+"""The time that days and commands are judged by, which tests can set."""
 
-from datetime import UTC, datetime
+from lake.clock import utc_now
 
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place
+__all__ = ["utc_now"]

@@ -19,7 +19,7 @@ from lake.warned import tell_once
 SQL = """
 lake sql "select dt, application, valid_requests, error_rate from error_rate order by all"
 lake sql "from error_rate_weekly where application = 'shop' order by week"
-lake sql "from error_rate_as_of('2026-09-18 06:00Z') where dt = '2026-09-17'"
+lake sql "from error_rate_as_of('2026-09-18 06:00:00Z') where dt = '2026-09-17'"
 lake sql --csv "select path, count(*) from requests where dt = '2015-05-18' group by path" > paths.csv
 lake sql "describe error_rate"
 """

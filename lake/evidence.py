@@ -1,20 +1,35 @@
-"""Evidence: what is about to be published, recorded outside the datasets, so that a later look can compare.
+"""Evidence: what is about to be published, and what was, recorded outside the datasets for later looks.
 
     _evidence/error_rate/v1/dt=2015-05-17_rev=0_<sha256>_<bytes>.json
+    _evidence/published/error_rate/v1/dt=2015-05-17_rev=0_20261129T030000.123456Z_<sha256>_<bytes>.json
 
-A record is written before the partition is: so every partition has one, however its writer ends. A record without
-its partition tells of a publication that was cut off, or of a partition that is gone.
+The first is the intent, recorded before the partition is published: so every partition has one, however its writer
+ends. Without its partition it tells of a publication that was cut off, or of a partition that is gone. Of several
+writers each leaves an intent.
+
+The second is what won, recorded after that with the time in UTC: from then on, readers got these bytes. A
+partition without one is of an earlier version, or its writer was cut off in between; who is asked to publish the
+same again records it.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
+from lake.contract import Contract
 from lake.partition import Partition
 from lake.store.protocol import StagedFile, Store
 
 FOLDER = "_evidence/"
+PUBLISHED = f"{FOLDER}published/"
+AT = "%Y%m%dT%H%M%S.%fZ"
+PUBLICATION = re.compile(
+    r"_evidence/published/(?P<rest>.*_rev=\d+)_(?P<at>\d{8}T\d{6}\.\d{6}Z)(?P<what>_[0-9a-f]{64}_\d{1,16}\.json)",
+    re.ASCII,
+)
 RECORD = re.compile(
     r"_evidence/(?P<dataset>[^/]+/v\d+)/(?P<dt>dt=[\d-]+)_(?:(?P<source>source=[a-z][a-z0-9_-]*)_)?"
     r"(?P<rev>rev=\d+)_(?P<sha256>[0-9a-f]{64})_(?P<bytes>0|[1-9]\d{0,15})\.json",
@@ -55,6 +70,63 @@ class Evidence:
         return cls(key, found["sha256"], int(found["bytes"])) if Partition.parse(key) else None
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What was published, and when at the latest, in UTC."""
+
+    what: Evidence
+    at: datetime
+
+    @property
+    def name(self) -> str:
+        """Where the record lies, relative to the lake's root: it says all that is in it."""
+        rest, sha256, size = self.what.name.removeprefix(FOLDER).rsplit("_", 2)
+        return f"{PUBLISHED}{rest}_{self.at.strftime(AT)}_{sha256}_{size}"
+
+    @classmethod
+    def parse(cls, name: str) -> "Publication | None":
+        """Return what a record's name says, None if it follows another convention."""
+        found = PUBLICATION.fullmatch(name)
+        what = found and Evidence.parse(f"{FOLDER}{found['rest']}{found['what']}")
+        if not found or not what:
+            return None
+        try:
+            return cls(what, datetime.strptime(found["at"], AT).replace(tzinfo=UTC))
+        except ValueError:
+            return None
+
+
+def publications(store: Store, contract: Contract) -> Iterator[Publication]:
+    """Yield what was published of a dataset, of each partition in the order of time: one listing.
+
+    Raises:
+        StoreError: The lake can't be listed.
+    """
+    prefix = f"{PUBLISHED}{contract.name}/v{contract.version}/"
+    yield from filter(None, map(Publication.parse, store.keys(prefix, "dt=", "dt=~")))
+
+
+def confirm(store: Store, key: str, file: StagedFile, at: datetime) -> None:
+    """Record what was published, and when.
+
+    Raises:
+        StoreError: The disk or bucket didn't answer.
+    """
+    published = Publication(Evidence(key, file.sha256, file.bytes), at)
+    _write(store, published.name, asdict(published.what) | {"at": at.strftime(AT)}, file)
+
+
+def is_confirmed(store: Store, key: str) -> bool:
+    """Tell whether it is recorded that something was published under a key: one listing.
+
+    Raises:
+        StoreError: The lake can't be listed.
+    """
+    folder, _, name = Evidence(key, "", 0).name.removeprefix(FOLDER).rpartition("/")
+    revision = name.removesuffix("__0.json")
+    return any(store.keys(f"{PUBLISHED}{folder}/", f"{revision}_", f"{revision}_~"))
+
+
 def record(store: Store, key: str, file: StagedFile) -> None:
     """Record what is about to be published; the same again is no error.
 
@@ -62,8 +134,13 @@ def record(store: Store, key: str, file: StagedFile) -> None:
         StoreError: The disk or bucket didn't answer.
     """
     evidence = Evidence(key, file.sha256, file.bytes)
+    _write(store, evidence.name, asdict(evidence), file)
+
+
+def _write(store: Store, name: str, said: dict[str, str | int], file: StagedFile) -> None:
+    """Write a record of a file."""
     path = file.path.with_name(f"{file.path.name}.json")
-    path.unlink(missing_ok=True)  # an earlier try's is read-only: it may be the very file that the lake has
-    content = (json.dumps(asdict(evidence), sort_keys=True) + "\n").encode()
+    path.unlink(missing_ok=True)  # an earlier one is read-only: it may be the very file that the lake has
+    content = (json.dumps(said, sort_keys=True) + "\n").encode()
     path.write_bytes(content)
-    store.create(evidence.name, StagedFile(path, hashlib.sha256(content).hexdigest(), len(content)))
+    store.create(name, StagedFile(path, hashlib.sha256(content).hexdigest(), len(content)))

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import evidence
+from lake import clock, evidence
 from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
@@ -85,6 +85,13 @@ class Lake:
         found = {part: each for each in listed if (part := Partition.parse(each.key)) and _is_of(part, contract)}
         return {partition: found[partition] for partition in sorted(found, key=_in_order)}
 
+    def published(self, contract: Contract) -> dict[Partition, datetime]:
+        """Return when partitions of a dataset were published, in UTC, as far as that is recorded: one listing.
+
+        Of one that was deleted and built anew, the last time counts. Earlier versions recorded none.
+        """
+        return {each.what.partition: each.at for each in evidence.publications(self.store, contract)}
+
     def latest(self, contract: Contract, start: date | None = None, stop: date | None = None) -> list[Partition]:
         """List as `partitions` does, of each partition the latest revision only."""
         return latest(self.partitions(contract, start, stop))
@@ -108,6 +115,8 @@ class Lake:
 
     def superseded(self, partition: Partition) -> str | None:
         """Return the digest of the latest revision before this one, None if there is none."""
+        if not partition.revision:
+            return None
         earlier = [number for number in self.revisions(partition) if number < partition.revision]
         return self.sha256(replace(partition, revision=max(earlier))) if earlier else None
 
@@ -137,7 +146,7 @@ class Lake:
         return PartitionWriter(contract, day, file, encoders, rules_hold=rules_hold)
 
     def publish(self, partition: Partition, file: StagedFile) -> bool:
-        """Put a finished file into the lake if and only if nothing is there yet, after a record of it.
+        """Put a finished file into the lake if and only if nothing is there yet, between two records of it.
 
         Returns:
             True if this call published it, False if the same bytes were there already.
@@ -148,9 +157,17 @@ class Lake:
         """
         evidence.record(self.store, partition.key, file)
         try:
-            return self.store.create(partition.key, file)
+            is_new = self.store.create(partition.key, file)
         except PartitionExists as error:
             raise PartitionExists(f"{partition}: {error}") from error
+        if is_new:
+            evidence.confirm(self.store, partition.key, file, clock.utc_now())
+        elif not evidence.is_confirmed(self.store, partition.key):  # whoever published it was cut off then
+            (found,) = self.store.objects(
+                partition.folder, f"rev={partition.revision}/", f"rev={partition.revision}/~"
+            )
+            evidence.confirm(self.store, partition.key, file, found.published)
+        return is_new
 
     def journal(self, name: str) -> Journal:
         """Return the records of a name, which lie beside the datasets."""

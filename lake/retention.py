@@ -14,7 +14,7 @@ from itertools import groupby
 from lake import evidence, records
 from lake.contracts import CONTRACTS
 from lake.digests import sha256_of, short
-from lake.evidence import Evidence
+from lake.evidence import Evidence, Publication
 from lake.journal import Journal
 from lake.lake import Lake
 from lake.partition import Partition
@@ -33,6 +33,7 @@ class Expired:
         before: The first day that stays.
         sizes: The partitions that go, each with its size in bytes.
         records: The records of their publication, and of those that are gone already.
+        published: The names of the records of what won.
     """
 
     root: str
@@ -40,6 +41,7 @@ class Expired:
     before: date
     sizes: dict[Partition, int]
     records: tuple[Evidence, ...]
+    published: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -69,12 +71,18 @@ class Expired:
             for name in lake.store.keys(f"{evidence.FOLDER}{dataset}/", "v", "v~")
             if (record := Evidence.parse(name)) and record.partition.dt < before
         )
+        published = (
+            name
+            for name in lake.store.keys(f"{evidence.PUBLISHED}{dataset}/", "v", "v~")
+            if (won := Publication.parse(name)) and won.what.partition.dt < before
+        )
         return cls(
             lake.root,
             dataset,
             before,
             dict(sorted(found, key=lambda each: each[0].key)),
             tuple(sorted(records, key=lambda each: each.name)),
+            tuple(published),
         )
 
     def needed(self, lake: Lake) -> Iterator[tuple[Partition, Partition]]:
@@ -129,6 +137,7 @@ class Expired:
             keys = sorted(each.key for each in revisions)
             lake.store.remove(keys)
             done(len(keys))
+        lake.store.remove(self.published)
         lake.store.remove([each.name for each in self.records])
         return f"_{NAME}/{record}"
 

@@ -20,7 +20,7 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
 from lake.errors import LakeError
-from lake.evidence import Evidence
+from lake.evidence import Evidence, Publication
 from lake.journal import Journal
 from lake.lake import Lake
 from lake.parquet.writer import Footer
@@ -78,7 +78,8 @@ class Inventory:
     Attributes:
         sizes: The partitions there are, each with its size in bytes.
         by_key: The same, by key.
-        records: The records of each key's publication.
+        intents: The records of what was about to be published under each key.
+        won: The records of what was published.
         deleted: The digests of what retention has deleted, by key.
         restatements: The names of the records of restatements.
         journals: Keys of the records beside the datasets that hold more than their names say.
@@ -87,7 +88,8 @@ class Inventory:
 
     sizes: dict[Partition, int] = field(default_factory=dict)
     by_key: dict[str, Partition] = field(default_factory=dict)
-    records: dict[str, list[Evidence]] = field(default_factory=dict)
+    intents: dict[str, list[Evidence]] = field(default_factory=dict)
+    won: dict[str, list[Evidence]] = field(default_factory=dict)
     deleted: dict[str, set[str]] = field(default_factory=dict)
     restatements: list[str] = field(default_factory=list)
     journals: list[str] = field(default_factory=list)
@@ -98,14 +100,25 @@ class Inventory:
         """The latest revision of each partition, by its folder."""
         return {each.folder: each for each in sorted(self.sizes, key=lambda each: each.revision)}
 
+    def records(self, key: str) -> list[Evidence]:
+        """Return what was published under a key; where that is not recorded, what was about to be."""
+        return self.won.get(key) or self.intents.get(key, [])
+
     def published(self, key: str) -> set[str]:
         """Return the digests with which a key was published, what retention has deleted included."""
-        return {each.sha256 for each in self.records.get(key, ())} | self.deleted.get(key, set())
+        return {each.sha256 for each in self.records(key)} | self.deleted.get(key, set())
 
     def inputs(self, made: Provenance) -> list[tuple[Partition, str]]:
         """Return the partitions that one was made from, there or not, each with its digest."""
         found = ((self.by_key.get(each.name) or Partition.parse(each.name), each.sha256) for each in made.inputs)
         return [(partition, sha256) for partition, sha256 in found if partition and sha256]
+
+    def links(self, partition: Partition, made: Provenance) -> list[tuple[Partition, str]]:
+        """Return what a partition was made from, and the revision that it supersedes, each with its digest."""
+        found = self.inputs(made)
+        if partition.revision:
+            found.append((self.before(partition), made.supersedes or ""))
+        return found
 
     def before(self, partition: Partition) -> Partition:
         """Return the revision before this one, whether it is there or not."""
@@ -123,12 +136,14 @@ class Inventory:
         for each in retention.deleted(lake.store):
             found.deleted.setdefault(each.key, set()).add(each.sha256)
         for key, size, *_ in lake.store.objects("", "", LAST):
-            partition, record = Partition.parse(key), Evidence.parse(key)
+            partition, record, won = Partition.parse(key), Evidence.parse(key), Publication.parse(key)
             if partition and _has_place(partition):
                 found.sizes[partition] = size
                 found.by_key[key] = partition
             elif record:
-                found.records.setdefault(record.key, []).append(record)
+                found.intents.setdefault(record.key, []).append(record)
+            elif won:
+                found.won.setdefault(won.what.key, []).append(won.what)
             elif key.startswith(RESTATEMENTS):
                 found.restatements.append(key.removeprefix(RESTATEMENTS))
             elif key.startswith(tuple(f"_{each}/" for each in JOURNALS)):
@@ -161,6 +176,7 @@ class Verification:
         self._there = Inventory.of(lake)
         self._opened = lake.file_opener()
         self._are_outdated: set[Partition] = set()
+        self._digests: dict[Partition, str] = {}
         self._schemas = {name: contract.schema for name, contract in CONTRACTS.items()}
         self.partitions = _in_order(filter(scope.holds, self._there.sizes))
 
@@ -183,6 +199,10 @@ class Verification:
                     yield from (
                         Finding(partition.key, what) for what in self._inputs_wrong(footer.provenance, rows)
                     )
+                    if self._scope.is_deep:
+                        yield from (
+                            Finding(partition.key, what) for what in self._replaced(partition, footer.provenance)
+                        )
                     yield from self._outdated(partition, footer.provenance)
                 done()
 
@@ -203,7 +223,7 @@ class Verification:
 
     def _gone(self) -> Iterator[Finding]:
         """Yield what was recorded and is not there."""
-        for key in sorted(self._there.records.keys() - self._there.by_key.keys()):
+        for key in sorted((self._there.intents.keys() | self._there.won.keys()) - self._there.by_key.keys()):
             partition = Partition.parse(key)
             if partition and self._scope.holds(partition):
                 yield Finding(
@@ -269,7 +289,7 @@ class Verification:
 
     def _bytes_wrong(self, partition: Partition) -> Iterator[str]:
         """Yield what is wrong with an object's bytes, by the records of its publication."""
-        records = self._there.records.get(partition.key)
+        records = self._there.records(partition.key)
         if not records:
             yield "unrecorded: nothing says that it was published; some other tool, or an older version, made it"
             return
@@ -277,17 +297,26 @@ class Verification:
         if size not in {each.bytes for each in records}:
             yield f"changed: it has {size:,} bytes, published were {_or(f'{each.bytes:,}' for each in records)}"
         elif self._scope.is_deep:
-            with temporary_folder() as folder:
-                found = sha256_of(self._lake.local_copy(partition, folder))
+            found = self._digest(partition)
             if found not in {each.sha256 for each in records}:
                 yield f"changed: its sha256 is {found}, published was {_or(each.sha256 for each in records)}"
 
+    def _digest(self, partition: Partition) -> str:
+        """Return the digest of what is there; it is read once."""
+        if partition not in self._digests:
+            with temporary_folder() as folder:
+                self._digests[partition] = sha256_of(self._lake.local_copy(partition, folder))
+        return self._digests[partition]
+
+    def _replaced(self, partition: Partition, made: Provenance) -> Iterator[str]:
+        """Yield which partitions it was made from, or instead of, have other bytes there now."""
+        for link, sha256 in self._there.links(partition, made):
+            if link in self._there.sizes and (there := self._digest(link)) != sha256:
+                yield f"it was made from, or instead of, {link.key} with sha256 {sha256}, and there is {there}"
+
     def _chain_broken(self, partition: Partition, made: Provenance) -> Iterator[str]:
         """Yield which partitions it was made from, or instead of, are not there as they were."""
-        links = self._there.inputs(made)
-        if partition.revision:
-            links.append((self._there.before(partition), made.supersedes or ""))
-        for link, sha256 in links:
+        for link, sha256 in self._there.links(partition, made):
             if link not in self._there.sizes and link.key not in self._there.deleted:
                 yield f"it was made from, or instead of, {link.key}, which is not there"
             elif sha256 not in self._there.published(link.key):

@@ -82,20 +82,27 @@ def rebuilt(
             yield partition, str(error)
 
 
-def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) -> Finding | str | None:
-    made = lake.provenance(partition)
-    inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
-    used = {partition.source} if partition.source else {each.source for each in inputs}
-    named = {name: each for each in sources.values() for name in each.names}
+def _why_not(
+    lake: Lake, named: Mapping[str, Source], partition: Partition, made: Provenance, inputs: Sequence[Partition]
+) -> str | None:
+    """Say why a partition can't be made as it was, None if it can."""
+    wanted = {each.dataset for each in contract(partition.dataset).inputs}
     if made.code_version != code_version():
         return f"made by error-rate-lake {made.code_version}, this is {code_version()}"
     if partition.source and partition.source not in named:
         return "luigi.cfg no longer has its source"
-    wanted = {each.dataset for each in contract(partition.dataset).inputs}
     if others := {each.dataset for each in inputs} - wanted:
         return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
-    if why := _other_inputs(lake, named.get(partition.source or ""), partition, made):
-        return why
+    return _other_inputs(lake, named.get(partition.source or ""), partition, made)
+
+
+def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) -> Finding | str | None:
+    made = lake.provenance(partition)
+    inputs = [link for each in made.inputs if (link := Partition.parse(each.name))]
+    named = {name: each for each in sources.values() for name in each.names}
+    if why_not := _why_not(lake, named, partition, made, inputs):
+        return why_not
+    used = {partition.source} if partition.source else {each.source for each in inputs}
     revision = Revision(made.revision, made.reason, made.requested_by)
     with lake.staging() as folder:
         draft = Draft(lake, folder / "draft")
@@ -103,7 +110,7 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
             of_source = list(sources.values())
             if partition.source:
                 of_source = [replace(named[partition.source], kept_as=partition.source)]
-            if not wanted:
+            if not contract(partition.dataset).inputs:
                 extract_day(draft, of_source[0], partition.dt, revision)
             else:
                 missing = [each.name for each in sources.values() if not each.names_in(used)]

@@ -90,7 +90,8 @@ def _relations(contract: Contract) -> Relations:
     listed = ", ".join(f"{place_in('file')[name]} as {name}" for name in partition_columns(contract))
     latest = latest_of(f"(select {listed} from glob({files}))", list(partition_columns(contract))[:-1])
     history = read_parquet(contract, files)
-    return Relations(f"{history} join ({latest}) using ({columns})", history, read_files(contract, files))
+    records = f"lake_root() || '/_evidence/published/{contract.name}/v{contract.version}/dt=*.json'"
+    return Relations(f"{history} join ({latest}) using ({columns})", history, read_files(contract, files, records))
 
 
 def _footers() -> str:

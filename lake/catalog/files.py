@@ -1,6 +1,7 @@
 """The files of partitions as relations of a DuckDB connection, so that no view has to look for any itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +19,9 @@ from lake.store.protocol import Stored
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
+
+
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Files:
@@ -100,7 +104,9 @@ def _together(rows: Sequence[str]) -> str:
 def _described(lake: Lake, contract: Contract, objects: Mapping[Partition, Stored]) -> pa.Table:
     """Return objects as rows."""
     days = [days_since_epoch(each.dt) for each in objects]
-    seconds = [int(each.published.timestamp()) for each in objects.values()]  # whole, as DuckDB and S3 tell them
+    recorded = lake.published(contract)
+    # where it isn't recorded, whole seconds, as DuckDB and S3 tell them
+    times = [recorded.get(each) or stored.published.replace(microsecond=0) for each, stored in objects.items()]
     source = {"source": array([each.source for each in objects], pa.string())} if contract.per_source else {}
     return pa.table(
         {
@@ -109,9 +115,14 @@ def _described(lake: Lake, contract: Contract, objects: Mapping[Partition, Store
             "rev": array([each.revision for each in objects], pa.int32()),
             "file": array([f"{lake.root}/{each.key}" for each in objects], pa.string()),
             "bytes": array([each.bytes for each in objects.values()], pa.int64()),
-            "published": array(seconds, pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("us")),
+            "published": array([_microseconds(each) for each in times], pa.int64()).cast(pa.timestamp("us")),
         }
     )
+
+
+def _microseconds(time: datetime) -> int:
+    """Return the microseconds from 1970 to a time."""
+    return (time - BEGIN) // timedelta(microseconds=1)
 
 
 def dataset(lake: Lake, contract: Contract, partitions: Iterable[Partition]) -> "pads.Dataset":

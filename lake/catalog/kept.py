@@ -127,6 +127,7 @@ def seen(config: Config, datasets: Iterable[str], copies: Iterable[str]) -> str:
     for dataset in datasets:
         found.append(dataset)
         found += _listed(f"{root}/{dataset}")
+        found += _names(f"{root}/_evidence/published/{dataset}")
     found += map(_stamp, copies)
     return hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
 

@@ -82,12 +82,28 @@ def place_in(path: str) -> dict[str, str]:
     }
 
 
-def read_files(contract: Contract, files: str) -> str:
-    """Return SQL for the files that another SQL expression names; their content is not read."""
+def read_files(contract: Contract, files: str, records: str) -> str:
+    """Return SQL for the files that another SQL expression names; their content is not read.
+
+    Args:
+        contract: Of which dataset.
+        files: SQL for their names, which may be a pattern.
+        records: The same for the records of their publication.
+    """
+    place = ", ".join(partition_columns(contract))
     columns = ", ".join(f"{place_in('filename')[name]} as {name}" for name in partition_columns(contract))
+    of_record = {
+        "dt": "cast(parse_filename(file)[4:13] as date)",
+        "source": "regexp_extract(parse_filename(file), '^dt=[^_]*_source=(.*)_rev=\\d+_', 1)",
+        "rev": "cast(regexp_extract(parse_filename(file), '_rev=(\\d+)_\\d{8}T', 1) as integer)",
+    }
+    keys = ", ".join(f"{of_record[name]} as {name}" for name in partition_columns(contract))
+    at = "strptime(regexp_extract(parse_filename(file), '_(\\d{8}T\\d{6}\\.\\d{6})Z_', 1), '%Y%m%dT%H%M%S.%f')"
+    recorded = f"select {keys}, max({at}) as recorded from glob({records}) group by all"
     return (
-        f"(select {columns}, filename as file, size as bytes, last_modified at time zone 'UTC' as published "
-        f"from read_blob({files}))"
+        f"(select {place}, file, bytes, coalesce(recorded, modified) as published "
+        f"from (select {columns}, filename as file, size as bytes, last_modified at time zone 'UTC' as modified "
+        f"from read_blob({files})) left join ({recorded}) using ({place}))"
     )
 
 
@@ -121,7 +137,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, rela
     parts = list(partition_columns(contract))[:-1]
     place = ", ".join(parts)
     grain = f"A row is {contract.grain}"
-    clock = "by the clock of the disk or bucket"
+    clock = "as recorded then, or else by the clock of the disk or bucket"
     at_that_time = f"where published <= {MOMENT}"
     then = latest_of(f"(from {name}_files {at_that_time})", parts)
     for what, query, comment in (

@@ -61,6 +61,8 @@ class LocalStore:
             new_folders = list(takewhile(lambda folder: not folder.exists(), target.parents))
             for folder in reversed(new_folders):
                 folder.mkdir(exist_ok=True)
+            if new_folders or not target.exists():  # else it may be the very file that is there
+                os.utime(file.path)  # it may have been made long before
             try:
                 target.hardlink_to(file.path)
             except FileExistsError:

@@ -112,7 +112,7 @@ def test_a_draft_that_was_refused_can_be_published_again(draft, published, put):
     records = dict(files_of(published, "_evidence"))
     draft.publish_all()
     assert dict(files_of(published, "_evidence")) == records
-    assert len(records) == 2
+    assert len(records) == 4  # an intent and a publication each
 
 
 def test_a_draft_stages_on_its_own_disk(draft, tmp_path):

@@ -1,12 +1,16 @@
 """Records of publication: one a publication, named after all that it says."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lake.evidence import Evidence
+from lake import evidence
+from lake.contracts import CONTRACTS
+from lake.errors import PartitionExists
+from lake.evidence import Evidence, Publication, publications
 from lake.lake import Lake
 from lake.partition import NAME, Partition
 
@@ -27,6 +31,15 @@ NAME_OF_ONE = f"_evidence/error_rate/v1/dt=2015-05-17_rev=0_{'0' * 64}_12.json"
 def test_a_name_says_all_that_was_recorded(record):
     """Whatever the partition, its record is read back from the record's name."""
     assert Evidence.parse(record.name) == record
+
+
+@given(records, st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)))
+def test_a_name_says_what_won_and_when(record, at):
+    """To the microsecond; neither kind of record is taken for the other."""
+    published = Publication(record, at)
+    assert Publication.parse(published.name) == published
+    assert Evidence.parse(published.name) is None
+    assert Publication.parse(record.name) is None
 
 
 def test_the_convention_of_records():
@@ -67,7 +80,7 @@ def test_a_publication_leaves_its_record(lake, publish, error_rates, day, tmp_pa
     partition = Partition("error_rate", 1, day)
     for _ in range(2):
         publish(lake, partition, error_rates(shop=1))
-    (name,) = lake.store.keys("_evidence/", "", "~")
+    name, won = lake.store.keys("_evidence/", "", "~")
     record = Evidence.parse(name)
     assert record.key == partition.key
     assert record.sha256 == lake.sha256(partition)
@@ -77,6 +90,28 @@ def test_a_publication_leaves_its_record(lake, publish, error_rates, day, tmp_pa
         text
         == json.dumps({"bytes": record.bytes, "key": record.key, "sha256": record.sha256}, sort_keys=True) + "\n"
     )
+
+    (published,) = publications(lake.store, CONTRACTS["error_rate"])
+    assert published == Publication.parse(won)
+    assert published.what == record
+    text = json.loads(lake.store.local_copy(won, tmp_path).read_text(encoding="utf-8"))
+    assert text == vars(record) | {"at": published.at.strftime("%Y%m%dT%H%M%S.%fZ")}
+
+
+def test_a_publication_that_nobody_recorded_is_recorded_by_who_asks_for_it_again(lake, publish, error_rates, day):
+    """With the time of what is there; what lost a race is never said to have won."""
+    partition = Partition("error_rate", 1, day)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "confirm", lambda *_: None)
+        publish(lake, partition, error_rates(shop=1))
+    assert lake.published(CONTRACTS["error_rate"]) == {}
+    publish(lake, partition, error_rates(shop=1))
+    with pytest.raises(PartitionExists):
+        publish(lake, partition, error_rates(shop=2))
+    (stored,) = lake.objects(CONTRACTS["error_rate"]).values()
+    assert lake.published(CONTRACTS["error_rate"]) == {partition: stored.published}
+    (published,) = publications(lake.store, CONTRACTS["error_rate"])
+    assert published.what.sha256 == lake.sha256(partition)
 
 
 def test_a_record_comes_before_the_partition(lake, publish, error_rates, day):
@@ -91,4 +126,8 @@ def test_a_record_comes_before_the_partition(lake, publish, error_rates, day):
     create = lake.store.create
     lake.store.create = lambda key, file: made.append(key) or create(key, file)
     publish(watched, Partition("error_rate", 1, day), error_rates(shop=1))
-    assert [key.partition("/")[0] for key in made] == ["_evidence", "error_rate"]
+    assert [key.partition("/v1")[0] for key in made] == [
+        "_evidence/error_rate",
+        "error_rate",
+        "_evidence/published/error_rate",
+    ]

@@ -112,7 +112,8 @@ def test_what_has_expired_goes_for_good(filled, tmp_path):
     before = set(everything(store))
     digests = {each: filled.sha256(each) for each in (OLD, RESTATED, YOUNGER)}
     expired = Expired.of(filled, "error_rate", BEFORE)
-    gone = {each.key for each in expired.sizes} | {each.name for each in expired.records}
+    gone = {each.key for each in expired.sizes} | {each.name for each in expired.records} | {*expired.published}
+    assert len(expired.published) == 3
     numbers = []
     name = expired.delete(filled, "90 days", "somebody", numbers.append)
     assert set(everything(store)) == before - gone | {name}

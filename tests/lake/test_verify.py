@@ -1,6 +1,7 @@
 """Verification of a lake of any making: each thing that can be wrong with it is found, and nothing else is."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -167,14 +168,14 @@ def test_records_of_attempts_of_a_later_version_are_sound(lake, write_foreign, f
 
 
 def test_sizes_and_records_are_listed(lake, put, error_rates, tmp_path):
-    """Of each partition its size, and of each key all that was recorded, a lost race included."""
+    """Of each partition its size, and of each key all that was about to be published, and what was."""
     put(RATES, error_rates(shop=1))
     with pytest.raises(Exception, match="other bytes"):
         put(RATES, error_rates(shop=2))
     there = Inventory.of(lake)
     assert there.sizes == {RATES: lake.local_copy(RATES, tmp_path).stat().st_size}
-    assert len(there.records[RATES.key]) == 2
-    assert lake.sha256(RATES) in {each.sha256 for each in there.records[RATES.key]}
+    assert len(there.intents[RATES.key]) == 2
+    assert {each.sha256 for each in there.records(RATES.key)} == {lake.sha256(RATES)}
 
 
 def change(lake, partition, content):
@@ -192,14 +193,15 @@ def lake(disk_lake):
 
 
 def test_another_size_is_a_change(lake, put, findings, error_rates, tmp_path):
-    """It is named with the sizes that were published, of which there may be two."""
+    """It is named with the sizes that were recorded, of which there may be two where nobody recorded what won."""
     put(RATES, error_rates(shop=1))
+    shutil.rmtree(Path(lake.root) / "_evidence/published")
     content = (Path(lake.root) / RATES.key).read_bytes()
     with pytest.raises(Exception, match="other bytes"):
         put(RATES, error_rates(another_name=1))
     change(lake, RATES, b"PAR1" + content)
     first, *_ = findings()
-    sizes = [f"{each.bytes:,}" for each in Inventory.of(lake).records[RATES.key]]
+    sizes = [f"{each.bytes:,}" for each in Inventory.of(lake).records(RATES.key)]
     assert len(set(sizes)) == 2
     assert first == (
         f"{RATES.key}: changed: it has {len(content) + 4:,} bytes, published were {' or '.join(sizes)}"
@@ -387,8 +389,8 @@ def test_an_input_that_nobody_recorded_was_never_published(lake, put, findings, 
     """It is there, and nothing says that it is what it was."""
     put(REJECTS, rejects(1000))
     put(RATES, error_rates(shop=1), [REJECTS])
-    for path in (Path(lake.root) / "_evidence/rejects").rglob("*.json"):
-        path.unlink()
+    for name in ("_evidence/rejects", "_evidence/published/rejects"):
+        shutil.rmtree(Path(lake.root) / name)
     said = f"it was made from, or instead of, {REJECTS.key} with sha256 {lake.sha256(REJECTS)}, never published"
     assert findings(Scope("error_rate")) == [f"{RATES.key}: {said}"]
 
@@ -414,3 +416,46 @@ def test_counts_that_can_not_be_added_up_are_unreadable(lake, put, findings, err
     assert any(each.startswith(f"{RATES.key}: its schema is not its contract's") for each in found)
     assert any(each.startswith(f"{RATES.key}: unreadable: ") for each in found)
     assert any(each.startswith(f"{REJECTS.key}: rows read = kept") for each in found)
+
+
+@pytest.mark.parametrize("is_same_size", [True, False])
+def test_bytes_that_lost_the_race_do_not_pass_for_those_that_won(lake, put, findings, error_rates, is_same_size):
+    """Though their writer had recorded them, and though they are a sound file of that name."""
+    put(RATES, error_rates(shop=1))
+    won = lake.sha256(RATES)
+    other = Lake(open_store(f"{lake.root}-other"))
+    rates = error_rates(shop=2) if is_same_size else error_rates(another_name=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lake, "store", other.store)
+        put(RATES, rates)
+    with pytest.raises(Exception, match="other bytes"):
+        put(RATES, rates)
+    lost = other.sha256(RATES)
+    assert findings(Scope(is_deep=True)) == []
+    change(lake, RATES, (Path(other.root) / RATES.key).read_bytes())
+    (found,) = findings(Scope(is_deep=True))
+    assert found.startswith(f"{RATES.key}: changed: ")
+    assert is_same_size == (found == f"{RATES.key}: changed: its sha256 is {lost}, published was {won}")
+
+
+def test_what_it_was_made_from_is_compared_with_what_is_there(lake, put, findings, error_rates):
+    """Also where nobody recorded what won: by the digests in the footers of what was made from it."""
+    put(REQUESTS, no_requests(), rows_read=0)
+    put(RATES, error_rates(shop=1), made_from=[REQUESTS], rows_read=0, rows_kept=0, counted=1000)
+    read = lake.sha256(REQUESTS)
+    assert findings(Scope(is_deep=True)) == []
+    shutil.rmtree(Path(lake.root) / "_evidence/published")
+    (Path(lake.root) / REQUESTS.key).unlink()
+    put(REQUESTS, no_requests(), rows_read=0, code_version="9")
+    shutil.rmtree(Path(lake.root) / "_evidence/published")
+    assert findings() == []
+    (found,) = findings(Scope(is_deep=True))
+    assert found == (
+        f"{RATES.key}: it was made from, or instead of, {REQUESTS.key} with sha256 {read}, and there is "
+        f"{lake.sha256(REQUESTS)}"
+    )
+
+
+def no_requests():
+    """Return no requests."""
+    return CONTRACTS["requests"].schema.empty_table()

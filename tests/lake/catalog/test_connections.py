@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pytest
 
-from lake import sql
+from lake import clock, sql
 from lake.catalog.connections import connect, read
+from lake.catalog.file import write
 from lake.catalog.slo import Slo
 from lake.contracts import CONTRACTS
 from lake.errors import LakeError, StoreError
@@ -220,8 +222,8 @@ def test_history_has_all_revisions(restated, day):
 
 
 def test_the_lake_as_of_a_time(restated, day):
-    """Rows are those of the revisions that had been published by then, by the store's clock; before, none."""
-    times = [each.published for each in restated.objects(CONTRACTS["error_rate"]).values()]
+    """Rows are those of the revisions that had been published by then, as recorded; before, none."""
+    times = restated.published(CONTRACTS["error_rate"]).values()
     query = "select dt, application, rev from error_rate_as_of($1) order by all"
     with connect(restated) as connection:
         assert connection.execute(query, [min(times) - timedelta(seconds=1)]).fetchall() == []
@@ -229,13 +231,34 @@ def test_the_lake_as_of_a_time(restated, day):
         assert connection.execute("from error_rate_as_of('2015-01-01')").fetchall() == []
 
 
-def test_as_of_shows_what_was_superseded_later(disk_lake, publish, error_rates, day):
-    """A revision that came after the time asked for hides nothing; a time without an offset is UTC."""
+@pytest.fixture
+def at(disk_lake, publish, error_rates, day):
+    """Publishes a revision at a time."""
+
+    def published(revision, time):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clock, "utc_now", lambda: time)
+            publish(disk_lake, Partition("error_rate", 1, day, revision=revision), error_rates(shop=10 + revision))
+
+    return published
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_as_of_shows_what_was_superseded_later(disk_lake, at, day, is_recorded):
+    """A revision that came after the time asked for hides nothing; a time without an offset is UTC.
+
+    A lake of an earlier version has but the times of its files.
+    """
     for revision, hour in ((0, 10), (1, 12)):
-        partition = Partition("error_rate", 1, day, revision=revision)
-        publish(disk_lake, partition, error_rates(shop=10 + revision))
-        then = datetime(2026, 9, 18, hour, tzinfo=UTC).timestamp()
-        os.utime(Path(disk_lake.root) / partition.key, (then, then))
+        partition, then = (
+            Partition("error_rate", 1, day, revision=revision),
+            datetime(2026, 9, 18, hour, tzinfo=UTC),
+        )
+        at(revision, then)
+        if not is_recorded:
+            os.utime(Path(disk_lake.root) / partition.key, (then.timestamp(), then.timestamp()))
+    if not is_recorded:
+        shutil.rmtree(Path(disk_lake.root) / "_evidence/published")
     query = "select server_error_requests, rev from error_rate_as_of($1)"
     with connect(disk_lake) as connection:
         connection.execute("set TimeZone = 'Asia/Tokyo'")
@@ -252,6 +275,24 @@ def test_as_of_shows_what_was_superseded_later(disk_lake, publish, error_rates, 
             (datetime(2026, 9, 18, 9, 30, tzinfo=timezone(timedelta(hours=-1))), [(10, 0)]),
         ):
             assert connection.execute(query, [time]).fetchall() == expected
+
+
+def test_what_was_shown_at_a_time_is_known_in_a_copy(disk_lake, at, tmp_path):
+    """Its files are as old as the copy; the records of their publication are not."""
+    for revision, hour in ((0, 10), (1, 12)):
+        at(revision, datetime(2026, 9, 18, hour, tzinfo=UTC))
+    shutil.copytree(disk_lake.root, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = Lake(open_store(str(tmp_path / "copy")))
+    write(copy, tmp_path / "catalog.duckdb")
+    for connection in (connect(copy), duckdb.connect(tmp_path / "catalog.duckdb", read_only=True)):
+        for time, revisions in (
+            ("09:59:59", []),
+            ("10:00:00", [(0,)]),
+            ("11:59:59.999999Z", [(0,)]),
+            ("12:00:00Z", [(1,)]),
+        ):
+            assert connection.sql(f"select rev from error_rate_as_of('2026-09-18 {time}')").fetchall() == revisions
+        connection.close()
 
 
 def test_provenance_is_a_view_of_the_footers(restated, day):
