@@ -41,9 +41,9 @@ lake pull error_rate error_counts
 DDL = """
 lake ddl spark > lake.sql
 lake ddl trino --schema glue.web_logs
-lake ddl athena --start 2018-01-01
+lake ddl athena --schema web_logs
 """
-ENGINES = ("athena", "athena-registered", "trino", "spark")
+ENGINES = ("athena", "trino", "spark")
 INTERRUPTED = 130
 
 
@@ -152,10 +152,4 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
     command.add_argument(
         "--schema", metavar="NAME", help="where tables and views go; default: lake, for trino hive.lake"
-    )
-    command.add_argument(
-        "--start",
-        type=day,
-        metavar="DAY",
-        help="for athena: the first day to look for; default: the first one",
     )

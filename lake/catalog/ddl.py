@@ -13,7 +13,6 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from lake import sql
 from lake.catalog.relations import (
@@ -27,27 +26,19 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
 from lake.lake import Lake
-from lake.partition import Partition
 from lake.store.protocol import S3_SCHEME
 
 WIDTH = 115
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
-HIGHEST_REVISION = 9  # Athena lists each projected one, on each day
 
 ATHENA = """\
--- Athena looks where these tables say, and is silent about the rest: days before the first, revisions above the
--- highest, other sources. When there are such, widen what it looks for:
---   alter table {schema}.error_rate_history set tblproperties ('projection.rev.range' = '0,19')
--- A latest revision without rows is not seen: the views show the revision before it. To see it, use the tables of
--- `lake ddl athena-registered`. Without a condition on dt, each day is {revisions} listings.
-"""
-ATHENA_REGISTERED = """\
 -- What is published is there once it is registered: run the `msck repair table` statements again. They add
--- partitions and take none away.
+-- partitions and take none away. A `_history` table with partition projection, as earlier versions made it, knows
+-- no partition without rows: drop it first, which keeps the files.
 """
 TRINO = """\
 -- What is published is there once it is registered: call sync_partition_metadata again. Readers set the precision
--- too, or their times are rounded to milliseconds; hive.timestamp-precision of the catalog does it for all.
+-- too, or their times are rounded to milliseconds. hive.timestamp-precision of the catalog does it for all.
 
 set session {catalog}.timestamp_precision = 'MICROSECONDS';
 """
@@ -81,15 +72,11 @@ class Shown:
     Attributes:
         schema: Where its table and view are to be, as `lake`, or `hive.lake` for Trino.
         location: URL of its folder, with a slash at the end.
-        first: The first day that Athena looks for.
-        partitions: What is published of it.
     """
 
     contract: Contract
     schema: str
     location: str
-    first: date
-    partitions: tuple[Partition, ...]
 
     @property
     def name(self) -> str:
@@ -99,7 +86,7 @@ class Shown:
     @property
     def grain(self) -> str:
         """What a row is, as a sentence."""
-        return f"A row is {self.contract.grain}."
+        return _told(f"A row is {self.contract.grain}.")
 
     @property
     def place(self) -> list[str]:
@@ -115,7 +102,7 @@ class Shown:
     def comments(self) -> dict[str, str]:
         """The meaning of each column."""
         described = {column.name: (column.unit, column.meaning) for column in self.contract.columns} | IN_THE_PATH
-        return {name: f"{meaning} [{unit}]" for name, (unit, meaning) in described.items()}
+        return {name: _told(f"{meaning} [{unit}]") for name, (unit, meaning) in described.items()}
 
     def view(self, partitions: str, comment: str = "") -> str:
         """Return the view of the latest revisions.
@@ -140,7 +127,7 @@ class Engine:
     """What reads the lake.
 
     Attributes:
-        begin: Comments, and statements that come first; `{schema}` is where tables go, `{catalog}` Trino's.
+        begin: Comments, and statements that come first; `{catalog}` is Trino's.
         schema: Where tables go unless somebody says otherwise.
         statements: What shows it a dataset.
         reads_disk: Whether it is shown a lake on disk; each machine that works for it needs the same disk.
@@ -175,63 +162,38 @@ class Engine:
         return schema
 
 
-def statements(lake: Lake, engine: str, schema: str | None = None, start: date | None = None) -> str:
-    """Return what shows a lake to an engine: statements, each with a semicolon at its end, and comments.
+def statements(lake: Lake, engine: str, schema: str | None = None) -> str:
+    """Return what shows a lake to an engine: statements, each after its comments and with a semicolon at its end.
+
+    There is no other semicolon in it, and nothing after the last one, so that it can be split at them.
 
     Args:
-        lake: Its listing tells which datasets, sources and revisions there are; nothing is written.
+        lake: Its listing tells which datasets there are; nothing is written.
         engine: One of ENGINES.
         schema: Where tables and views are to be; default: the engine's own.
-        start: The first day that Athena looks for; default: of each dataset the first that is published.
 
     Raises:
-        ConfigError: The engine can't read this lake or has no use for `start`, or the schema's name is none.
+        ConfigError: The engine can't read this lake, or the schema's name is none.
         StoreError: There is no lake, or it can't be listed.
     """
     lake.require()
     told = ENGINES[engine]
-    if start and engine != "athena":
-        raise ConfigError(f"--start is only for Athena; {engine} lists the partitions itself.")
     schema, root = told.check(schema or told.schema), told.url(lake.root)
+    is_there = {name: bool(lake.partitions(each)) for name, each in CONTRACTS.items()}
+    missing = ", ".join(name for name, there in is_there.items() if not there)
     found = [
-        told.begin.format(schema=schema, catalog=schema.partition(".")[0], revisions=HIGHEST_REVISION + 1),
+        told.begin.format(catalog=schema.partition(".")[0])
+        + (f"-- Nothing is published yet of: {missing}. Run this again when something is.\n" if missing else ""),
         f"create schema if not exists {schema};\n",
     ]
     for contract in CONTRACTS.values():
-        partitions = tuple(lake.partitions(contract))
-        if not partitions:
-            found.append(f"-- {contract.name}: nothing is published yet. Run this again when something is.\n")
-            continue
-        location = f"{root}/{contract.name}/v{contract.version}/"
-        shown = Shown(contract, schema, location, start or partitions[0].dt, partitions)
-        found += [f"{each};\n" for each in told.statements(shown)]
+        if is_there[contract.name]:
+            shown = Shown(contract, schema, f"{root}/{contract.name}/v{contract.version}/")
+            found += [f"{each};\n" for each in told.statements(shown)]
     return "\n".join(found)
 
 
 def _athena(shown: Shown) -> list[str]:
-    properties = ",\n".join(f"  '{key}' = '{value}'" for key, value in _projection(shown).items())
-    return [
-        f"{_external_table(shown)}\ntblproperties (\n{properties}\n)",
-        shown.view(f"{shown.name}_history"),
-    ]
-
-
-def _projection(shown: Shown) -> dict[str, str]:
-    """Return where Athena looks; that the folders are named as they are is what it assumes."""
-    highest = max(HIGHEST_REVISION, *(each.revision for each in shown.partitions))
-    sources = sorted({each.source for each in shown.partitions if each.source})
-    return {
-        "projection.enabled": "true",
-        "projection.dt.type": "date",
-        "projection.dt.format": "yyyy-MM-dd",
-        "projection.dt.range": f"{shown.first},NOW",
-        **({"projection.source.type": "enum", "projection.source.values": ",".join(sources)} if sources else {}),
-        "projection.rev.type": "integer",
-        "projection.rev.range": f"0,{highest}",
-    }
-
-
-def _athena_registered(shown: Shown) -> list[str]:
     return [_external_table(shown), f"msck repair table {shown.name}_history", shown.view(shown.registered)]
 
 
@@ -285,6 +247,11 @@ def _spark_table(shown: Shown, suffix: str, columns: str, form: str, comment: st
     )
 
 
+def _told(text: str) -> str:
+    """Return a comment's text without semicolons, at which many a tool would split a statement."""
+    return text.replace(";", ",")
+
+
 def _escaped(text: str) -> str:
     """Return a text as a literal of Hive and Spark."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -302,7 +269,6 @@ def _columns(
 
 ENGINES = {
     "athena": Engine(ATHENA, "lake", _athena),
-    "athena-registered": Engine(ATHENA_REGISTERED, "lake", _athena_registered),
     "trino": Engine(TRINO, "hive.lake", _trino),
     "spark": Engine(SPARK, "lake", _spark, reads_disk=True),
 }

@@ -51,7 +51,7 @@ def write_catalog(given: argparse.Namespace) -> int:
 
 def show_ddl(given: argparse.Namespace) -> int:
     """Print what shows the lake to another engine, and return 0."""
-    print(printable(ddl.statements(_lake(), given.engine, given.schema, given.start)), end="")
+    print(printable(ddl.statements(_lake(), given.engine, given.schema)), end="")
     return 0
 
 

@@ -295,7 +295,6 @@ def test_help_has_a_summary_examples_and_codes(here, command):
         (["pull"], 2, "the following arguments are required: DATASET"),
         (["ddl", "oracle"], 2, "invalid choice: 'oracle'"),
         (["ddl", "athena"], 2, "Athena and Trino read it on S3 only"),
-        (["ddl", "athena", "--start", "17.5.2015"], 2, "'17.5.2015' is not a date"),
         (["catalog", "luigi.cfg"], 2, "luigi.cfg is there and is no catalog"),
         (["catalog", "gone/lake.duckdb"], 3, "Can't write the catalog"),
     ],

@@ -28,7 +28,7 @@ from lake.partition import Partition
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs/how-to/engines.md").read_text(encoding="utf-8")
-DIALECT = {"athena": "athena", "athena-registered": "athena", "trino": "trino", "spark": "spark"}
+DIALECT = {"athena": "athena", "trino": "trino", "spark": "spark"}
 TYPES = {
     "string": {"athena": "STRING", "trino": "VARCHAR", "spark": "STRING"},
     "int16": dict.fromkeys(("athena", "trino", "spark"), "SMALLINT"),
@@ -123,6 +123,11 @@ def columns(create, engine):
     }
 
 
+def meaning(column):
+    """Return a column's comment, as the catalog has it but for semicolons."""
+    return f"{column.meaning} [{column.unit}]".replace(";", ",")
+
+
 def test_the_command_knows_the_engines():
     """It names them without importing what each is."""
     assert tuple(ENGINES) == cli.ENGINES
@@ -143,7 +148,7 @@ def test_each_table_is_its_contract(whole, engine):
         }
         assert list(told) == list(types)
         for column in contract.columns:
-            assert told[column.name][1] == f"{column.meaning} [{column.unit}]"
+            assert told[column.name][1] == meaning(column)
         assert f"A row is {contract.grain}. All revisions." in table.sql(dialect=dialect)
         assert f"{whole.root}/{name}/v{contract.version}/" in table.sql(dialect=dialect)
 
@@ -166,62 +171,44 @@ def test_each_view_has_the_catalogs_columns(whole, engine):
 @pytest.mark.parametrize(
     ("engine", "relation"),
     [
-        ("athena", "lake.error_rate_history"),
-        ("athena-registered", 'lake."error_rate_history$partitions"'),
+        ("athena", 'lake."error_rate_history$partitions"'),
         ("trino", 'hive.lake."error_rate_history$partitions"'),
         ("spark", "lake.error_rate_files"),
     ],
 )
 def test_the_latest_is_told_by_partitions(filled, engine, relation):
-    """And not by rows, as the latest may have none; Athena with projection has rows only, and that is said."""
+    """And not by rows, as the latest may have none."""
     view = parsed(filled, engine)[f"{ENGINES[engine].schema}.error_rate"]
     (join,) = view.expression.args["joins"]
     assert join.find(exp.Table).sql(dialect=DIALECT[engine]) == relation
-    said = "A latest revision without rows is not seen" in ddl.statements(filled, engine)
-    assert said == (engine == "athena")
-
-
-def test_athena_looks_where_there_is_something(filled, day):
-    """From the first day, for the sources there are, and for ten revisions; in folders as Athena assumes them."""
-    found = parsed(filled, "athena")
-    told = {
-        name: {p.name: p.args["value"].name for p in table.find_all(exp.Property) if type(p) is exp.Property}
-        for name, table in found.items()
-    }
-    assert told["lake.error_rate_history"] == {
-        "projection.enabled": "true",
-        "projection.dt.type": "date",
-        "projection.dt.format": "yyyy-MM-dd",
-        "projection.dt.range": f"{day},NOW",
-        "projection.rev.type": "integer",
-        "projection.rev.range": "0,9",
-    }
-    assert told["lake.rejects_history"]["projection.source.type"] == "enum"
-    assert told["lake.rejects_history"]["projection.source.values"] == "api,web"
-
-
-def test_athena_looks_further(filled, publish, error_rates, day):
-    """From another day if it is told so, and up to the highest revision there is."""
-    publish(filled, Partition("error_rate", 1, day, revision=12), error_rates(shop=1))
-    text = ddl.statements(filled, "athena", start=date(2010, 1, 1))
-    assert text.count("'projection.dt.range' = '2010-01-01,NOW'") == 2
-    assert text.count("'projection.rev.range' = '0,12'") == 1
-    assert text.count("'projection.rev.range' = '0,9'") == 1
+    assert "projection." not in ddl.statements(filled, engine)  # with which Athena would know of rows only
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_not_published_is_named(filled, engine):
     """A dataset without files has no table yet, and a line says so."""
-    assert "-- status_mix: nothing is published yet." in ddl.statements(filled, engine)
+    missing = "error_counts, requests, source_counts, source_days, status_mix"
+    assert f"\n-- Nothing is published yet of: {missing}. Run" in ddl.statements(filled, engine)
     assert {name.rpartition(".")[2] for name in parsed(filled, engine)} >= {"error_rate", "rejects"}
     assert not any("status_mix" in name for name in parsed(filled, engine))
+
+
+@pytest.mark.parametrize("lake", ["whole", "filled"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_is_split_at_semicolons(request, lake, engine):
+    """By whoever knows neither texts nor comments: each part is a statement, and nothing follows the last one."""
+    *parts, rest = ddl.statements(request.getfixturevalue(lake), engine).split(";")
+    assert rest == "\n"
+    assert len(parts) > 5
+    for part in parts:
+        (statement,) = sqlglot.parse(part, dialect=DIALECT[engine])
+        assert statement
 
 
 @pytest.mark.parametrize(
     ("engine", "statements"),
     [
-        ("athena", []),
-        ("athena-registered", ["msck repair table web_logs.error_rate_history"]),
+        ("athena", ["msck repair table web_logs.error_rate_history"]),
         (
             "trino",
             [
@@ -257,18 +244,12 @@ def test_a_schema_that_is_none(filled, engine, schema):
         ddl.statements(filled, engine, schema)
 
 
-@pytest.mark.parametrize("engine", ["athena", "athena-registered", "trino"])
+@pytest.mark.parametrize("engine", ["athena", "trino"])
 def test_who_reads_s3_only(disk_lake, publish, error_rates, day, engine):
     """A lake on disk is refused, with what could read it."""
     publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
     with pytest.raises(ConfigError, match=r"Athena and Trino read it on S3 only\. Use spark"):
         ddl.statements(disk_lake, engine)
-
-
-def test_a_start_that_nobody_heeds(filled, day):
-    """It is refused where it would change nothing."""
-    with pytest.raises(ConfigError, match="--start is only for Athena; trino lists the partitions itself"):
-        ddl.statements(filled, "trino", start=day)
 
 
 def test_spark_reads_a_disk(disk_lake, publish, error_rates, day):
@@ -346,7 +327,7 @@ def test_spark_answers_as_the_catalog_does(restated, tmp_path):
             assert in_order(found) == in_order(expected), name
             assert expected.num_rows
             for column in contract.columns:
-                assert told[name]["comments"][column.name] == f"{column.meaning} [{column.unit}]"
+                assert told[name]["comments"][column.name] == meaning(column)
             assert told[name]["files"]
             assert all("/dt=2026-09-15/" in each for each in told[name]["files"])
         query = "select count(*) from {} where dt = '2026-09-15' {}"
