@@ -4,7 +4,7 @@ It holds views and macros and no data: what they show is what is there when they
 themselves, so each question costs a listing or two of its dataset. S3 is asked with the reader's own credentials.
 """
 
-import os
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -32,6 +32,7 @@ from lake.store.disk import disk_error, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
 STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.0.0"}
+LOCKED = "IO Error: Could not set lock on file"
 SEED_PLACES = {"dt": "2000-01-01", "source": "seed", "rev": "0"}
 
 
@@ -49,7 +50,7 @@ def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
     try:
         with temporary_folder() as folder:
             _write_seeds(folder)
-            made = path.with_name(f".{path.name}.{os.getpid()}")
+            made = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
             try:
                 with duckdb.connect(str(made), config=STORAGE) as connection:
                     _create(connection, lake.root, folder, slos)
@@ -132,7 +133,7 @@ def _check_is_ours(path: Path) -> None:
             is_ours = connection.execute(query).fetchone() is not None
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
-        if "lock" in reason:
+        if reason.startswith(LOCKED):
             raise ConfigError(f"{path} is open for writing elsewhere: {reason}. Close it there.") from error
         raise ConfigError(f"{path} is there and is no catalog: {reason} Use another name.") from error
     if not is_ours:

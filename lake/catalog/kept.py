@@ -68,12 +68,16 @@ def make_private(folder: Path) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Give a place for a file beside `path`, and take away what is left there, by processes that are gone too."""
+    """Give a place for a file beside `path`, and take away what is left there, by processes that are gone too.
+
+    A home may be shared: what is of another host or container stays, as nobody here knows its processes.
+    """
+    ours = f"{path.name}.{_host()}-"
     for left in path.parent.glob(f"{path.name}.*"):
-        number = left.name.removeprefix(f"{path.name}.").partition(".")[0]
-        if number.isdigit() and not _is_running(int(number)):
+        number = left.name.removeprefix(ours).partition(".")[0]
+        if left.name.startswith(ours) and number.isdigit() and not _is_running(int(number)):
             left.unlink(missing_ok=True)
-    made = path.with_name(f"{path.name}.{os.getpid()}.{uuid.uuid4().hex}")  # another thread may do the same
+    made = path.with_name(f"{ours}{os.getpid()}.{uuid.uuid4().hex}")  # another thread may do the same
     try:
         yield made
     finally:
@@ -88,6 +92,15 @@ def put(made: Path, path: Path) -> None:
     there = [(each.stat().st_mtime_ns, each) for each in path.parent.glob(f"{kind}-*.duckdb")]
     for _, each in sorted(there)[:-NEWEST]:
         each.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    """Return what tells this machine, or container, from others whose processes have the same numbers."""
+    try:
+        processes = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - no Path is needed for one name
+    except OSError:  # no Linux
+        processes = 0
+    return short(f"{os.uname().nodename} {processes}")
 
 
 def _is_running(process: int) -> bool:

@@ -179,6 +179,15 @@ def test_another_file_is_not_written_over(filled, path, what):
     assert path.read_bytes() == before
 
 
+def test_a_name_is_no_reason(filled, tmp_path):
+    """Another file whose name speaks of locks is no catalog that is open elsewhere."""
+    path = tmp_path / "lockers/lock.duckdb"
+    path.parent.mkdir()
+    path.write_text("important " * 500)
+    with pytest.raises(ConfigError, match=r"lock\.duckdb is there and is no catalog"):
+        catalog_file.write(filled, path)
+
+
 def test_a_catalog_that_is_open_for_writing_is_no_other_file(filled, path):
     """It is said to be in use."""
     catalog_file.write(filled, path)

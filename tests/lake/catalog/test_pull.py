@@ -6,11 +6,13 @@ import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from lake.catalog import kept
 from lake.catalog.cache import Cache
 from lake.catalog.connections import connect
 from lake.catalog.pull import BATCH, pull
@@ -205,20 +207,27 @@ def test_a_copy_with_a_damaged_block_is_made_anew(disk_lake, publish, error_rate
     assert asked(disk_lake, "select count(*) from error_rate") == [(54_000,)]
 
 
-def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day):
-    """But not what a running one is making."""
+def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day, monkeypatch):
+    """But not what a running one is making, nor what is of another host, whose processes have other numbers."""
     publish(disk_lake, Partition("error_rate", 1, day), error_rates(shop=1))
     cache, _ = pulled(disk_lake)
     path = cache.path(RATES)
     with subprocess.Popen(["true"]) as process:
         gone = process.pid
-    left = [path.with_name(f"{path.name}.{gone}{suffix}") for suffix in ("", ".wal")]
-    made = path.with_name(f"{path.name}.{os.getppid()}")
-    for each in (*left, made):
+    with kept.beside(path) as found:
+        ours = found.name[: found.name.rindex("-") + 1]
+    left = [path.with_name(f"{ours}{gone}.0{suffix}") for suffix in ("", ".wal")]
+    made = path.with_name(f"{ours}{os.getppid()}.0")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("os.uname", lambda: SimpleNamespace(nodename="another"))
+        with kept.beside(path) as found:
+            others = path.with_name(found.name.replace(f"-{os.getpid()}.", f"-{gone}."))
+    assert not others.name.startswith(ours)
+    for each in (*left, made, others):
         each.touch()
     publish(disk_lake, Partition("error_rate", 1, day + timedelta(1)), error_rates(shop=1))
     pulled(disk_lake)
-    assert sorted(cache.folder.iterdir()) == sorted([path, made])
+    assert sorted(cache.folder.iterdir()) == sorted([path, made, others])
 
 
 def test_copies_lie_in_the_users_cache(disk_lake, monkeypatch, tmp_path):
