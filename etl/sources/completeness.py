@@ -27,7 +27,8 @@ class Severities:
     Attributes:
         fewer_files: Fewer files than `expected_files`, or no file of a neighbouring day that is read too.
         silent_hours: No request in an hour in which there normally are some.
-        missing_source: No file at all.
+        missing_source: No file at all. Where luigi.cfg doesn't say, a warning of a source that alone
+            brings its application, see `source.read_sources`; else it fails.
         duplicate_files: Several files with the same content.
         uncounted_lines: Requests in its files that no day counts, since the files may hold none of their day.
     """

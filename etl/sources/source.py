@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from etl.lines.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
 from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
+from etl.sources.completeness import SECTION as COMPLETENESS
 from etl.sources.completeness import Severities, Severity, parse_hours, severities
 from etl.sources.limits import Limits, limits
 from lake.config import Config, check_keys
@@ -275,7 +276,25 @@ def read_sources(config: Config) -> list[Source]:
             source = _source(name, config, values, endpoint_url)
             sources.append(replace(source, limits=of_all, severities=how_bad))
     _check_formerly(sources)
-    return sources
+    if "missing_source" in config.sections.get(COMPLETENESS, {}):
+        return sources
+    return [
+        replace(each, severities=replace(how_bad, missing_source=Severity.WARN))
+        if _alone_has_its_application(each, sources)
+        else each
+        for each in sources
+    ]
+
+
+def _alone_has_its_application(source: Source, sources: Iterable[Source]) -> bool:
+    """Tell whether the rates of all other applications are the same with a source's raw logs and without.
+
+    Nobody knows that where lines name the applications, be they its own or those of another at its vantage.
+    """
+    of, others = source.classifier, (each.classifier for each in sources if each is not source)
+    return of.application is not None and all(
+        each.vantage != of.vantage or each.application not in {None, of.application} for each in others
+    )
 
 
 def _check_formerly(sources: Sequence[Source]) -> None:

@@ -42,8 +42,56 @@ def asked(project):
     return [tuple(row) for row in csv.reader(io.StringIO(said))][1:]
 
 
-def test_without_a_word_incomplete_days_wait(two_sources):
-    """Both for fewer files and for a source that is missing; the others are built."""
+def test_without_a_word_a_day_goes_without_a_source_that_alone_has_its_application(two_sources):
+    """For fewer files the day waits; it doesn't for a dead source of which no other application has a line."""
+    done = two_sources.run("backfill", "run", *RANGE)
+    assert done.returncode == 1
+    assert "3 built, 0 already there, 0 failed, 1 waiting" in done.stdout
+    assert "waiting: 2015-05-18 no input: source api: 1 of 2 files" in done.stdout
+    assert "error_rate 2015-05-19 is made without source api: no raw logs" in done.stderr
+    assert [row for row in asked(two_sources) if row[0] == "2015-05-19"] == [
+        ("2015-05-19", "api", "0", "api: no raw logs"),
+        ("2015-05-19", "shop", "3", ""),
+    ]
+    assert "□ 1 incomplete" in two_sources.run("backfill", "status", *RANGE).stdout
+
+
+@pytest.mark.slow
+def test_the_source_that_comes_late_is_found_and_restated(two_sources):
+    """By the usual commands, and once; then nothing is lacking, and no other application has changed."""
+    days = ("--of", "ErrorRateDaily", "--start", "2015-05-19", "--stop", "2015-05-20")
+    assert two_sources.run("backfill", "run", *days).returncode == 0
+    for number in (1, 2):
+        (two_sources.folder / f"api/2015-05-19-{number}.log").write_text(LINE.format(day=19))
+    found = two_sources.run("backfill", "plan", *days, "--late").stdout
+    assert "2015-05-19  late input: raw logs of source api have come: backfill restate --of" in found
+    restated = two_sources.run("backfill", "restate", *days, "--late", "--reason", "they came", "--yes")
+    assert restated.returncode == 0, restated.stderr
+    assert asked(two_sources) == [("2015-05-19", "api", "2", ""), ("2015-05-19", "shop", "3", "")]
+    assert "restate" not in two_sources.run("backfill", "plan", *days, "--late", "--stale").stdout
+    assert two_sources.run("backfill", "check", *days).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("web", "api"),
+    [
+        ({}, {"application": "shop"}),
+        ({"application": "field:authority"}, {}),
+        ({}, {"application": "field:authority"}),
+    ],
+)
+def test_where_others_may_lack_its_requests_the_day_waits(two_sources, web, api):
+    """Applications that lines name, or that another source has too: nobody knows what of them is missing."""
+    two_sources.configure(web=two_sources.source | web, api=API | api | {"expected_files": "1"})
+    done = two_sources.run("backfill", "run", *RANGE)
+    assert done.returncode == 1
+    assert "waiting: 2015-05-19 no input: source api: 0 of 1 files" in done.stdout
+    assert "2015-05-19" not in {row[0] for row in asked(two_sources)}
+
+
+def test_whoever_wants_every_source_says_so(two_sources):
+    """With missing_source = fail, a day waits for each of them."""
+    severities(two_sources, missing_source="fail")
     done = two_sources.run("backfill", "run", *RANGE)
     assert done.returncode == 1
     assert "waiting: 2015-05-18 no input: source api: 1 of 2 files" in done.stdout
@@ -71,7 +119,7 @@ def test_warnings_go_on_and_stand_beside_the_rate(two_sources):
     ]
     check = two_sources.run("backfill", "check", *RANGE)
     assert check.returncode == 1
-    assert "WARNING: 4 days there, 0 late, 2 incomplete, the latest: 2015-05-19 api: no raw logs |" in check.stdout
+    assert "WARNING: 4 days there, 0 late, 2 incomplete, the latest: 2015-05-19 api: no raw logs;" in check.stdout
     found = json.loads(two_sources.run("backfill", "check", *RANGE, "--json").stdout)
     assert found["incomplete"] == {"2015-05-18": few, "2015-05-19": "api: no raw logs"}
     explained = two_sources.run("backfill", "explain", "--of", "ErrorRateDaily", "--date", "2015-05-18")

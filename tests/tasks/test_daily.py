@@ -95,6 +95,7 @@ def test_metric_requires_active_sources_only(in_project, build):
         "since": "2015-05-19",
     }
     in_project.configure(web=in_project.source, api=source)
+    (in_project.folder / "api.log").touch()
     assert [each.source for each in ErrorCountsDaily(date=DAYS[1]).requires()] == ["web"]
     assert [each.source for each in ErrorCountsDaily(date=DAYS[2]).requires()] == ["api", "web"]
     assert {each.unit.title for each in ErrorRateDaily(date=DAYS[1]).requires()} == {
