@@ -126,6 +126,7 @@ class Provenance:
         rows_kept: Those of them that became requests of this day, or were counted.
         rows_rejected: Lines of this day that are no request.
         rows_of_other_days: Lines read that belong to other days' partitions.
+        doubled: Lines that were left out, since the source counts each once and an earlier file has it.
         directives: Lines read that describe the log, such as `#Fields:`, and are neither.
         sql_sha256: Digest of the SQL it was made by, if any.
         source_sha256: Digest of the source's settings that shape rows, if any.
@@ -136,6 +137,8 @@ class Provenance:
             known to be missing.
         counted: What the column that `Contract.counts` names adds up to; None where that is `rows_read`, as in
             files of earlier versions.
+        raw_contents: What the raw files of one source were, up to some number of them, so that who reads several
+            sources can tell whether two have the same.
     """
 
     dataset: str
@@ -151,6 +154,7 @@ class Provenance:
     code_version: str
     checks: tuple[Check, ...]
     directives: int = 0
+    doubled: int = 0
     sql_sha256: str | None = None
     source_sha256: str | None = None
     supersedes: str | None = None
@@ -158,6 +162,7 @@ class Provenance:
     requested_by: str | None = None
     incomplete: str | None = None
     counted: int | None = None
+    raw_contents: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
@@ -169,6 +174,7 @@ class Provenance:
         fields: dict[str, Any] = known(cls, json.loads(text))
         fields["inputs"] = tuple(map(Input.of_fields, fields["inputs"]))
         fields["checks"] = tuple(Check(**known(Check, each)) for each in fields["checks"])
+        fields["raw_contents"] = tuple(fields.get("raw_contents", ()))
         return cls(**fields)
 
 

@@ -30,6 +30,7 @@ class Severities:
         missing_source: No file at all. Where luigi.cfg doesn't say, a warning of a source that alone
             brings its application, see `source.read_sources`; else it fails.
         duplicate_files: Several files with the same content.
+        repeated_lines: Runs of requests that an earlier file of the day has, too.
         uncounted_lines: Requests in its files that no day counts, since the files may hold none of their day.
     """
 
@@ -37,6 +38,7 @@ class Severities:
     silent_hours: Severity = Severity.WARN
     missing_source: Severity = Severity.FAIL
     duplicate_files: Severity = Severity.FAIL
+    repeated_lines: Severity = Severity.WARN
     uncounted_lines: Severity = Severity.WARN
 
 

@@ -47,6 +47,7 @@ OPTIONAL = (
     "expected_files",
     "expected_hours",
     "allow_empty",
+    "duplicates",
     "health_check_paths",
     "synthetic_user_agents",
 )
@@ -95,6 +96,7 @@ class Source:
         expected_files: How many files a day has at least.
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
+        counts_lines_once: Whether a whole line that several files of a day have counts once.
         declared: What the section says of how lines are written beside the format's name, key by key.
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
@@ -115,6 +117,7 @@ class Source:
     expected_files: int = 1
     expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
+    counts_lines_once: bool = False
     declared: tuple[tuple[str, str], ...] = ()
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
@@ -226,6 +229,7 @@ class Source:
             "format": self.format.name,
             "declared": self.declared,
             **self._shaping_reach,
+            **({"duplicates": "lines"} if self.counts_lines_once else {}),
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
             "application_field": self.classifier.application_field,
@@ -377,6 +381,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         ),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
+        counts_lines_once=read("duplicates", lambda v: {"keep": False, "lines": True}[v], "keep or lines", False),  # noqa: FBT003 - the default
         declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
@@ -385,6 +390,8 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         check_name("formerly:", former)
     if source.since and source.until and source.since >= source.until:
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
+    if not source.files.is_dated and source.counts_lines_once:
+        raise ConfigError("duplicates = lines is for dated files; files has no {YYYY}{MM}{DD}.")
     if not source.files.is_dated and (source.covers != THE_DAY or source.expected_files > 1):
         raise ConfigError(
             "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."

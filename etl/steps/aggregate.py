@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
 from lake import provenance, sql
 from lake.contract import Contract, Input
 from lake.contracts import contract, counted
-from lake.errors import ConfigError, ContractViolation, PartitionMissing, StoreError
+from lake.errors import ConfigError, ContractViolation, InputError, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.memory.arrays import array, no_rows, stream
 from lake.memory.database import prepared
@@ -45,6 +46,7 @@ extracted from them, and are NULL elsewhere.
 SQL_TYPES = {pa.string(): "varchar", pa.bool_(): "boolean", pa.int64(): "bigint"}
 SHOW_SOURCES = "select unnest(getvariable('sources'), recursive := true)"
 MISSING = "no raw logs"
+MOST_CONTENTS = 1000
 logger = logging.getLogger(__name__)
 
 
@@ -261,6 +263,7 @@ def _made(
     made, day = contract(partition.dataset), partition.dt
     read = [each for files in inputs.values() for each in files]
     lacking = _lacking(made, day, inputs, sources)
+    shared = "" if partition.source else _shared(made, day, read, sources)
     for name in (name for name, what in lacking.items() if what == MISSING):
         logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
     rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
@@ -286,9 +289,47 @@ def _made(
         supersedes=lake.superseded(partition),
         reason=revision.reason,
         requested_by=revision.by,
-        incomplete=_incomplete(partition, inputs, lacking, sources),
+        incomplete="; ".join(filter(None, (_incomplete(partition, inputs, lacking, sources), shared))) or None,
         counted=None if total == rows_read else total,
+        raw_contents=_raw_contents(read) if partition.source else (),
     )
+
+
+def _raw_contents(read: Sequence[Rows]) -> tuple[str, ...]:
+    """Return what the raw files were that one source's requests were extracted from."""
+    contents = {
+        f"{raw.content.bytes} {raw.content.xxh3}"
+        for each in read
+        if not contract(each.partition.dataset).inputs
+        for raw in each.footer.provenance.inputs
+        if raw.content and raw.content.bytes
+    }
+    return tuple(sorted(contents)[:MOST_CONTENTS])
+
+
+def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[Source]) -> str:
+    """Say which sources at a vantage have read the same raw files, so that requests count twice; empty for none.
+
+    Raises:
+        InputError: luigi.cfg has that fail.
+    """
+    vantages = {name: each.classifier.vantage for each in sources for name in each.names}
+    names: dict[tuple[str, str | None], set[str]] = {}
+    for each in read:
+        if each.day == day and each.source:
+            for content in each.footer.provenance.raw_contents:
+                names.setdefault((content, vantages.get(each.source)), set()).add(each.source)
+    found = sorted({tuple(sorted(each)) for each in names.values() if len(each) > 1})
+    if not found:
+        return ""
+    text = f"sources {' and '.join(found[0])} have read a raw file with the same content"
+    if any(each.severities.duplicate_files is Severity.FAIL for each in sources):
+        raise InputError(
+            f"{made.name} {day}: {text}, so its requests would count twice. Correct files of one of them in "
+            "luigi.cfg, and restate its requests; or set duplicate_files = warn in [completeness]."
+        )
+    logger.warning("%s %s: %s", made.name, day, text)
+    return text
 
 
 def _lacking(

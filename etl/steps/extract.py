@@ -14,12 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl import clock
+from etl.raw.doubled import doubled_lines
 from etl.raw.files import mark_of
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
 from etl.sources.source import FARTHEST, Source
 from etl.steps import seen
 from etl.steps.file_reader import FileReader, Portion, passes_in
+from etl.steps.repeats import Sample, repeated
 from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.errors import ContractViolation, InputError, NoLines, PartitionExists, StoreError
@@ -53,6 +55,7 @@ class Lines:
     rejected: int = 0
     of_other_days: int = 0
     directives: int = 0
+    doubled: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
@@ -71,13 +74,14 @@ class Lines:
         Raises:
             ContractViolation: A line was lost or counted twice.
         """
-        if self.read != self.kept + self.rejected + self.of_other_days + self.directives:
+        if self.read != self.kept + self.rejected + self.of_other_days + self.directives + self.doubled:
             raise ContractViolation(
                 f"{self.read} lines read, but {self.kept} kept, {self.rejected} rejected, {self.of_other_days} "
-                f"of other days and {self.directives} directives: lines were lost. Nothing was published; "
-                "report this."
+                f"of other days, {self.directives} directives and {self.doubled} doubled: lines were lost. "
+                "Nothing was published; report this."
             )
-        return Check("lines_read = rows + rejects + lines_of_other_days + directives", f"{self.read} lines")
+        law = "lines_read = rows + rejects + lines_of_other_days + directives + doubled"
+        return Check(law, f"{self.read} lines")
 
 
 def extract_day(
@@ -117,9 +121,15 @@ def extract_day(
         files = source.find_files(day)
         undated = [] if source.files.is_dated else files
         marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
+        doubled = doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
         has_cores_left = source.limits.readers > len(files)
         readers = [
-            FileReader(source, each, frozenset(days), passes_in(source, files, n), is_read_ahead=has_cores_left)
+            FileReader(
+                *(source, each, frozenset(days), passes_in(source, files, n)),
+                doubled=doubled[n] if doubled else None,
+                sample=Sample() if len(files) > 1 and not doubled else None,
+                is_read_ahead=has_cores_left,
+            )
             for n, each in enumerate(files)
         ]
         ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
@@ -268,6 +278,7 @@ class _Day:
                 rows_rejected=self.recorded.rejected,
                 rows_of_other_days=self.recorded.of_other_days,
                 directives=self.recorded.directives,
+                doubled=self.recorded.doubled,
                 code_version=code_version(),
                 checks=(self.recorded.check(), Check("contract", "every row")),
                 source_sha256=self._source.settings_sha256,
@@ -286,10 +297,12 @@ class _Day:
         number = days_since_epoch(self.day)
         self.lines.read += reader.lines
         self.lines.directives += reader.directives
+        self.lines.doubled += reader.doubled
         self.lines.of_other_days += reader.others(number)
         if reader.file.day == self.day:
             self.recorded.read += reader.lines
             self.recorded.directives += reader.directives
+            self.recorded.doubled += reader.doubled
             self.recorded.of_other_days += reader.others(number)
             return reader.input(number)
         part = reader.part(number)
@@ -352,6 +365,7 @@ class _Day:
                 bad.duplicate_files,
                 "Take one away, or have files name only one",
             ),
+            Flaw(_repeated(readers), bad.repeated_lines, "Bring each file once, or set duplicates = lines"),
             Flaw(self._uncounted(readers), bad.uncounted_lines, f"Set {self._mending(readers)}"),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
         ]
@@ -372,7 +386,7 @@ class _Day:
         number = days_since_epoch(self.day)
         names: dict[Content, list[str]] = {}
         for reader in readers:
-            if reader.of_day(number):
+            if reader.of_day(number) and not self._source.counts_lines_once:
                 names.setdefault(reader.content, []).append(reader.file.name)
         return [each for each in names.values() if len(each) > 1]
 
@@ -404,6 +418,21 @@ class _Day:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         return f"Is it really format {self._source.format.name}?"
+
+
+def _repeated(readers: Sequence[FileReader]) -> str:
+    """Say which files have runs of requests that an earlier one has, too; empty for none."""
+    samples: dict[Content, tuple[str, Sample]] = {}
+    for each in readers:
+        if each.sample:  # what has the same content is said already
+            samples.setdefault(each.content, (each.file.name, each.sample))
+    found = [
+        f"about {count:,} requests of {name} are in {earlier}, too"
+        for name, earlier, count in repeated([*samples.values()])
+    ]
+    return "; ".join(found[:EXAMPLES]) + (
+        f"; and so in {len(found) - EXAMPLES:,} more" if found[EXAMPLES:] else ""
+    )
 
 
 def _untold(readers: Sequence[FileReader], day: date) -> str:

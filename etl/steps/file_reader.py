@@ -15,11 +15,12 @@ from etl.lines.batches import Batch, Days, Ends
 from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.parse import DIRECTIVE, rejects_table
 from etl.lines.passes import Passes
-from etl.lines.timestamps import NO_DAY, Integers
+from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
 from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
 from etl.raw.read_ahead import read_ahead
 from etl.sources.source import FARTHEST, Source
+from etl.steps.repeats import Sample
 from lake.errors import InputError
 from lake.memory import arrays
 from lake.partition import date_of, days_since_epoch
@@ -70,6 +71,8 @@ class FileReader:
         lines: How many lines it has.
         directives: How many of them are neither requests nor rejects.
         days: How many of its lines, requests and rejects, are of each day.
+        doubled: How many of its lines are left out, since an earlier file has them; they are of no day.
+        sample: Some of its requests, None where nobody asks for them.
         own_day: The day that its name tells, or else its first line; None for an undated file until it is read.
         is_cut: Whether its last line lacks its end.
         strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
@@ -83,6 +86,8 @@ class FileReader:
         days: frozenset[int],
         passes: Passes | None = None,
         *,
+        doubled: Integers | None = None,
+        sample: Sample | None = None,
         is_read_ahead: bool = False,
         begun: Begun | None = None,
     ) -> None:
@@ -91,6 +96,9 @@ class FileReader:
         self._is_read_ahead = is_read_ahead
         self._begun = begun
         self._passes = passes
+        self._doubled = doubled
+        self.sample = sample
+        self.doubled = 0
         self.lines = self.directives = self.plain_lines = 0
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
@@ -177,10 +185,14 @@ class FileReader:
         # a line whose time can't be read counts for the file's day: some day has to read it
         untold = (batch.other_days == NO_DAY) & ~directives
         other_days = np.where(untold, own_day, batch.other_days)
-        of_day = Counter(_counts(batch.days)) + Counter(_counts(other_days[~directives]))
+        single, single_others = self._single(batch)
+        single_others &= ~directives
+        of_day = Counter(_counts(batch.days[single])) + Counter(_counts(other_days[single_others]))
+        if self.sample:
+            self.sample.add(batch.rows)
         portions = []
         for day in sorted(self._days & of_day.keys()):
-            rows, others = batch.days == day, np.flatnonzero((other_days == day) & ~directives)
+            rows, others = (batch.days == day) & single, np.flatnonzero((other_days == day) & single_others)
             requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
             rejects = rejects_table(
                 batch.masked if len(others) == len(batch.masked) else batch.masked.take(arrays.numbers(others)),
@@ -192,10 +204,26 @@ class FileReader:
             self._record(day, batch, np.flatnonzero(rows), others)
         self.directives += int(np.count_nonzero(directives))
         self.days.update(of_day)
-        self.days.update(_counts(batch.elsewhere_days))
+        self.days.update(_counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
         self.strays.update(_counts(batch.strays))
         self._lines += batch.lines
         return portions
+
+    def _single(self, batch: Batch) -> tuple[Booleans, Booleans]:
+        """Tell which rows and which other lines of a batch no earlier file has, and count the others."""
+        if self._doubled is None:
+            return np.ones(len(batch.days), bool), np.ones(len(batch.numbers), bool)
+        rows = self._are_single(batch.numbers_of(np.arange(len(batch.days))))
+        others = self._are_single(batch.numbers) | (batch.reasons == DIRECTIVE)
+        elsewhere = self._are_single(batch.elsewhere)
+        self.doubled += sum(int(np.count_nonzero(~each)) for each in (rows, others, elsewhere))
+        return rows, others
+
+    def _are_single(self, places: Integers) -> Booleans:
+        """Tell which lines of a batch, by their places, no earlier file has."""
+        if self._doubled is None:
+            return np.ones(len(places), bool)
+        return ~np.isin(places + self._lines, self._doubled)
 
     def _record(self, day: int, batch: Batch, rows: Integers, others: Integers) -> None:
         """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""

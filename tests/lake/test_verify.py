@@ -274,7 +274,7 @@ def test_lines_that_do_not_add_up_are_named(put, findings, made, law):
     """What was read is what was kept, rejected, of other days, or a directive."""
     put(REJECTS, rejects(2), **made)
     assert findings() == [
-        f"{REJECTS.key}: rows read = kept + rejected + of other days + directives doesn't hold: {law}"
+        f"{REJECTS.key}: rows read = kept + rejected + of other days + directives + doubled doesn't hold: {law}"
     ]
 
 
