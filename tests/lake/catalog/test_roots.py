@@ -41,7 +41,7 @@ def test_another_key_in_the_root_is_no_column(there, day, tmp_path):
     with connect(there) as connection:
         assert connection.sql(QUERY).fetchall() == expected
         assert connection.sql("from error_rate_history").columns == columns
-        assert connection.sql("select count(*) from provenance").fetchone() == (2,)
+        assert connection.execute("select count(*) from provenance").fetchone() == (2,)
     pull(there, RATES, Cache.of(there))
     with connect(there) as connection:
         assert connection.sql(QUERY).fetchall() == expected
