@@ -263,8 +263,8 @@ def open_store(root: str, endpoint_url: str | None = None) -> Store:
     if found := MISREAD.search(root):
         raise ConfigError(
             f"[lake] root = {root}: {found[0]!r} in it would mislead readers, who take it for "
-            f"{'the value of a column' if found[0].endswith('=') else 'a pattern'}. Choose another name. A lake "
-            "that is there can be moved as it is, or reached by a symbolic link of another name."
+            f"{'the value of a column' if found[0].endswith('=') else 'a pattern'}. Choose another name. "
+            "What is published there can be moved as it is, or reached by a symbolic link of another name."
         )
     if root.startswith(S3_SCHEME):
         # boto3 takes long to import, and a local lake doesn't need it
