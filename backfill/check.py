@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from backfill import options
 from backfill.calendar import oldest_gap
-from backfill.days import NO_GAP, Day, State
+from backfill.days import NO_GAP, Day, State, listed
 from etl.sources.source import ONE_DAY
 from lake.cli import printable
 from lake.errors import StoreError
@@ -47,6 +47,7 @@ class Finding:
         concerns: What else is wrong with days that are there, which is a warning.
         of: The options that name its kind, for a command.
         sources: The names of the sources that it is made from.
+        older: The days before these that are settled and not there.
     """
 
     task: str
@@ -58,6 +59,7 @@ class Finding:
     concerns: Sequence[str] = ()
     of: str = ""
     sources: Sequence[str] = ()
+    older: Sequence[date] = ()
 
     @property
     def late(self) -> list[Day]:
@@ -78,7 +80,10 @@ class Finding:
             Status.CRITICAL
             if late >= self.critical
             else Status.WARNING
-            if late >= self.warning or len(self.incomplete) >= self.warning_incomplete or self.concerns
+            if late >= self.warning
+            or len(self.incomplete) >= self.warning_incomplete
+            or self.concerns
+            or self.older
             else Status.OK
         )
 
@@ -98,11 +103,17 @@ def nagios(finding: Finding) -> str:
     because = next((f"{day.date} {cut(day.reason)}" for day in late if day.reason), None)
     said += f"; {because}" if because else ""
     said += f"; see {finding.command}" if late or finding.incomplete else ""
+    if finding.older:
+        of = finding.of or f"--of {finding.task}"
+        said += (
+            f"; {len(finding.older)} older days missing, the first: {finding.older[0]}; to build them: backfill "
+        )
+        said += f"nightly {of} --all-gaps"
     # a bar would begin the performance data
     said = f"{finding.task} {finding.status.name}: {said}".replace("|", "/")
     return (
         f"{said} | late={len(late)};{finding.warning};{finding.critical};0 there={there};;;0 "
-        f"incomplete={len(finding.incomplete)};{finding.warning_incomplete};;0"
+        f"incomplete={len(finding.incomplete)};{finding.warning_incomplete};;0 older={len(finding.older)};1;;0"
     )
 
 
@@ -144,6 +155,11 @@ def prometheus(finding: Finding, now: datetime) -> str:
             {"": len(finding.incomplete)},
         ),
         ("concerns", "What else is wrong with days that are there.", {"": len(finding.concerns)}),
+        (
+            "older_gap_days",
+            "Settled days before those of the range that are not there.",
+            {"": len(finding.older)},
+        ),
         ("checked_timestamp_seconds", "When the lake was looked at.", {"": now.timestamp()}),
     ]
     for name, meaning, day in (
@@ -201,11 +217,14 @@ def junit(finding: Finding) -> str:
     suite = ET.Element(
         "testsuite",
         name=finding.task,
-        tests=str(len(cases)),
-        failures=str(len(finding.late)),
+        tests=str(len(cases) + bool(finding.older)),
+        failures=str(len(finding.late) + bool(finding.older)),
         errors="0",
         skipped=str(unsettled),
     )
+    if finding.older:
+        case = ET.SubElement(suite, "testcase", classname=finding.task, name=f"before {finding.days[0].date}")
+        ET.SubElement(case, "failure", type=str(State.MISSING), message=f"missing: {listed(finding.older)}")
     for day in cases:
         case = ET.SubElement(suite, "testcase", classname=finding.task, name=str(day.date))
         if day.state is State.UNSETTLED:

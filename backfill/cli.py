@@ -19,7 +19,10 @@ A day that failed max_attempts times ([backfill] in luigi.cfg, 3 by default) wit
 settings is skipped, and named, until one of them is another, or --retry-failed.
 """
 LOOKS = "It looks at the lake, not at what the last run said. Days that are settled and not there are late."
-FOR_CRON = "For cron: it prints nothing and exits 0 if all is well. Two at once do no harm."
+FOR_CRON = """\
+For cron: it prints nothing and exits 0 if all is well. Two at once do no harm. With late_days in [backfill] of
+luigi.cfg it restates so many of the latest days whose raw files came late, and says what that has changed.
+"""
 COMPARED = """\
 The new revision, and those of what is made from it, are built first and compared with the old ones. They are
 published if you agree; the old ones stay, readers get the new ones. Reason, previous digest and who asked for it
@@ -50,6 +53,7 @@ backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output da
 NIGHTLY = """
 backfill nightly --of ErrorRateDaily
 backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
+backfill nightly --of ErrorRateDaily --all-gaps
 """
 RESTATE = """
 backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the log came late"
@@ -207,8 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_of(command, several=True)
     _add_days(command)
     _add_failures(command)
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
-    command.add_argument("--verbose", action="store_true", help="say what was done even if all is well")
+    _add_night(command)
 
     command = add(
         "backfill.range_commands:restated",
@@ -332,6 +335,14 @@ def _add_failures(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="begin no more days once so many failed; default: never",
     )
+
+
+def _add_night(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--all-gaps", action="store_true", help="build older days that are missing, too; they are named anyway"
+    )
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
+    command.add_argument("--verbose", action="store_true", help="say what was done even if all is well")
 
 
 def _add_days(command: argparse.ArgumentParser) -> None:

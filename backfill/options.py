@@ -89,6 +89,7 @@ class Nightly(Failures):
         source: Their source, where they are kept per source.
         json: Whether to print a JSON object for each.
         days: How many of the latest settled days.
+        all_gaps: Whether to build older days that are missing, too.
         workers: How many processes build.
         verbose: Whether to say what was done even if all is well.
     """
@@ -97,6 +98,7 @@ class Nightly(Failures):
     source: str | None
     json: bool
     days: int
+    all_gaps: bool
     workers: int
     verbose: bool
 

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import groupby
+from typing import TextIO
 
-from backfill import absent, calendar, check, concerns, explain, options, restate
+from backfill import absent, calendar, check, concerns, explain, gaps, options, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
@@ -26,10 +27,11 @@ from etl.units import Unit, names
 from lake import restatements
 from lake.cli import printable
 from lake.contracts import contract
-from lake.errors import ConfigError, InputError, RangeIncomplete
+from lake.errors import ConfigError, InputError, LakeError, RangeIncomplete
 from lake.provenance import requester
 
 REASONS_SHOWN = 10
+LATE = "raw files came late, as the nightly run has found"
 BUILD: Engine = runner.run
 
 
@@ -77,18 +79,75 @@ def run(asked: options.Run) -> int:
 def nightly(asked: options.Nightly) -> int:
     """Build the settled days of the last two weeks that are missing, task by task; silent if all is well."""
     ranges = [_latest(each, asked.days) for each in asked.each()]  # so that no wrong name comes after hours
+    late_days = settings().late_days
     codes = []
     for n, (days, past) in enumerate(ranges, 1):
+        older = gaps.before(days, clock.utc_now())
+        if older and asked.all_gaps:
+            days, older = DayRange(days.example, older[0], days.stop), []  # noqa: PLW2901 - what is built
         said = io.StringIO()
         with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
             code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json)
+            code |= _name_older(days, older, as_json=asked.json)
             code = code or _concerned(days, as_json=asked.json)
         if code and not asked.verbose:
             sys.stdout.write(said.getvalue())
         codes.append(code)
         if stopped and n < len(ranges):
             return stopped
+        if late_days and not stopped:
+            codes.append(_restate_late(days, late_days, as_json=asked.json))
     return max(codes)
+
+
+def _name_older(days: DayRange, older: Sequence[date], *, as_json: bool) -> int:
+    """Say which days before a range are not there; return 1 if there are some."""
+    if older:
+        of = days.example.of
+        said = f"{len(older):,} older days are missing: {listed(older)}"
+        print(said, f"  To build them: backfill nightly {of} --all-gaps", sep="\n", file=_beside(as_json=as_json))
+    return RangeIncomplete.exit_code if older else 0
+
+
+def _restate_late(days: DayRange, count: int, *, as_json: bool) -> int:
+    """Restate those of the latest settled days whose raw files came late, and say what that has changed."""
+    unit = days.example
+    latest = DayRange(unit, days.stop - timedelta(days=count), days.stop)
+    codes = [0]
+    with contextlib.redirect_stdout(_beside(as_json=as_json)):
+        try:
+            found = Look(late=True).outdated(latest)
+        except LakeError as error:
+            print(printable(f"Can't look for late raw files of {latest}: {error}"))
+            return error.exit_code
+        asked = options.Restate(
+            of=unit.name,
+            source=unit.source,
+            json=False,
+            start=latest.start,
+            stop=latest.stop,
+            late=True,
+            stale=False,
+            deep=False,
+            date=None,
+            reason=LATE,
+            yes=True,
+        )
+        for group in restate.groups([each.unit for each in found]):
+            for each in found:
+                if each.unit in group:
+                    print(printable(f"{each.unit}  {each.reason}"))
+            try:
+                codes.append(_restate(group, asked))
+            except LakeError as error:
+                print(printable(f"Not restated: {error}"))
+                codes.append(error.exit_code)
+    return max(codes)
+
+
+def _beside(*, as_json: bool) -> TextIO:
+    """Return where people are told something, beside an answer that may be JSON."""
+    return sys.stderr if as_json else sys.stdout
 
 
 def status(asked: options.Status) -> int:
@@ -125,6 +184,7 @@ def checked(asked: options.Check) -> int:
         found = _plan(days, past).with_input(is_elsewhere=True).days
         incomplete = days.incomplete(found)
         wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
+        older = [] if asked.start or asked.stop else gaps.before(days, clock.utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         return check.say_unknown(asked, error)
     finding = check.Finding(
@@ -137,6 +197,7 @@ def checked(asked: options.Check) -> int:
         wrong,
         days.example.of,
         [each.name for each in days.example.sources()],
+        older,
     )
     texts = {
         "nagios": lambda: printable(check.nagios(finding)) + "\n",
@@ -148,6 +209,7 @@ def checked(asked: options.Check) -> int:
             severity=finding.status.name,
             incomplete={str(k): v for k, v in incomplete.items()},
             concerns=wrong,
+            older=older,
         ),
     }
     text = texts["json" if asked.json else asked.format]()

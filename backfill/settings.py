@@ -14,9 +14,11 @@ class Settings:
 
     Attributes:
         max_attempts: How often a day may fail before it is skipped; 0 for ever so often.
+        late_days: Of how many of the latest settled days `nightly` restates those whose raw files came late.
     """
 
     max_attempts: int = 3
+    late_days: int = 0
 
 
 def settings() -> Settings:

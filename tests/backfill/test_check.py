@@ -38,12 +38,12 @@ def test_late_days_are_settled_and_not_there(states, status):
 def test_nagios_has_one_line_with_its_figures():
     """The text, a bar, and the figures with both thresholds; no second bar, whatever the task is called."""
     assert check.nagios(finding(State.THERE, State.THERE)) == (
-        "ErrorRateDaily OK: 2 days there, 0 late | late=0;1;3;0 there=2;;;0 incomplete=0;1;;0"
+        "ErrorRateDaily OK: 2 days there, 0 late | late=0;1;3;0 there=2;;;0 incomplete=0;1;;0 older=0;1;;0"
     )
     assert check.nagios(finding(*[State.MISSING] * 4)) == (
         "ErrorRateDaily CRITICAL: 0 days there, 4 late, the oldest: 2015-05-17 missing, 2015-05-18 missing, "
         "2015-05-19 missing …; see backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 | "
-        "late=4;1;3;0 there=0;;;0 incomplete=0;1;;0"
+        "late=4;1;3;0 there=0;;;0 incomplete=0;1;;0 older=0;1;;0"
     )
     assert check.unknown("ErrorRateDaily", StoreError("can't | read\nit")) == (
         "ErrorRateDaily UNKNOWN: can't / read it"
@@ -59,7 +59,7 @@ def test_incomplete_days_are_a_warning():
     assert check.nagios(found) == (
         "ErrorRateDaily WARNING: 3 days there, 0 late, 2 incomplete, the latest: 2015-05-18 web: no raw logs; "
         "see backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-20 | "
-        "late=0;1;3;0 there=3;;;0 incomplete=2;1;;0"
+        "late=0;1;3;0 there=3;;;0 incomplete=2;1;;0 older=0;1;;0"
     )
     assert 'error_rate_lake_incomplete_days{task="ErrorRateDaily"} 2\n' in check.prometheus(found, NOW)
     cases = ET.fromstring(check.junit(found).partition("\n")[2]).findall("testcase")  # noqa: S314 - our own

@@ -154,7 +154,14 @@ def test_prometheus_takes_the_metrics(a_project):
     done = ask("promtool", "check", "metrics", input=metrics)
     counts = [
         f"error_rate_lake_{name}"
-        for name in ("days", "incomplete_days", "late_days", "source_incomplete_days", "source_late_days")
+        for name in (
+            "days",
+            "incomplete_days",
+            "late_days",
+            "older_gap_days",
+            "source_incomplete_days",
+            "source_late_days",
+        )
     ]
     said = [f'{name} use base unit "seconds" instead of "days"' for name in counts]
     assert (done.stdout, sorted(done.stderr.splitlines())) == ("", said)

@@ -146,6 +146,7 @@ def test_json_is_one_object(a_project):
 def test_nightly_is_silent_unless_something_is_wrong(a_project):
     """Cron mails what is printed; the last settled days are built, by the second run nothing."""
     nightly = ("backfill", "nightly", *OF, "--days", "3")
+    a_project.configure(web=a_project.source | {"since": "2015-05-18"})
     done = a_project.run(*nightly)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     built = a_project.published()
@@ -154,10 +155,75 @@ def test_nightly_is_silent_unless_something_is_wrong(a_project):
     done = a_project.run(*nightly, "--verbose")
     assert "0 built, 3 already there" in done.stdout
     assert a_project.published() == built
+    a_project.configure()
     break_day(a_project, "2015-05-17")
     done = a_project.run("backfill", "nightly", *OF)
     assert done.returncode == 1
     assert "  failed: 2015-05-17" in done.stdout
+
+
+def test_gaps_older_than_the_window_are_named_and_built_if_asked(a_project):
+    """By nightly and check, whatever the window is; what retention deleted is no gap."""
+    nightly = ("backfill", "nightly", *OF, "--days", "2")
+    done = a_project.run(*nightly)
+    assert done.returncode == 1
+    assert "2 older days are missing: 2015-05-17, 2015-05-18\n" in done.stdout
+    assert "  To build them: backfill nightly --of ErrorRateDaily --all-gaps\n" in done.stdout
+    checked = a_project.run(*CHECK, "--days", "2")
+    assert checked.returncode == 1
+    assert "WARNING: 2 days there, 0 late; 2 older days missing, the first: 2015-05-17; to build" in checked.stdout
+    assert "older=2;1;;0" in checked.stdout
+    junit = a_project.run(*CHECK, "--days", "2", "--format", "junit").stdout
+    assert 'failures="1"' in junit
+    assert 'message="missing: 2015-05-17, 2015-05-18"' in junit
+    assert a_project.run(*nightly, "--all-gaps").returncode == 0
+    done = a_project.run(*nightly)
+    assert (done.returncode, done.stdout) == (0, "")
+    deletion = ("lake", "retention", "--dataset", "error_rate", "--before", "2015-05-18", "--even-if-needed")
+    (code,) = re.findall(r"--delete (\w+)", a_project.run(*deletion).stdout)
+    assert a_project.run(*deletion, "--delete", code, "--reason", "old").returncode == 0
+    assert a_project.run(*nightly).returncode == 0
+    a_project.configure(web={key: value for key, value in a_project.source.items() if key != "since"})
+    assert a_project.run(*nightly).returncode == 0
+    shutil.rmtree(a_project.folder / "lake/error_rate/v1/dt=2015-05-18")
+    assert a_project.run(*nightly).returncode == 0
+
+
+def test_late_days_are_restated_by_the_night_where_that_is_wanted(a_project):
+    """Off by default; on, only of so many days, with the difference in the report, once."""
+    nightly = ("backfill", "nightly", *OF)
+    assert a_project.run(*nightly).returncode == 0
+    for day in ("2015-05-17", "2015-05-19"):
+        log = a_project.folder / f"logs/{day}.log"
+        log.write_text(log.read_text() * 2)
+    assert a_project.run(*nightly).stdout == ""
+    path = a_project.folder / "luigi.cfg"
+    path.write_text(path.read_text() + "[backfill]\nlate_days = 2\n")
+    done = a_project.run(*nightly)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "RequestsDaily web 2015-05-19  late input: logs/2015-05-19.log has" in done.stdout
+    assert "shop origin: 3 → 6 requests, error rate" in done.stdout
+    assert "2015-05-17" not in done.stdout
+    assert a_project.run(*nightly).stdout == ""
+    path.write_text(path.read_text().replace("late_days = 2", "late_days = 4"))
+    assert "RequestsDaily web 2015-05-17  late input" in a_project.run(*nightly).stdout
+    explained = a_project.run("backfill", "explain", *OF, "--date", "2015-05-17").stdout
+    assert "raw files came late, as the nightly run has found" in explained
+
+
+def test_a_late_day_that_can_not_be_restated_is_said(a_project):
+    """The night fails, and names it; the others are restated."""
+    path = a_project.folder / "luigi.cfg"
+    path.write_text(path.read_text() + "[backfill]\nlate_days = 7\n")
+    nightly = ("backfill", "nightly", *OF)
+    assert a_project.run(*nightly).returncode == 0
+    (a_project.folder / "logs/2015-05-18.log").write_text(GARBAGE)
+    log = a_project.folder / "logs/2015-05-19.log"
+    log.write_text(log.read_text() * 2)
+    done = a_project.run(*nightly)
+    assert done.returncode == 1
+    assert "Not restated: source web, 2015-05-18: 3 of 3 lines are rejects" in done.stdout
+    assert "shop origin: 3 → 6 requests" in done.stdout
 
 
 def test_several_tasks_in_a_night(a_project):
