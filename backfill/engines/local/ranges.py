@@ -9,6 +9,8 @@ import atexit
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 import luigi
 import luigi.tools.range
@@ -21,6 +23,7 @@ from backfill.plan import Plan
 from backfill.settings import settings
 from etl import clock
 from etl.project import project
+from etl.sources.source import settled_at
 from lake.cli import printable
 from lake.errors import ConfigError, LakeError, RangeIncomplete
 from tasks.daily import daily_tasks, failure_text, task_of
@@ -92,6 +95,26 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         if plan.not_there:
             raise RangeIncomplete(f"{plan.range}: missing: {listed(plan.not_there)}.")
 
+    def missing_datetimes(self, finite_datetimes: list[datetime]) -> list[datetime]:
+        """Return the days that are not there, of a task of somebody else's.
+
+        Of one that needs days of the lake, such as a WrapperTask of several, those that can be there are meant:
+        on which a source is active, and that are settled unless `stop` was given.
+        """
+        if not finite_datetimes or not self._needs_the_lake(finite_datetimes[0]):
+            return list(super().missing_datetimes(finite_datetimes))
+        now, sources = clock.utc_now(), project().sources
+        settled = {each: settled_at(sources, each.date()) for each in finite_datetimes}
+        days = [each for each, at in settled.items() if at and (self.stop or at <= now)]
+        return [
+            each for each in days if not self._instantiate_task_cls(self.datetime_to_parameter(each)).complete()
+        ]
+
+    def _needs_the_lake(self, day: datetime) -> bool:
+        """Tell whether what a task of somebody else's requires of a day is of the lake."""
+        task = self._instantiate_task_cls(self.datetime_to_parameter(day))
+        return any(isinstance(each, DayTask) for each in luigi.task.flatten(task.requires()))
+
     def on_failure(self, exception: BaseException) -> str:
         """Return what the page of Luigi's scheduler says of a failure."""
         return failure_text(exception) or super().on_failure(exception)
@@ -128,6 +151,69 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
 
 class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):
     """The same as RangeDailyBase, which needs no second way here: one listing answers for all days."""
+
+
+def _refuse_days(task: luigi.tools.range.RangeBase) -> None:
+    """Refuse a range of hours, minutes or months over what has days: it would build some of them and say nothing.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if issubclass(task.of, DayTask):
+        raise ConfigError(
+            f"{task.task_family} --of {task.of.__name__}: {task.of.__name__} has days. Use RangeDailyBase, with "
+            "--start and --stop as YYYY-MM-DD."
+        )
+
+
+class RangeHourlyBase(luigi.tools.range.RangeHourlyBase):
+    """Luigi's own, for tasks that have hours."""
+
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Luigi's
+        super().__init__(*args, **kwargs)
+        _refuse_days(self)
+
+
+class RangeHourly(luigi.tools.range.RangeHourly):
+    """Luigi's own, for tasks that have hours."""
+
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Luigi's
+        super().__init__(*args, **kwargs)
+        _refuse_days(self)
+
+
+class RangeByMinutesBase(luigi.tools.range.RangeByMinutesBase):
+    """Luigi's own, for tasks that have minutes."""
+
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Luigi's
+        super().__init__(*args, **kwargs)
+        _refuse_days(self)
+
+
+class RangeByMinutes(luigi.tools.range.RangeByMinutes):
+    """Luigi's own, for tasks that have minutes."""
+
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Luigi's
+        super().__init__(*args, **kwargs)
+        _refuse_days(self)
+
+
+class RangeMonthly(luigi.tools.range.RangeMonthly):
+    """Luigi's own, for tasks that have months."""
+
+    param_name = luigi.OptionalParameter(default=None, positional=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Luigi's
+        super().__init__(*args, **kwargs)
+        _refuse_days(self)
 
 
 def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:

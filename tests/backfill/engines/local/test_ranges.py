@@ -13,6 +13,7 @@ from lake.errors import ConfigError, RangeIncomplete
 from tasks.error_rate import ErrorRateDaily
 from tasks.raw_logs import RawLogsDaily
 from tasks.requests import RequestsDaily
+from tasks.status_mix import StatusMixDaily
 
 pytestmark = pytest.mark.usefixtures("now")
 START, STOP = date(2015, 5, 17), date(2015, 5, 20)
@@ -50,6 +51,54 @@ def test_unfinished_day_is_never_built(in_project, build, kind):
     assert error_rates(in_project.folder)[-1] == "dt=2015-05-19"
     with pytest.raises(RangeIncomplete, match="4 days: missing: 2015-05-20"):
         days.run()
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("RangeHourly", datetime(2015, 5, 17)),
+        ("RangeHourlyBase", datetime(2015, 5, 17)),
+        ("RangeByMinutes", datetime(2015, 5, 17)),
+        ("RangeByMinutesBase", datetime(2015, 5, 17)),
+        ("RangeMonthly", date(2015, 5, 1)),
+    ],
+)
+def test_ranges_of_other_lengths_are_refused_over_days(in_project, kind, start):
+    """They would build the first day of each month, or each day 24 times; somebody else's tasks are theirs."""
+    found = Register.get_task_cls(kind)
+    with pytest.raises(ConfigError, match=rf"{kind} --of ErrorRateDaily: .* Use RangeDailyBase"):
+        found(of=ErrorRateDaily, start=start)
+    assert found(of=Theirs, start=start).of is Theirs
+
+
+class Theirs(luigi.Task):
+    """A task of somebody else's, of whatever has a date."""
+
+    date = luigi.DateParameter()
+
+
+class Both(luigi.WrapperTask):
+    """Somebody else's name for two tasks of ours."""
+
+    date = luigi.DateParameter()
+
+    def requires(self):
+        """Return both."""
+        return [ErrorRateDaily(date=self.date), StatusMixDaily(date=self.date)]
+
+
+@KINDS
+def test_a_wrapper_of_ours_has_the_days_that_can_be_there(in_project, build, kind):
+    """Those on which a source is active; without a stop, the settled ones; with one, an unsettled day fails."""
+    days = kind(of=Both, start=START - timedelta(days=1))
+    assert [each.date for each in days.requires()] == [date(2015, 5, n) for n in (17, 18, 19)]
+    assert build(days)
+    assert error_rates(in_project.folder) == ["dt=2015-05-17", "dt=2015-05-18", "dt=2015-05-19"]
+    assert len(list((in_project.folder / "lake/status_mix").rglob("*.parquet"))) == 3
+    assert kind(of=Both, start=START, stop=STOP).complete()
+    longer = kind(of=Both, start=START, stop=STOP + timedelta(days=1))
+    assert build(longer)  # as Luigi has it, where data of others is missing
+    assert not longer.complete()
 
 
 @pytest.mark.slow
