@@ -27,8 +27,8 @@ def _check_names() -> None:
         if origin and Path(origin).resolve().parent != ours:
             said = (
                 f"{origin} has the name of a package of error-rate-lake, and Python finds it first. Instead of "
-                "its -m run `luigi`, without PYTHONPATH; or set PYTHONSAFEPATH=1; or change to another folder, with "
-                "LUIGI_CONFIG_PATH set."
+                "its -m run `luigi`, without PYTHONPATH; or set PYTHONSAFEPATH=1; or change to another folder, "
+                "with LUIGI_CONFIG_PATH set."
             )
             if Path(sys.argv[0]).stem in COMMANDS:
                 print(f"luigi: {said}", file=sys.stderr)  # noqa: T201

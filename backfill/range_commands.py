@@ -89,14 +89,18 @@ def nightly(asked: options.Nightly) -> int:
         with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
             code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json)
             code |= _name_older(days, older, as_json=asked.json)
+        late = io.StringIO()
+        with contextlib.redirect_stdout(late):
+            if late_days and not stopped:
+                code |= _restate_late(days, late_days, as_json=asked.json)
+        with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
             code = code or _concerned(days, as_json=asked.json)
         if code and not asked.verbose:
             sys.stdout.write(said.getvalue())
+        sys.stdout.write(late.getvalue())
         codes.append(code)
         if stopped and n < len(ranges):
             return stopped
-        if late_days and not stopped:
-            codes.append(_restate_late(days, late_days, as_json=asked.json))
     return max(codes)
 
 
@@ -130,6 +134,9 @@ def _restate_late(days: DayRange, count: int, *, as_json: bool) -> int:
             stale=False,
             deep=False,
             date=None,
+            unfinished=False,
+            drop_source=[],
+            accept_loss=False,
             reason=LATE,
             yes=True,
         )
@@ -138,7 +145,7 @@ def _restate_late(days: DayRange, count: int, *, as_json: bool) -> int:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
             try:
-                codes.append(_restate(group, asked))
+                codes.append(_restate(_drafted(group, asked), asked))
             except LakeError as error:
                 print(printable(f"Not restated: {error}"))
                 codes.append(error.exit_code)
@@ -161,8 +168,8 @@ def status(asked: options.Status) -> int:
         of_lacking = [
             {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
         ]
-        gaps = {str(day): text for day, text in incomplete.items()}
-        _print_json(days, found, absent=of_lacking, concerns=wrong, incomplete=gaps)
+        lacks = {str(day): text for day, text in incomplete.items()}
+        _print_json(days, found, absent=of_lacking, concerns=wrong, incomplete=lacks)
     else:
         print(days)
         for row in calendar.rows(found, incomplete, colours=sys.stdout.isatty()):

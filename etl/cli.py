@@ -25,6 +25,12 @@ lake retention --dataset requests --before 2025-01-01
 lake retention --dataset requests --before 2025-01-01 --even-if-needed --delete 0f3a9c41d7be --reason "90 days"
 """
 
+PURGE = """
+lake purge
+lake purge --dataset rejects --start 2026-09-01 --stop 2026-10-01
+lake purge --yes --reason "addresses in glued lines"
+"""
+
 
 def main() -> None:
     """Run the command and exit with its code."""
@@ -86,4 +92,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--delete", metavar="CODE", help="delete what was shown with this code")
     command.add_argument("--reason", help="why, for the record that stays")
     command.set_defaults(run="etl.upkeep_commands:retention")
+    command = commands.add_parser(
+        "purge",
+        help="show what holds more than today's masks let through, and replace it",
+        description="Look at all that is kept of rejected lines and of paths, and name the partitions of which an "
+        "earlier version kept more than is kept today. With --yes, publish masked revisions of them, and delete "
+        "their old bytes for good, after a record of what they were. No figure changes.",
+        epilog=epilog("lake purge", PURGE),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--dataset", choices=("rejects", "requests"), help="one of the two; default: both")
+    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
+    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
+    command.add_argument("--yes", action="store_true", help="do it")
+    command.add_argument("--reason", help="why, for the records that stay")
+    command.set_defaults(run="etl.upkeep_commands:purge")
     return parser

@@ -1,25 +1,26 @@
-"""The commands that look after a lake: verify and retention."""
+"""The commands that look after a lake: verify, retention and purge."""
 
 import argparse
 import sys
 
 from tqdm import tqdm
 
+from etl import clock
 from etl.looks.verify import RawLogs, rebuilt
 from etl.sources.source import read_sources
+from etl.steps import purge as steps
 from lake import config
 from lake.cli import printable
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
 from lake.provenance import requester
-from lake.retention import Expired
+from lake.retention import Expired, purged
 from lake.verify import Finding, Scope, Verification
 
 
 def verify(arguments: argparse.Namespace) -> int:
     """Look at all that was published; print what is wrong, and a summary; return 0 if nothing is, else 1."""
-    if arguments.start and arguments.stop and arguments.start >= arguments.stop:
-        raise ConfigError(f"--start {arguments.start} is not before --stop {arguments.stop}, which is exclusive.")
+    _check_days(arguments)
     settings = config.read(config.find())
     lake, sources = Lake.of(settings), {each.name: each for each in read_sources(settings)}
     raw_logs = RawLogs(lake, sources, arguments.deep)
@@ -46,6 +47,8 @@ def verify(arguments: argparse.Namespace) -> int:
         f"{same:,} of them rebuilt with the same bytes; {wrong:,} findings. "
         f"{len(raw_logs.gone):,} raw logs are no longer there to compare with."
     )
+    for each in purged(lake.store):
+        print(f"{len(each.keys):,} partitions were purged on purpose, by {each.by}: {each.reason} ({each.name})")
     return int(wrong > 0)
 
 
@@ -91,6 +94,40 @@ def retention(arguments: argparse.Namespace) -> int:
         record = expired.delete(lake, arguments.reason, requester(), bar.update)
     print(f"Deleted. {lake.root}/{record} says what it was.")
     return 0
+
+
+def purge(arguments: argparse.Namespace) -> int:
+    """Print what leaks; with --yes, replace it. Return 0 if nothing leaks now, else 1."""
+    _check_days(arguments)
+    if arguments.yes and not (arguments.reason or "").strip():
+        raise ConfigError("Give --reason: why it is deleted, for the records that stay.")
+    settings = config.read(config.find())
+    lake, sources = Lake.of(settings), {each.name: each for each in read_sources(settings)}
+    lake.require()
+    datasets = [arguments.dataset] if arguments.dataset else list(steps.COLUMNS)
+    partitions = steps.to_look_at(lake, datasets, arguments.start, arguments.stop)
+    with tqdm(total=len(partitions), desc="looked at", unit=" partitions", leave=False, disable=None) as bar:
+        found = list(steps.leaks(lake, sources, partitions, bar.update))
+    for each in found:
+        known = "" if each.partition.source in sources else "; luigi.cfg doesn't declare its source"
+        _say(each.partition.key, f"{each.rows:,} rows hold more than is kept today{known}")
+    print(f"{len(found):,} of {len(partitions):,} partitions hold more than is kept today.", flush=True)
+    if not found:
+        return 0
+    if not arguments.yes:
+        given = ((f"--{name}", getattr(arguments, name)) for name in ("dataset", "start", "stop"))
+        where = "".join(f" {name} {value}" for name, value in given if value)
+        print(f'Nothing was changed. To mask them and delete the old bytes: lake purge{where} --yes --reason "…"')
+        return 1
+    records = steps.purge(lake, sources, found, reason=arguments.reason, by=requester(), now=clock.utc_now())
+    for record in records:
+        print(f"Purged. {lake.root}/{record} says what it was.")
+    return 0
+
+
+def _check_days(arguments: argparse.Namespace) -> None:
+    if arguments.start and arguments.stop and arguments.start >= arguments.stop:
+        raise ConfigError(f"--start {arguments.start} is not before --stop {arguments.stop}, which is exclusive.")
 
 
 def _say(key: str, what: str) -> None:

@@ -87,6 +87,11 @@ OWN: Mapping[str, Mapping[int, str]] = {
         2: f"{WRONG}, the code too",
         3: f"{UNREADABLE}, or something in it can't be deleted",
     },
+    "lake purge": {
+        0: "there is nothing to mask; or it is masked, and the old bytes are deleted",
+        1: "something would be masked; nothing was changed",
+        3: f"{UNREADABLE} or written, or something in it can't be deleted",
+    },
 }
 
 

@@ -44,6 +44,7 @@ VALUES = {
     "told": " --even-if-needed",
     "unit.day": "2015-05-17",
     "unit.of": "--of RequestsDaily --source web",
+    "where": " --dataset rejects",
 }
 """What is filled in, by the expression in the source: true of the project below."""
 ON_S3_ONLY = "lake ddl athena-registered"  # run by lake/test_ddl.py

@@ -9,6 +9,7 @@ from etl.sources.source import Source
 from etl.steps import seen
 from etl.steps.aggregate import aggregate_day
 from etl.steps.extract import extract_day
+from etl.steps.purge import is_purged
 from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.draft import Draft
@@ -93,6 +94,10 @@ def _why_not(
         return "luigi.cfg no longer has its source"
     if others := {each.dataset for each in inputs} - wanted:
         return f"it was made from {', '.join(sorted(others))}, and would be from {', '.join(sorted(wanted))} today"
+    if is_purged(made):
+        return f"it was purged: {made.reason}"
+    if deleted := next((each for each in inputs if not lake.store.exists(each.key)), None):
+        return f"it was made from {deleted}, which was deleted"
     return _other_inputs(lake, named.get(partition.source or ""), partition, made)
 
 
