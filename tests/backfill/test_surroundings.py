@@ -379,36 +379,3 @@ def test_a_host_that_is_ahead(a_project, make_project, command):
     assert a_project.run(*SUMS).stdout == undisturbed.run(*SUMS).stdout
     assert before.items() < a_project.published().items()
     assert "Nothing to restate." in a_project.run(*as_if(SETTLED, *restate)).stdout
-
-
-@pytest.fixture
-def with_names_of_ours(a_project):
-    """Return the project, its folder having modules of somebody else's that are called as some of ours."""
-    (a_project.folder / "tasks.py").write_text("import luigi\n")
-    (a_project.folder / "etl").mkdir()
-    (a_project.folder / "etl/__init__.py").touch()
-    return a_project.anew()
-
-
-RANGE = ("RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
-
-
-@pytest.mark.parametrize("command", [("luigi", *RANGE), ("backfill", "run", *RANGE[1:3])])
-def test_commands_find_their_own_modules(with_names_of_ours, command):
-    """Whatever lies in the current folder."""
-    done = with_names_of_ours.run(*command)
-    assert done.returncode == 0, done.stderr
-    assert "4 built" in done.stdout
-
-
-def test_modules_of_the_same_name_are_named_with_the_way_out(with_names_of_ours):
-    """Python's own -m looks into the current folder first: that is said, and what is advised works."""
-    command = ("python", "-m", "luigi", "--module", "backfill", *RANGE)
-    done = with_names_of_ours.run(*command)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert "etl has the name of a package of error-rate-lake" in done.stderr
-    assert "run `luigi`, without PYTHONPATH; or set PYTHONSAFEPATH=1" in done.stderr
-    assert with_names_of_ours.run("luigi", *RANGE, PYTHONPATH=".").returncode == 2
-    done = with_names_of_ours.run(*command, PYTHONSAFEPATH="1")
-    assert done.returncode == 0, done.stderr
