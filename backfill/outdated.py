@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from backfill.days import DayRange
+from etl.lines.passes import PASSES, twice_within
 from etl.looks.account import account
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
@@ -16,7 +17,7 @@ from lake import confirmed, sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.parquet.writer import Footer
-from lake.partition import Partition
+from lake.partition import Partition, days_since_epoch
 from lake.provenance import Provenance
 
 LATE = "late input"
@@ -87,6 +88,9 @@ class Look:
         """Yield why a source's requests would be others."""
         if self.stale and made.source_sha256 not in source.known_as:
             yield f"stale: the settings of source {source.name} have changed"
+        twice = twice_within(source.format.timezone, days_since_epoch(day))
+        if self.stale and twice and not any(each.name == PASSES for each in made.checks):
+            yield f"stale: it has {twice[0].named(source.format.timezone)} twice, which was read as once"
         if not self.late:
             return
         there = None if source.files.is_dated else holds()

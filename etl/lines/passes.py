@@ -27,6 +27,8 @@ MANY_DAYS = 1000
 JITTER = 6
 """Requests are logged when they end, with the time when they began: a log steps back by this part of the hour."""
 
+PASSES = "passes told apart by the order of lines"
+"""The name of a check in the provenance of a day with such an hour, which earlier versions lack."""
 MIXED = "it goes through that hour once, so both passes are mixed or one is missing"
 OUT_OF_ORDER = "its lines are not in the order of time"
 BEGINS_WITHIN = "it begins within that hour and doesn't step back"
@@ -56,9 +58,9 @@ class Twice:
         """By how much a log in order steps back at most."""
         return self.seconds // JITTER
 
-    def named(self, timezone: str) -> str:
+    def named(self, timezone: str | None) -> str:
         """Return what clocks showed, for people: `02:00-03:00 Europe/Berlin`."""
-        zone = ZoneInfo(timezone)
+        zone = ZoneInfo(timezone or "UTC")
         first = datetime.fromtimestamp(self.start, zone).replace(tzinfo=None)
         return f"{first:%H:%M}-{first + timedelta(seconds=self.seconds):%H:%M} {timezone}"
 
@@ -93,6 +95,13 @@ def all_twice(timezone: str, first: int, last: int) -> list[Twice]:
     days = range(first // DAY_SECONDS, last // DAY_SECONDS + 2)
     found = (twice_on(timezone, day) for day in days)
     return [each for each in found if each and each.start <= last and first < each.start + each.seconds]
+
+
+def twice_within(timezone: str | None, day: int) -> list[Twice]:
+    """Return all that clocks show twice of which times may be on a UTC day, since 1970; nothing without a zone."""
+    first, last = day * DAY_SECONDS, (day + 1) * DAY_SECONDS - 1
+    near = all_twice(timezone, first - DAY_SECONDS, last) if timezone else []
+    return [each for each in near if each.end > first]
 
 
 @dataclass

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl import clock
+from etl.lines.passes import PASSES, twice_within
 from etl.raw.doubled import doubled_lines
 from etl.raw.files import mark_of
 from etl.raw.read_ahead import read_ahead
@@ -261,6 +262,9 @@ class _Day:
             counted.check()
         self._judge(readers)
         incomplete = self._incomplete(readers)
+        zone = self._source.format.timezone
+        passes = (Check(PASSES, each.named(zone)) for each in twice_within(zone, days_since_epoch(self.day)))
+        checks = (self.recorded.check(), Check("contract", "every row"), *passes)
         staged = []
         for writer in (self.rejected, self.kept):
             made = writer.contract
@@ -280,7 +284,7 @@ class _Day:
                 directives=self.recorded.directives,
                 doubled=self.recorded.doubled,
                 code_version=code_version(),
-                checks=(self.recorded.check(), Check("contract", "every row")),
+                checks=checks,
                 source_sha256=self._source.settings_sha256,
                 supersedes=self._lake.superseded(partition),
                 reason=revision.reason,

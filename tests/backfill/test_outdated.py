@@ -2,15 +2,16 @@
 
 import gzip
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from backfill.days import DayRange
 from backfill.outdated import Look
+from etl import clock
 from etl.lines import privacy
 from etl.project import project
-from etl.steps import purge
+from etl.steps import extract, purge
 from lake import sql
 from lake.contracts import CONTRACTS, contract
 from lake.provenance import Revision
@@ -138,3 +139,20 @@ def test_a_purge_makes_nothing_stale(in_project, build, monkeypatch):
     purge.purge(lake, sources, leaks, reason="x", by="me", now=datetime(2026, 11, 29, tzinfo=UTC))
     days = DayRange(ErrorRateDaily(date=FIRST).unit, FIRST, THIRD)
     assert found(days, late=True, stale=True, deep=True) == []
+
+
+def test_a_day_whose_hours_of_one_name_were_read_as_one_is_stale(in_project, build, monkeypatch):
+    """As by an earlier version, on the day when summer time ends in the source's zone; restated, it is not."""
+    day = date(2015, 10, 25)
+    monkeypatch.setattr(clock, "utc_now", lambda: datetime(2015, 11, 1, tzinfo=UTC))
+    in_project.configure(web=in_project.source | {"timezone": "Europe/Berlin", "until": "2015-10-26"})
+    line = (in_project.folder / "logs/2015-05-17.log").read_text().splitlines()[0]
+    (in_project.folder / f"logs/{day}.log").write_text(line.replace("17/May/2015", "25/Oct/2015") + "\n")
+    with monkeypatch.context() as former:
+        former.setattr(extract, "twice_within", lambda *_: [])
+        assert build(RequestsDaily(source="web", date=day))
+    days = DayRange(RequestsDaily(source="web", date=day).unit, day, day + timedelta(days=1))
+    reason = "stale: it has 02:00-03:00 Europe/Berlin twice, which was read as once"
+    assert found(days, stale=True) == [("RequestsDaily", day, reason)]
+    assert build(RequestsDaily(source="web", date=day, revision=1, reason="x"))
+    assert found(days, stale=True) == []

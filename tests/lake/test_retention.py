@@ -15,7 +15,7 @@ from lake.evidence import Evidence
 from lake.lake import open_store
 from lake.partition import Partition
 from lake.provenance import Input
-from lake.retention import Expired, deleted
+from lake.retention import Expired, Purged, deleted, purge, purged
 from lake.verify import Scope, Verification
 
 BEFORE = date(2015, 5, 19)
@@ -94,6 +94,19 @@ def test_what_is_older_than_a_day_is_listed(filled, write_foreign):
     )
     assert [each.partition for each in expired.records] == [OLD, RESTATED, YOUNGER]
     assert Expired.of(filled, "error_rate", DAYS[0]) == Expired(filled.root, "error_rate", DAYS[0], {}, ())
+
+
+def test_what_is_purged_goes_whatever_its_day_and_verify_knows(filled):
+    """One revision of it, with its record of publication; a later one stays, and nothing is called damage."""
+    name = purge(filled, "error_rate", [OLD], "addresses", "somebody")
+    assert [each for each in filled.partitions(CONTRACTS["error_rate"]) if each == OLD] == []
+    assert filled.revisions(RESTATED) == [1]
+    assert list(purged(filled.store)) == [Purged(name, (OLD.key,), "addresses", "somebody")]
+    assert [each.key for each in deleted(filled.store)] == [OLD.key]
+    wrong = [each.what for each in Verification(filled, Scope()).findings() if each.key == OLD.key]
+    assert wrong == []
+    delete(Expired.of(filled, "error_rate", BEFORE), filled)
+    assert [each.name for each in purged(filled.store)] == [name]
 
 
 def test_a_code_stands_for_one_list(filled, publish, error_rates):
