@@ -4,6 +4,7 @@ It holds views and macros and no data: what they show is what is there when they
 themselves, so each question costs a listing or two of its dataset. S3 is asked with the reader's own credentials.
 """
 
+import fcntl
 import uuid
 from pathlib import Path
 
@@ -32,7 +33,6 @@ from lake.store.disk import disk_error, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
 STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.0.0"}
-LOCKED = "IO Error: Could not set lock on file"
 SEED_PLACES = {"dt": "2000-01-01", "source": "seed", "rev": "0"}
 
 
@@ -133,8 +133,20 @@ def _check_is_ours(path: Path) -> None:
             is_ours = connection.execute(query).fetchone() is not None
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
-        if reason.startswith(LOCKED):
+        if _is_locked(path):
             raise ConfigError(f"{path} is open for writing elsewhere: {reason}. Close it there.") from error
         raise ConfigError(f"{path} is there and is no catalog: {reason} Use another name.") from error
     if not is_ours:
         raise ConfigError(f"{path} is a database, and no catalog of a lake. Use another name.")
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether another process holds the lock that DuckDB takes on a file that it writes."""
+    try:
+        with path.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -202,6 +202,14 @@ def test_a_catalog_that_is_open_for_writing_is_no_other_file(filled, path):
         holder.stdin.close()
 
 
+def test_a_broken_file_is_not_taken_for_an_open_one(filled, tmp_path):
+    """Whatever its name is, which DuckDB's error tells as well."""
+    path = tmp_path / "lock.duckdb"
+    path.write_bytes(b"no database")
+    with pytest.raises(ConfigError, match="is there and is no catalog"):
+        catalog_file.write(filled, path)
+
+
 def test_a_place_that_can_not_be_written(filled, tmp_path):
     """It is named, with the reason and the next step, in a line."""
     said = r"Can't write the catalog .*gone/lake\.duckdb: IO Error: Cannot open file.*Choose another place"
