@@ -66,7 +66,13 @@ class LocalStore:
             try:
                 target.hardlink_to(file.path)
             except FileExistsError:
-                return self._same_bytes(key, file)
+                is_new = self._same_bytes(key, file)
+                # whoever has it there may not be done yet, or may have been killed before it was safe on the disk
+                for folder in (target.parent, *target.parent.parents):
+                    _sync_folder(folder)
+                    if folder == self._root:
+                        break
+                return is_new
             for folder in {target.parent, *(f.parent for f in new_folders)}:
                 _sync_folder(folder)
         return True

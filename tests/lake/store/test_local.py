@@ -206,3 +206,15 @@ def test_an_unfinished_file_may_go_while_all_is_listed(disk, monkeypatch):
     keys = local._walk  # noqa: SLF001 - nothing else shows a file that is gone at once
     monkeypatch.setattr(local, "_walk", lambda *bounds: ("_staging/x/goes", *keys(*bounds)))
     assert [each.key for each in disk.objects("", "", "~")] == ["a/stays"]
+
+
+def test_a_name_that_is_taken_is_safe_before_it_is_said(disk_root, create, monkeypatch):
+    """Whoever has it there may not have brought its folders to the disk; all of them are, up to the root."""
+    key = "a/v1/dt=2015-05-17/rev=0/part-0.parquet"
+    made = LocalStore(disk_root)
+    assert create(made, key, b"one")
+    synced = []
+    monkeypatch.setattr("lake.store.local._sync_folder", lambda folder: synced.append(str(folder)))
+    assert not create(made, key, b"one")
+    folders = ["", "/a", "/a/v1", "/a/v1/dt=2015-05-17", "/a/v1/dt=2015-05-17/rev=0"]
+    assert synced == [f"{disk_root}{each}" for each in reversed(folders)]
