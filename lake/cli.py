@@ -14,6 +14,7 @@ from lake.datasets import DATASETS
 from lake.errors import LakeError
 from lake.exit_codes import epilog
 from lake.partition import parse_day
+from lake.store.outage import behind
 from lake.warned import tell_once
 
 SQL = """
@@ -81,8 +82,9 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
         print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
         code = 1
     except _of_duckdb() as error:
-        print(printable(f"{name}: {error}"), file=sys.stderr)
-        code = 1
+        of_store = behind(error)
+        print(printable(f"{name}: {of_store or error}"), file=sys.stderr)
+        code = of_store.exit_code if of_store else 1
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@
 LakeError                 anything the project raises on purpose      exit code 1
 ├── ConfigError           luigi.cfg or an argument is wrong           exit code 2
 ├── StoreError            the lake's disk or bucket doesn't answer    exit code 3
+│   └── Damaged           a published file is not what was published  exit code 3
 ├── PartitionExists       other bytes are published under that name   exit code 1
 ├── PartitionMissing      a partition was asked for that isn't there  exit code 1
 ├── ContractViolation     data break their dataset's contract         exit code 1
@@ -18,6 +19,7 @@ from typing import ClassVar
 __all__ = [
     "ConfigError",
     "ContractViolation",
+    "Damaged",
     "InputError",
     "LakeError",
     "NoLines",
@@ -44,6 +46,10 @@ class StoreError(LakeError):
     """The lake's root can't be reached, read or written."""
 
     exit_code = 3
+
+
+class Damaged(StoreError):
+    """A published file is there and has come, and can't be read as what it should be."""
 
 
 class PartitionExists(LakeError):

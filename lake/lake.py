@@ -16,12 +16,13 @@ from lake import clock, evidence
 from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
-from lake.errors import ConfigError, PartitionExists, PartitionMissing, StoreError
+from lake.errors import ConfigError, Damaged, PartitionExists, PartitionMissing, StoreError
 from lake.journal import Journal
 from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import Footer, PartitionWriter, footer_of, read_footer
 from lake.partition import Partition
 from lake.provenance import Provenance
+from lake.store.disk import disk_error
 from lake.store.local import LocalStore
 from lake.store.outage import patient
 from lake.store.protocol import S3_SCHEME, StagedFile, Store, Stored
@@ -186,7 +187,8 @@ class Lake:
 
         Raises:
             PartitionMissing: One is not published.
-            StoreError: The lake can't be read, or one is no Parquet file of ours.
+            StoreError: The lake can't be read.
+            Damaged: One is no Parquet file of ours.
         """
         with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
             return list(readers.map(self.footer_reader(), partitions))
@@ -228,7 +230,9 @@ class Lake:
         except FileNotFoundError as error:
             raise PartitionMissing(f"{self.root}/{partition.key} is not published. Build it first.") from error
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-            raise StoreError(
+            if isinstance(error, OSError) and error.errno:  # of the disk; what Arrow can't read has no number
+                raise disk_error(f"read {self.root}/{partition.key}", error, "Check that disk.") from error
+            raise Damaged(
                 f"{self.root}/{partition.key} has no footer that can be read: {error}. Nothing repairs it "
                 "here; bring the object back from a copy."
             ) from error

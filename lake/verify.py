@@ -19,7 +19,7 @@ from lake import confirmed, evidence, records, restatements, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
-from lake.errors import LakeError
+from lake.errors import Damaged, LakeError, StoreError
 from lake.evidence import Evidence, Publication
 from lake.journal import Journal
 from lake.lake import Lake
@@ -270,7 +270,11 @@ class Verification:
         return confirmed.latest(self._lake, CONTRACTS[partition.dataset], [partition]).get(partition)
 
     def _look(self, partition: Partition) -> tuple[list[str], Footer | None]:
-        """Return what is wrong with one partition, and its footer if it can be read."""
+        """Return what is wrong with one partition, and its footer if it can be read.
+
+        Raises:
+            StoreError: The store doesn't answer, which says nothing of the partition.
+        """
         found: list[str] = []
         try:
             found += self._bytes_wrong(partition)
@@ -284,6 +288,8 @@ class Verification:
             if self._further:
                 found += self._further(partition, footer.provenance)
         except LakeError as error:
+            if isinstance(error, StoreError) and not isinstance(error, Damaged):
+                raise
             return [*found, f"unreadable: {error}"], None
         return found, footer
 

@@ -13,7 +13,7 @@ from etl.steps.purge import is_purged
 from etl.steps.seen import Seen
 from lake.contracts import contract
 from lake.draft import Draft
-from lake.errors import LakeError, PartitionExists
+from lake.errors import Damaged, LakeError, PartitionExists, StoreError
 from lake.lake import Lake, latest
 from lake.partition import Partition
 from lake.provenance import Provenance, Revision, code_version
@@ -80,6 +80,8 @@ def rebuilt(
         try:
             yield partition, _rebuilt(lake, sources, partition)
         except LakeError as error:
+            if isinstance(error, StoreError) and not isinstance(error, Damaged):
+                raise
             yield partition, str(error)
 
 

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def read_ahead(makers: Sequence[Callable[[], Iterable[T]]], threads: int, items:
     gone = threading.Event()
     waiting: list[queue.Queue[T | _Ended]] = [queue.Queue(items) for _ in makers]
     running = [
-        threading.Thread(target=_fill, args=(make, each, gone), daemon=True)
+        threading.Thread(target=copy_context().run, args=(_fill, make, each, gone), daemon=True)
         for make, each in zip(makers, waiting, strict=True)
     ]
     try:

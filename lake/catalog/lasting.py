@@ -31,4 +31,12 @@ def _is_alone(connection: duckdb.DuckDBPyConnection) -> bool:
     return connection.execute("from duckdb_connection_count()").fetchone() == (1,)
 
 
-atexit.register(_held.clear)
+def _close() -> None:
+    """Close what is held, and with it its cursors, while Arrow's threads may still call Python."""
+    for process, connection in _held:
+        if process == os.getpid():
+            connection.close()
+    _held.clear()
+
+
+atexit.register(_close)

@@ -20,6 +20,7 @@ from lake.lake import Lake, latest
 from lake.partition import Partition
 from lake.store.disk import disk_error
 from lake.store.local import LocalStore
+from lake.store.outage import behind
 from lake.store.protocol import Stored
 
 BATCH = 500
@@ -98,6 +99,8 @@ def _pull(
                 counts = _update(connection, lake, contract, wanted, done)
             kept.put(made, path)
     except (OSError, duckdb.IOException) as error:
+        if of_store := behind(error):
+            raise of_store from error
         reason = error if isinstance(error, OSError) else OSError(str(error).partition("\n")[0])
         raise disk_error(f"write the copy {path}", reason, "Set XDG_CACHE_HOME to a folder with room.") from error
     return counts

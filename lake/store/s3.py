@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.exceptions
 import pyarrow.fs
 
@@ -25,6 +24,7 @@ from lake.store.disk import temporary_folder
 from lake.store.outage import SERVER_ERROR
 from lake.store.protocol import StagedFile, Stored, other_bytes
 from lake.store.s3_client import CUT_OFF, NOT_FOUND, client, code_of, split_url, status_of, translated, tried_again
+from lake.store.s3_files import S3Files
 
 CONFLICT, PRECONDITION_FAILED = 409, 412
 DELETED_AT_ONCE = 8
@@ -185,21 +185,7 @@ class S3Store:
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """See Store."""
-        session = boto3.Session()
-        found = session.get_credentials()
-        if found is None:
-            with translated(self.root):
-                raise botocore.exceptions.NoCredentialsError
-        credentials = found.get_frozen_credentials()
-        endpoint = self._s3.meta.endpoint_url
-        return pyarrow.fs.S3FileSystem(
-            access_key=credentials.access_key,
-            secret_key=credentials.secret_key,
-            session_token=credentials.token,
-            region=self._s3.meta.region_name,
-            endpoint_override=endpoint.partition("://")[2],
-            scheme=endpoint.partition("://")[0],
-        ), f"{self._bucket}/{self._prefix}".rstrip("/")
+        return pyarrow.fs.PyFileSystem(S3Files(self._s3)), f"{self._bucket}/{self._prefix}".rstrip("/")
 
     def _url(self, key: str) -> str:
         return f"{self.root}/{key}"

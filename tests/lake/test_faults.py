@@ -73,16 +73,34 @@ def test_a_lake_is_waited_for_while_something_is_made(lake):
     [
         ({}, 6, "standard"),
         ({"AWS_MAX_ATTEMPTS": "2"}, 2, "standard"),
-        ({"AWS_RETRY_MODE": "adaptive"}, 6, "adaptive"),
+        ({"AWS_RETRY_MODE": "adaptive"}, None, "adaptive"),
+        ({"AWS_RETRY_MODE": "legacy"}, None, "legacy"),
         ({"AWS_MAX_ATTEMPTS": "9", "AWS_RETRY_MODE": "adaptive"}, 9, "adaptive"),
     ],
 )
 @pytest.mark.usefixtures("s3_root")
 def test_what_is_said_to_boto3_counts(moto_url, monkeypatch, environment, tries, mode):
-    """How often to try, and how, can be set as for any program that uses boto3; then nothing more is waited."""
+    """How often to try, or how: either set, as for any program that uses boto3, has boto3 alone try again."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert client(moto_url).meta.config.retries == {"mode": mode, "total_max_attempts": tries}
+    made = client(moto_url)
+    assert made.meta.config.retries == {"mode": mode} | ({"total_max_attempts": tries} if tries else {})
+    with patient():
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        asked = []
+
+        def refuse(request, **_):
+            asked.append(1)
+            return AWSResponse(request.url, 503, {}, SimpleNamespace(stream=list)) if len(asked) < 20 else None
+
+        made.meta.events.register("before-send.s3", refuse)
+        if environment:
+            with pytest.raises(botocore.exceptions.ClientError):
+                made.list_buckets()
+            assert len(asked) == (tries or made.meta.config.retries.get("total_max_attempts", len(asked)))
+        else:
+            made.list_buckets()
+            assert len(asked) == 20
 
 
 @pytest.mark.usefixtures("s3_root")

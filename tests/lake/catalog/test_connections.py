@@ -12,7 +12,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.fs
 import pytest
+from s3_servers import KEYS
 
 from lake import clock, sql
 from lake.catalog.connections import connect, read
@@ -178,8 +180,14 @@ def test_other_readers_see_the_same_numbers_on_s3(s3_root, moto_url, fill):
     lake = fill(Lake(open_store(s3_root, moto_url)))
     with connect(lake) as connection:
         expected = connection.sql(PER_APPLICATION.format("error_rate")).fetchall()
-    filesystem, root = lake.store.filesystem()
-    dataset = pads.dataset(f"{root}/error_rate/v1", filesystem=filesystem, partitioning="hive")
+    filesystem = pyarrow.fs.S3FileSystem(
+        access_key=KEYS["AWS_ACCESS_KEY_ID"],
+        secret_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        region=KEYS["AWS_DEFAULT_REGION"],
+        endpoint_override=moto_url,
+    )
+    folder = f"{s3_root.removeprefix('s3://')}/error_rate/v1"
+    dataset = pads.dataset(folder, filesystem=filesystem, partitioning="hive")
     assert dataset.to_table()["dt"].to_pylist() == ["2015-05-17", "2015-05-17", "2015-05-18"]
     assert [row[:4] for row in expected] == [("api", 1, 10, 1000), ("shop", 2, 50, 2000)]
     assert duckdb.sql(PER_APPLICATION.format("dataset")).fetchall() == expected
