@@ -156,18 +156,18 @@ class Lake:
             PartitionExists: Other bytes are published there; they were not changed.
             StoreError: The disk or bucket didn't answer.
         """
-        evidence.record(self.store, partition.key, file)
+        intent = evidence.record(self.store, partition.key, file)
         try:
             is_new = self.store.create(partition.key, file)
         except PartitionExists as error:
             raise PartitionExists(f"{partition}: {error}") from error
         if is_new:
-            evidence.confirm(self.store, partition.key, file, clock.utc_now())
+            evidence.confirm(self.store, partition.key, file, intent, clock.utc_now())
         elif not evidence.is_confirmed(self.store, partition.key):  # whoever published it was cut off then
             (found,) = self.store.objects(
                 partition.folder, f"rev={partition.revision}/", f"rev={partition.revision}/~"
             )
-            evidence.confirm(self.store, partition.key, file, found.published)
+            evidence.confirm(self.store, partition.key, file, intent, found.published)
         return is_new
 
     def journal(self, name: str) -> Journal:
