@@ -124,9 +124,10 @@ def extract_day(
         marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
         doubled = doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
         has_cores_left = source.limits.readers > len(files)
+        ends: dict[int, int | None] = {}
         readers = [
             FileReader(
-                *(source, each, frozenset(days), passes_in(source, files, n)),
+                *(source, each, frozenset(days), passes_in(source, files, n, ends)),
                 doubled=doubled[n] if doubled else None,
                 sample=Sample() if len(files) > 1 and not doubled else None,
                 is_read_ahead=has_cores_left,

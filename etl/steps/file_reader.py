@@ -255,12 +255,18 @@ class FileReader:
         )
 
 
-def passes_in(source: Source, files: Sequence[RawFile], number: int) -> Passes | None:
-    """Return what follows the times in the file at an index, of some in order; None if there is no need."""
+def passes_in(source: Source, files: Sequence[RawFile], number: int, ends: dict[int, int | None]) -> Passes | None:
+    """Return what follows the times in the file at an index, of some in order; None if there is no need.
+
+    `ends` keeps the last times of files, by their index: each file that lies within such an hour asks for the one
+    before, which asks in turn.
+    """
 
     def before() -> int | None:
-        passes = passes_in(source, files, number - 1) if number else None
-        return passes.at_end() if passes else None
+        if number and number - 1 not in ends:
+            passes = passes_in(source, files, number - 1, ends)
+            ends[number - 1] = passes.at_end() if passes else None
+        return ends.get(number - 1)
 
     reader = RawReader(files[number], source.files.endpoint_url, digests=False)
     return passes_of(source.format, reader.blocks, before)

@@ -108,7 +108,8 @@ def test_what_leaks_is_masked_and_its_bytes_are_gone(leaky: Lake, run: LakeComma
     """The rows stay but for their masks; each new revision says why and by whom, and so does verify."""
     before = published(leaky, "rejects", DAY), published(leaky, "requests", DAY)
     code, said = run("purge", "--yes", "--reason", "glued lines")
-    assert (code, [line.partition(" ")[0] for line in said[-2:]]) == (0, ["Purged.", "Purged."])
+    assert (code, [line.partition(" ")[0] for line in said[-3:]]) == (0, ["Purged.", "Purged.", "Of"])
+    assert "rejects_as_of and requests_as_of have no rows for a time before now" in said[-1]
     rejects, paths = _texts(leaky, published)
     assert rejects[0] == f'999.9.9.9 - - [{STAMP}] "xxx / xxxx/9.9" 99 9 "-" "-"'
     assert rejects[1].startswith("999.9.9.9 - - [99/xxx/9999:99:99:99 +9999:99::99 - - [99/xxx")

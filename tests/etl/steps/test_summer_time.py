@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from etl.lines import blocks
 from etl.lines.passes import BEGINS_WITHIN, BY_THE_FILE_BEFORE, MIXED
 from etl.raw import files as raw_files
+from etl.raw.files import RawReader
 from etl.sources.limits import Limits
 from etl.sources.source import Source
 from etl.steps.extract import extract_day
@@ -172,6 +173,29 @@ def test_hourly_files_of_one_name_each_are_told_by_the_file_before(
         f"no request in UTC hours 23, {OFF}02:00-03:00 Europe/Berlin ({BY_THE_FILE_BEFORE}) in "
         "access.log-20261025.01 and 1 more"
     )
+
+
+def test_many_small_files_within_the_hour_are_each_told_by_the_one_before(
+    lake: Lake, berlin: Berlin, tmp_path: Path, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain of them is followed file by file: each is read a few times, not once for each that follows."""
+    opened: Counter[str] = Counter()
+    blocks_of = RawReader.blocks
+
+    def counted(reader: RawReader, *arguments: int) -> Iterator[memoryview]:
+        opened[reader.file.name] += 1
+        return blocks_of(reader, *arguments)
+
+    monkeypatch.setattr(RawReader, "blocks", counted)
+    for number in range(180):
+        data = _log(MIDNIGHT + timedelta(minutes=number - 30), 1 / 60)
+        tmp_path.joinpath(f"access.log-20261025.{number:03}").write_bytes(data)
+    extract_day(lake, berlin(neighbour_days=0), DAY)
+    times = [row["ts"] for row in published(lake, "requests", DAY)]
+    assert times == sorted(times)
+    assert {time.hour for time in times} == {0, 1, 2}
+    assert BY_THE_FILE_BEFORE in (_incomplete(lake) or "")
+    assert max(opened.values()) <= 20
 
 
 def test_a_file_of_that_hour_alone_says_that_it_cannot_tell(lake: Lake, berlin: Berlin, tmp_path: Path) -> None:
