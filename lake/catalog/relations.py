@@ -9,7 +9,8 @@ provenance              what each file of all datasets was made from and by
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 import duckdb
@@ -184,11 +185,17 @@ def create_provenance(connection: duckdb.DuckDBPyConnection, footers: str) -> No
 
 def _json_structure(of: type) -> dict[str, Any]:
     """Return the JSON of a dataclass as DuckDB's from_json wants it described."""
-    found: dict[str, Any] = {}
-    for field in fields(of):
-        kind = field.type
-        if get_origin(kind) is tuple:
-            found[field.name] = [_json_structure(get_args(kind)[0])]
-        else:
-            found[field.name] = "BIGINT" if kind in {int, int | None} else "VARCHAR"
-    return found
+    return {field.name: _json_type(field.type) for field in fields(of)}
+
+
+def _json_type(kind: Any) -> Any:  # noqa: ANN401 - types as annotations have them
+    kinds = [each for each in get_args(kind) if each is not NoneType]
+    if get_origin(kind) is UnionType:
+        return _json_type(kinds[0])
+    if get_origin(kind) is tuple:
+        return [_json_type(kinds[0])]
+    if get_origin(kind) is dict:
+        return f"MAP(VARCHAR, {_json_type(kinds[1])})"
+    if is_dataclass(kind):
+        return _json_structure(kind)  # type: ignore[arg-type] # no instance
+    return "BIGINT" if kind is int else "VARCHAR"
