@@ -5,11 +5,15 @@ A cursor may outlive its connection, as in `lake.connect().cursor()`: then it wo
 
 import atexit
 import os
+from contextlib import suppress
+from functools import cache
 from threading import Lock
+from weakref import WeakSet
 
 import duckdb
 
 _held: list[tuple[int, duckdb.DuckDBPyConnection]] = []
+_cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
 _lock = Lock()
 
 
@@ -24,19 +28,29 @@ def lasting(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
             _held.remove(each)
             each[1].close()
         _held.append((process, connection))
-    return connection.cursor()
+        _close_at_exit()
+        cursor = connection.cursor()
+        _cursors.add(cursor)
+    return cursor
 
 
 def _is_alone(connection: duckdb.DuckDBPyConnection) -> bool:
     return connection.execute("from duckdb_connection_count()").fetchone() == (1,)
 
 
+@cache
+def _close_at_exit() -> None:
+    """Have all be closed at exit before the store, which is there by now, lets Arrow's threads read no more."""
+    atexit.register(_close)
+
+
 def _close() -> None:
-    """Close what is held, and with it its cursors, while Arrow's threads may still call Python."""
+    """Close what is held, and what of it is half read: Arrow's threads must be done before Python ends."""
+    for each in list(_cursors):
+        with suppress(duckdb.Error):
+            each.execute("select 1")  # which ends the answer before, whoever still holds that
+            each.close()
     for process, connection in _held:
         if process == os.getpid():
             connection.close()
     _held.clear()
-
-
-atexit.register(_close)

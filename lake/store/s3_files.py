@@ -77,7 +77,7 @@ class S3Files(pyarrow.fs.FileSystemHandler):  # type: ignore[misc]  # Arrow has 
         return [pyarrow.fs.FileInfo(each, pyarrow.fs.FileType.File) for each in paths]
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise NotImplementedError("A lake in a bucket is listed and written by its store.")
+        raise NotImplementedError("Only its store lists and writes a bucket.")
 
     get_file_info_selector = create_dir = delete_dir = delete_dir_contents = delete_root_dir_contents = _refuse
     delete_file = move = copy_file = open_output_stream = open_append_stream = _refuse

@@ -12,7 +12,7 @@ COMMANDS = {
     "verify --deep": ("lake", "verify", "--deep"),
     "sql": ("lake", "sql", "select sum(requests_total) from error_rate"),
     "sql of footers": ("lake", "sql", "select count(distinct code_version) from provenance"),
-    "report": ("lake", "report", "report.html"),
+    "report": ("lake", "report", "--output", "report.html"),
     "pull": ("lake", "pull", "error_rate"),
 }
 QUICK = {"AWS_MAX_ATTEMPTS": "1"}
