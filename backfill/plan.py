@@ -1,5 +1,6 @@
 """What a range has to do, and later what came of it."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,7 +12,8 @@ from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, liste
 from backfill.tried import Trial
 from etl.units import Unit
 
-WAITING_SHOWN = 3
+WAITING_SHOWN = CAUSES_SHOWN = 3
+DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Plan:
         failures: Collection[date],
         no_lines: Mapping[date, str] = MappingProxyType({}),
         below: Mapping[Unit, Collection[date]] = MappingProxyType({}),
+        errors: Mapping[date, str] = MappingProxyType({}),
     ) -> str:
         """Say how many days were asked for, built, already there, failed and waiting, and which.
 
@@ -95,6 +98,7 @@ class Plan:
             failures: The days of which a unit has failed since the plan was made.
             no_lines: Those of which no raw log has a line yet, with what was said of it.
             below: Of which days something was built that their own unit is made from, by kinds of units.
+            errors: Why days failed, where that was not said yet.
         """
         there_before = {day.date for day in self.days if day.state is State.THERE}
         skipped = [day for day in self.days if day.state is State.SKIPPED]
@@ -119,6 +123,7 @@ class Plan:
             lines.append(f"  no source is active on {len(inactive)} of them: {listed(inactive)}")
         if failed:
             lines.append(f"  failed: {listed(failed)}")
+            lines += _causes({day: errors[day] for day in failed if day in errors})
         lines += [f"  waiting: {day.date} {day.reason}" for day in waiting[:WAITING_SHOWN]]
         if len(waiting) > WAITING_SHOWN:
             lines.append(f"  waiting too: {listed(day.date for day in waiting[WAITING_SHOWN:])}")
@@ -132,10 +137,23 @@ class Plan:
             days = f"{self.range.example.of} --start {self.range.start} --stop {self.range.stop}"
             lines.append(f"  Skipped days are tried again by: backfill run {days} --retry-failed")
         if failed or waiting or left or skipped:
-            lines.append("  The range is incomplete. Fix what is named above and run the same command again.")
+            lines.append("  The range is incomplete. Fix what is named above, and run the same again.")
         elif not built:
             lines.append("  Nothing to do, nothing was rebuilt.")
         return "\n".join(lines)
+
+
+def _causes(errors: Mapping[date, str]) -> Iterator[str]:
+    """Yield why days failed, the same cause once: those that differ in figures only are the same."""
+    causes: dict[str, list[date]] = {}
+    for day, error in errors.items():
+        causes.setdefault(DIGITS.sub("0", error), []).append(day)
+    found = sorted(causes.values(), key=len, reverse=True)
+    for days in found[:CAUSES_SHOWN]:
+        also = f" and {len(days) - 1:,} more" if len(days) > 1 else ""
+        yield f"    {days[0]}{also}: {errors[days[0]]}"
+    if len(found) > CAUSES_SHOWN:
+        yield f"    and {len(found) - CAUSES_SHOWN:,} other causes"
 
 
 def _begun(below: Mapping[Unit, Collection[date]], left: Collection[date]) -> Iterator[str]:

@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import shutil
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +19,7 @@ from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
 from backfill.engines.local import runner
+from backfill.engines.local.settings import quiet
 from backfill.outdated import Look
 from backfill.plan import Plan
 from backfill.settings import settings
@@ -31,6 +34,7 @@ from lake.errors import ConfigError, InputError, LakeError, RangeIncomplete
 from lake.provenance import requester
 
 REASONS_SHOWN = 10
+COUNTS, COMMAND = " asked for: ", ": backfill "  # in lines that are never cut
 LATE = "raw files came late, as the nightly run has found"
 BUILD: Engine = runner.run
 
@@ -86,8 +90,11 @@ def nightly(asked: options.Nightly) -> int:
         if older and asked.all_gaps:
             days, older = DayRange(days.example, older[0], days.stop), []  # noqa: PLW2901 - what is built
         said = io.StringIO()
+        is_brief = not asked.verbose and not asked.json
         with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
-            code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json)
+            code, stopped = _run(
+                days, past, asked, workers=asked.workers, as_json=asked.json, says_errors=is_brief
+            )
             code |= _name_older(days, older, as_json=asked.json)
         late = io.StringIO()
         with contextlib.redirect_stdout(late):
@@ -96,12 +103,26 @@ def nightly(asked: options.Nightly) -> int:
         with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
             code = code or _concerned(days, as_json=asked.json)
         if code and not asked.verbose:
-            sys.stdout.write(said.getvalue())
+            _tell(days, said.getvalue(), is_cut=is_brief)
         sys.stdout.write(late.getvalue())
         codes.append(code)
         if stopped and n < len(ranges):
             return stopped
     return max(codes)
+
+
+def _tell(days: DayRange, said: str, *, is_cut: bool) -> None:
+    """Print what a night has said; for people, cut to the terminal, and with what says all of it."""
+    if not is_cut:
+        sys.stdout.write(said)
+        return
+    columns = shutil.get_terminal_size().columns
+    for line in said.splitlines():
+        if COUNTS in line:
+            print(textwrap.fill(line, columns, subsequent_indent="  "))
+        else:
+            print(line if len(line) <= columns or COMMAND in line else f"{line[: columns - 1]}…")
+    print(f"  All of it: backfill status {days.example.of} --start {days.start} --stop {days.stop}")
 
 
 def _name_older(days: DayRange, older: Sequence[date], *, as_json: bool) -> int:
@@ -345,22 +366,29 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
     workers: int,
     as_json: bool,
     newest: bool = False,
+    says_errors: bool = False,
 ) -> tuple[int, int | None]:
     """Build what is missing of a range; return the exit code, and that of a command that was stopped."""
     found = _plan(days, past, newest=newest, retry_failed=failures.retry_failed)
     if not as_json:
         print(days, flush=True)
-    result = BUILD(
-        found,
-        past,
-        workers=workers,
-        max_failures=failures.max_failures,
-        say=None if as_json or sys.stderr.isatty() else _say,
-    )
+    with quiet() if says_errors else contextlib.nullcontext():
+        result = BUILD(
+            found,
+            past,
+            workers=workers,
+            max_failures=failures.max_failures,
+            say=None if as_json or sys.stderr.isatty() else _say,
+        )
     if as_json:
         _print_json(days, _plan(days, past, retry_failed=failures.retry_failed).with_input().days)
     else:
-        print(printable(found.report(result.failed, result.waiting, result.below)), flush=True)
+        print(
+            printable(
+                found.report(result.failed, result.waiting, result.below, result.errors if says_errors else {})
+            ),
+            flush=True,
+        )
     after = Plan.of(days, clock.utc_now(), past, max_attempts=0)
     if result.stopped and after.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)

@@ -16,12 +16,14 @@ class Result:
 
     Attributes:
         failed: The days of which some unit failed, be it one that the day's unit is made from.
+        errors: What was said of each of them first.
         waiting: The days of which no raw log has a line yet, with what was said of it.
         below: Of which days something was built that a day's own unit is made from, by kinds of units.
         stopped: The exit code of a command that somebody stopped meanwhile, None if nobody did.
     """
 
     failed: frozenset[date]
+    errors: Mapping[date, str]
     waiting: Mapping[date, str]
     below: Mapping[Unit, Collection[date]]
     stopped: int | None = None

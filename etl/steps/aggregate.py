@@ -265,7 +265,7 @@ def _made(
     lacking = _lacking(made, day, inputs, sources)
     shared = "" if partition.source else _shared(made, day, read, sources)
     for name in (name for name, what in lacking.items() if what == MISSING):
-        logger.warning("%s %s is made without source %s: %s", made.name, day, name, MISSING)
+        _tell_missing(day, name)
     rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
     rows_read = sum(each.footer.rows for each in read)
     checks, total = [Check("contract", "every row")], rows_read
@@ -330,6 +330,12 @@ def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[S
         )
     logger.warning("%s %s: %s", made.name, day, text)
     return text
+
+
+@cache
+def _tell_missing(day: date, source: str) -> None:
+    """Say that a day is made without a source; once a process, whatever is made of it."""
+    logger.warning("%s is made without source %s: %s", day, source, MISSING)
 
 
 def _lacking(

@@ -250,6 +250,30 @@ def test_several_tasks_in_a_night(a_project):
     ]
 
 
+@pytest.mark.slow
+def test_the_mail_of_a_bad_night_fits_a_screen(a_project):
+    """Thirty days that fail: a cause once, cut, the counts whole, and what says the rest, which does."""
+    logs = [f"2015-04-{day:02}" for day in range(1, 31)]
+    a_project.configure(web=a_project.source | {"since": "2015-03-28", "until": "2015-05-01"})
+    for number, day in enumerate(logs):
+        (a_project.folder / f"logs/{day}.log").write_text(GARBAGE * (number + 1))
+    done = a_project.run("backfill", "nightly", *OF, "--days", "32", COLUMNS="80")
+    assert done.returncode == 1
+    lines = (done.stdout + done.stderr).splitlines()
+    assert len(lines) <= 24
+    assert "30 failed" in done.stdout
+    assert done.stdout.count("lines are") + done.stdout.count("…") < 20
+    assert [line for line in lines if len(line) > 80 and ": backfill " not in line] == []
+    assert "    2015-04-01 and 29 more: RequestsDaily web: source web, 2015-04-01: 3 of 3" in done.stdout
+    assert "2 older days are missing" in done.stdout
+    (rest,) = (line for line in lines if line.startswith("  All of it: "))
+    said = a_project.run(*rest.removeprefix("  All of it: ").split())
+    assert "30 failed" in said.stdout
+    explained = a_project.run("backfill", "explain", *OF, "--date", "2015-04-30")
+    assert "90 of 90 lines are rejects" in explained.stdout
+    assert "First ones: logs/2015-04-30.log:1" in explained.stdout
+
+
 def test_two_nightlies_at_once(a_project):
     """Both succeed, and each day is there once."""
     both = [a_project.start("backfill", "nightly", *OF) for _ in range(2)]

@@ -107,5 +107,9 @@ def run(
             watch.close()
             RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)(say_why_not)
     return Result(
-        frozenset(watch.failed_days()), watch.waiting_days(), watch.built_below(), stop.exit_code if stop else None
+        frozenset(watch.failed_days()),
+        watch.errors(),
+        watch.waiting_days(),
+        watch.built_below(),
+        stop.exit_code if stop else None,
     )

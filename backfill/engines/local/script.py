@@ -1,9 +1,11 @@
 """The `luigi` command: Luigi's own, with our tasks and ranges loaded."""
 
 import logging
+import multiprocessing
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import luigi
 import luigi.interface
@@ -18,6 +20,9 @@ from lake.cli import printable
 from lake.errors import ConfigError, LakeError
 from tasks.daily import DailyTask
 
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 
@@ -27,6 +32,7 @@ def main() -> None:
     if not arguments or {"--help", "--help-all", "-h"} & set(arguments):
         luigi_run(arguments)
     interrupts = _noted_interrupts()
+    built = _noted_successes()
     task = None
     try:
         project()
@@ -42,8 +48,21 @@ def main() -> None:
             sys.exit(INTERRUPTED)
         # a range speaks for itself; a single day may have been the latest settled one, so name it
         if isinstance(task, DailyTask) and not code and task.complete():
-            print(f"{task} is there.")  # noqa: T201 - the command's result
+            how = "built now" if built.value else "it was there before, and nothing was built"
+            print(f"{task} is there: {how}.")  # noqa: T201 - the command's result
         raise
+
+
+def _noted_successes() -> "Synchronized[int]":
+    """Return what counts the days that are built, be it in other processes."""
+    count: Synchronized[int] = multiprocessing.Value("i", 0)
+
+    def note(_task: DailyTask) -> None:
+        with count.get_lock():
+            count.value += 1
+
+    DailyTask.event_handler(luigi.Event.SUCCESS)(note)
+    return count
 
 
 def _noted_interrupts() -> list[int]:

@@ -1,6 +1,8 @@
 """What Luigi is told where luigi.cfg says nothing: its own defaults cut ranges short and hide failures."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import luigi.configuration
 from luigi.parameter import ParameterException
@@ -40,6 +42,21 @@ def apply() -> None:
         logger.addFilter(WithoutTraceback())
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let Luigi log no expected error for a while, for one who says all of them at the end."""
+    logger = logging.getLogger("luigi-interface")
+    logger.addFilter(_is_unexpected)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_unexpected)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    return not getattr(record, "is_expected", False)
+
+
 class WithoutTraceback(logging.Filter):
     """Reduces a log record of an expected error to what the user needs; others keep their traceback.
 
@@ -54,6 +71,7 @@ class WithoutTraceback(logging.Filter):
             tasks = [f"{arg}: " for arg in record.args or () if isinstance(arg, luigi.Task)]
             record.msg, record.args = "%s%s", ("".join(tasks), error)
             record.exc_info = record.exc_text = None
+            record.is_expected = True
         elif found := scheduling_error(record, EXPECTED_ERRORS):
             record.msg, record.args = "%s: %s", found
         record.msg, record.args = printable(record.getMessage()), None

@@ -48,6 +48,7 @@ class Watch:
         self._done = multiprocessing.Value("i", 0)
         self._taken = 0
         self._failed: set[date] = set()
+        self._errors: dict[date, str] = {}
         self._waiting: dict[date, str] = {}
         self._kinds = {(each.name, each.source): each for each in below(example)[:-1]}
         self._below: dict[Unit, set[date]] = {}
@@ -85,6 +86,11 @@ class Watch:
         self._look()
         return set(self._failed)
 
+    def errors(self) -> dict[date, str]:
+        """Return what was said first of each day that failed."""
+        self._look()
+        return dict(self._errors)
+
     def waiting_days(self) -> dict[date, str]:
         """Return the days of which no raw log has a line yet, with what was said of it."""
         self._look()
@@ -105,6 +111,7 @@ class Watch:
                 self._waiting.setdefault(each.date, each.error)
             elif each.error is not None:
                 self._failed.add(each.date)
+                self._errors.setdefault(each.date, each.error)
 
     def record(self, past: Attempts) -> None:
         """Record what came of the days since the last time; without it a run is as good, so it goes on."""

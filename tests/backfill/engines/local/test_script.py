@@ -152,12 +152,31 @@ def test_from_any_folder(a_project, tmp_path):
     assert len(a_project.published()) == 24
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_one_day_says_whether_it_was_built(a_project, workers):
+    """Or was there before: then nothing is done. It is not built because what it needs was."""
+    one_day = ("luigi", "ErrorRateDaily", "--date", "2015-05-18", "--workers", workers)
+    done = a_project.run(*one_day)
+    assert done.stdout == "ErrorRateDaily(date=2015-05-18, revision=0) is there: built now.\n"
+    done = a_project.run(*one_day)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "ErrorRateDaily(date=2015-05-18, revision=0) is there: it was there before, and nothing was built.\n",
+    )
+
+
 def test_one_day_and_the_latest_settled_day(a_project):
     """`luigi ErrorRateDaily` builds the latest settled day of any source, and names it."""
     done = a_project.run("luigi", "ErrorRateDaily", "--date", "2015-05-18")
-    assert (done.returncode, done.stdout) == (0, "ErrorRateDaily(date=2015-05-18, revision=0) is there.\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "ErrorRateDaily(date=2015-05-18, revision=0) is there: built now.\n",
+    )
     done = a_project.run("luigi", "ErrorRateDaily")
-    assert (done.returncode, done.stdout) == (0, "ErrorRateDaily(date=2015-05-20, revision=0) is there.\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "ErrorRateDaily(date=2015-05-20, revision=0) is there: built now.\n",
+    )
     assert [key for key in a_project.published() if key.startswith("error_rate/")] == [
         f"error_rate/v1/dt=2015-05-{day}/rev=0/part-0.parquet" for day in (18, 20)
     ]
