@@ -142,6 +142,8 @@ class Unit:
     def missing(self) -> set[str]:
         """Return the names of the active sources without raw logs that luigi.cfg lets a day be made without."""
         active = self._active()
+        if len(active) == 1:  # of nothing no rate can be made
+            return set()
         below = [unit for unit, _ in self.made_from() if unit.source and not self.source]
         found = {
             unit.source: unit

@@ -106,14 +106,16 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
         now, sources = clock.utc_now(), project().sources
         settled = {each: settled_at(sources, each.date()) for each in finite_datetimes}
         days = [each for each, at in settled.items() if at and (self.stop or at <= now)]
-        return [
-            each for each in days if not self._instantiate_task_cls(self.datetime_to_parameter(each)).complete()
-        ]
+        return [each for each in days if not self._theirs(each).complete()]
 
     def _needs_the_lake(self, day: datetime) -> bool:
         """Tell whether what a task of somebody else's requires of a day is of the lake."""
-        task = self._instantiate_task_cls(self.datetime_to_parameter(day))
-        return any(isinstance(each, DayTask) for each in luigi.task.flatten(task.requires()))
+        return any(isinstance(each, DayTask) for each in luigi.task.flatten(self._theirs(day).requires()))
+
+    def _theirs(self, day: datetime) -> luigi.Task:
+        """Return a task of somebody else's; its day is the parameter that is named, or the first one."""
+        name = self.param_name or next(name for name, each in self.of.get_params() if each.positional)
+        return self.of(**self.of_params, **{name: self.datetime_to_parameter(day)})
 
     def on_failure(self, exception: BaseException) -> str:
         """Return what the page of Luigi's scheduler says of a failure."""
