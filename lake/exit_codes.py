@@ -6,7 +6,9 @@ WRONG = "luigi.cfg or an argument is wrong"
 UNREADABLE = "the lake can't be read"
 COMMON = {2: WRONG, 3: f"{UNREADABLE} or written"}
 ALL_THERE = {0: "every day on which a source is active is there", 1: "some day is not there"}
-WRONG_THERE = "or one that is there is not as it should be: a restatement was cut off, a source is not in it"
+WRONG_THERE = (
+    "or one that is there is not as it should be: a restatement was cut off, a source or lines are not in it"
+)
 STOPPED = {130: "stopped by Ctrl-C before all was there", 143: "stopped by SIGTERM before all was there"}
 LUIGI = {
     0: "done; of a range, every day on which a source is active is there",
@@ -31,13 +33,13 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "backfill status": ALL_THERE | {1: f"{ALL_THERE[1]}, {WRONG_THERE}"},
     "backfill check": {
         0: "OK: fewer late days than --warning",
-        1: "WARNING: late or incomplete days, a restatement that was cut off, a source that days lack",
+        1: "WARNING: late or incomplete days, a restatement that was cut off, a source or lines that days lack",
         2: "CRITICAL: as many late days as --critical, or more",
         3: f"UNKNOWN: {WRONG}, or {UNREADABLE}",
     },
     "backfill nightly": ALL_THERE
     | STOPPED
-    | {0: "every settled day of the last two weeks is there", 1: f"{ALL_THERE[1]}, {WRONG_THERE}"},
+    | {0: "every settled day is there, of the last two weeks and before", 1: f"{ALL_THERE[1]}, {WRONG_THERE}"},
     "backfill restate": {
         0: "published, or nothing differs",
         1: "not published: nobody agreed, or it can't be built",

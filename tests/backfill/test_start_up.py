@@ -68,7 +68,7 @@ def test_a_day_of_requests_does_without_the_rest(a_project):
     assert said == "RequestsDaily(date=2015-05-18, revision=0, source=web) is there: built now.\n"
     assert not imported & {"boto3", "duckdb", "pandas"}
     imported, said = _imported(a_project, "luigi", "ErrorRateDaily", *day)
-    assert said == "ErrorRateDaily(date=2015-05-18, revision=0) is there.\n"
+    assert said == "ErrorRateDaily(date=2015-05-18, revision=0) is there: built now.\n"
     assert not imported & {"boto3", "pandas"}
     assert "duckdb" in imported
 
