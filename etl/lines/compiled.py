@@ -68,6 +68,7 @@ for _code, _reason in (
 ):
     REASON_OF[_code] = REASONS.index(_reason)
 MAX_LITERAL = 8  # bytes: a 64-bit number
+WORTH_COPYING = 8
 SCHEMA = pa.schema(
     field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
     for field in contract("requests").schema
@@ -344,6 +345,7 @@ class CompiledParser:
                 at = end
                 if at < begin + size and not self._goes_on():
                     yield self._batch()
+                    self._begin()
         finally:
             buffer[behind] = saved
 
@@ -420,17 +422,17 @@ class CompiledParser:
         return missing > 0
 
     def _batch(self) -> Batch:
-        """Return what there is so far, and begin anew."""
+        """Return what there is so far."""
         self._judge()
         lines, count = (int(self._frame[n]) for n in (layout.LINE_COUNT, layout.ROW_COUNT))
         found = {name: column[:count] for name, column in self._columns.items()}
+        if count < ROW_GROUP_ROWS // WORTH_COPYING:  # of small files many wait at once, each with a page a column
+            found = {name: column.copy() for name, column in found.items()}
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
         days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
         strays = np.concatenate(self._strays)
-        batch = Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, self._noted)
-        self._begin()
-        return batch
+        return Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, self._noted)
 
     @property
     def _elsewhere(self) -> Numbers:

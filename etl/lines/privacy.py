@@ -95,6 +95,8 @@ def mask_lines(lines: pa.BinaryArray, places: Sequence[str]) -> pa.StringArray:
         lines: The lines.
         places: Where a time may stand, see etl.lines.places; the first that fits counts.
     """
+    if not len(lines):
+        return array([], pa.string())
     begin = _without_end(pc.binary_slice(lines, 0, LINE_BYTES + 1))
     kept = pc.binary_slice(begin, 0, LINE_BYTES)
     _, offsets, data = kept.buffers()

@@ -33,7 +33,7 @@ class Sample:
 
     def add(self, requests: pa.Table) -> None:
         """Take some of a file's next requests."""
-        if self.count >= MOST or not requests.num_rows:
+        if self.count >= MOST or requests.num_rows < ONE_IN * IN_A_ROW:  # a run is longer
             return
         times, sizes = (_integers(requests[name]) for name in ("ts", "response_bytes"))
         mixed = times.view(np.uint64) * FACTORS[0] ^ sizes.view(np.uint64) * FACTORS[1]

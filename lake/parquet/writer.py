@@ -20,6 +20,7 @@ from lake.provenance import Provenance
 from lake.store.protocol import StagedFile
 
 ROW_GROUP_ROWS = 262_144
+MANY_TABLES = 128
 FEW_ROWS = 1_000
 HEAD_ROWS = 8_192
 
@@ -79,6 +80,7 @@ class PartitionWriter:
         self._row_groups = 0
         self._rules_hold = rules_hold
         self._waiting: list[pa.Table] = []
+        self._joined = 0  # how many of them are no longer to be joined
         self._encoders = encoders if encoders and encoders.threads > 1 else None
         self._parquet: pq.ParquetWriter | SplicedFile | None = None
 
@@ -100,6 +102,7 @@ class PartitionWriter:
         self.rows += table.num_rows
         self._waiting.append(table)
         self.waiting_rows += table.num_rows
+        self._join_small_ones()
         while self.waiting_rows >= ROW_GROUP_ROWS:
             self._write_row_group()
 
@@ -130,6 +133,14 @@ class PartitionWriter:
                 self.contract.validate_key(file.read(list(self.contract.key)), self.day)
         return StagedFile.of(self.path)
 
+    def _join_small_ones(self) -> None:
+        """Make one table of many small ones that wait: each takes some kilobytes beside its rows."""
+        small = self._waiting[self._joined :]
+        if len(small) >= MANY_TABLES:
+            if sum(each.num_rows for each in small) < MANY_TABLES * FEW_ROWS:
+                self._waiting[self._joined :] = [_compact(_joined(small))]
+            self._joined = len(self._waiting)
+
     def _write_row_group(self) -> None:
         rows = _joined(self._waiting) if self._waiting else arrays.no_rows(self.contract.schema)
         row_group = rows.slice(0, ROW_GROUP_ROWS)
@@ -142,7 +153,7 @@ class PartitionWriter:
             checked = self._checked(row_group)
             if checked.num_rows:
                 self._parquet.write_table(checked, row_group_size=ROW_GROUP_ROWS)
-        self._waiting = [rows.slice(ROW_GROUP_ROWS)]
+        self._waiting, self._joined = [rows.slice(ROW_GROUP_ROWS)], 0
         self.waiting_rows = self._waiting[0].num_rows
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter | SplicedFile:
