@@ -1,5 +1,10 @@
-"""The time that days and commands are judged by, which tests can set."""
+"""The time that days and commands are judged by: tests set it, and publications are still recorded by the clock."""
 
-from lake.clock import utc_now
+from datetime import datetime
 
-__all__ = ["utc_now"]
+from lake import clock
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return clock.utc_now()
