@@ -1,4 +1,4 @@
-"""The time that days and commands are judged by: tests set it, and publications are still recorded by the clock."""
+"""The time that days and commands are judged by: tests set it; publications are recorded by the real one."""
 
 from datetime import datetime
 
