@@ -177,3 +177,14 @@ def test_sql_is_pure():
     for each in (*sql.macros(), *sql.questions()):
         (statement,) = duckdb.extract_statements(each.statement)
         assert statement.type == duckdb.StatementType.CREATE
+
+
+def test_each_test_that_is_named_as_evidence_is_there():
+    """Reliability's tables name tests by their functions or files."""
+    text = (REPOSITORY / "docs/explanation/reliability.md").read_text(encoding="utf-8")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("*.py"))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 40
+    assert {name for name in named if f"def {name}(" not in sources} == set()
+    files = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
+    assert {name for name in files if not (REPOSITORY / name).is_file()} == set()
