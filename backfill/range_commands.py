@@ -307,7 +307,7 @@ def _resume(begun: restatements.Begun, asked: options.Restate) -> int:
     """Complete a restatement that was cut off."""
     if not asked.json:
         print(printable(f"To complete: {begun}"))
-    return _restate(restate.resumed(project(), begun), asked)
+    return _restate(restate.resumed(project(), begun, accepts_loss=asked.accept_loss), asked)
 
 
 def _restate(drafted: AbstractContextManager[restate.Restatement], asked: options.Restate) -> int:

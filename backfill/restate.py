@@ -129,14 +129,21 @@ def drafted(
 
 
 @contextmanager
-def resumed(project: Project, begun: Begun) -> Iterator[Restatement]:
+def resumed(project: Project, begun: Begun, *, accepts_loss: bool = False) -> Iterator[Restatement]:
     """Give a draft with what a restatement that was cut off has not published: with its reason, so the same bytes.
 
+    Args:
+        project: Whose it is.
+        begun: Which one.
+        accepts_loss: Whether to do without raw files that are gone since, though it wasn't told so.
+
     Raises:
+        InputError: Raw files are gone, see `drafted`.
         ConfigError: luigi.cfg no longer has a source of it.
         LakeError: It can't be built, or its record can't be read.
     """
     recorded = restatements.read(project.lake, begun)
+    recorded = replace(recorded, accepts_loss=recorded.accepts_loss or accepts_loss)
     now = {name: each.name for each in project.sources for name in each.names}
     units = [
         Unit(project, each.dataset, each.day, each.source and now.get(each.source, each.source))

@@ -145,7 +145,14 @@ def read(lake: Lake, begun: Begun) -> Restatement:
         wanted = tuple(
             Wanted(each["dataset"], date.fromisoformat(each["day"]), each["source"]) for each in found["wanted"]
         )
-        return Restatement(wanted, found["reason"], found["by"], tuple(found["keys"]), tuple(found["dropped"]))
+        return Restatement(
+            wanted,
+            found["reason"],
+            found["by"],
+            tuple(found["keys"]),
+            tuple(found["dropped"]),
+            bool(found.get("accepts_loss")),  # which the first ones didn't say
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{lake.root}/_{NAME}/{name} is no record of a restatement: {error}. Bring it back from a copy."

@@ -14,6 +14,7 @@ from backfill.restate import drafted, resumed
 from etl.project import project
 from lake import restatements
 from lake.contracts import contract
+from lake.errors import InputError
 from lake.lake import Lake
 from lake.provenance import Revision
 from lake.verify import Scope, Verification
@@ -70,11 +71,11 @@ def restate(units, reason="late", killed_after=None):
     return count
 
 
-def complete():
+def complete(*, accepts_loss=False):
     """Complete what was cut off."""
     lake = project().lake
     for each in restatements.unfinished(lake):
-        with resumed(project(), each) as found:
+        with resumed(project(), each, accepts_loss=accepts_loss) as found:
             found.publish(lake, NOW)
 
 
@@ -175,6 +176,35 @@ def test_a_restatement_that_lacks_but_its_end_is_finished():
     lake = project().lake
     assert restatements.unfinished(lake) == []
     assert lake.latest_of_day(contract("error_rate"), DATE)[0].revision == 1
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_raw_files_that_are_gone_leave_no_restatement_unfinished_for_ever(built, monkeypatch, is_told):
+    """One that was told to do without them does so to its end; another one, once it is told."""
+    log = built.folder / f"logs/{DATE}.log"
+    if is_told:
+        log.write_text(log.read_text().partition("\n")[0] + "\n")
+    with (
+        suppress(Killed),
+        monkeypatch.context() as patch,
+        drafted([RequestsDaily(source="web", date=DATE).unit], "why", "who", accepts_loss=is_told) as found,
+    ):
+        patch.setattr(Lake, "publish", cut_off)
+        found.publish(project().lake, NOW)
+    log.write_text(log.read_text().partition("\n")[0] + "\n")
+    if not is_told:
+        with pytest.raises(InputError, match="to restate without them, give --accept-loss"):
+            complete()
+    complete(accepts_loss=not is_told)
+    lake = project().lake
+    (counts,) = lake.latest_of_day(contract("error_counts"), DATE)
+    assert lake.provenance(counts).rows_read == 1
+    assert findings() == concerns(days(), {DATE}) == []
+
+
+def cut_off(*_):
+    """Publish nothing."""
+    raise Killed
 
 
 @pytest.mark.slow
