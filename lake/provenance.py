@@ -128,6 +128,8 @@ class Provenance:
         rows_of_other_days: Lines read that belong to other days' partitions.
         doubled: Lines that were left out, since the source counts each once and an earlier file has it.
         directives: Lines read that describe the log, such as `#Fields:`, and are neither.
+        noise: Lines read that the source declares to be no access lines at all.
+        continued: Lines read that go on in another one, with which they are one line.
         sql_sha256: Digest of the SQL it was made by, if any.
         source_sha256: Digest of the source's settings that shape rows, if any.
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
@@ -155,6 +157,8 @@ class Provenance:
     checks: tuple[Check, ...]
     directives: int = 0
     doubled: int = 0
+    noise: int = 0
+    continued: int = 0
     sql_sha256: str | None = None
     source_sha256: str | None = None
     supersedes: str | None = None

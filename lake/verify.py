@@ -42,7 +42,7 @@ BESIDE = (evidence.FOLDER, "_staging/")
 AT_ONCE, BATCH = 4, 16
 FEW_AT_ONCE = 2
 """Where each file on a disk is only looked into, more threads wait for each other."""
-LAW = "rows read = kept + rejected + of other days + directives + doubled"
+LAW = "rows read = kept + rejected + noise + directives + of other days + continued + doubled"
 
 
 @dataclass(frozen=True)
@@ -379,7 +379,8 @@ def _footer_wrong(partition: Partition, contract: Contract, schema: pa.Schema, f
         schema = pa.schema(each for each in schema if each.name not in lacking)
     if not footer.schema.equals(schema):
         yield f"its schema is not its contract's: {', '.join(map(str, footer.schema))}"
-    law = made.rows_kept + made.rows_rejected + made.rows_of_other_days + made.directives + made.doubled
+    neither = made.noise + made.directives + made.continued + made.doubled
+    law = made.rows_kept + made.rows_rejected + made.rows_of_other_days + neither
     if made.rows_read != law:
         yield f"{LAW} doesn't hold: {made.rows_read:,} and {law:,}"
     rows = {"requests": made.rows_kept, "rejects": made.rows_rejected}.get(partition.dataset, footer.rows)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl.lines import timestamps
+from etl.lines.envelopes import Inner
 from etl.lines.parse import ACCEPTED
 from etl.raw.content import ContentDigest
 from etl.raw.files import RawFile
@@ -19,9 +20,17 @@ class Ends:
 
     def __init__(self) -> None:
         self._digest = ContentDigest()
+        self._inner: Inner | None = None
+        self._begin = 0  # of the next piece, in inner lines
+
+    def follow(self, inner: Inner) -> None:
+        """Take note that the next pieces are lines without their envelopes: the raw ones are digested."""
+        self._inner, self._begin = inner, 0
 
     def note(self, piece: memoryview, offsets: Iterable[int]) -> list[ContentDigest]:
-        """Add the file's next bytes, and return what they were after some of them; offsets ascend."""
+        """Add the file's next bytes, and return what they were after some of its lines; offsets ascend."""
+        if self._inner:
+            piece, offsets = self._raw(self._inner, len(piece), offsets)
         found, begin = [], 0
         for end in offsets:
             self._digest.update(piece[begin:end])
@@ -29,6 +38,15 @@ class Ends:
             begin = end
         self._digest.update(piece[begin:])
         return found
+
+    def _raw(self, inner: Inner, size: int, offsets: Iterable[int]) -> tuple[memoryview, list[int]]:
+        """Return the raw lines that so many bytes of inner ones were, and where in them some of those end."""
+        bounds = np.append(0, inner.ends)
+        raw_bounds = np.append(0, inner.raw_ends)
+        begin, end = (raw_bounds[np.searchsorted(bounds, at)] for at in (self._begin, self._begin + size))
+        ends = raw_bounds[np.searchsorted(bounds, np.array([*offsets], np.int64) + self._begin)] - begin
+        self._begin += size
+        return inner.raw[begin:end], ends.tolist()
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,8 @@ class Batch:
         strays: The days of the requests that are rejects since the file may hold none of those days.
         numbers: Of each line that is no request, its place likewise.
         masked: These lines as they may be kept.
-        reasons: Why they are no requests: parse.DIRECTIVE, or the index in the contract's REASONS.
+        reasons: Why they are no requests: the index in the contract's REASONS, or what they are in place of a
+            reject, such as parse.DIRECTIVE.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
     """

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ import pyarrow as pa
 
 from etl.lines import parse, privacy
 from etl.lines.batches import ANY_DAY, Batch, Days, Ends, last_of_each, placed
+from etl.lines.envelopes import Wrapping
 from etl.lines.formats import Format, Headed
-from etl.lines.parse import ACCEPTED, DIRECTIVE, Classifier, ParsedLines, Parser
+from etl.lines.noise import Neither, Noise
+from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, Parser
 from etl.lines.passes import Passes
 from etl.lines.places import places_of
 from etl.raw.files import buffer_of, lines_in
@@ -32,6 +35,7 @@ DIRECTIVE_SIGN = b"#"
 LINE_FEED = ord("\n")
 LINES_A_PIECE = 65_536
 LOOK_BYTES = 1 << 16
+NO_WRAPPING = Wrapping()
 
 logger = logging.getLogger(__name__)
 _bytes_read = 0  # plainly, by this process
@@ -54,6 +58,8 @@ class BlockParser:
         compiled: bool | None = None,
         ends: Ends | None = None,
         passes: Passes | None = None,
+        wrapping: Wrapping = NO_WRAPPING,
+        noise: Noise | None = None,
     ) -> None:
         """Take what a file's lines are, and of which days they may be.
 
@@ -64,6 +70,8 @@ class BlockParser:
             compiled: See the class.
             ends: What Batch.ends is noted by; None for where nobody asks for it.
             passes: Follows the file's times; without it, of those that clocks showed twice it is the first.
+            wrapping: What is taken off the lines before they are read.
+            noise: Which of those that the format refuses are none of it.
         """
         self.compiled = compiled
         self.plain_lines = 0
@@ -71,6 +79,8 @@ class BlockParser:
         self._classifier = classifier
         self._days = days
         self._ends = ends
+        self._wrapping = wrapping
+        self._neither = Neither(noise or Noise((), log_format))
         self._plain = Parser(log_format, passes)
         self._kernel: tuple[Format, CompiledParser | None] | None = None
 
@@ -81,9 +91,25 @@ class BlockParser:
             blocks: Whole lines, in a bytearray in which layout.PADDING bytes follow. A block is done with when
                 the next one is asked for.
         """
-        for block in blocks:
-            yield from self._add(block)
-        yield from self._finish()
+        for batch in chain.from_iterable(map(self._add, self._inner(blocks))):
+            self._neither.begin += batch.lines
+            yield batch
+        for batch in self._finish():
+            self._neither.begin += batch.lines
+            yield batch
+
+    def _inner(self, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
+        """Yield the blocks without envelopes, and note which lines go on in another one."""
+        if not self._wrapping.envelopes:
+            yield from blocks
+            return
+        begin = 0
+        for inner in self._wrapping.taken_off(blocks):
+            if self._ends:
+                self._ends.follow(inner)
+            self._neither.add_continued(inner.continued + begin)
+            begin += len(inner.ends)
+            yield inner.block
 
     def lines_in(self, block: memoryview) -> int:
         """Return how many lines a block has."""
@@ -126,7 +152,9 @@ class BlockParser:
                 self.compiled = False
             else:
                 plain = self._parsed_plainly
-                parser = loaded.CompiledParser.of(current, self._classifier, plain, self._days, self._ends)
+                parser = loaded.CompiledParser.of(
+                    current, self._classifier, plain, self._days, self._ends, self._neither
+                )
             self._kernel = (current, parser)
         return self._kernel[1]
 
@@ -145,14 +173,16 @@ class BlockParser:
             chosen = accepted & self._days.of_rows.have(days)
             rows = parse.requests_table(parsed, chosen, self._classifier)
             others, elsewhere = np.flatnonzero(~accepted), np.flatnonzero(accepted & ~chosen)
-            masked = privacy.mask_lines(parsed.lines.take(arrays.numbers(others)), places)
+            of_others = parsed.lines.take(arrays.numbers(others))
+            reasons[others] = self._neither.judged(of_others, others, reasons[others])
+            masked = privacy.mask_lines(of_others, places)
             ends = {}
             if self._ends:
-                lasts = last_of_each(days, np.flatnonzero(chosen | ~accepted & (reasons != DIRECTIVE)))
+                lasts = last_of_each(days, np.flatnonzero(chosen | (reasons > ACCEPTED)))
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
-            of_others = (others, masked, reasons[others], days[others])
-            yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *of_others, ends)
+            found = (others, masked, reasons[others], days[others])
+            yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *found, ends)
 
 
 def passes_of(

@@ -13,6 +13,7 @@ from etl.kernel.machine_code import kernel
 from etl.lines import parse, privacy, timestamps
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.lines.places import places_of
 from etl.raw.content import ContentDigest
@@ -256,13 +257,14 @@ class CompiledParser:
     """
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913, PLR0917 - as __init__
         cls,
         log_format: Format,
         classifier: Classifier,
         plain: Callable[[pa.BinaryArray], ParsedLines],
         days: Days,
         ends: Ends | None,
+        neither: Neither,
     ) -> "CompiledParser | None":
         """Return a parser of lines of a format, None if the kernel can't read it."""
         if isinstance(log_format, Delimited):
@@ -271,15 +273,16 @@ class CompiledParser:
             can = not any("." in field.name for field in log_format.fields)  # values in nested objects
         else:
             can = isinstance(log_format, Logfmt)
-        return cls(log_format, classifier, plain, days, ends) if can else None
+        return cls(log_format, classifier, plain, days, ends, neither) if can else None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what may be asked of lines
         self,
         log_format: Format,
         classifier: Classifier,
         plain: Callable[[pa.BinaryArray], ParsedLines],
         days: Days,
         ends: Ends | None,
+        neither: Neither,
     ) -> None:
         self.plain = plain
         self._kernel = kernel()
@@ -289,6 +292,7 @@ class CompiledParser:
         self._days = days
         self._wanted = days.of_rows
         self._ends = ends
+        self._neither = neither
         self._lent: Workspace | None = None
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
         self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(log_format, kind))
@@ -400,7 +404,7 @@ class CompiledParser:
         if len(places) >= MANY:
             self._judge()
             judged = self._judged[-1]
-            rejects = judged.numbers[last_of_each(judged.days, np.arange(len(judged.days)))]
+            rejects = judged.numbers[last_of_each(judged.days, np.flatnonzero(judged.reasons > ACCEPTED))]
             wanted = np.isin(places, rejects) | ~np.isin(places, judged.numbers)
             places, ends = places[wanted], ends[wanted]
         if count > rows:
@@ -462,9 +466,9 @@ class CompiledParser:
         known = timestamps.days_of(times, times != layout.NO_TIME)
         days, reasons, strays = placed(known, REASON_OF[codes], self._days)
         self._strays.append(strays)
-        others = Others(places, self._masked(offsets), reasons, days)
+        texts = _texts(offsets, workspace.other_texts[: offsets[-1]])
         if len(undecided):
-            parsed = self.plain(_texts(offsets, workspace.other_texts[: offsets[-1]]).take(numbers(undecided)))
+            parsed = self.plain(texts.take(numbers(undecided)))
             days[undecided], reasons[undecided], strays = placed(parsed.days, parsed.reasons, self._days)
             self._strays.append(strays)
             accepted = reasons[undecided] == ACCEPTED
@@ -476,12 +480,9 @@ class CompiledParser:
             if accepted.any():
                 elsewhere = undecided[accepted & ~wanted]
                 self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
-                others = others.but(reasons == ACCEPTED)
-        self._judged.append(others)
-
-    def _masked(self, offsets: Numbers) -> pa.StringArray:
-        """Return lines that have no row as they may be kept."""
-        return privacy.mask_lines(_texts(offsets, self._workspace.other_texts[: offsets[-1]]), self._places)
+        masked = privacy.mask_lines(texts, self._places)
+        others = Others(places, masked, self._neither.judged(texts, places, reasons), days)
+        self._judged.append(others.but(reasons == ACCEPTED) if (reasons == ACCEPTED).any() else others)
 
     def _declare_methods(self) -> None:
         """Tell the kernel which methods there are, the usual ones first."""

@@ -25,7 +25,9 @@ from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
 from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
 
-ACCEPTED, DIRECTIVE = -1, -2
+ACCEPTED, DIRECTIVE, CONTINUED, NOISE = -1, -2, -3, -4
+"""What a line is that is no reject: a request, or neither, since it is about the file, goes on in another line, or
+is no access line at all."""
 NO_APPLICATION = "(invalid)"
 AUTHORITY = "authority"
 

@@ -1,6 +1,6 @@
 """What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 
 from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
+from etl.lines.envelopes import Wrapping, envelope, found_around
 from etl.lines.formats import FORMATS
-from etl.lines.parse import AUTHORITY, DIRECTIVE, NO_APPLICATION, rejects_table
+from etl.lines.noise import BUILT_IN
+from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
 from etl.looks import guess
 from etl.looks.guess import Settings
 from etl.raw.files import RawFile, RawReader
@@ -127,12 +129,37 @@ def identify(head: bytes) -> list[Reading]:
     """
     lines = split(head)
     names = sorted(FORMATS, key=lambda name: IIS not in head or name != "iis")
-    declared = ({"format": name} for name in names)
     found = []
-    for settings in (*declared, *guess.trailing(lines), *guess.fields(lines)):
-        with suppress(ConfigError):  # the guess is no source
-            found.append(read(head, declare(settings), settings))
-    return sorted(found, key=lambda each: (-each.recognised, -each.columns))
+    for wrapped, inner in _unwrapped(lines):
+        declared = ({"format": name} for name in names)
+        for settings in (*declared, *guess.trailing(inner), *guess.fields(inner)):
+            with suppress(ConfigError):  # the guess is no source
+                whole = {**settings, **wrapped}
+                found.append(read(head, declare(whole), whole))
+    best, *others = sorted(found, key=lambda each: (-each.recognised, -each.columns))
+    return [_without_noise(best, head), *others]
+
+
+def _unwrapped(lines: Sequence[bytes]) -> Iterator[tuple[Settings, Sequence[bytes]]]:
+    """Yield lines as they are, and without the envelopes that most of them have, with the setting that says so."""
+    yield {}, lines
+    names = found_around(lines)
+    if names:
+        block = memoryview(b"".join(line + b"\n" for line in lines))
+        inner = b"".join(Wrapping(tuple(map(envelope, names))).inner_blocks([block]))
+        yield {"envelope": ", ".join(names)}, split(inner)
+
+
+def _without_noise(found: Reading, head: bytes) -> Reading:
+    """Return a reading in which what servers write beside their access log is declared, if there is any of it."""
+    names: list[str] = []
+    for name in BUILT_IN if found.fits and len(found.rejects) else ():
+        settings = {**found.settings, "noise": ", ".join([*names, name])}
+        less = read(head, declare(settings), settings)
+        if len(less.rejects) < len(found.rejects):
+            names.append(name)
+            found = less
+    return found
 
 
 def runner_up(readings: Sequence[Reading]) -> Reading | None:
@@ -210,9 +237,12 @@ def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
     """Return lines as rows of `requests` and of `rejects`."""
     block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
     rows, rejects, number = [], [], 1
-    for batch in BlockParser(source.format, source.classifier, compiled=False).batches([block]):
+    parser = BlockParser(
+        source.format, source.classifier, compiled=False, wrapping=source.wrapping, noise=source.noise
+    )
+    for batch in parser.batches([block]):
         rows.append(batch.rows)
-        chosen = batch.reasons != DIRECTIVE
+        chosen = batch.reasons > ACCEPTED
         masked = batch.masked.filter(numbers(chosen))
         line_numbers = number + batch.numbers[chosen]
         rejects.append(rejects_table(masked, batch.reasons[chosen], source.files.text, line_numbers))

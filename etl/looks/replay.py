@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.lines.batches import Days, placed
-from etl.lines.parse import ACCEPTED, DIRECTIVE, Parser, requests_table, split_lines
+from etl.lines.parse import ACCEPTED, DIRECTIVE, NOISE, Parser, requests_table, split_lines
 from etl.lines.privacy import mask_line
 from etl.raw.files import RawFile, RawReader
 from etl.sources.source import Source
@@ -26,7 +26,7 @@ from lake.partition import Partition
 
 GONE = "the raw file is not there, or files no longer matches it"
 CHANGED = "the raw file has another line there now"
-NO_REJECT = "a directive of the log"
+NO_REJECT = {DIRECTIVE: "a directive of the log", NOISE: "noise, as the source declares it"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdi
     parser = Parser(source.format)
     allowed = Days.of_file(file, source.covers)
     read = 0
-    for block in RawReader(file, source.files.endpoint_url).blocks():
+    raw = RawReader(file, source.files.endpoint_url).blocks()
+    for block in source.wrapping.inner_blocks(raw):
         lines = split_lines(bytes(block))
         begin, end = np.searchsorted(line_numbers, [read + 1, read + len(lines) + 1])
         index = line_numbers[begin:end] - read - 1
@@ -152,6 +153,8 @@ def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdi
         wanted = np.union1d(index, np.flatnonzero(to_numpy(pc.starts_with(lines, b"#"))))
         parsed = parser.parse(lines.take(numbers(wanted)))
         _, reasons, _ = placed(parsed.days, parsed.reasons, allowed)
+        if source.noise:
+            reasons = source.noise.judged(parsed.lines, reasons)
         chosen = np.isin(wanted, index)
         rows = iter(requests_table(parsed, chosen & (reasons == ACCEPTED), source.classifier).to_pylist())
         told = rejects.slice(begin, end - begin).to_pylist()
@@ -171,6 +174,6 @@ def _verdict(was: dict[str, Any], line: bytes, reason: int, row: dict[str, Any] 
     # other versions have kept other times of it
     if mask_line(line) != mask_line(was["masked_line"].encode()):
         return Verdict(**was, neither=CHANGED)
-    if reason == DIRECTIVE:
-        return Verdict(**was, neither=NO_REJECT, line=line)
+    if reason in NO_REJECT:
+        return Verdict(**was, neither=NO_REJECT[reason], line=line)
     return Verdict(**was, reason=None if row else REASONS[reason], row=row, line=line)

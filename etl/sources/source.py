@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from etl.lines.envelopes import Wrapping
 from etl.lines.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
+from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
 from etl.sources.completeness import SECTION as COMPLETENESS
@@ -35,6 +37,9 @@ FORMAT_KEYS = {
 """Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
 OPTIONAL = (
     *FORMAT_KEYS,
+    "envelope",
+    "noise",
+    "max_noise_rate",
     "root",
     "formerly",
     "since",
@@ -61,6 +66,7 @@ SHAPING = 1
 """The version of what shapes rows beside the settings; one more makes every partition of requests outdated."""
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
+DEFAULT_MAX_NOISE_RATE = 0.5
 DEFAULT_MAX_APPLICATIONS = 5000
 ONE_DAY = timedelta(days=1)
 THE_DAY = (0, 0)
@@ -92,6 +98,9 @@ class Source:
         settle_hours: How long after a day's end its logs may still arrive.
         covers: Of which days a dated file may hold lines, counted from its own: the first and the last of them.
         max_reject_rate: Highest share of rejects in a day, 0 to 1.
+        wrapping: What is taken off its lines before the format reads them.
+        noise: Which lines that the format refuses are none of it.
+        max_noise_rate: Highest share of noise among the lines of the files that a day reads, 0 to 1.
         max_applications: How many applications the lines of a day may name at most.
         expected_files: How many files a day has at least.
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
@@ -113,6 +122,9 @@ class Source:
     settle_hours: float = DEFAULT_SETTLE_HOURS
     covers: tuple[int, int] = THE_DAY
     max_reject_rate: float = DEFAULT_MAX_REJECT_RATE
+    wrapping: Wrapping = field(default_factory=Wrapping)
+    noise: Noise | None = None
+    max_noise_rate: float = DEFAULT_MAX_NOISE_RATE
     max_applications: int = DEFAULT_MAX_APPLICATIONS
     expected_files: int = 1
     expected_hours: frozenset[int] | None = None
@@ -230,6 +242,8 @@ class Source:
             "declared": self.declared,
             **self._shaping_reach,
             **({"duplicates": "lines"} if self.counts_lines_once else {}),
+            **({"envelope": [each.name for each in self.wrapping.envelopes]} if self.wrapping.envelopes else {}),
+            **({"noise": self.noise.declared} if self.noise else {}),
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
             "application_field": self.classifier.application_field,
@@ -255,7 +269,7 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        is_as_then = self.covers[0] == -self.covers[1]
+        is_as_then = self.covers[0] == -self.covers[1] and not self.wrapping.envelopes and not self.noise
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
 
@@ -366,6 +380,8 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         raise ConfigError("covers and neighbour_days say the same thing. Take neighbour_days out.")
     timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
     found_format = replace(_format(values), timezone=timezone)
+    wrapping = _wrapping(found_format, values)
+    found_format = wrapping.timed or found_format
     source = Source(
         name=name,
         format=found_format,
@@ -376,6 +392,9 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
         covers=read("covers", _covers, 'days from a file\'s own, within a week, like "-1 to 0"', (-reach, reach)),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        wrapping=wrapping,
+        noise=Noise.of(values["noise"], found_format) if "noise" in values else None,
+        max_noise_rate=read("max_noise_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_NOISE_RATE),
         max_applications=read(
             "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
         ),
@@ -419,11 +438,21 @@ def _format(values: Mapping[str, str]) -> Format:
         found = replace(FORMATS[name], fields=_fields(values["fields"]))
     else:
         found = FORMATS[name]
-    missing = [role for role in (Role.TIME, Role.STATUS) if not found.has(role)]
-    if missing:
-        key = LOG_FORMAT if name == LOG_FORMAT else "fields"
-        raise ConfigError(f"{key} has no {missing[0]}: without time and status of a request it can't be counted.")
     return found
+
+
+def _wrapping(found_format: Format, values: Mapping[str, str]) -> Wrapping:
+    """Return what is around lines of a format, which may bring the time that these lack."""
+    wrapping = Wrapping.of(_listed(values.get("envelope", "")), found_format)
+    whole = wrapping.timed or found_format
+    missing = [role for role in (Role.TIME, Role.STATUS) if not whole.has(role)]
+    if missing:
+        key = LOG_FORMAT if found_format.name == LOG_FORMAT else "fields"
+        either = ", and neither has the envelope" if wrapping.envelopes and missing[0] is Role.TIME else ""
+        raise ConfigError(
+            f"{key} has no {missing[0]}{either}: without time and status of a request it can't be counted."
+        )
+    return wrapping
 
 
 def _shaped(name: str, key: str, shape: str, before: str = "") -> Delimited:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl import clock
+from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, twice_within
 from etl.raw.doubled import doubled_lines
 from etl.raw.files import mark_of
@@ -55,10 +56,18 @@ class Lines:
     kept: int = 0
     rejected: int = 0
     of_other_days: int = 0
+    noise: int = 0
     directives: int = 0
+    continued: int = 0
     doubled: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
+
+    def add(self, neither: Mapping[int, int]) -> None:
+        """Count lines that are neither requests nor rejects, by what they are."""
+        self.noise += neither.get(NOISE, 0)
+        self.directives += neither.get(DIRECTIVE, 0)
+        self.continued += neither.get(CONTINUED, 0)
 
     def note(self, rejects: pa.Table) -> None:
         """Count reasons and remember the first rejects, for a message."""
@@ -75,13 +84,14 @@ class Lines:
         Raises:
             ContractViolation: A line was lost or counted twice.
         """
-        if self.read != self.kept + self.rejected + self.of_other_days + self.directives + self.doubled:
+        neither = self.noise + self.directives + self.continued + self.doubled
+        if self.read != self.kept + self.rejected + self.of_other_days + neither:
             raise ContractViolation(
                 f"{self.read} lines read, but {self.kept} kept, {self.rejected} rejected, {self.of_other_days} "
-                f"of other days, {self.directives} directives and {self.doubled} doubled: lines were lost. "
-                "Nothing was published; report this."
+                f"of other days, {self.noise} noise, {self.directives} directives, {self.continued} continued and "
+                f"{self.doubled} doubled: lines were lost. Nothing was published; report this."
             )
-        law = "lines_read = rows + rejects + lines_of_other_days + directives + doubled"
+        law = "lines_read = rows + rejects + noise + directives + lines_of_other_days + continued + doubled"
         return Check(law, f"{self.read} lines")
 
 
@@ -284,6 +294,8 @@ class _Day:
                 rows_of_other_days=self.recorded.of_other_days,
                 directives=self.recorded.directives,
                 doubled=self.recorded.doubled,
+                noise=self.recorded.noise,
+                continued=self.recorded.continued,
                 code_version=code_version(),
                 checks=checks,
                 source_sha256=self._source.settings_sha256,
@@ -301,20 +313,20 @@ class _Day:
         """Add a raw file's lines, and return what of it is recorded."""
         number = days_since_epoch(self.day)
         self.lines.read += reader.lines
-        self.lines.directives += reader.directives
+        self.lines.add(reader.neither)
         self.lines.doubled += reader.doubled
         self.lines.of_other_days += reader.others(number)
         if reader.file.day == self.day:
             self.recorded.read += reader.lines
-            self.recorded.directives += reader.directives
+            self.recorded.add(reader.neither)
             self.recorded.doubled += reader.doubled
             self.recorded.of_other_days += reader.others(number)
             return reader.input(number)
         part = reader.part(number)
         self.recorded.read += part.lines
-        self.recorded.directives += part.directives
+        self.recorded.add(part.neither)
         self.recorded.of_other_days += part.others
-        content, of_day = part.end.content(), part.lines - part.directives - part.others
+        content, of_day = part.end.content(), part.lines - part.neither.total() - part.others
         return Input(reader.file.name, content.bytes, None, part.lines, content, of_day)
 
     def _judge(self, readers: Sequence[FileReader]) -> None:
@@ -328,6 +340,13 @@ class _Day:
                 "for it, set allow_empty = true."
             )
         self._judge_rejects(lines.kept, lines.rejected, readers)
+        others = lines.read - lines.directives - lines.continued
+        if lines.noise > source.max_noise_rate * others:
+            raise InputError(
+                f"source {source.name}, {self.day}: {lines.noise:,} of {others:,} lines are noise, more than "
+                f"max_noise_rate = {source.max_noise_rate:g} allows. Is noise only what is no access line? If so, "
+                f"raise max_noise_rate in [source.{source.name}]."
+            )
         if self._has_too_many_applications:
             raise InputError(
                 f"source {source.name}, {self.day}: its lines name more than max_applications = "

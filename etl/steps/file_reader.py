@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from etl.lines.batches import Batch, Days, Ends
 from etl.lines.blocks import BlockParser, passes_of
-from etl.lines.parse import DIRECTIVE, rejects_table
+from etl.lines.parse import ACCEPTED, rejects_table
 from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
@@ -45,7 +45,7 @@ class Part:
 
     lines: int
     others: int
-    directives: int
+    neither: Counter[int]
     end: ContentDigest
 
 
@@ -69,7 +69,7 @@ class FileReader:
 
     Attributes:
         lines: How many lines it has.
-        directives: How many of them are neither requests nor rejects.
+        neither: How many of them are neither requests nor rejects, by what they are; see parse.DIRECTIVE.
         days: How many of its lines, requests and rejects, are of each day.
         doubled: How many of its lines are left out, since an earlier file has them; they are of no day.
         sample: Some of its requests, None where nobody asks for them.
@@ -99,7 +99,8 @@ class FileReader:
         self._doubled = doubled
         self.sample = sample
         self.doubled = 0
-        self.lines = self.directives = self.plain_lines = 0
+        self.lines = self.plain_lines = 0
+        self.neither: Counter[int] = Counter()
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
         self._days = days
@@ -132,7 +133,7 @@ class FileReader:
 
     def part(self, day: int) -> Part:
         """Return what of the file a day's provenance records, if it is not the file's own day."""
-        return self._parts.get(day, Part(0, 0, 0, ContentDigest()))
+        return self._parts.get(day, Part(0, 0, Counter(), ContentDigest()))
 
     def untold(self, day: date) -> list[str]:
         """Say which times of a day may be an hour off, and why; see Passes."""
@@ -151,7 +152,13 @@ class FileReader:
         source, days = self._source, self._days
         wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
         may_be = replace(Days.of_file(self.file, source.covers), wanted=wanted)
-        parser = BlockParser(source.format, source.classifier, may_be, ends=self._ends, passes=self._passes)
+        parser = BlockParser(
+            *(source.format, source.classifier, may_be),
+            ends=self._ends,
+            passes=self._passes,
+            wrapping=source.wrapping,
+            noise=source.noise,
+        )
         # only its own day records the file as it lies there, and another one what of it is read
         digests = self.own_day in days
         reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
@@ -181,12 +188,12 @@ class FileReader:
 
     def _sorted(self, batch: Batch, own_day: int) -> list[Portion]:
         """Return a batch's rows and rejects by day, and count and digest it."""
-        directives = batch.reasons == DIRECTIVE
+        neither = batch.reasons < ACCEPTED
         # a line whose time can't be read counts for the file's day: some day has to read it
-        untold = (batch.other_days == NO_DAY) & ~directives
+        untold = (batch.other_days == NO_DAY) & ~neither
         other_days = np.where(untold, own_day, batch.other_days)
         single, single_others = self._single(batch)
-        single_others &= ~directives
+        single_others &= ~neither
         of_day = Counter(_counts(batch.days[single])) + Counter(_counts(other_days[single_others]))
         if self.sample:
             self.sample.add(batch.rows)
@@ -202,7 +209,7 @@ class FileReader:
             )
             portions.append(Portion(day, requests, rejects))
             self._record(day, batch, np.flatnonzero(rows), others)
-        self.directives += int(np.count_nonzero(directives))
+        self.neither.update(batch.reasons[neither].tolist())
         self.days.update(of_day)
         self.days.update(_counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
         self.strays.update(_counts(batch.strays))
@@ -214,7 +221,7 @@ class FileReader:
         if self._doubled is None:
             return np.ones(len(batch.days), bool), np.ones(len(batch.numbers), bool)
         rows = self._are_single(batch.numbers_of(np.arange(len(batch.days))))
-        others = self._are_single(batch.numbers) | (batch.reasons == DIRECTIVE)
+        others = self._are_single(batch.numbers) | (batch.reasons < ACCEPTED)
         elsewhere = self._are_single(batch.elsewhere)
         self.doubled += sum(int(np.count_nonzero(~each)) for each in (rows, others, elsewhere))
         return rows, others
@@ -230,17 +237,19 @@ class FileReader:
         if self._ends is None:
             return
         last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
-        directives = self.directives + int(np.count_nonzero(batch.reasons[batch.numbers <= last] == DIRECTIVE))
+        reasons = batch.reasons[batch.numbers <= last]
+        neither = self.neither + Counter(reasons[reasons < ACCEPTED].tolist())
         lines = self._lines + last + 1
-        of_others = lines - directives - (self.days[day] + len(rows) + len(others))
-        self._parts[day] = Part(lines, of_others, directives, batch.ends[last])
+        of_others = lines - neither.total() - (self.days[day] + len(rows) + len(others))
+        self._parts[day] = Part(lines, of_others, neither, batch.ends[last])
 
     def _first_day(self, batch: Batch) -> int:
         """Return an undated file's first day: in its first batch as a rule, else look ahead."""
-        parser = BlockParser(self._source.format, self._source.classifier)
+        source = self._source
+        parser = BlockParser(source.format, source.classifier, wrapping=source.wrapping, noise=source.noise)
         ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
         for each in chain([batch], parser.batches(ahead)):
-            readable = np.flatnonzero(each.other_days != NO_DAY)[:1]
+            readable = np.flatnonzero((each.other_days != NO_DAY) & (each.reasons > ACCEPTED))[:1]
             numbers = [
                 *each.numbers_of(np.arange(len(each.days))[:1]),
                 *each.elsewhere[:1],
@@ -269,7 +278,7 @@ def passes_in(source: Source, files: Sequence[RawFile], number: int, ends: dict[
         return ends.get(number - 1)
 
     reader = RawReader(files[number], source.files.endpoint_url, digests=False)
-    return passes_of(source.format, reader.blocks, before)
+    return passes_of(source.format, lambda: source.wrapping.inner_blocks(reader.blocks()), before)
 
 
 def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:

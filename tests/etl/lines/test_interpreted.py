@@ -265,7 +265,7 @@ def test_rejected_lines_are_masked_alike():
 def test_lines_are_counted():
     """By 64 bytes and one by one, with and without a last line end."""
     case = agreement.CASES["common"]
-    made = compiled.CompiledParser.of(case.format, case.classifier, None, ANY_DAY, None)
+    made = compiled.CompiledParser.of(case.format, case.classifier, None, ANY_DAY, None, None)
     for text in (b"a", b"\n", b"a\n" * 100, b"a\n" * 100 + b"b", b"\n" * 64):
         assert made.lines_in(memoryview(bytearray(text + bytes(PADDING)))[: len(text)]) == len(text.splitlines())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etl.lines.parse import DIRECTIVE
 from etl.looks import replay
 from etl.looks.replay import CHANGED, GONE, NO_REJECT, Tally, Verdict
 from etl.sources.source import Source
@@ -108,7 +109,7 @@ def test_rejects_that_are_directives_now_are_neither(lake: Lake, declare: Declar
     log.write_bytes(b"#Version: 1.0\n" + JSON)
     extract_day(lake, declare(**LOOSE), DAY)
     found = _verdicts(lake, declare(format="w3c"))
-    assert [each.neither for each in found] == [NO_REJECT, None, None, None, None]
+    assert [each.neither for each in found] == [NO_REJECT[DIRECTIVE], None, None, None, None]
     assert replay.tally(found, 9).first[0].line == b"#Version: 1.0\n"
 
 

@@ -391,7 +391,7 @@ def test_the_footer_says_what_was_read_and_what_became_of_it(
         assert (footer.rows_kept, footer.rows_rejected) == (lines.kept, lines.rejected)
         assert footer.rows_read == lines.kept + lines.rejected + footer.rows_of_other_days <= lines.read
         assert footer.source_sha256 == source.settings_sha256
-        assert "lines_read = rows + rejects + lines_of_other_days + directives + doubled" in [
+        assert "lines_read = rows + rejects + noise + directives + lines_of_other_days + continued + doubled" in [
             check.name for check in footer.checks
         ]
 

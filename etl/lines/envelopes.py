@@ -1,0 +1,400 @@
+"""Envelopes: what a collector wraps around each raw line, taken off before any format reads it.
+
+A source lists them from the outside in (`envelope = cri, syslog`). Each is either a prefix or a JSON object that
+has the line in one of its keys. What comes out has as many lines as what goes in, so that line numbers stay those
+of the raw file: a line that goes on in another one leaves an empty one, and the last part becomes the whole line.
+A line that lacks the envelope stays as it is.
+
+    2026-09-17T10:05:03.1Z stdout P 192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a
+    2026-09-17T10:05:03.1Z stdout F /b HTTP/1.1" 200 512
+    ──────────────────────────────► (empty, continued)
+                                    192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a/b HTTP/1.1" 200 512
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.kernel.layout import MAX_LINE_BYTES, PADDING
+from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Role
+from etl.lines.places import ONE_WORD
+from lake.errors import ConfigError
+from lake.memory.arrays import array, scalar, to_numpy
+
+TIME = "envelope_time"
+"""The name of the field that has an envelope's time, in lines of a format that has none."""
+JSON = "json:"
+LINE_FEED = ord("\n")
+MOST_PENDING = 2 * MAX_LINE_BYTES  # bytes of lines of which some may go on
+DOCKERS_PART = 16 << 10  # bytes: Docker cuts longer lines
+DEEPEST = 4  # envelopes in one another
+MANY = 0.5  # of lines that are wrapped, for an envelope to be found
+
+Booleans = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+NO_BYTES, DASH, END = scalar(None, pa.binary()), scalar(b"-"), scalar(b"\n")
+
+_ESCAPES = r"(?:\x1b\[[0-9;]*m)*"
+_FRACTION = r"(?:[.,][0-9]{1,9})?"
+_CLOCK = rf"[0-2][0-9]:[0-5][0-9]:[0-5][0-9]{_FRACTION}"
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_WEEKDAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_ELEMENT = r'\[[^\]\\"]*(?:"(?:[^"\\]|\\.)*"[^\]"]*)*\]'
+SYSLOG = (
+    rf"(?:[0-9]{{1,6}} )?(?:<[0-9]{{1,3}}>)?"
+    rf"(?:1 (?:-|(?P<time>{ONE_WORD})) [!-~]+ [!-~]+ [!-~]+ [!-~]+ (?:-|(?:{_ELEMENT})+) (?:\xef\xbb\xbf)?"
+    rf"|(?:{_MONTH} (?: [1-9]|[0-3]?[0-9]) {_CLOCK}(?: [12][0-9]{{3}})?|(?P<iso>{ONE_WORD})"
+    rf"|(?P<unix>[0-9]{{10}}\.[0-9]{{6}})|{_WEEKDAY} [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [A-Z0-9+-]+)"
+    r" (?:[!-~]+ )?[^ :\[\]]+(?:\[[^ \]]*\])?: )"
+)
+"""RFC 5424, or what follows RFC 3164: its time in one word or without a year, as by rsyslog and journalctl."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What is wrapped around lines.
+
+    Attributes:
+        name: As luigi.cfg calls it.
+        pattern: The regular expression of a prefix, as RE2 and `re` read it; None for a JSON object. Its time is
+            in one of its groups; `more` is there if the line goes on in the next one of the same `stream`.
+        keys: The keys of an object that may have the line, dotted where objects are nested; the first counts.
+        times: The keys of an object that may have the time.
+        has_time: Whether it tells a time, with its year.
+        is_cut: Whether a text without a line end goes on in the next one of the same stream, as Docker has it.
+    """
+
+    name: str
+    pattern: str | None = None
+    keys: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    has_time: bool = True
+    is_cut: bool = False
+
+    @property
+    def joins(self) -> bool:
+        """Whether it may have a line in parts."""
+        return self.is_cut or "<more>" in (self.pattern or "")
+
+
+TIMES = ("@timestamp", "timestamp", "time", "date", "ts")
+ENVELOPES = {
+    each.name: each
+    for each in (
+        Envelope("cri", rf"(?P<time>{ONE_WORD}) (?P<stream>stdout|stderr) (?:(?P<more>P)|F)(?::[^ ]*)? "),
+        Envelope("docker", keys=("log",), times=("time",), is_cut=True),
+        Envelope("fluentbit", keys=("log",), times=TIMES),
+        Envelope("fluentd", rf"(?P<time>{ONE_WORD})\t[!-~]+\t"),
+        Envelope("gcp", keys=("textPayload",), times=("timestamp", "receiveTimestamp")),
+        Envelope("journald", keys=("MESSAGE",), times=("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")),
+        Envelope("syslog", SYSLOG),
+        Envelope("rails", rf"[A-Z], \[(?P<time>{ONE_WORD}) ?#[0-9]+\] +[A-Z]+ -- (?:[^ :]|::)*: "),
+        Envelope("compose", rf"{_ESCAPES}[0-9A-Za-z][0-9A-Za-z_.|-]* *\|{_ESCAPES} {_ESCAPES}", has_time=False),
+        Envelope("kubectl", r"\[pod/[^/\] ]+/[^\] ]+\] ", has_time=False),
+        Envelope("timestamp", rf"(?P<time>{ONE_WORD}) "),
+    )
+}
+OTHER_KEYS = ("message", "msg", "line", "event.original", "body")
+"""Keys of which one is looked for in JSON objects of unknown lines, as `json:KEY` declares them."""
+
+
+def envelope(name: str) -> Envelope:
+    """Return the envelope of a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name.startswith(JSON) and name != JSON:
+        return Envelope(name, keys=(name.removeprefix(JSON),), times=TIMES)
+    if name not in ENVELOPES:
+        raise ConfigError(f"unknown envelope {name!r}. Known ones: {', '.join(ENVELOPES)}, {JSON}KEY.")
+    return ENVELOPES[name]
+
+
+@dataclass(frozen=True)
+class Wrapping:
+    """What is wrapped around a source's lines.
+
+    Attributes:
+        envelopes: From the outside in.
+        timed: What the format is if its lines have no time and an envelope has one; None for others.
+    """
+
+    envelopes: tuple[Envelope, ...] = ()
+    timed: Format | None = None
+
+    @classmethod
+    def of(cls, names: Sequence[str], log_format: Format) -> "Wrapping":
+        """Return what luigi.cfg lists.
+
+        Raises:
+            ConfigError: There is no such envelope.
+        """
+        envelopes = tuple(map(envelope, names))
+        tells_no_time = isinstance(log_format, Headed) or not any(each.has_time for each in envelopes)
+        if log_format.has(Role.TIME) or tells_no_time:
+            return cls(envelopes)
+        if isinstance(log_format, Delimited):
+            first, *others = log_format.literals
+            fields, literals = (Field(TIME, Role.TIME), *log_format.fields), ("", f" {first}", *others)
+            return cls(envelopes, replace(log_format, fields=fields, literals=literals))
+        name = TIME if isinstance(log_format, Json) else PREFIX_TIME
+        return cls(envelopes, replace(log_format, fields=(*log_format.fields, Field(name, Role.TIME))))
+
+    def taken_off(self, blocks: Iterable[memoryview]) -> Iterator["Inner"]:
+        """Yield the lines of a raw file's blocks; one is done with when the next one is asked for."""
+        rest = b""
+        for block in blocks:
+            raw = memoryview(rest + bytes(block)) if rest else block
+            inner, size = self._taken(raw, is_last=len(rest) > MOST_PENDING)
+            if size:
+                yield inner
+            rest = bytes(raw[size:])
+        if rest:
+            yield self._taken(memoryview(rest), is_last=True)[0]
+
+    def inner_blocks(self, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
+        """Yield blocks of lines without their envelopes, as many lines as there are."""
+        if not self.envelopes:
+            yield from blocks
+            return
+        for each in self.taken_off(blocks):
+            yield each.block
+
+    def _taken(self, raw: memoryview, *, is_last: bool) -> tuple["Inner", int]:
+        """Return the lines of a block up to the first one whose end may follow, and how many bytes these are."""
+        raw_ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == LINE_FEED) + 1
+        text = raw
+        if raw[-1] != LINE_FEED:
+            raw_ends, text = np.append(raw_ends, len(raw)), memoryview(bytes(raw) + b"\n")
+        starts = np.append(0, raw_ends).astype(np.int32)
+        starts[-1] = len(text)
+        lines = pa.BinaryArray.from_buffers(
+            pa.binary(), len(raw_ends), [None, pa.py_buffer(starts), pa.py_buffer(text)]
+        )
+        stop, runs, time = len(lines), [], NO_BYTES
+        for each in self.envelopes:
+            level = _of_object(lines, each) if each.keys else _of_prefix(lines, each, wants_time=bool(self.timed))
+            lines, begun, pending = _joined(level, is_last=is_last)
+            runs += begun
+            stop = min(stop, pending)
+            time = pc.coalesce(level.times, time)
+        while straddling := [run[0] for run in runs if run[0] < stop <= run[-1]]:
+            stop = min(straddling)
+        if self.timed:
+            lines = _with_time(lines, time, is_json=isinstance(self.timed, Json))
+        continued = sorted(place for run in runs for place in run[:-1] if place < stop)
+        size = int(raw_ends[stop - 1]) if stop else 0
+        block, ends = _block_of(lines.slice(0, stop))
+        return Inner(block, ends, raw[:size], raw_ends[:stop], np.array(continued, np.int64)), size
+
+
+class Inner(NamedTuple):
+    """Lines without their envelopes.
+
+    Attributes:
+        block: The lines, each with an LF, as BlockParser.batches takes them.
+        ends: Where each ends in the block.
+        raw: The raw lines.
+        raw_ends: Where each of those ends.
+        continued: The places of those that go on in another one, ascending; here they are empty.
+    """
+
+    block: memoryview
+    ends: Places
+    raw: memoryview
+    raw_ends: Places
+    continued: Places
+
+
+class _Level(NamedTuple):
+    """Lines of which one envelope is taken off.
+
+    Attributes:
+        lines: The lines, those that lack it as they were.
+        times: The envelope's times, NULL where there are none or nobody asks for them.
+        goes_on: Which of them go on in the next one of their stream; None where none does.
+        streams: Of each line the number of its stream; -1 where it lacks the envelope.
+    """
+
+    lines: pa.BinaryArray
+    times: pa.BinaryArray | pa.BinaryScalar
+    goes_on: Booleans | None = None
+    streams: npt.NDArray[np.int8] | None = None
+
+
+def _of_prefix(lines: pa.BinaryArray, envelope: Envelope, *, wants_time: bool) -> _Level:
+    pattern = f"(?s)^(?:{envelope.pattern})"
+    too_long = pc.greater(pc.binary_length(lines), scalar(MAX_LINE_BYTES))
+    inner = pc.replace_substring_regex(lines, pattern, b"", max_replacements=1)
+    if pc.any(too_long).as_py():
+        inner = pc.if_else(too_long, lines, inner)
+    times: pa.BinaryArray | pa.BinaryScalar = NO_BYTES
+    goes_on = streams = None
+    may_go_on = envelope.joins and pc.any(pc.match_substring_regex(lines, "(?s)^[^ ]+ std(?:out|err) P")).as_py()
+    if may_go_on or (wants_time and envelope.has_time):
+        fits = to_numpy(pc.not_equal(pc.binary_length(inner), pc.binary_length(lines)))
+        parts = pc.extract_regex(lines, pattern)
+        groups = [each.name for each in parts.type if each.name not in {"more", "stream"}]
+        found = (pc.struct_field(parts, each) for each in groups)
+        times = pc.coalesce(*(pc.if_else(pc.equal(each, scalar(b"")), NO_BYTES, each) for each in found), NO_BYTES)
+        if may_go_on:
+            goes_on = fits & to_numpy(pc.fill_null(pc.equal(pc.struct_field(parts, "more"), scalar(b"P")), False))  # noqa: FBT003 - an array's element
+            is_error = pc.fill_null(pc.equal(pc.struct_field(parts, "stream"), scalar(b"stderr")), False)  # noqa: FBT003
+            streams = np.where(fits, to_numpy(is_error), -1).astype(np.int8)
+    return _Level(inner, times, goes_on, streams)
+
+
+def _of_object(lines: pa.BinaryArray, envelope: Envelope) -> _Level:
+    texts: list[bytes | None] = []
+    times: list[bytes | None] = []
+    streams: list[int] = []
+    numbers_of: dict[object, int] = {}
+    for line in lines.to_pylist():
+        found = _object(line) if len(line) <= MAX_LINE_BYTES else {}
+        text = _text(next((value for key in envelope.keys if (value := _value(found, key)) is not None), None))
+        texts.append(text)
+        times.append(next((time for key in envelope.times if (time := _time(_value(found, key)))), None))
+        streams.append(
+            -1 if text is None else numbers_of.setdefault(str(found.get("stream")), len(numbers_of) % 100)
+        )
+    of_streams = np.array(streams, np.int8)
+    goes_on = None
+    if envelope.is_cut:
+        goes_on = np.array([text is not None and not text.endswith(b"\n") for text in texts], np.bool_)
+        is_short = goes_on & (np.array([len(text or b"") for text in texts]) < DOCKERS_PART)
+        for number in np.unique(of_streams[is_short]).tolist():
+            places = np.flatnonzero(of_streams == number)
+            alone = is_short[places[:-1]] & is_short[places[1:]]  # a log of which somebody took the line ends
+            goes_on[places[:-1][alone]] = False
+    ended = [None if text is None else text if text.endswith(b"\n") else text + b"\n" for text in texts]
+    inner = pc.coalesce(array(ended, pa.binary()), lines)
+    return _Level(inner, array(times, pa.binary()), goes_on, of_streams)
+
+
+def _object(line: bytes) -> Mapping[str, object]:
+    with suppress(orjson.JSONDecodeError):
+        found = orjson.loads(line)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _value(found: Mapping[str, object], key: str) -> object:
+    """Return what an object has under a key, or under a dotted one in objects within it."""
+    if key in found:
+        return found[key]
+    first, _, rest = key.partition(".")
+    within = found.get(first)
+    return _value(within, rest) if rest and isinstance(within, dict) else None
+
+
+def _text(value: object) -> bytes | None:
+    """Return one line of text; None of anything else, such as several lines."""
+    if isinstance(value, list):  # as journald writes what is no UTF-8
+        with suppress(ValueError, TypeError):
+            value = bytes(value)
+    text = value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else None
+    return None if text is None or b"\n" in text[:-1] else text
+
+
+def _time(value: object) -> bytes | None:
+    text = value.replace(" ", "T", 1) if isinstance(value, str) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_word = text.isascii() and text.isprintable() and not {" ", '"', "\\"} & {*text}
+    return text.encode() if text and is_word and (is_number or isinstance(value, str)) else None
+
+
+def _joined(level: _Level, *, is_last: bool) -> tuple[pa.BinaryArray, list[list[int]], int]:
+    """Return lines with their parts joined in the last one, the places of each one's, and the first that is open.
+
+    Args:
+        level: The lines.
+        is_last: Whether nothing follows, so that a line ends with its last part.
+    """
+    lines, _, goes_on, streams = level
+    if goes_on is None or streams is None or not goes_on.any():
+        return lines, [], len(lines)
+    runs, pending = [], len(lines)
+    for number in np.unique(streams[goes_on]).tolist():
+        places = np.flatnonzero(streams == number)
+        ends = np.flatnonzero(~goes_on[places])
+        tail = int(ends[-1]) + 1 if len(ends) else 0
+        if tail < len(places) and is_last:
+            ends = np.append(ends, len(places) - 1)
+        elif tail < len(places):
+            pending = min(pending, int(places[tail]))
+        begins = np.append(0, ends[:-1] + 1)
+        runs += [places[b : e + 1].tolist() for b, e in zip(begins, ends, strict=False) if b < e]
+    if not runs:
+        return lines, [], pending
+    wholes = {}
+    for run in runs:
+        parts = (lines[place].as_py() for place in run)
+        whole = b"".join(part.removesuffix(b"\n") for part in parts)
+        wholes[run[-1]] = whole[: MAX_LINE_BYTES + 1] + b"\n"
+        wholes.update(dict.fromkeys(run[:-1], b"\n"))
+    changed = np.zeros(len(lines), np.bool_)
+    changed[[*wholes]] = True
+    values = array([wholes[place] for place in sorted(wholes)], pa.binary())
+    return pc.replace_with_mask(lines, pa.array(changed), values), runs, pending
+
+
+def _with_time(lines: pa.BinaryArray, times: pa.BinaryArray, *, is_json: bool) -> pa.BinaryArray:
+    """Return lines with the envelope's times before them, or as their first key; blank ones stay so."""
+    if is_json:
+        opening = pc.binary_join_element_wise(b'{"' + TIME.encode() + b'":"', times, b"")
+        timed = pc.binary_join_element_wise(opening, pc.binary_slice(lines, 1), b'",')
+        fits = pc.and_(pc.starts_with(lines, b"{"), pc.is_valid(times))
+        return pc.if_else(fits, timed, lines)
+    timed = pc.binary_join_element_wise(pc.coalesce(times, DASH), lines, b" ")
+    return pc.if_else(pc.match_substring_regex(lines, r"^\r?\n$"), lines, timed)
+
+
+def _block_of(lines: pa.BinaryArray) -> tuple[memoryview, Places]:
+    """Return lines as a block with PADDING after it, and where each of them ends."""
+    _, offsets, data = lines.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1].astype(np.int64)
+    size = int(bounds[-1] - bounds[0])
+    buffer = bytearray(size + PADDING)
+    buffer[:size] = memoryview(data)[int(bounds[0]) : int(bounds[-1])] if size else b""
+    return memoryview(buffer)[:size], bounds[1:] - bounds[0]
+
+
+def found_around(lines: Sequence[bytes]) -> list[str]:
+    """Return the names of the envelopes that most lines have, from the outside in; none where they have none."""
+    names: list[str] = []
+    current = [line.rstrip(b"\r\n") for line in lines if line.strip()]
+    while current and len(names) < DEEPEST:
+        name, inner = _outermost(current)
+        if not name:
+            break
+        names.append(name)
+        current = inner
+    return names
+
+
+def _outermost(lines: Sequence[bytes]) -> tuple[str, list[bytes]]:
+    """Return the envelope that most of some lines have, and those without it; no name for none."""
+    block = array([line + b"\n" for line in lines], pa.binary())
+    objects = [_object(line) for line in lines]
+    keys = Counter(key for each in objects for key in OTHER_KEYS if _text(_value(each, key)) is not None)
+    others = [envelope(f"{JSON}{key}") for key, _ in keys.most_common(1)]
+    for each in (*ENVELOPES.values(), *others):
+        if each.is_cut and not any(
+            isinstance(one.get("log"), str) and {"stream", "time"} <= {*one} for one in objects
+        ):
+            continue
+        level = _of_object(block, each) if each.keys else _of_prefix(block, each, wants_time=False)
+        changed = to_numpy(pc.not_equal(level.lines, block))
+        if len(changed) and np.count_nonzero(changed) > MANY * len(changed):
+            inner, _, _ = _joined(level, is_last=True)
+            return each.name, [line.rstrip(b"\r\n") for line in inner.to_pylist() if line.strip()]
+    return "", []
