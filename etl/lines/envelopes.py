@@ -269,11 +269,12 @@ def _of_object(lines: pa.BinaryArray, envelope: Envelope) -> _Level:
     of_streams = np.array(streams, np.int8)
     goes_on = None
     if envelope.is_cut:
-        goes_on = np.array([text is not None and not text.endswith(b"\n") for text in texts], np.bool_)
-        is_short = goes_on & (np.array([len(text or b"") for text in texts]) < DOCKERS_PART)
+        lacks_end = np.array([text is not None and not text.endswith(b"\n") for text in texts], np.bool_)
+        goes_on = lacks_end.copy()
+        is_short = lacks_end & (np.array([len(text or b"") for text in texts]) < DOCKERS_PART)
         for number in np.unique(of_streams[is_short]).tolist():
             places = np.flatnonzero(of_streams == number)
-            alone = is_short[places[:-1]] & is_short[places[1:]]  # a log of which somebody took the line ends
+            alone = is_short[places[:-1]] & lacks_end[places[1:]]  # in a log of which somebody took the line ends
             goes_on[places[:-1][alone]] = False
     ended = [None if text is None else text if text.endswith(b"\n") else text + b"\n" for text in texts]
     inner = pc.coalesce(array(ended, pa.binary()), lines)

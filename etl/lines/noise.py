@@ -39,7 +39,7 @@ BUILT_IN = {
         r"\[(?:NOTICE|WARNING|ALERT|EMERG)\] +(?:[0-9]+/[0-9]+ +)?\([0-9]+\) : "
         r"|(?:[Pp]roxy|(?:Backup )?[Ss]erver|[Bb]ackend|Health check for (?:backup )?server) [^ ]+ [a-z]"
         r"|(?:Stopping|Pausing|Enabling|Starting) [a-z]+ |Connect from [^ ]+ to "
-        r"|[^ ]+:[0-9]+ \[[^\]]*\] [^ ]+: [A-Z][A-Za-z ()-]*\r?$"
+        r"|(?:unix|[0-9A-Fa-f.:]+):[0-9]+ \[[^\]]*\] [^ ]+: [A-Z][A-Za-z ()-]*\r?$"
     ),
     "klog": rf"[IWEF][0-9]{{4}} {_CLOCK}\.[0-9]+ +[0-9]+ [^ ]+\.go:[0-9]+\] ",
     "gunicorn": rf"\[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [+-][0-9]{{4}}\] \[[0-9]+\] \[[A-Z]+\] ",
@@ -75,7 +75,7 @@ class Noise:
         found: list[str] = []
         for line in filter(None, map(str.strip, text.splitlines())):
             names = [each.strip() for each in line.split(",")]
-            found += names if all(each in BUILT_IN for each in names) else [line]
+            found += names if all(re.fullmatch("[a-z]{2,}", each) for each in names) else [line]
         for each in found:
             if re.fullmatch("[a-z]{2,}", each) and each not in BUILT_IN:
                 raise ConfigError(f"noise: {each!r} is not known. Known: {', '.join(BUILT_IN)}; or write ^{each}.")

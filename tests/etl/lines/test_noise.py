@@ -1,0 +1,141 @@
+"""Noise: which lines a source may pass over, and which it never does."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etl.kernel.layout import PADDING
+from etl.lines.blocks import BlockParser
+from etl.lines.formats import FORMATS, Format, Role, shaped
+from etl.lines.noise import BUILT_IN, Noise, shows_server_error
+from etl.lines.parse import NOISE, Classifier
+from etl.sources.source import Source
+from lake.contracts.rejects import REASONS
+from lake.errors import ConfigError
+
+COMBINED = FORMATS["combined"]
+EVERYONE = Classifier("origin", "web", None, (), ())
+Declare = Callable[..., Source]
+WRITTEN = {
+    "blank": [b"", b"  \t", b"\r"],
+    "nginx": [
+        b'2026/09/16 20:51:05 [error] 24#24: *3 open() "/x" failed (2: No such file), request: "GET /x HTTP/1.1"',
+        b"2026/09/16 20:51:05 [notice] 1#1: start worker processes",
+        b"/docker-entrypoint.sh: Configuration complete; ready for start up",
+        b"10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6",
+        b"Sep  9 10:05:03 web1 nginx: 2026/09/09 10:05:03 [crit] 7#7: *1 connect() to unix:/a failed",
+    ],
+    "httpd": [
+        b"[Thu Sep 17 10:05:03.123456 2026] [core:notice] [pid 1:tid 2] AH00094: Command line: 'httpd'",
+        b"[Thu Sep 17 10:05:03 2026] [error] [client 192.0.2.7] File does not exist: /var/www/x",
+        b"AH00558: httpd: Could not reliably determine the server's fully qualified domain name",
+    ],
+    "haproxy": [
+        b"[WARNING] 259/100503 (1) : Server be_web/web1 is DOWN, reason: Layer7 wrong status, code: 503",
+        b"[NOTICE]   (1) : New worker (8) forked",
+        b"Server be_web/web1 is UP, reason: Layer4 check passed",
+        b"Proxy fe_https started.",
+        b"backend be_web has no server available!",
+        b"Connect from 192.0.2.7:4000 to 10.0.0.1:443 (fe_https/HTTP)",
+        b"192.0.2.7:4000 [17/Sep/2026:10:05:03.123] fe_https/1: SSL handshake failure",
+        b"Sep 17 10:05:03 lb1 haproxy[42]: Proxy be_web stopped (cumulated conns: FE: 0, BE: 7).",
+    ],
+    "klog": [b'I0917 10:05:03.123456       7 controller.go:190] "Configuration changes detected"'],
+    "gunicorn": [b"[2026-09-17 10:05:03 +0000] [7] [INFO] Booting worker with pid: 7"],
+    "uvicorn": [b"INFO:     Started server process [7]", b"INFO:     Uvicorn running on http://0.0.0.0:8000"],
+}
+ERRORS = [
+    b'192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a HTTP/1.1" 502 512 "-" "bare "quote""',
+    b'192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a HTTP/1.1" 502 cut',
+    b'2026/09/16 20:51:05 [error] 24#24: "GET /a HTTP/1.1" 500',
+    b'{"time": "x", "status": 503}',
+    b'{"level":"error","status_code":"500"}',
+    b"level=error status=504 msg=x",
+]
+
+
+def _judged(lines: list[bytes], noise: Noise, *, compiled: bool) -> list[bool]:
+    """Tell which lines of a file are noise."""
+    block = b"".join(line + b"\n" for line in lines)
+    parser = BlockParser(noise.format, EVERYONE, compiled=compiled, noise=noise)
+    (batch,) = parser.batches([memoryview(bytearray(block + bytes(PADDING)))[: len(block)]])
+    found = np.zeros(batch.lines, bool)
+    found[batch.numbers] = batch.reasons == NOISE
+    return found.tolist()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_what_servers_write_is_known(name: str, *, compiled: bool) -> None:
+    """Each built-in takes its server's lines, only those, and only from a line's begin."""
+    lines = WRITTEN[name]
+    assert _judged(lines, Noise.of(name, COMBINED), compiled=compiled) == [True] * len(lines)
+    others = [line for other, these in WRITTEN.items() if other != name for line in these]
+    assert not any(_judged(others, Noise.of(name, COMBINED), compiled=compiled))
+    if name != "blank":
+        assert not any(_judged([b"x" + line for line in lines], Noise.of(name, COMBINED), compiled=compiled))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_line_that_shows_a_server_error_is_never_noise(*, compiled: bool) -> None:
+    """Whatever is declared; others are."""
+    noise = Noise.of(".*", COMBINED)
+    others = [line.replace(b"50", b"40") for line in ERRORS]
+    assert _judged(ERRORS + others, noise, compiled=compiled) == [False] * len(ERRORS) + [True] * len(others)
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        (shaped("log_format", "$status|$time_iso8601|$host"), b"503|x"),
+        (shaped("log_format", "$time_iso8601 $host $status $request_time"), b"2026-09-17T10:05:03Z a 503 x y"),
+        (FORMATS["fastly"], b'{"timestamp": "x", "response_status": "503"'),
+        (FORMATS["heroku"], b'at=error status="503" x'),
+    ],
+)
+def test_a_status_is_looked_for_where_the_format_has_it(log_format: Format, line: bytes) -> None:
+    """Also where what follows is cut off or too much."""
+    assert log_format.has(Role.STATUS)
+    lines = pa.array([line, line.replace(b"503", b"5030"), line.replace(b"503", b"403")], pa.binary())
+    assert shows_server_error(lines, log_format).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_has_the_formats_shape_but_for_a_field_is_no_noise(*, compiled: bool) -> None:
+    """A request whose bytes can't be read stays a reject, one that is read a request, and too long a line, too."""
+    line = b'- - - [17/Sep/2026:10:05:03 +0000] "GET / HTTP/1.1" 200 %s "-" "-"'
+    lines = [line % b"x", line % b"5", b"a" * (1 << 20), b"a"]
+    assert _judged(lines, Noise.of(".*", COMBINED), compiled=compiled) == [False, False, False, True]
+
+
+def test_noise_is_declared_by_name_and_by_pattern(declare: Declare) -> None:
+    """One a line, names also between commas; it is in the settings' digest."""
+    plain = declare()
+    source = declare(noise="nginx, blank\n  health: ok, [0-9]+ms\n  blank")
+    assert source.noise
+    assert source.noise.declared == ("nginx", "blank", "health: ok, [0-9]+ms")
+    assert plain.noise is None
+    assert source.settings_sha256 not in plain.known_as
+    assert source.known_as == {source.settings_sha256}
+    lines = pa.array([b"health: ok, 3ms\n", b"no health: ok, 3ms\n"], pa.binary())
+    shape = REASONS.index("shape")
+    assert source.noise.judged(lines, np.array([shape, shape])).tolist() == [NOISE, shape]
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        ("nginx, apache", "noise: 'apache' is not known. Known: blank, nginx"),
+        ("apache", "noise: 'apache' is not known. Known: blank, nginx"),
+        ("a(b", r"noise: a\(b is not a regular expression of RE2: "),
+        ("(?=a)", r"noise: \(\?=a\) is not a regular expression of RE2: "),
+    ],
+)
+def test_wrong_noise_is_refused(declare: Declare, noise: str, message: str) -> None:
+    """A name that is none, and what RE2 can't read."""
+    with pytest.raises(ConfigError, match=message):
+        declare(noise=noise)
+    with pytest.raises(ConfigError, match=r"max_noise_rate = 2: expected a share, 0 to 1"):
+        declare(noise="nginx", max_noise_rate=2)
