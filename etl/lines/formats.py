@@ -58,6 +58,19 @@ class Kind(Enum):
     """Anything but the separator; `-` stands for nothing, and `+` or `%20` for a space."""
 
 
+REST = r'(?: (?:[^ "\[\]\r\n]*=)?(?:[^ "\[\]\r\n]*|"(?:[^"\\]|\\.)*"|\[[^"\[\]/]*(?:/[^"\[\]/:]*)*\]))*'
+"""What may follow instead of fields that not every line has: any fields but a time of CLF in brackets, by which a
+line is known that is glued to this one."""
+READABLE: dict[Role | None, str] = {
+    Role.DURATION: r"-|[0-9]{1,9}(?:\.[0-9]{1,9})?(?:s|ms|us)?",
+    Role.UPSTREAM_STATUS: r"(?:[0-5][0-9]{2}|-)(?:(?:, | : )(?:[0-5][0-9]{2}|-))*",
+}
+"""How values are written that could make a line a reject."""
+MAY_FOLLOW = " ..."
+"""Ends a `trailing` whose fields not every line has."""
+UNNAMED = "field_"
+"""How a variable is called that nobody could name; it may hold a list, as nginx' $upstream_ variables do."""
+
 SEVERAL = (Role.HOST, Role.UPSTREAMS, Role.DURATION)
 """Roles that several fields of a line may have: a source chooses one host; durations are summed."""
 
@@ -110,10 +123,13 @@ class Delimited(Format):
     Attributes:
         literals: What stands before each field, and after the last.
         extra: Whether further fields may follow, after a space.
+        sure: How many fields every line has, None for all. Those after them are read where all of them are as
+            declared; whatever else follows makes no line a reject.
     """
 
     literals: tuple[str, ...]
     extra: bool = False
+    sure: int | None = None
 
     @cached_property
     def pattern(self) -> str:
@@ -123,13 +139,24 @@ class Delimited(Format):
         holds is checked later, so that a reject names the field. A second line glued to a cut-off one must not
         fit: no field holds a bare quote, and none but the quoted and plain ones a bracket.
         """
-        parts = [re.escape(self.literals[0])]
-        for number, field in enumerate(self.fields):
+        sure = len(self.fields) if self.sure is None else self.sure
+        begin, then = self._fields(0, sure), r"(?: [^\r\n]*)?" if self.extra else ""
+        if sure < len(self.fields):
+            label = self.literals[sure].partition(" ")[2]
+            begin = begin.removesuffix(re.escape(f" {label}"))
+            then = f"(?: {re.escape(label)}{self._fields(sure, len(self.fields))}|{REST}){then}"
+        return f"(?s)^{re.escape(self.literals[0])}{begin}{then}\\r?\\n?$"
+
+    def _fields(self, begin: int, end: int) -> str:
+        """Return the regular expression of some fields, each with the literal after it."""
+        parts = []
+        for number, field in enumerate(self.fields[begin:end], begin):
             after = self.literals[number + 1]
             body = field_pattern(field.kind, self.separator or after[:1])
+            if self.sure is not None and number >= self.sure:
+                body = READABLE.get(field.role, body)
             parts += [f"(?P<f{number}>{body})" if field.role else f"(?:{body})", re.escape(after)]
-        parts.append(r"(?: [^\r\n]*)?" if self.extra else "")
-        return f"(?s)^{''.join(parts)}\\r?\\n?$"
+        return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -240,7 +267,7 @@ def _kind(name: str, before: str, after: str) -> Kind:
         return Kind.USER
     if name in ADDRESSES:
         return Kind.HOST
-    return Kind.LIST if name.startswith("upstream_") else Kind.WORD
+    return Kind.LIST if name.startswith(("upstream_", UNNAMED)) else Kind.WORD
 
 
 def shaped(name: str, shape: str, variables: Iterable[Field] = VARIABLES, *, extra: bool = False) -> Delimited:

@@ -30,7 +30,8 @@ LINE_FEED = ord("\n")
 GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
-DATE_PLACEHOLDERS = {"YYYY": "%Y", "MM": "%m", "DD": "%d"}
+DATE_PLACEHOLDERS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}
+CENTURY = 2000  # of {YY}
 HOURS = "[0-2][0-9]"
 DIGIT = "[0-9]"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
@@ -58,7 +59,7 @@ class RawFile:
 
 @dataclass(frozen=True)
 class FilePattern:
-    """Where a source's files lie: a path or s3:// URL with globs and `{YYYY}`, `{MM}`, `{DD}`, `{HH}`.
+    """Where a source's files lie: a path or s3:// URL with globs and `{YYYY}`, `{YY}`, `{MM}`, `{DD}`, `{HH}`.
 
     Without a placeholder the files are undated: any of them may hold lines of any day.
 
@@ -93,7 +94,7 @@ class FilePattern:
         if unknown or "%" in self.text:
             what = "'%'" if not unknown else "{" + min(unknown) + "}"
             raise ConfigError(
-                f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{MM}}, {{DD}}, {{HH}}."
+                f"files = {self.text}: {what} means nothing here, use {{YYYY}}, {{YY}}, {{MM}}, {{DD}}, {{HH}}."
             )
         if found and IN_BRACKETS.search(self.text):
             raise ConfigError(
@@ -101,8 +102,10 @@ class FilePattern:
             )
         if separator and f"{scheme}://" != S3_SCHEME:
             raise ConfigError(f"{key} is a URL that can't be read here, expected a path or s3://bucket/key.")
-        if found and not found.issuperset(DATE_PLACEHOLDERS):
-            raise ConfigError(f"files = {self.text}: a dated pattern needs {{YYYY}}, {{MM}} and {{DD}}.")
+        if found and not (found >= {"MM", "DD"} and found & {"YYYY", "YY"}):
+            raise ConfigError(
+                f"files = {self.text}: a dated pattern needs {{YYYY}} (or {{YY}}), {{MM}} and {{DD}}."
+            )
 
     @property
     def _whole(self) -> str:
@@ -162,7 +165,9 @@ class FilePattern:
             found = shows_day(url)
             with suppress(ValueError):  # no day has that date
                 if found:
-                    day = date(int(found["YYYY"]), int(found["MM"]), int(found["DD"]))
+                    parts = {name: int(text) for name, text in found.groupdict().items()}
+                    year = parts.get("YYYY", CENTURY + parts.get("YY", 0))
+                    day = date(year, parts["MM"], parts["DD"])
                     by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed))
         return lambda day: by_day.get(day, [])
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from etl.lines.envelopes import Wrapping
-from etl.lines.formats import FORMATS, SHAPES, Delimited, Field, Format, Headed, Role, shaped
+from etl.lines.formats import FORMATS, MAY_FOLLOW, SHAPES, Delimited, Field, Format, Headed, Role, shaped
 from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
@@ -102,7 +102,7 @@ class Source:
         noise: Which lines that the format refuses are none of it.
         max_noise_rate: Highest share of noise among the lines of the files that a day reads, 0 to 1.
         max_applications: How many applications the lines of a day may name at most.
-        expected_files: How many files a day has at least.
+        expected_files: How many files a day has at least; None for one, and none where nothing was logged.
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
         counts_lines_once: Whether a whole line that several files of a day have counts once.
@@ -126,7 +126,7 @@ class Source:
     noise: Noise | None = None
     max_noise_rate: float = DEFAULT_MAX_NOISE_RATE
     max_applications: int = DEFAULT_MAX_APPLICATIONS
-    expected_files: int = 1
+    expected_files: int | None = None
     expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
     counts_lines_once: bool = False
@@ -155,6 +155,10 @@ class Source:
         return end + timedelta(hours=self.settle_hours)
 
     def days_read(self, day: date) -> list[date]:
+        """Return the days whose files a day reads: its own, and those that may hold its lines."""
+        return sorted({day, *self._days_holding(day)})
+
+    def _days_holding(self, day: date) -> list[date]:
         """Return the days whose files may hold lines of this day; just the day for undated files."""
         first, last = self.covers
         return [day - timedelta(days=n) for n in range(last, first - 1, -1)]
@@ -181,27 +185,53 @@ class Source:
                 )
         return found
 
-    def lacking(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
-        """Return the days of which an active day lacks raw files.
+    def gaps(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
+        """Return the days of which an active day lacks raw files that it would read, from `since` on.
 
-        A dated file's neighbours must be there too, from `since` on: they may hold lines of this day. A source
-        that allows empty days needs no file for the day itself.
+        Args:
+            day: The day. A source that allows empty days needs no file for it.
+            find: What FilePattern.finder gives, for many days.
+        """
+        find = find or self.files.find
+        expected, found = self.expected_files or 1, []
+        for each in self._days_holding(day):
+            if self.since and each < self.since:
+                continue
+            wanted = expected if each == self._own(day) else 1
+            files = len(find(each))
+            excused = self.allow_empty and each == day and expected == 1
+            if files < wanted and not excused:
+                found.append(Lack(each, files, wanted))
+        return found
+
+    def lacking(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
+        """Return those of its gaps that an active day waits for.
+
+        All of them, if it is said how many files there are. Else there may be none since nothing was logged, which
+        is no reason to wait once a later one is there: logs are rotated in order. Only a day's own file has to be
+        there, unless files are named by the day on which they were closed, when most of a day is in a later one.
 
         Args:
             day: The day.
             find: What FilePattern.finder gives, for many days.
         """
         find = find or self.files.find
-        found = []
-        for each in self.days_read(day):
-            if self.since and each < self.since:
-                continue
-            expected = self.expected_files if each == day else 1
-            files = len(find(each))
-            excused = self.allow_empty and each == day and self.expected_files == 1
-            if files < expected and not excused:
-                found.append(Lack(each, files, expected))
-        return found
+        gaps = self.gaps(day, find)
+        if not gaps or self.expected_files is not None:
+            return gaps
+        first, last = self.covers
+        read, of_gaps = self._days_holding(day), {each.day for each in gaps}
+        waits = not self.allow_empty and all(each in of_gaps or not find(each) for each in read)
+        if waits or (first <= 0 <= last and not first < last == 0 and day in of_gaps):
+            return gaps
+        later = (read[-1] + timedelta(days=n) for n in range(1, FARTHEST + 1))
+        if read[-1] not in of_gaps or any(map(find, later)):
+            return []
+        return [each for each in gaps if each.day == read[-1]]
+
+    def _own(self, day: date) -> date:
+        """Return of the days whose files are read the one nearest to the day."""
+        return min(self._days_holding(day), key=lambda each: abs(each - day))
 
     def missing_input(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> str | None:
         """Say which raw files an active day waits for, since what is published can't be mended; None for none.
@@ -398,7 +428,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         max_applications=read(
             "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
         ),
-        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", 1),
+        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         counts_lines_once=read("duplicates", lambda v: {"keep": False, "lines": True}[v], "keep or lines", False),  # noqa: FBT003 - the default
         declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
@@ -411,7 +441,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
     if not source.files.is_dated and source.counts_lines_once:
         raise ConfigError("duplicates = lines is for dated files; files has no {YYYY}{MM}{DD}.")
-    if not source.files.is_dated and (source.covers != THE_DAY or source.expected_files > 1):
+    if not source.files.is_dated and (source.covers != THE_DAY or (source.expected_files or 1) > 1):
         raise ConfigError(
             "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."
         )
@@ -433,7 +463,7 @@ def _format(values: Mapping[str, str]) -> Format:
     if name == LOG_FORMAT:
         found: Format = _shaped(name, LOG_FORMAT, values.get(LOG_FORMAT, ""))
     elif "trailing" in values:
-        found = _shaped(name, "trailing", values["trailing"], SHAPES[name] + " ")
+        found = _trailed(name, values["trailing"])
     elif "fields" in values:
         found = replace(FORMATS[name], fields=_fields(values["fields"]))
     else:
@@ -460,6 +490,13 @@ def _shaped(name: str, key: str, shape: str, before: str = "") -> Delimited:
         return shaped(name, before + shape)
     except ConfigError as error:
         raise ConfigError(f"{key} = {shape}: {error}") from error
+
+
+def _trailed(name: str, trailing: str) -> Delimited:
+    """Return a format with further fields, which not every line needs to have if they end in `...`."""
+    optional = trailing.endswith(MAY_FOLLOW)
+    found = _shaped(name, "trailing", trailing.removesuffix(MAY_FOLLOW), SHAPES[name] + " ")
+    return replace(found, sure=len(shaped(name, SHAPES[name]).fields)) if optional else found
 
 
 def _fields(text: str) -> tuple[Field, ...]:

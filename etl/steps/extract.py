@@ -17,10 +17,10 @@ from etl import clock
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, twice_within
 from etl.raw.doubled import doubled_lines
-from etl.raw.files import mark_of
+from etl.raw.files import RawFile, mark_of
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
-from etl.sources.source import FARTHEST, Source
+from etl.sources.source import FARTHEST, Lack, Source
 from etl.steps import seen
 from etl.steps.file_reader import FileReader, Portion, passes_in
 from etl.steps.repeats import Sample, repeated
@@ -373,12 +373,13 @@ class _Day:
         """
         source, bad = self._source, self._source.severities
         files = [reader.file for reader in readers]
-        lacking = source.lacking(self.day, lambda day: [each for each in files if each.day in {day, None}])
+        lacking, gaps = self._lacking(files)
         silent = silent_hours(self._by_hour.tolist(), source.expected_hours)
         found = [
             Flaw(
                 ", ".join(map(str, lacking)), bad.fewer_files, "Bring what is missing, or correct expected_files"
             ),
+            Flaw(", ".join(map(str, gaps)), Severity.WARN, ""),
             Flaw(
                 f"no request in UTC hours {listed_hours(silent)}" if silent else "",
                 bad.silent_hours,
@@ -404,6 +405,17 @@ class _Day:
         if found:
             logger.warning("%s of source %s is incomplete: %s", self.day, source.name, texts)
         return texts or None
+
+    def _lacking(self, files: Sequence[RawFile]) -> tuple[list[Lack], list[Lack]]:
+        """Return the gaps among the files that were read for which the day should have waited, and the others."""
+        read = {*self._source.days_read(self.day)}
+
+        def find(day: date) -> list[RawFile]:
+            there = [each for each in files if each.day in {day, None}]
+            return there if day in read else self._source.files.find(day)
+
+        lacking = self._source.lacking(self.day, find)
+        return lacking, [each for each in self._source.gaps(self.day, find) if each not in lacking]
 
     def _doubled(self, readers: Sequence[FileReader]) -> list[list[str]]:
         """Return the names of files that have the same content, each of which holds lines of the day."""

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.kernel.layout import PADDING
 from etl.lines import parse, privacy, timestamps
+from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS
 from etl.lines.parse import Classifier
 from etl.lines.places import places_of
 from etl.raw import files as raw_files
+from etl.sources.source import Source
 from lake.contracts.rejects import REASONS
 
 NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
@@ -341,3 +344,21 @@ def test_rejects_keep_file_and_line_number() -> None:
         ("logs/a.log", 102, "blank", ""),
         ("logs/a.log", 105, "shape", "9"),
     ]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_fields_that_not_every_line_has_make_no_line_a_reject(
+    declare: Callable[..., Source], *, compiled: bool
+) -> None:
+    """With `...` at the end, lines with others, fewer or none are requests; two that are glued are a reject."""
+    source = declare(trailing="$request_time $field_11 $upstream_status [$field_12] ...")
+    line = b'192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a HTTP/1.1" 502 512 "-" "curl/8"'
+    ends = (b" 0.5 a b, c 502 [x/y]", b" 0.5 a, b 502, 503 [x]", b"", b" 0.5 a 4711 [x]", b' 1 [a] "b c" d=e')
+    glued = b" " + line
+    head = b"".join(line + end + b"\n" for end in (*ends, glued, b"x"))
+    block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
+    (batch,) = BlockParser(source.format, source.classifier, compiled=compiled).batches([block])
+    assert batch.rows["status"].to_pylist() == [502] * len(ends)
+    assert batch.rows["upstream_status"].to_pylist() == [None, 503, None, None, None]
+    assert batch.rows["duration_seconds"].to_pylist() == [None, 0.5, None, None, None]
+    assert batch.numbers.tolist() == [5, 6]

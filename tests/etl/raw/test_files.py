@@ -62,6 +62,7 @@ FILES = (
         ("{YYYY}/{MM}/{DD}/*", ["2026/09/07/00.log", "2026/09/07/13.log", "2026/09/07/31.log"], True),
         ("{YYYY}/{MM}/{DD}/[!0]?.log", ["2026/09/07/13.log", "2026/09/07/31.log"], True),
         ("deep/**/{YYYY}-{MM}-{DD}.log", ["deep/2026-09-07.log", "deep/a/b/2026-09-07.log"], True),
+        ("access.log-20{YY}{MM}{DD}.gz", ["access.log-20260907.gz"], True),
         ("access.log", ["access.log"], False),
         ("access.log*", ["access.log", "access.log-20260907.gz", "access.log-20260908.gz"], False),
         ("*/2026-09-07.log", ["deep/2026-09-07.log"], False),
@@ -169,12 +170,12 @@ def test_a_bucket_that_is_not_there_is_named(s3_endpoint: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("a-{YYY}.log", r"files = a-\{YYY\}.log: \{YYY\} means nothing here, use \{YYYY\}, \{MM\}"),
+        ("a-{YYY}.log", r"files = a-\{YYY\}.log: \{YYY\} means nothing here, use \{YYYY\}, \{YY\}, \{MM\}"),
         ("a-{yyyy}{MM}{DD}", r"\{yyyy\} means nothing"),
         ("a-{}", r"\{\} means nothing"),
         ("a-%Y%m%d.log", "'%' means nothing"),
-        ("a-{YYYY}{MM}.log", r"needs \{YYYY\}, \{MM\} and \{DD\}"),
-        ("a-{HH}.log", r"needs \{YYYY\}, \{MM\} and \{DD\}"),
+        ("a-{YYYY}{MM}.log", r"needs \{YYYY\} \(or \{YY\}\), \{MM\} and \{DD\}"),
+        ("a-{HH}.log", r"needs \{YYYY\} \(or \{YY\}\), \{MM\} and \{DD\}"),
     ],
 )
 def test_a_pattern_that_cannot_be_meant_is_refused(pattern: str, message: str) -> None:

@@ -77,7 +77,7 @@ ReadSettings = Callable[..., list[Source]]
             "application = field:host: format json can't tell it. Use a name of your own.",
         ),
         ({"files": "a-%Y.log"}, "files = a-%Y.log: '%' means nothing here, use {YYYY}"),
-        ({"files": "a-{YYYY}.log"}, "files = a-{YYYY}.log: a dated pattern needs {YYYY}, {MM} and {DD}"),
+        ({"files": "a-{YYYY}.log"}, "files = a-{YYYY}.log: a dated pattern needs {YYYY} (or {YY}), {MM} and {DD}"),
         ({"files": "[{YYYY}{MM}{DD}].log"}, "no part of a date can stand between '[' and ']'"),
         ({"files": "s3://logs/[a-{YYYY}{MM}{DD}"}, "no part of a date can stand between '[' and ']'"),
         ({"files": "a\0-{YYYY}{MM}{DD}"}, "files holds a zero byte. Take it out"),
@@ -183,7 +183,7 @@ def test_what_is_not_said_has_a_cautious_default(declare: Declare) -> None:
     """Active for ever, six hours to settle, one reject in a hundred, no neighbours, no empty day."""
     source = declare()
     assert (source.since, source.until, source.settle_hours, source.covers) == (None, None, 6, (0, 0))
-    assert (source.max_reject_rate, source.expected_files, source.allow_empty) == (0.01, 1, False)
+    assert (source.max_reject_rate, source.expected_files, source.allow_empty) == (0.01, None, False)
 
 
 def test_sources_are_read_by_name_and_know_the_lakes_endpoint(tmp_path: Path) -> None:
@@ -281,15 +281,31 @@ def test_no_settled_day_is_an_error(declare: Declare) -> None:
         ({}, [-1, 1], None),
         ({"neighbour_days": 1}, [], None),
         ({"neighbour_days": 1}, [-2, 2], None),
-        ({"neighbour_days": 1}, [1], "0 of 1 files for 2026-09-18 (neighbour_days = 1 reads it too) match"),
-        ({"neighbour_days": 1}, [-1], "0 of 1 files for 2026-09-16 (neighbour_days = 1 reads it too) match"),
+        ({"neighbour_days": 1}, [1], None),
+        ({"neighbour_days": 1}, [-1], None),
+        ({"neighbour_days": 1}, [0], "0 of 1 files for 2026-09-17 match"),
+        ({"neighbour_days": 1}, [1, 2], "0 of 1 files for 2026-09-18 (neighbour_days = 1 reads it too) match"),
+        ({"neighbour_days": 1, "expected_files": 1}, [-1], "0 of 1 files for 2026-09-16 (neighbour_days = 1"),
+        ({"neighbour_days": 1, "expected_files": 1}, [1], "0 of 1 files for 2026-09-18 (neighbour_days = 1"),
         ({"neighbour_days": 1, "since": DAY, "until": "2026-09-18"}, [-1], None),
-        ({"neighbour_days": 1, "since": DAY, "until": "2026-09-18"}, [1], "files for 2026-09-18 (neighbour_days"),
-        ({"neighbour_days": 1, "allow_empty": "true"}, [1], "files for 2026-09-18 (neighbour_days"),
-        ({"neighbour_days": 2}, [-2], "files for 2026-09-15 (neighbour_days = 2"),
+        (
+            {"neighbour_days": 1, "since": DAY, "until": "2026-09-18"},
+            [1, 2],
+            "files for 2026-09-18 (neighbour_days",
+        ),
+        ({"neighbour_days": 1, "allow_empty": "true"}, [1, 2], "files for 2026-09-18 (neighbour_days"),
+        ({"neighbour_days": 2}, [-2], None),
         ({"covers": "-1 to 0"}, [-1], None),
-        ({"covers": "-1 to 0"}, [1], "files for 2026-09-18 (covers = -1 to 0 reads it too)"),
-        ({"covers": "0 to 1"}, [-1], "files for 2026-09-16 (covers = 0 to 1 reads it too)"),
+        ({"covers": "-1 to 0"}, [1], None),
+        ({"covers": "-1 to 0"}, [0], None),
+        ({"covers": "-1 to 0"}, [1, 2], "files for 2026-09-18 (covers = -1 to 0 reads it too)"),
+        ({"covers": "-1"}, [1], "0 of 1 files for 2026-09-18 (covers = -1 to -1 reads it too)"),
+        ({"covers": "-1"}, [0], None),
+        ({"covers": "-1", "expected_files": 2}, [0], "1 of 2 files for 2026-09-18"),
+        ({"covers": "-6 to 0"}, [0, 1], "0 of 1 files for 2026-09-23 (covers = -6 to 0 reads it too)"),
+        ({"covers": "-6 to 0"}, [0, 1, 2], "files for 2026-09-17"),
+        ({"covers": "0 to 1"}, [-1], None),
+        ({"covers": "0 to 1"}, [0], "0 of 1 files for 2026-09-17 match"),
         ({"covers": "0 to 1"}, [1], None),
         ({"expected_files": 2}, [], "source web: 1 of 2 files for 2026-09-17 match"),
         ({"allow_empty": "true"}, [0], None),
@@ -299,7 +315,7 @@ def test_no_settled_day_is_an_error(declare: Declare) -> None:
 def test_missing_files_are_named(
     declare: Declare, tmp_path: Path, settings: dict[str, Any], missing_days: list[int], expected: str | None
 ) -> None:
-    """A day has its input if its own files are there, and its neighbours' while the source is active."""
+    """A day waits for its own file, and for the latest that it reads or a later one; for all, if so said."""
     source = declare(**USUAL | settings)
     for n in {-2, -1, 0, 1, 2} - set(missing_days):
         tmp_path.joinpath(f"access.log-{DAY + timedelta(days=n):%Y%m%d}").touch()

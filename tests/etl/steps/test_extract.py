@@ -543,7 +543,7 @@ def busy(tmp_path: Path, log_line: LogLine) -> None:
         (
             {"neighbour_days": 1},
             Severities(fewer_files=Severity.WARN),
-            "0 of 1 files for 2026-09-16, 0 of 1 files",
+            "0 of 1 files for 2026-09-18, 0 of 1 files for 2026-09-16, no request",
         ),
     ],
 )
@@ -555,6 +555,17 @@ def test_what_a_day_lacks_is_in_its_footers(
     for dataset in ("requests", "rejects"):
         found = lake.provenance(_partition(dataset)).incomplete
         assert found is None if incomplete is None else str(found).startswith(incomplete)
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_file_that_may_be_gone_is_named_where_a_later_one_is_there(
+    lake: Lake, declare: Declare, tmp_path: Path
+) -> None:
+    """A day beside it is published, and says so: nobody knows whether there was nothing to log."""
+    tmp_path.joinpath("access.log-20260919").touch()
+    source = declare(files=DATED, covers="-1 to 0", expected_hours="0-2, 4-23")
+    extract_day(lake, source, DAY)
+    assert lake.provenance(_partition("requests")).incomplete == "0 of 1 files for 2026-09-18"
 
 
 @pytest.mark.usefixtures("busy")
