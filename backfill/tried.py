@@ -12,7 +12,8 @@ from datetime import date
 from functools import cached_property
 
 from backfill.attempts import Attempt
-from etl.raw.files import GZIP_MAGIC, RawFile, mark_of, part_of
+from etl.raw.files import RawFile, mark_of, part_of
+from etl.raw.reading import GZIP_MAGIC
 from etl.sources.source import ONE_DAY, Source
 from etl.units import Unit, below
 from lake import sql

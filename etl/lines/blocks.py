@@ -24,7 +24,7 @@ from etl.lines.noise import Neither, Noise
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, Parser
 from etl.lines.passes import Passes
 from etl.lines.places import places_of
-from etl.raw.files import buffer_of, lines_in
+from etl.raw.reading import buffer_of, lines_in
 from lake.memory import arrays
 
 if TYPE_CHECKING:

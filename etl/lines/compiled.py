@@ -17,7 +17,7 @@ from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.lines.places import places_of
 from etl.raw.content import ContentDigest
-from etl.raw.files import buffer_of
+from etl.raw.reading import buffer_of
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS, TRAFFIC_CLASSES

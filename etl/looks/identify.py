@@ -16,7 +16,8 @@ from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
 from etl.looks import guess
 from etl.looks.guess import Settings
-from etl.raw.files import RawFile, RawReader
+from etl.raw.files import RawFile
+from etl.raw.reading import RawReader
 from etl.sources.source import FIELD, SECTION, Source, read_sources
 from lake.config import Config
 from lake.contracts.requests import VANTAGES

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from etl.lines.batches import Days, placed
 from etl.lines.parse import ACCEPTED, DIRECTIVE, NOISE, Parser, requests_table, split_lines
 from etl.lines.privacy import mask_line
-from etl.raw.files import RawFile, RawReader
+from etl.raw.files import RawFile
+from etl.raw.reading import RawReader
 from etl.sources.source import Source
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS

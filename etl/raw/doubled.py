@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from etl.raw.files import RawFile, RawReader
+from etl.raw.files import RawFile
+from etl.raw.reading import RawReader
 
 Places = npt.NDArray[np.int64]
 

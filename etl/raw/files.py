@@ -1,41 +1,23 @@
-"""Raw files: found by a pattern on disk or on S3, streamed, never changed."""
+"""Raw files: found by a pattern on disk or on S3, never changed."""
 
 import glob
-import gzip
-import hashlib
-import io
 import os
 import re
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import cycle
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
-from isal import isal_zlib
-
-from etl.kernel.layout import MAX_LINE_BYTES, PADDING
-from etl.raw.content import ContentDigest
 from lake.errors import ConfigError, InputError
-from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
 
-BLOCK_BYTES = 4 << 20
-READ_BYTES = 1 << 20
-LINE_FEED = ord("\n")
-GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 DATE_PLACEHOLDERS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}
 CENTURY = 2000  # of {YY}
 HOURS = "[0-2][0-9]"
 DIGIT = "[0-9]"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
-_idle_buffers: list[bytearray] = []
 IN_A_PATTERN = re.compile(r"[*?\[{%]")
 IN_BRACKETS = re.compile(r"\[[^]]*\{")
 
@@ -201,139 +183,6 @@ class FilePattern:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-class Decompressed(Protocol):
-    """A stream of a raw file's lines, as `gzip.GzipFile` and `io.BufferedReader` are."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Read up to so many bytes into a buffer, and return how many; 0 at the end."""
-        ...
-
-
-class _Digesting(io.RawIOBase):
-    """Passes a stream's bytes on and keeps their number, and their digest if that is wanted."""
-
-    def __init__(self, stream: io.RawIOBase, *, digests: bool) -> None:
-        self.stream = stream
-        self.digest = hashlib.sha256() if digests else None
-        self.bytes = 0
-        self._begun = b""
-
-    def begin(self, size: int) -> bytes:
-        """Return the first bytes, which are read all the same."""
-        while len(self._begun) < size and (more := self.stream.read(size - len(self._begun))):
-            self._begun += more
-        return self._begun
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        if self._begun:
-            size = min(len(self._begun), len(buffer))
-            buffer[:size], self._begun = self._begun[:size], self._begun[size:]
-        else:
-            size = self.stream.readinto(buffer)
-        if self.digest:
-            self.digest.update(memoryview(buffer)[:size])
-        self.bytes += size
-        return size
-
-
-def lines_in(block: memoryview) -> int:
-    """Return how many lines a block has; counted piece by piece, for the processor's cache."""
-    data = np.frombuffer(block, np.uint8)
-    pieces = (data[n : n + READ_BYTES] for n in range(0, len(data), READ_BYTES))
-    return sum(int(np.count_nonzero(each == LINE_FEED)) for each in pieces) + bool(data[-1] != LINE_FEED)
-
-
-class RawReader:
-    """Reads a raw file, plain or gzip by its first bytes, in blocks of whole lines.
-
-    Attributes:
-        lines: How many lines were read so far.
-        content: What was read so far.
-        is_cut: Whether its last line lacks its end.
-    """
-
-    def __init__(
-        self,
-        file: RawFile,
-        endpoint_url: str | None = None,
-        lines_in: Callable[[memoryview], int] = lines_in,
-        *,
-        digests: bool = True,
-    ) -> None:
-        """Take a file to read, what counts the lines of a block, and whether `input` will be asked for."""
-        self.file = file
-        self._endpoint_url = endpoint_url
-        self._lines_in = lines_in
-        self._digests = digests
-        self._source: _Digesting | None = None
-        self.lines = 0
-        self.content = ContentDigest()
-        self.is_cut = False
-
-    def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
-        """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
-
-        A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size: a
-        block lies in a buffer that is read into again so many blocks later, with PADDING bytes after it.
-
-        Args:
-            buffers: How many blocks may be in use, the one that is being read among them.
-
-        Raises:
-            InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
-        """
-        try:
-            with self._open() as stream:
-                for block in whole_lines(stream, buffers):
-                    self.lines += self._lines_in(block)
-                    self.content.update(block)
-                    self.is_cut = block[-1] != LINE_FEED
-                    yield block
-        except DAMAGE as error:
-            with self._open_raw() as raw:
-                lines, cause = _damage(raw)
-            raise InputError(
-                f"{self.file.name}: the gzip stream is cut off or damaged after line {lines:,} "
-                f"({cause or error}). Copy the file again, then run again."
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"{self.file.name}: can't be read after line {self.lines:,}: {error.strerror or error}. "
-                "Check that it is there and its permissions, then run again."
-            ) from error
-
-    def input(self) -> Input:
-        """Return name, size, content, and digest if that was wanted, once `blocks` has come to its end."""
-        if self._source is None:
-            raise AssertionError("read first")
-        digest = self._source.digest.hexdigest() if self._source.digest else None
-        return Input(self.file.name, self._source.bytes, digest, content=self.content.content())
-
-    @contextmanager
-    def _open(self) -> Iterator[Decompressed]:
-        with self._open_raw() as raw:
-            self._source = _Digesting(raw, digests=self._digests)
-            if self._source.begin(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-                # an IGzipFile over it would copy all that is read once more
-                yield isal_zlib._GzipReader(self._source, READ_BYTES)  # type: ignore[arg-type] # noqa: SLF001
-            else:
-                yield io.BufferedReader(self._source, READ_BYTES)
-
-    @contextmanager
-    def _open_raw(self) -> Iterator[io.RawIOBase]:
-        if not self.file.location.startswith(S3_SCHEME):
-            with Path(self.file.location).open("rb", buffering=0) as file:
-                yield file
-            return
-        from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
-
-        with s3.opened(self.file.location, self._endpoint_url) as body:
-            yield body
-
-
 def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
     """Return a raw file's size in bytes, as it lies there.
 
@@ -383,65 +232,3 @@ def part_of(file: RawFile, begin: int, size: int, endpoint_url: str | None = Non
             return opened.read(size)
     except OSError as error:
         raise InputError(f"{file.name}: can't be read: {error.strerror or error}.") from error
-
-
-def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:
-    """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
-    with ExitStack() as lent:
-        most = MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING
-        rest = b""  # of a line whose end is not read yet
-        for buffer in cycle([lent.enter_context(_buffer(most)) for _ in range(buffers)]):
-            view, begun = memoryview(buffer), len(rest)
-            view[:begun] = rest
-            end = _fill(stream, view, begun, begun + BLOCK_BYTES)
-            if end == begun:
-                break
-            size = buffer.rfind(b"\n", begun, end) + 1
-            # before the block is lent out: who has it may change what follows
-            rest = bytes(view[size : min(end, size + MAX_LINE_BYTES + 1)])
-            if size:
-                yield view[:size]
-        if begun:
-            yield view[:begun]
-
-
-@contextmanager
-def _buffer(size: int) -> Iterator[bytearray]:
-    """Lend a buffer: a new one for each of many small files would cost more than reading them."""
-    try:
-        buffer = _idle_buffers.pop()
-    except IndexError:
-        buffer = bytearray(size)
-    try:
-        yield buffer if len(buffer) == size else bytearray(size)
-    finally:
-        _idle_buffers.append(buffer)
-
-
-def buffer_of(block: memoryview) -> bytearray:
-    """Return what a block lies in, to be searched, or written to where the block ends."""
-    if not isinstance(block.obj, bytearray):
-        raise TypeError("a block lies in a bytearray")
-    return block.obj
-
-
-def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:
-    """Read into `view[begin:end]` until it is full or the stream ends, and return where."""
-    while begin < end and (size := stream.readinto(view[begin:end])):
-        begin += size
-    return begin
-
-
-def _damage(stream: io.RawIOBase) -> tuple[int, Exception | None]:
-    """Return how many whole lines of a gzip stream can be read, and what is wrong after them.
-
-    It is read again with the standard library, which is slower and gives what it has before it gives up.
-    """
-    lines = 0
-    try:
-        with gzip.GzipFile(fileobj=stream) as decompressed:
-            while data := decompressed.read1(BLOCK_BYTES):
-                lines += data.count(b"\n")
-    except (EOFError, OSError, zlib.error) as error:
-        return lines, error
-    return lines, None

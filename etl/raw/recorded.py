@@ -4,7 +4,8 @@ import hashlib
 import struct
 
 from etl.raw.content import ContentDigest
-from etl.raw.files import GZIP_MAGIC, RawFile, RawReader, part_of, size_of
+from etl.raw.files import RawFile, part_of, size_of
+from etl.raw.reading import GZIP_MAGIC, RawReader
 from lake.provenance import Input
 
 GZIP_TRAILER = struct.Struct("<II")  # CRC-32 and length, modulo 2**32

@@ -17,8 +17,9 @@ from etl.lines.parse import ACCEPTED, rejects_table
 from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
-from etl.raw.files import BLOCK_BYTES, RawFile, RawReader
+from etl.raw.files import RawFile
 from etl.raw.read_ahead import read_ahead
+from etl.raw.reading import BLOCK_BYTES, RawReader
 from etl.sources.source import FARTHEST, Source
 from etl.steps.repeats import Sample
 from lake.errors import InputError

@@ -18,7 +18,8 @@ from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS
 from etl.lines.parse import Classifier
 from etl.looks import guess, identify
-from etl.raw.files import RawFile, RawReader
+from etl.raw.files import RawFile
+from etl.raw.reading import RawReader
 from etl.steps import extract
 from etl.steps.extract import extract_day
 from lake.errors import ConfigError, InputError
@@ -111,7 +112,7 @@ def test_a_small_file_that_inflates_to_gigabytes(declare, tmp_path, piece, setti
 
 def test_an_endless_line_is_one_reject(declare, lake, tmp_path, monkeypatch):
     """Of which a mebibyte is looked at, the lines around it are read, and no more than a block is in memory."""
-    monkeypatch.setattr("etl.raw.files.BLOCK_BYTES", 2 * MEBIBYTE)
+    monkeypatch.setattr("etl.raw.reading.BLOCK_BYTES", 2 * MEBIBYTE)
     (tmp_path / "access.log").write_bytes(LINE % b"a" + b"x" * 30 * MEBIBYTE + b"\n" + LINE % b"b")
     lines = extract_day(lake, declare(max_reject_rate=1), DAY)
     assert (lines.kept, lines.rejected, dict(lines.reasons)) == (2, 1, {"too_long": 1})
@@ -122,7 +123,7 @@ def test_an_endless_line_is_one_reject(declare, lake, tmp_path, monkeypatch):
 def test_a_day_is_given_up_once_its_rejects_are_hopeless(declare, lake, tmp_path, monkeypatch):
     """The rest of the file isn't read; where so many rejects are allowed, it is."""
     monkeypatch.setattr(extract, "ENOUGH_REJECTS", 1000)
-    monkeypatch.setattr("etl.raw.files.BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr("etl.raw.reading.BLOCK_BYTES", 1 << 14)
     (tmp_path / "access.log").write_bytes(LINE % b"" + b"x\n" * 9000 + LINE % b"" * 9000)
     with pytest.raises(
         InputError, match=r"[89],\d{3} of the first [89],\d{3} lines are rejects \([89],\d{3} shape\)"

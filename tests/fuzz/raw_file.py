@@ -20,7 +20,8 @@ from raw_lines import WORDS as LINES_WORDS
 from raw_lines import case_of
 from reference import judge_all
 
-from etl.raw.files import GZIP_MAGIC, FilePattern
+from etl.raw.files import FilePattern
+from etl.raw.reading import GZIP_MAGIC
 from etl.sources.source import Source
 from etl.steps.extract import extract_day
 from lake.errors import InputError

@@ -16,7 +16,7 @@ from etl.lines.batches import Batch
 from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.formats import FORMATS, Field, Format, Role, shaped
 from etl.lines.parse import Classifier
-from etl.raw import files as raw_files
+from etl.raw import reading
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 
@@ -157,7 +157,7 @@ def told(batch: Batch) -> Told:
 
 def verdicts(data: bytes, case: Case, parser: str) -> Iterator[Verdict]:
     """Yield what the program says of each line of a file: its day, and why it is a reject or its row."""
-    blocks = raw_files.whole_lines(io.BytesIO(data))
+    blocks = reading.whole_lines(io.BytesIO(data))
     for batch in opened(case, parser).batches(blocks):
         yield from verdicts_of(told(batch))
 

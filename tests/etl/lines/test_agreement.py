@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.raw import files as raw_files
+from etl.raw import reading
 
 
 def _beside(name: str) -> ModuleType:
@@ -197,7 +197,7 @@ by_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @pytest.fixture
 def in_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets how many bytes are read at a time."""
-    return lambda size: monkeypatch.setattr(raw_files, "BLOCK_BYTES", size)
+    return lambda size: monkeypatch.setattr(reading, "BLOCK_BYTES", size)
 
 
 @pytest.mark.parametrize("judge", ["reference", *PARSERS])
@@ -219,7 +219,7 @@ def test_small_files(case: Case, data: st.DataObject, block_bytes: int) -> None:
     """Every line's day, reason and row are the reference's, in blocks of any size."""
     log = data.draw(lines.logs(case.name, case.dialect))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+        patch.setattr(reading, "BLOCK_BYTES", block_bytes)
         assert agreement.differences(log, case) == []
 
 

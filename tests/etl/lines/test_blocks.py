@@ -15,7 +15,7 @@ import pytest
 
 from etl.kernel import machine_code
 from etl.lines import blocks
-from etl.raw import files as raw_files
+from etl.raw import reading
 from etl.sources.limits import Limits
 from etl.sources.source import Source
 from etl.steps import file_reader
@@ -74,7 +74,7 @@ def test_readers_and_kernel_change_no_byte(
     block_bytes: int,
 ) -> None:
     """One reader and encoder or three, compiled or plain, in blocks of any size: the same partitions."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", hourly // 5)
     source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
     found = []
@@ -93,7 +93,7 @@ def test_reading_a_file_ahead_changes_no_byte(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, declare: Callable[..., Source], new_lake: NewLake
 ) -> None:
     """One large gzip file is inflated in a thread where there is a core left: same partitions, and same errors."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 50_000)
     monkeypatch.setattr(file_reader, "BLOCK_BYTES", 50_000)
     hours = [file.read_bytes() for file in sorted(tmp_path.glob("access.log-*"))]
     data = b"".join(gzip.decompress(each) if each.startswith(b"\x1f\x8b") else each for each in hours)

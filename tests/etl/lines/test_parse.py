@@ -18,7 +18,7 @@ from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS
 from etl.lines.parse import Classifier
 from etl.lines.places import places_of
-from etl.raw import files as raw_files
+from etl.raw import reading
 from etl.sources.source import Source
 from lake.contracts.rejects import REASONS
 
@@ -47,7 +47,7 @@ def _verdicts(
 ) -> Iterator[tuple[date | None, str | None, dict[str, Any] | None]]:
     """Yield what etl says of each line: its day, the reason for a reject, the row of a request."""
     line_number = 1
-    for block in raw_files.whole_lines(io.BytesIO(data)):
+    for block in reading.whole_lines(io.BytesIO(data)):
         parsed = parse.parse_lines(parse.split_lines(block), FORMATS[format_name])
         accepted = parsed.reasons == parse.ACCEPTED
         rows = iter(parse.requests_table(parsed, accepted, classifier or _of_format(format_name)).to_pylist())
@@ -88,8 +88,8 @@ def _reason(line: bytes, format_name: str = "combined") -> str | None:
 def test_blocks_are_the_bytes_cut_after_line_ends(data: bytes, block_bytes: int) -> None:
     """No byte is lost or moved by reading in blocks, and every block but the last ends with a line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
-        blocks = [bytes(block) for block in raw_files.whole_lines(io.BytesIO(data))]
+        patch.setattr(reading, "BLOCK_BYTES", block_bytes)
+        blocks = [bytes(block) for block in reading.whole_lines(io.BytesIO(data))]
     assert b"".join(blocks) == data
     assert all(block.endswith(b"\n") for block in blocks[:-1])
     assert [line for block in blocks for line in parse.split_lines(block).to_pylist()] == io.BytesIO(
@@ -110,7 +110,7 @@ def test_a_line_over_1_mib_is_too_long_in_blocks_of_any_size(
     log_line: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, block_bytes: int, excess: int, end: bytes
 ) -> None:
     """One byte over 1 MiB makes a reject, its neighbours are untouched, and block borders change nothing."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
     good = log_line(NOON)
     padding = "a" * (MEBIBYTE + excess - len(log_line(NOON, request="GET / HTTP/1.1")) + len(b"\n") - len(end))
     long = log_line(NOON, request=f"GET /{padding} HTTP/1.1").rstrip(b"\n") + end
@@ -138,7 +138,7 @@ def test_the_day_of_a_too_long_line_is_looked_for_in_its_first_1_mib(  # noqa: P
     day: date | None,
 ) -> None:
     """Where a block happens to end can't move a too long line to another day."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
     line = (begin + "x" * (MEBIBYTE + 1) + end + "\n").encode()
     assert list(_verdicts(line, "common")) == [(day, "too_long", None)]
     assert reference.judge(line, "common") == (day, "too_long", None)

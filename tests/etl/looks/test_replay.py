@@ -136,7 +136,7 @@ def test_each_file_is_read_once_and_no_further_than_needed(
     source = declare(**LOOSE, files="?.log")
     extract_day(lake, source, DAY)
     expected = _verdicts(lake, source)
-    monkeypatch.setattr("etl.raw.files.BLOCK_BYTES", 100)
+    monkeypatch.setattr("etl.raw.reading.BLOCK_BYTES", 100)
     opened: list[Any] = []
     monkeypatch.setattr(
         replay, "RawReader", lambda *args, make=replay.RawReader: opened.append(args) or make(*args)

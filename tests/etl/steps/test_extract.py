@@ -19,7 +19,7 @@ import pytest
 import xxhash
 
 from etl.lines import blocks
-from etl.raw import files as raw_files
+from etl.raw import reading
 from etl.sources.completeness import Severities, Severity
 from etl.sources.source import Source
 from etl.steps import extract
@@ -103,7 +103,7 @@ def test_the_first_day_is_looked_for_beyond_the_first_block(
     lake: Lake, declare: Declare, published: Published, undated: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where whole blocks pass before the first timestamp, their lines still count for that day."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 4)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 4)
     lines = extract_day(lake, declare(max_reject_rate=1), DAY)
     assert lines.read == undated.count(b"\n")
     assert [number for _, number, _ in _line_numbers(published(lake, "rejects", DAY))] == [1, 2, 45]
@@ -314,7 +314,7 @@ def test_the_same_day_has_the_same_bytes_in_any_lake(  # noqa: PLR0913 - a lake,
 ) -> None:
     """Built twice, and read in blocks of another size: the files are equal, byte by byte."""
     extract_day(new_lake("one"), declare(max_reject_rate=1), DAY)
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
     extract_day(new_lake("two"), declare(max_reject_rate=1), DAY)
     assert undated
     for dataset in ("requests", "rejects"):
@@ -502,7 +502,7 @@ def test_days_that_come_back_too_late_are_left_for_their_own_call(
     whole, bounded = new_lake("whole"), new_lake("bounded")
     extract_day(whole, source, DAY + ONE_DAY, also=scattered)
     monkeypatch.setattr(extract, "WAITING_ROWS", 150)
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 1000)
     extract_day(bounded, source, DAY + ONE_DAY, also=scattered)
     missing = _shas(whole).keys() - _shas(bounded).keys()
     assert {key.split("dt=")[1][:10] for key in missing} == {str(DAY)}

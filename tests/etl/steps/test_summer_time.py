@@ -14,8 +14,8 @@ import pytest
 
 from etl.lines import blocks
 from etl.lines.passes import BEGINS_WITHIN, BY_THE_FILE_BEFORE, MIXED
-from etl.raw import files as raw_files
-from etl.raw.files import RawReader
+from etl.raw import reading
+from etl.raw.reading import RawReader
 from etl.sources.limits import Limits
 from etl.sources.source import Source
 from etl.steps.extract import extract_day
@@ -111,7 +111,7 @@ def test_blocks_readers_and_the_kernel_change_no_byte(  # noqa: PLR0913, PLR0917
     block_bytes: int,
 ) -> None:
     """What a file has shown is remembered over its blocks and batches, and is what offsets would say."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
     for host in ("a", "b"):
         data = _log(MIDNIGHT, 24, host=host)
         tmp_path.joinpath(f"access.log-20261025-{host}").write_bytes(gzip.compress(data) if host == "a" else data)
