@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from etl.lines.envelopes import Wrapping
@@ -72,6 +72,9 @@ ONE_DAY = timedelta(days=1)
 THE_DAY = (0, 0)
 COVERS = re.compile(r"(-?\d)(?: to (-?\d))?")
 FARTHEST = 7  # days
+FORMER = frozenset(
+    ("name", "fields", "zero_status", "timezone", "separator", "literals", "extra", "role", "kind", "scale")
+)
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
@@ -291,7 +294,7 @@ class Source:
     def known_as(self) -> frozenset[str]:
         """The digests of these settings, by all versions: partitions made with any of them are not outdated."""
         earlier = [
-            asdict(self.format),
+            _as_then(asdict(self.format)),
             self.covers[1],
             self.classifier.vantage,
             self.classifier.application,
@@ -301,6 +304,14 @@ class Source:
         ]
         is_as_then = self.covers[0] == -self.covers[1] and not self.wrapping.envelopes and not self.noise
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
+
+
+def _as_then(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a format as version 0.3 knew it, without what formats have learned since."""
+    found = {name: value for name, value in told.items() if name in FORMER}
+    if "fields" in found:
+        found["fields"] = [_as_then(each) for each in found["fields"]]
+    return found
 
 
 def read_sources(config: Config) -> list[Source]:

@@ -95,7 +95,8 @@ def test_the_cause_is_said_with_its_source():
         Day(date(2015, 5, 19), State.NO_INPUT, "no input: source api: 0 of 1 files " + "x" * 500, "api"),
         Day(date(2015, 5, 20), State.FAILED, "failed once: RequestsDaily api: broken", "api"),
     ]
-    found = Finding("A", days, 1, 9, {date(2015, 5, 17): "web: one; api: two"}, 1, "--of A", ["api", "web", "two"])
+    incomplete = {date(2015, 5, 17): "web: one; api: two"}
+    found = Finding("A", days, 1, 9, incomplete, of="--of A", sources=["api", "web", "two"])
     said = check.nagios(found).partition(" | ")[0]
     assert "; 2015-05-19 no input: source api: 0 of 1 files xxx" in said
     assert said.endswith("xx…; see backfill status --of A --start 2015-05-17 --stop 2015-05-21")

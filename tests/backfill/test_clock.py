@@ -102,7 +102,11 @@ def test_a_day_is_built_in_the_second_in_which_it_is_settled(frozen, run, days):
 
 def test_settle_hours_move_that_second(in_project, frozen, run, days):
     """Fractions too: half an hour more is half an hour more, and the slowest source counts."""
-    slow = in_project.source | {"application": "slow", "settle_hours": "6.5"}
+    slow = in_project.source | {
+        "application": "slow",
+        "settle_hours": "6.5",
+        "vantage": "edge",
+    }  # of the same logs
     in_project.configure(web=in_project.source, slow=slow)
     frozen.now += timedelta(minutes=30) - SECOND
     code, out, _ = run("run", *OF, *TO_THE_LAST)

@@ -98,7 +98,7 @@ def test_a_source_is_one_of_luigi_cfg(call, name):
 def test_luigi_looks_at_no_path_that_a_name_makes(a_project):
     """`luigi` with such a source or revision fails, and says why harmlessly."""
     (a_project.folder / "lake").mkdir()
-    for name, words in (("../../../../logs", "is no valid name"), (NASTY, "is no valid name")):
+    for name, words in (("../../../../logs", "luigi.cfg has no [source."), (NASTY, "luigi.cfg has no [source.")):
         done = a_project.run("luigi", "RequestsDaily", "--source", name, "--date", FIRST)
         assert done.returncode == 35
         assert words in done.stderr

@@ -103,10 +103,14 @@ def test_what_cannot_be_restated(built):
     done = built.run("backfill", "restate", "--of", "ErrorRateDaily", "--date", "2015-05-19", "--reason", "x")
     assert (done.returncode, done.stdout) == (2, "ErrorRateDaily 2015-05-19, 1 day\n")
     assert "is not published: there is nothing to restate" in done.stderr
-    (built.folder / f"logs/{DAY}.log").write_text("no log\n")
-    done = built.run(*RESTATE, "--yes")
-    assert (done.returncode, done.stdout) == (1, "RequestsDaily 2015-05-18, 1 day\n")
-    assert "1 of 1 lines are rejects" in done.stderr
+    for text, words in (
+        ("no log\n", "it would lose requests"),
+        ("no log\n" * 100, "100 of 100 lines are rejects"),
+    ):
+        (built.folder / f"logs/{DAY}.log").write_text(text)
+        done = built.run(*RESTATE, "--yes")
+        assert (done.returncode, done.stdout) == (1, "RequestsDaily 2015-05-18, 1 day\n")
+        assert words in done.stderr
     assert built.published() == before
 
 

@@ -196,17 +196,21 @@ def test_late_days_are_restated_by_the_night_where_that_is_wanted(a_project):
     for day in ("2015-05-17", "2015-05-19"):
         log = a_project.folder / f"logs/{day}.log"
         log.write_text(log.read_text() * 2)
-    assert a_project.run(*nightly).stdout == ""
+    done = a_project.run(*nightly)
+    late = "Raw logs of RequestsDaily web have come or changed since it was published: "
+    assert (done.returncode, late + "2015-05-17, 2015-05-19." in done.stdout) == (1, True)
     path = a_project.folder / "luigi.cfg"
     path.write_text(path.read_text() + "[backfill]\nlate_days = 2\n")
     done = a_project.run(*nightly)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")
     assert "RequestsDaily web 2015-05-19  late input: logs/2015-05-19.log has" in done.stdout
     assert "shop origin: 3 → 6 requests, error rate" in done.stdout
-    assert "2015-05-17" not in done.stdout
-    assert a_project.run(*nightly).stdout == ""
+    assert f"{late}2015-05-17." in done.stdout
     path.write_text(path.read_text().replace("late_days = 2", "late_days = 4"))
-    assert "RequestsDaily web 2015-05-17  late input" in a_project.run(*nightly).stdout
+    done = a_project.run(*nightly)
+    assert "RequestsDaily web 2015-05-17  late input" in done.stdout
+    assert (done.returncode, late in done.stdout) == (0, False)
+    assert a_project.run(*nightly).stdout == ""
     explained = a_project.run("backfill", "explain", *OF, "--date", "2015-05-17").stdout
     assert "raw files came late, as the nightly run has found" in explained
 
@@ -217,12 +221,12 @@ def test_a_late_day_that_can_not_be_restated_is_said(a_project):
     path.write_text(path.read_text() + "[backfill]\nlate_days = 7\n")
     nightly = ("backfill", "nightly", *OF)
     assert a_project.run(*nightly).returncode == 0
-    (a_project.folder / "logs/2015-05-18.log").write_text(GARBAGE)
+    (a_project.folder / "logs/2015-05-18.log").write_text(GARBAGE * 100)
     log = a_project.folder / "logs/2015-05-19.log"
     log.write_text(log.read_text() * 2)
     done = a_project.run(*nightly)
     assert done.returncode == 1
-    assert "Not restated: source web, 2015-05-18: 3 of 3 lines are rejects" in done.stdout
+    assert "Not restated: source web, 2015-05-18: 300 of 300 lines are rejects" in done.stdout
     assert "shop origin: 3 → 6 requests" in done.stdout
 
 
