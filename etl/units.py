@@ -10,11 +10,12 @@ from functools import cached_property
 from itertools import product
 
 from etl.project import Project
-from etl.raw.recorded import has_content_of
+from etl.raw.files import RawFile
+from etl.raw.recorded import begins_with, has_content_of
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
 from etl.steps.extract import extract_day
-from lake import confirmed
+from lake import confirmed, provenance
 from lake.contract import Contract, Input
 from lake.contracts import CONTRACTS, contract, in_build_order
 from lake.errors import ConfigError, InputError
@@ -345,7 +346,7 @@ class Unit:
         for partition in there:
             recorded = lake.provenance(partition).inputs
             for file, before in product(source.find_files(self.day), recorded):
-                if before.bytes and has_content_of(file, before, source.files.endpoint_url):
+                if before.bytes and _is_again(file, before, source.files.endpoint_url):
                     raise ConfigError(
                         f"{self} reads {file.name}, which is in {partition} already, and luigi.cfg has no "
                         f"[source.{partition.source}]: its requests would count twice. If it was renamed, set "
@@ -379,6 +380,13 @@ class Unit:
         if not found:
             raise InputError(f"No source is active on {self.day}. Check since and until in luigi.cfg.")
         return found
+
+
+def _is_again(file: RawFile, before: provenance.Input, endpoint_url: str | None) -> bool:
+    """Tell whether a raw file is what another source was made from, or that one has grown to."""
+    return has_content_of(file, before, endpoint_url) or (
+        file.name == before.name and begins_with(file, before, endpoint_url)
+    )
 
 
 def name_of(dataset: str) -> str:

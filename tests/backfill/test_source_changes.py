@@ -103,7 +103,8 @@ def test_a_source_of_another_luigi_cfg_is_named_and_comes_in_once(two, api):
         two.source | {"health_check_paths": "/0"},
         two.source | {"application": "other", "files": api["files"]},
     )
-    (two.folder / "logs/api-2015-05-17.log").write_text((two.folder / "logs/api-2015-05-17.log").read_text() * 2)
+    log = two.folder / "logs/api-2015-05-17.log"
+    log.write_text(log.read_text().replace("/api", "/more") * 2)
     two.configure(more=other)
     (said,) = concerned()
     assert said.startswith(
@@ -164,6 +165,16 @@ def test_a_renamed_source_that_does_not_say_so_is_refused(two, api):
     with pytest.raises(ConfigError, match=said):
         unit(task=RequestsDaily, source="front").build()
     assert asked(f"select count(*) from requests where dt = '{FIRST}'") == [(4,)]
+
+
+def test_a_renamed_source_whose_log_has_grown_is_refused(two, api):
+    """What was published of it would count twice, however many lines came since."""
+    with (two.folder / f"logs/{FIRST}.log").open("a") as log:
+        log.write('192.0.2.9 - - [17/May/2015:20:00:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n')
+    two.configure(front=two.source, api=api)
+    with pytest.raises(ConfigError, match="set `formerly = web` in"):
+        unit(task=RequestsDaily, source="front").build()
+    assert of_error_rate() == {"shop": 3, "api": 1}
 
 
 def test_a_renamed_source_is_the_same_source(two, api, build):
