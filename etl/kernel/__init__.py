@@ -12,6 +12,7 @@ never what comes out; tests/etl/lines/test_agreement.py and tests/etl/lines/fuzz
     fields        what a field means
     delimited     lines of one field after the other
     keyed         JSON objects and logfmt
+    envelopes     what collectors wrap around lines, taken off
     lines         the kernel: from lines to the columns of a batch
     machine_code  compiles it once, keeps the result, and loads it without numba
 

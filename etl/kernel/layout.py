@@ -113,5 +113,10 @@ LONGEST_EXPECTED = 56
 SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
 # What the kernel can do: take lines of one of these shapes apart, copy a table's texts, intern texts that are as
-# they may be kept, count line feeds
-DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES = range(6)
+# they may be kept, count line feeds, take envelopes off
+DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES, UNWRAP = range(7)
+
+# What lines are wrapped in: which envelope; of an object, the address and the size of the key that has the line,
+# and whether its text has to have a line end
+WRAPPED_IN, WRAPPED_KEY, WRAPPED_KEY_BYTES, WRAPPED_ENDED, WRAPPED = range(5)
+CRI_PREFIX, SYSLOG_PREFIX, TIME_PREFIX, OBJECT = range(4)

@@ -6,6 +6,7 @@ every scan ends; nothing is read beyond them; and no line is begun for which the
 """
 
 from etl.kernel.delimited import apache_line, delimited_line, line_end, misshapen
+from etl.kernel.envelopes import unwrap
 from etl.kernel.fields import begin_line
 from etl.kernel.intrinsics import (
     bits_set,
@@ -86,6 +87,7 @@ from etl.kernel.layout import (
     STATUSES,
     TIMES,
     UNWANTED,
+    UNWRAP,
     UPSTREAM,
     WANTED,
 )
@@ -270,6 +272,8 @@ def run(task, one, two, three, four, five):
         intern_all(one, two, three, four, five)
     elif task == COUNT_LINES:
         return count_lines(one, two)
+    elif task == UNWRAP:
+        return unwrap(one, two, three, four, five)
     else:
         return take_lines(one, two, three, task)
     return 0

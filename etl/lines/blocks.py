@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from etl.lines import parse, privacy
 from etl.lines.batches import ANY_DAY, Batch, Days, Ends, last_of_each, placed
-from etl.lines.envelopes import Wrapping
+from etl.lines.envelopes import Kernel, Wrapping
 from etl.lines.formats import Format, Headed
 from etl.lines.noise import Neither, Noise
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, Parser
@@ -104,12 +104,20 @@ class BlockParser:
             yield from blocks
             return
         begin = 0
-        for inner in self._wrapping.taken_off(blocks):
+        for inner in self._wrapping.taken_off(blocks, self._machine_code):
             if self._ends:
                 self._ends.follow(inner)
             self._neither.add_continued(inner.continued + begin)
             begin += len(inner.ends)
             yield inner.block
+
+    def _machine_code(self) -> Kernel | None:
+        """Return the kernel, where it is worth its while."""
+        if not self.compiled or not _load():
+            return None
+        from etl.kernel import machine_code  # noqa: PLC0415 - as in _load
+
+        return machine_code.kernel()
 
     def lines_in(self, block: memoryview) -> int:
         """Return how many lines a block has."""

@@ -12,7 +12,7 @@ A line that lacks the envelope stays as it is.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -23,6 +23,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.kernel import layout
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Role
 from etl.lines.places import ONE_WORD
@@ -38,6 +39,7 @@ DOCKERS_PART = 16 << 10  # bytes: Docker cuts longer lines
 DEEPEST = 4  # envelopes in one another
 MANY = 0.5  # of lines that are wrapped, for an envelope to be found
 
+Kernel = Callable[..., int]
 Booleans = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 NO_BYTES, DASH, END = scalar(None, pa.binary()), scalar(b"-"), scalar(b"\n")
@@ -70,6 +72,7 @@ class Envelope:
         times: The keys of an object that may have the time.
         has_time: Whether it tells a time, with its year.
         is_cut: Whether a text without a line end goes on in the next one of the same stream, as Docker has it.
+        prefix: What the kernel calls such a prefix; None for one that it can't read.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Envelope:
     times: tuple[str, ...] = ()
     has_time: bool = True
     is_cut: bool = False
+    prefix: int | None = None
 
     @property
     def joins(self) -> bool:
@@ -89,17 +93,21 @@ TIMES = ("@timestamp", "timestamp", "time", "date", "ts")
 ENVELOPES = {
     each.name: each
     for each in (
-        Envelope("cri", rf"(?P<time>{ONE_WORD}) (?P<stream>stdout|stderr) (?:(?P<more>P)|F)(?::[^ ]*)? "),
+        Envelope(
+            "cri",
+            rf"(?P<time>{ONE_WORD}) (?P<stream>stdout|stderr) (?:(?P<more>P)|F)(?::[^ ]*)? ",
+            prefix=layout.CRI_PREFIX,
+        ),
         Envelope("docker", keys=("log",), times=("time",), is_cut=True),
         Envelope("fluentbit", keys=("log",), times=TIMES),
         Envelope("fluentd", rf"(?P<time>{ONE_WORD})\t[!-~]+\t"),
         Envelope("gcp", keys=("textPayload",), times=("timestamp", "receiveTimestamp")),
         Envelope("journald", keys=("MESSAGE",), times=("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")),
-        Envelope("syslog", SYSLOG),
+        Envelope("syslog", SYSLOG, prefix=layout.SYSLOG_PREFIX),
         Envelope("rails", rf"[A-Z], \[(?P<time>{ONE_WORD}) ?#[0-9]+\] +[A-Z]+ -- (?:[^ :]|::)*: "),
         Envelope("compose", rf"{_ESCAPES}[0-9A-Za-z][0-9A-Za-z_.|-]* *\|{_ESCAPES} {_ESCAPES}", has_time=False),
         Envelope("kubectl", r"\[pod/[^/\] ]+/[^\] ]+\] ", has_time=False),
-        Envelope("timestamp", rf"(?P<time>{ONE_WORD}) "),
+        Envelope("timestamp", rf"(?P<time>{ONE_WORD}) ", prefix=layout.TIME_PREFIX),
     )
 }
 OTHER_KEYS = ("message", "msg", "line", "event.original", "body")
@@ -149,17 +157,24 @@ class Wrapping:
         name = TIME if isinstance(log_format, Json) else PREFIX_TIME
         return cls(envelopes, replace(log_format, fields=(*log_format.fields, Field(name, Role.TIME))))
 
-    def taken_off(self, blocks: Iterable[memoryview]) -> Iterator["Inner"]:
-        """Yield the lines of a raw file's blocks; one is done with when the next one is asked for."""
+    def taken_off(
+        self, blocks: Iterable[memoryview], kernel: Callable[[], Kernel | None] = lambda: None
+    ) -> Iterator["Inner"]:
+        """Yield the lines of a raw file's blocks; one is done with when the next one is asked for.
+
+        Args:
+            blocks: The blocks; for the kernel, each in a bytearray with PADDING after it.
+            kernel: Returns what reads the usual envelopes at a small part of the cost, None where it isn't there.
+        """
         rest = b""
         for block in blocks:
-            raw = memoryview(rest + bytes(block)) if rest else block
-            inner, size = self._taken(raw, is_last=len(rest) > MOST_PENDING)
+            raw = _padded(rest + bytes(block)) if rest else block
+            inner, size = self._taken(raw, kernel(), is_last=len(rest) > MOST_PENDING)
             if size:
                 yield inner
             rest = bytes(raw[size:])
         if rest:
-            yield self._taken(memoryview(rest), is_last=True)[0]
+            yield self._taken(_padded(rest), kernel(), is_last=True)[0]
 
     def inner_blocks(self, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
         """Yield blocks of lines without their envelopes, as many lines as there are."""
@@ -169,31 +184,33 @@ class Wrapping:
         for each in self.taken_off(blocks):
             yield each.block
 
-    def _taken(self, raw: memoryview, *, is_last: bool) -> tuple["Inner", int]:
+    def _taken(self, raw: memoryview, kernel: Kernel | None, *, is_last: bool) -> tuple["Inner", int]:
         """Return the lines of a block up to the first one whose end may follow, and how many bytes these are."""
         raw_ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == LINE_FEED) + 1
         text = raw
         if raw[-1] != LINE_FEED:
-            raw_ends, text = np.append(raw_ends, len(raw)), memoryview(bytes(raw) + b"\n")
-        starts = np.append(0, raw_ends).astype(np.int32)
-        starts[-1] = len(text)
-        lines = pa.BinaryArray.from_buffers(
-            pa.binary(), len(raw_ends), [None, pa.py_buffer(starts), pa.py_buffer(text)]
-        )
+            raw_ends, text = np.append(raw_ends, len(raw)), _padded(bytes(raw) + b"\n")
+        block, ends = text, np.append(raw_ends[:-1], len(text))
+        lines = _lines_of(block, ends)
         stop, runs, time = len(lines), [], NO_BYTES
         for each in self.envelopes:
-            level = _of_object(lines, each) if each.keys else _of_prefix(lines, each, wants_time=bool(self.timed))
+            if kernel and not self.timed and (read := _by_kernel(block, lines, each, kernel)):
+                block, ends = read
+                lines = _lines_of(block, ends)
+                continue
+            level = _level(lines, each, wants_time=bool(self.timed))
             lines, begun, pending = _joined(level, is_last=is_last)
+            block, ends = _block_of(lines)
             runs += begun
             stop = min(stop, pending)
             time = pc.coalesce(level.times, time)
         while straddling := [run[0] for run in runs if run[0] < stop <= run[-1]]:
             stop = min(straddling)
         if self.timed:
-            lines = _with_time(lines, time, is_json=isinstance(self.timed, Json))
+            block, ends = _block_of(_with_time(lines, time, is_json=isinstance(self.timed, Json)))
         continued = sorted(place for run in runs for place in run[:-1] if place < stop)
         size = int(raw_ends[stop - 1]) if stop else 0
-        block, ends = _block_of(lines.slice(0, stop))
+        block, ends = block[: int(ends[stop - 1]) if stop else 0], ends[:stop]
         return Inner(block, ends, raw[:size], raw_ends[:stop], np.array(continued, np.int64)), size
 
 
@@ -229,6 +246,60 @@ class _Level(NamedTuple):
     times: pa.BinaryArray | pa.BinaryScalar
     goes_on: Booleans | None = None
     streams: npt.NDArray[np.int8] | None = None
+
+
+def _level(lines: pa.BinaryArray, envelope: Envelope, *, wants_time: bool = False) -> _Level:
+    return _of_object(lines, envelope) if envelope.keys else _of_prefix(lines, envelope, wants_time=wants_time)
+
+
+def _by_kernel(
+    block: memoryview, lines: pa.BinaryArray, envelope: Envelope, kernel: Kernel
+) -> tuple[memoryview, Places] | None:
+    """Return lines without an envelope, and where each ends; None if some are in parts or the kernel can't tell.
+
+    Args:
+        block: The lines, with PADDING after them.
+        lines: The same.
+        envelope: What to take off.
+        kernel: The kernel.
+    """
+    key = envelope.keys[0].encode() + bytes(PADDING) if len(envelope.keys) == 1 else b"."
+    if envelope.prefix is None and b"." in key:
+        return None
+    text = np.frombuffer(key, np.uint8)
+    given = np.zeros(layout.WRAPPED, np.int64)
+    given[layout.WRAPPED_IN] = layout.OBJECT if envelope.prefix is None else envelope.prefix
+    given[layout.WRAPPED_KEY], given[layout.WRAPPED_KEY_BYTES] = text.ctypes.data, len(text) - PADDING
+    given[layout.WRAPPED_ENDED] = envelope.is_cut
+    out = bytearray(len(block) + len(lines) + PADDING)
+    written = np.frombuffer(out, np.uint8)
+    ends = np.empty(len(lines), np.int64)
+    begin = np.frombuffer(block, np.uint8).ctypes.data
+    size = kernel(
+        layout.UNWRAP, *(given.ctypes.data, begin, begin + len(block), written.ctypes.data, ends.ctypes.data)
+    )
+    undecided = ends < 0
+    if envelope.prefix is None:  # of JSON, the kernel also takes escapes that aren't any
+        undecided |= _have(block, lines, b"\\x")
+    if not undecided.any():
+        return memoryview(out)[:size], ends
+    found = _lines_of(memoryview(out)[:size], np.where(ends < 0, -1 - ends, ends))
+    level = _level(lines.filter(pa.array(undecided)), envelope)
+    if level.goes_on is not None and level.goes_on.any():
+        return None
+    return _block_of(pc.replace_with_mask(found, pa.array(undecided), level.lines))
+
+
+def _have(block: memoryview, lines: pa.BinaryArray, text: bytes) -> Booleans:
+    """Tell which lines have a text."""
+    data, at, found = bytes(block), -1, []
+    while (at := data.find(text, at + 1)) >= 0:
+        found.append(at)
+    have = np.zeros(len(lines), np.bool_)
+    have[np.searchsorted(np.frombuffer(lines.buffers()[1], np.int32)[1 : len(lines) + 1], found, side="right")] = (
+        True
+    )
+    return have
 
 
 def _of_prefix(lines: pa.BinaryArray, envelope: Envelope, *, wants_time: bool) -> _Level:
@@ -357,6 +428,16 @@ def _with_time(lines: pa.BinaryArray, times: pa.BinaryArray, *, is_json: bool) -
         return pc.if_else(fits, timed, lines)
     timed = pc.binary_join_element_wise(pc.coalesce(times, DASH), lines, b" ")
     return pc.if_else(pc.match_substring_regex(lines, r"^\r?\n$"), lines, timed)
+
+
+def _padded(text: bytes) -> memoryview:
+    return memoryview(bytearray(text + bytes(PADDING)))[: len(text)]
+
+
+def _lines_of(block: memoryview, ends: Places) -> pa.BinaryArray:
+    """Return the lines of a block, without copying them."""
+    starts = np.append(0, ends).astype(np.int32)
+    return pa.BinaryArray.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(starts), pa.py_buffer(block)])
 
 
 def _block_of(lines: pa.BinaryArray) -> tuple[memoryview, Places]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 KERNEL = "etl.kernel."
-MODULES = ("texts", "times", "masks", "fields", "delimited", "keyed", "lines")
+MODULES = ("texts", "times", "masks", "fields", "delimited", "keyed", "envelopes", "lines")
 WORD = (1 << 64) - 1
 
 

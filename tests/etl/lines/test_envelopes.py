@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.kernel import machine_code
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.lines.batches import Days, Ends
 from etl.lines.blocks import BlockParser
@@ -104,6 +105,16 @@ def test_what_is_wrapped_comes_out_as_it_was(names: str, line: bytes) -> None:
         wanted = LINE + (b"\n" if line.endswith(b"}") else end)
         assert _inner(raw, _wrapping(names)) == ([wanted], [])
     assert _inner(line, _wrapping(names)) == ([LINE + b"\n"], [])
+
+
+@pytest.mark.parametrize(("names", "line"), WRAPPED)
+def test_the_kernel_reads_what_is_usual(names: str, line: bytes) -> None:
+    """Many lines of each come out as they do without it."""
+    log = b"\n".join([line, line.replace(b"/a", b"/"), b"x"] * 99)
+    found = [
+        bytes(each.block) for each in _wrapping(names).taken_off(_blocks(log, iter([50] * 9)), machine_code.kernel)
+    ]
+    assert b"".join(found) == b"".join(_inner(log, _wrapping(names))[0])
 
 
 @pytest.mark.parametrize(("names", "line"), WRAPPED)
@@ -344,12 +355,17 @@ def test_both_parsers_say_the_same_wherever_blocks_end(
     sizes=st.lists(st.integers(1, 3), max_size=5),
 )
 def test_any_bytes_come_out_line_for_line(data: st.DataObject, name: str, sizes: list[int]) -> None:
-    """As many lines as went in, and the same wherever blocks end."""
+    """As many lines as went in, and the same wherever blocks end, with the kernel and without."""
     pool = [line for names, line in WRAPPED if name in names] + [LINE, b"", b"{}", b'{"log": "a"', b"\xff|"]
+    pool += [
+        line.replace(b"/a", each) for line in pool for each in (b"\\\\x16", b"\\x16", b"\\u00e9\\n", b"\xc3\xa9")
+    ]
     piece = st.sampled_from(pool) | st.binary(max_size=40).map(lambda b: b.replace(b"\n", b""))
     lines = data.draw(st.lists(st.tuples(piece, piece, st.integers(0, 300)), min_size=1, max_size=12))
     log = b"\n".join(one[:cut] + two[cut:] for one, two, cut in lines) + b"\n"
     wrapping = _wrapping(name)
     whole = b"".join(bytes(each) for each in wrapping.inner_blocks(_blocks(log, iter([1000]))))
+    fast = wrapping.taken_off(_blocks(log, iter([*sizes, *[9] * 9])), machine_code.kernel)
+    assert whole == b"".join(bytes(each.block) for each in fast)
     assert whole == b"".join(bytes(each) for each in wrapping.inner_blocks(_blocks(log, iter([*sizes, *[9] * 9]))))
     assert whole.count(b"\n") == log.count(b"\n")
