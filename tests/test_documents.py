@@ -11,7 +11,9 @@ import pytest
 from pages import blocks
 from tools import formats_page, glossary
 
+from etl.lines.envelopes import ENVELOPES, found_around
 from etl.lines.formats import FORMATS
+from etl.lines.noise import BUILT_IN
 from etl.sources.source import LOG_FORMAT, read_sources
 from lake import config, sql
 from lake.catalog.connections import connect
@@ -188,3 +190,18 @@ def test_each_test_that_is_named_as_evidence_is_there():
     assert {name for name in named if f"def {name}(" not in sources} == set()
     files = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
     assert {name for name in files if not (REPOSITORY / name).is_file()} == set()
+
+
+def test_envelopes_page_is_complete():
+    """It has each envelope and each name of noise, once, and its examples are found to be what they are."""
+    page = (REPOSITORY / "docs/reference/envelopes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[a-z:KEY`, ]+`) \| (.*) \|$", page, re.MULTILINE)
+    names = [name for cell, _ in rows for name in re.findall(r"`([a-zKEY:]+)`", cell)]
+    assert names == [*dict.fromkeys(names)]
+    assert {*names} == {*ENVELOPES, "json:KEY", *BUILT_IN}
+    for cell, text in rows:
+        for shown in re.findall(r"`([^`]*LINE[^`]*)`", text):
+            line = shown.replace("<TAB>", "\t").replace("\\|", "|")
+            found = found_around([line.replace("\\\\n", "\\n").encode()])
+            wanted = {"`json:KEY`": "json:message"}.get(cell, cell.strip("`"))
+            assert found[:1] == [wanted], line

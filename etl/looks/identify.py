@@ -154,7 +154,7 @@ def _unwrapped(lines: Sequence[bytes]) -> Iterator[tuple[Settings, Sequence[byte
 def _without_noise(found: Reading, head: bytes) -> Reading:
     """Return a reading in which what servers write beside their access log is declared, if there is any of it."""
     names: list[str] = []
-    for name in BUILT_IN if found.fits and len(found.rejects) else ():
+    for name in BUILT_IN if found.recognised and len(found.rejects) else ():
         settings = {**found.settings, "noise": ", ".join([*names, name])}
         less = read(head, declare(settings), settings)
         if len(less.rejects) < len(found.rejects):

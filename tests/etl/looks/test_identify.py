@@ -295,3 +295,36 @@ def test_every_format_is_tried() -> None:
     """No format can be added that is not looked for."""
     tried = {reading.settings["format"] for reading in identify.identify(COMBINED)}
     assert tried == set(FORMATS)
+
+
+def test_an_envelope_is_found_and_declared(tmp_path: Path) -> None:
+    """The section reads what the bare lines are; a log without one is declared without."""
+    lines = [COMBINED.replace(b"200", status) for status in (b"200", b"502", b"304")]
+    bare, section = _suggested(b"\n".join(lines))
+    assert "envelope" not in section
+    for around in (b"2026-09-17T10:05:03.1Z stdout F ", b"Sep  9 10:05:03 web1 nginx: ", b"web-1  | "):
+        head = b"\n".join(around + line for line in lines)
+        found, section = _suggested(head)
+        assert found.is_good
+        assert found.rows == bare.rows
+        source = _source(section, tmp_path)
+        assert len(source.wrapping.envelopes) == 1
+        assert identify.read(head, source).rows == bare.rows
+
+
+def test_a_prefix_of_a_known_format_is_no_envelope() -> None:
+    """What a format reads by itself, it reads with the time that it has there."""
+    head = (GOLDEN / "heroku/access.log").read_bytes()
+    assert "envelope" not in identify.identify(head)[0].settings
+
+
+def test_noise_is_declared_by_the_names_of_what_is_there(tmp_path: Path) -> None:
+    """Only of those, and none where all lines are read; what shows an error of the server stays a reject."""
+    error = b'2026/09/17 10:05:03 [error] 7#7: *1 open() "/x" failed'
+    head = b"\n".join([COMBINED, error, COMBINED, b"", COMBINED, b"unknown", COMBINED + b' " 502', error])
+    found, section = _suggested(head)
+    assert found.settings["noise"] == "blank, nginx"
+    assert len(found.rejects) == 2
+    assert len(identify.read(head, _source(section, tmp_path)).rejects) == 2
+    assert "noise" not in _suggested(COMBINED)[1]
+    assert "noise" not in _suggested(COMBINED + b"\nunknown\n" + COMBINED)[1]
