@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from etl.lines.parse import DIRECTIVE
+from etl.lines.parse import DIRECTIVE, NOISE
 from etl.looks import replay
 from etl.looks.replay import CHANGED, GONE, NO_REJECT, Tally, Verdict
 from etl.sources.source import Source
@@ -171,3 +171,19 @@ def test_a_broken_raw_file_is_named(lake: Lake, declare: Declare, log: Path) -> 
     log.write_bytes(b"\x1f\x8b" + JSON)
     with pytest.raises(InputError, match=r"access\.log: the gzip stream is cut off or damaged"):
         _verdicts(lake, source)
+
+
+def test_rejects_in_envelopes_are_read_again(lake: Lake, declare: Declare, log: Path) -> None:
+    """By their raw line numbers, without the envelope; what is declared noise by now is neither."""
+    cri = b"2026-09-17T12:00:00Z stdout %s %s\n"
+    good = b'- - - [17/Sep/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"'
+    bad = b'2026/09/17 12:00:00 [error] 7#7: *1 open() "/x" failed'
+    log.write_bytes(b"".join(cri % each for each in ((b"F", good), (b"P", b"cut "), (b"F", b"off"), (b"F", bad))))
+    usual = {"format": "combined", "envelope": "cri", "max_reject_rate": 1}
+    extract_day(lake, declare(**usual), DAY)
+    assert [(each.line_number, each.reason, each.line) for each in _verdicts(lake, declare(**usual))] == [
+        (3, "shape", b"cut off\n"),
+        (4, "shape", bad + b"\n"),
+    ]
+    found = _verdicts(lake, declare(**usual, noise="nginx"))
+    assert [each.neither for each in found] == [None, NO_REJECT[NOISE]]
