@@ -13,7 +13,7 @@ from functools import cached_property
 
 from backfill.attempts import Attempt
 from etl.raw.files import RawFile, mark_of, part_of
-from etl.raw.reading import GZIP_MAGIC
+from etl.raw.opening import is_packed
 from etl.sources.source import ONE_DAY, Source
 from etl.units import Unit, below
 from lake import sql
@@ -117,8 +117,8 @@ class Trial:
         """Return a digest of the first and last of so many bytes of a raw file; of why, if it can't be read."""
         try:
             head = part_of(version.file, 0, min(size, SAMPLE_BYTES), version.endpoint_url)
-            if size < version.bytes and head.startswith(GZIP_MAGIC):
-                return "another"  # which no sample is: what is compressed is not appended to
+            if size < version.bytes and is_packed(head):
+                return "another"  # which no sample is: to what is compressed or an archive nothing is appended
             begin = max(len(head), size - SAMPLE_BYTES)
             tail = part_of(version.file, begin, size - begin, version.endpoint_url)
             return _digest([head.hex(), tail.hex()])

@@ -6,7 +6,7 @@ from datetime import date
 
 from etl.raw.content import begins_alike
 from etl.raw.files import RawFile, size_of
-from etl.raw.recorded import begins_with, has_content_of, is_as_recorded, told_by_gzip
+from etl.raw.recorded import begins_with, has_content_of, is_as_recorded, told_of
 from etl.sources.source import Source
 from etl.steps.seen import Seen, total
 from lake.provenance import Input, Provenance
@@ -139,15 +139,15 @@ def _renamed(
     """Yield the names of files that are there under another one, or compressed, with those."""
     if not recorded:
         return
-    there: dict[int, list[RawFile]] = {}  # by what is told of their length without reading them
+    there: dict[int | None, list[RawFile]] = {}  # by what is told of their length without reading them
     for name, file in files.items():
         if name not in resized:
-            told = told_by_gzip(file, endpoint_url)
-            there.setdefault(told[0] if told else size_of(file, endpoint_url) % 2**32, []).append(file)
+            told = told_of(file, endpoint_url)
+            there.setdefault(told and told.bytes % 2**32, []).append(file)
     everywhere, taken = [file for each in there.values() for file in each], set[str]()
     for each in recorded:
         size = each.content.bytes if each.content else each.bytes
-        may_be = there.get(size % 2**32, []) if each.lines is None else everywhere
+        may_be = [*there.get(size % 2**32, []), *there.get(None, [])] if each.lines is None else everywhere
         free = (file for file in may_be if file.name not in taken)
         found = next((file for file in free if has_content_of(file, each, endpoint_url)), None)
         if found:

@@ -1,39 +1,28 @@
 """Raw files, streamed in blocks of whole lines: plain or compressed, by their first bytes."""
 
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Protocol
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
 
 import numpy as np
-from isal import isal_zlib
 
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.raw.content import ContentDigest
 from etl.raw.files import RawFile
+from etl.raw.opening import DAMAGE, GZIP, READ_BYTES, lines_of
+from etl.raw.streams import Damaged, Readable, Unreadable, pieces
 from lake.errors import InputError
 from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
 
 BLOCK_BYTES = 4 << 20
-READ_BYTES = 1 << 20
 LINE_FEED = ord("\n")
-GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)  # type: ignore[assignment] # isal says it is an instance
 _idle_buffers: list[bytearray] = []
-
-
-class Decompressed(Protocol):
-    """A stream of a raw file's lines, as `gzip.GzipFile` and `io.BufferedReader` are."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Read up to so many bytes into a buffer, and return how many; 0 at the end."""
-        ...
 
 
 class _Digesting(io.RawIOBase):
@@ -43,23 +32,12 @@ class _Digesting(io.RawIOBase):
         self.stream = stream
         self.digest = hashlib.sha256() if digests else None
         self.bytes = 0
-        self._begun = b""
-
-    def begin(self, size: int) -> bytes:
-        """Return the first bytes, which are read all the same."""
-        while len(self._begun) < size and (more := self.stream.read(size - len(self._begun))):
-            self._begun += more
-        return self._begun
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        if self._begun:
-            size = min(len(self._begun), len(buffer))
-            buffer[:size], self._begun = self._begun[:size], self._begun[size:]
-        else:
-            size = self.stream.readinto(buffer)
+        size: int = self.stream.readinto(buffer)
         if self.digest:
             self.digest.update(memoryview(buffer)[:size])
         self.bytes += size
@@ -74,7 +52,7 @@ def lines_in(block: memoryview) -> int:
 
 
 class RawReader:
-    """Reads a raw file, plain or gzip by its first bytes, in blocks of whole lines.
+    """Reads a raw file, plain, compressed or an archive by its first bytes, in blocks of whole lines.
 
     Attributes:
         lines: How many lines were read so far.
@@ -101,7 +79,7 @@ class RawReader:
         self.is_cut = False
 
     def blocks(self, buffers: int = 1) -> Iterator[memoryview]:
-        """Yield the file's bytes, decompressed, cut after line ends; only the last may lack its LF.
+        """Yield the bytes of the file's lines, cut after line ends; only the last may lack its LF.
 
         A line longer than MAX_LINE_BYTES is cut to one byte more. Memory is bounded by the block's size: a
         block lies in a buffer that is read into again so many blocks later, with PADDING bytes after it.
@@ -110,7 +88,7 @@ class RawReader:
             buffers: How many blocks may be in use, the one that is being read among them.
 
         Raises:
-            InputError: The file can't be read to its end, or its gzip stream is cut off or damaged.
+            InputError: The file can't be read to its end, is cut off or damaged, or is nothing that is read here.
         """
         try:
             with self._open() as stream:
@@ -119,11 +97,13 @@ class RawReader:
                     self.content.update(block)
                     self.is_cut = block[-1] != LINE_FEED
                     yield block
+        except Unreadable as error:
+            raise InputError(f"{self.file.name} {error}") from error
         except DAMAGE as error:
-            with self._open_raw() as raw:
-                lines, cause = _damage(raw)
+            kind = error.kind if isinstance(error, Damaged) else GZIP.kind
+            lines, cause = self._damage()
             raise InputError(
-                f"{self.file.name}: the gzip stream is cut off or damaged after line {lines:,} "
+                f"{self.file.name}: the {kind} is cut off or damaged after line {lines:,} "
                 f"({cause or error}). Copy the file again, then run again."
             ) from error
         except OSError as error:
@@ -140,14 +120,27 @@ class RawReader:
         return Input(self.file.name, self._source.bytes, digest, content=self.content.content())
 
     @contextmanager
-    def _open(self) -> Iterator[Decompressed]:
-        with self._open_raw() as raw:
+    def _open(self) -> Iterator[Readable]:
+        with self._open_raw() as raw, ExitStack() as copies:
             self._source = _Digesting(raw, digests=self._digests)
-            if self._source.begin(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-                # an IGzipFile over it would copy all that is read once more
-                yield isal_zlib._GzipReader(self._source, READ_BYTES)  # type: ignore[arg-type] # noqa: SLF001
-            else:
-                yield io.BufferedReader(self._source, READ_BYTES)
+            yield lines_of(self._source, lambda stream: _seekable(stream, raw, copies))
+
+    def _damage(self) -> tuple[int, Exception | None]:
+        """Return how many whole lines of a damaged file can be read, and what is wrong after them.
+
+        It is read again, slower, by what gives all that it has before it gives up.
+        """
+        lines = 0
+        with self._open_raw() as raw, ExitStack() as copies:
+            try:
+                stream = lines_of(raw, lambda stream: _seekable(stream, raw, copies), careful=True)
+                for data in pieces(stream):
+                    lines += data.count(b"\n")
+            except (Unreadable, OSError) as error:
+                return lines, error
+            except DAMAGE as error:
+                return lines, error
+        return lines, None
 
     @contextmanager
     def _open_raw(self) -> Iterator[io.RawIOBase]:
@@ -161,7 +154,7 @@ class RawReader:
             yield body
 
 
-def whole_lines(stream: Decompressed, buffers: int = 1) -> Iterator[memoryview]:
+def whole_lines(stream: Readable, buffers: int = 1) -> Iterator[memoryview]:
     """Yield a stream's bytes in blocks that end with a line; see RawReader.blocks."""
     with ExitStack() as lent:
         most = MAX_LINE_BYTES + 1 + BLOCK_BYTES + PADDING
@@ -201,23 +194,21 @@ def buffer_of(block: memoryview) -> bytearray:
     return block.obj
 
 
-def _fill(stream: Decompressed, view: memoryview, begin: int, end: int) -> int:
+def _fill(stream: Readable, view: memoryview, begin: int, end: int) -> int:
     """Read into `view[begin:end]` until it is full or the stream ends, and return where."""
     while begin < end and (size := stream.readinto(view[begin:end])):
         begin += size
     return begin
 
 
-def _damage(stream: io.RawIOBase) -> tuple[int, Exception | None]:
-    """Return how many whole lines of a gzip stream can be read, and what is wrong after them.
-
-    It is read again with the standard library, which is slower and gives what it has before it gives up.
-    """
-    lines = 0
-    try:
-        with gzip.GzipFile(fileobj=stream) as decompressed:
-            while data := decompressed.read1(BLOCK_BYTES):
-                lines += data.count(b"\n")
-    except (EOFError, OSError, zlib.error) as error:
-        return lines, error
-    return lines, None
+def _seekable(stream: Readable, raw: io.RawIOBase, copies: ExitStack) -> IO[bytes]:
+    """Return a stream's bytes as what can be sought in: the file itself, or a copy of an object on S3."""
+    if raw.seekable():
+        for _ in pieces(stream):  # all of it has to be digested
+            pass
+        raw.seek(0)
+        return cast("IO[bytes]", raw)
+    copy = copies.enter_context(TemporaryFile())  # noqa: SIM115 - it is
+    copy.writelines(pieces(stream))
+    copy.seek(0)
+    return copy

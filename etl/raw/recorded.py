@@ -2,13 +2,17 @@
 
 import hashlib
 import struct
+import zlib
+from typing import NamedTuple
 
 from etl.raw.content import ContentDigest
 from etl.raw.files import RawFile, part_of, size_of
-from etl.raw.reading import GZIP_MAGIC, RawReader
+from etl.raw.opening import GZIP_MAGIC, HEAD_BYTES, is_as_it_lies
+from etl.raw.reading import RawReader
 from lake.provenance import Input
 
 GZIP_TRAILER = struct.Struct("<II")  # CRC-32 and length, modulo 2**32
+SAMPLE_BYTES = 4096  # in which the first ones of a gzip file's content are
 
 
 def is_as_recorded(file: RawFile, recorded: Input, endpoint_url: str | None = None) -> bool:
@@ -55,27 +59,50 @@ def has_content_of(file: RawFile, recorded: Input, endpoint_url: str | None = No
         return may_be and is_as_recorded(file, recorded, endpoint_url)
     if recorded.lines is not None:
         return begins_with(file, recorded, endpoint_url)
-    told = told_by_gzip(file, endpoint_url)
-    if told:
-        return told == (recorded.content.bytes % 2**32, recorded.content.crc32)
-    return size_of(file, endpoint_url) == recorded.content.bytes and begins_with(file, recorded, endpoint_url)
+    told = told_of(file, endpoint_url)
+    if told is None:
+        reader = RawReader(file, endpoint_url, digests=False)
+        for _ in reader.blocks():
+            pass
+        return reader.content.content() == recorded.content
+    if told.crc32 is not None:
+        return told == Told(recorded.content.bytes % 2**32, recorded.content.crc32)
+    return told.bytes == recorded.content.bytes and begins_with(file, recorded, endpoint_url)
 
 
-def told_by_gzip(file: RawFile, endpoint_url: str | None = None) -> tuple[int, int] | None:
-    """Return what the end of a gzip file says of its content: bytes, modulo 2**32, and CRC-32; None of others.
+class Told(NamedTuple):
+    """What is known of a raw file's lines without reading them.
 
-    Of several members that are one after the other, it speaks of the last one only. Format: RFC 1952.
+    Attributes:
+        bytes: How many they have; modulo 2**32 of a gzip file.
+        crc32: Their CRC-32, None where only reading them tells.
+    """
+
+    bytes: int
+    crc32: int | None
+
+
+def told_of(file: RawFile, endpoint_url: str | None = None) -> Told | None:
+    """Return what size, first bytes and end of a raw file say of its lines; None where they say nothing.
+
+    Of several gzip members that are one after the other, the end speaks of the last one only. Format: RFC 1952.
 
     Raises:
         InputError: It can't be read.
         StoreError: S3 doesn't answer.
     """
     size = size_of(file, endpoint_url)
-    if size < GZIP_TRAILER.size:
+    head = part_of(file, 0, min(size, SAMPLE_BYTES), endpoint_url)
+    if is_as_it_lies(head[:HEAD_BYTES]):
+        return Told(size, None)
+    if size < GZIP_TRAILER.size or not head.startswith(GZIP_MAGIC):
         return None
-    begin = part_of(file, 0, len(GZIP_MAGIC), endpoint_url)
     end = part_of(file, size - GZIP_TRAILER.size, GZIP_TRAILER.size, endpoint_url)
-    if begin != GZIP_MAGIC or len(end) != GZIP_TRAILER.size:
+    try:
+        begin = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return None
+    if len(end) != GZIP_TRAILER.size or not is_as_it_lies(begin):
         return None
     crc32, size = GZIP_TRAILER.unpack(end)
-    return size, crc32
+    return Told(size, crc32)

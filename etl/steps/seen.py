@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from etl.lines.formats import Headed
 from etl.raw.files import RawFile, mark_of
-from etl.raw.recorded import begins_with, told_by_gzip
+from etl.raw.recorded import Told, begins_with, told_of
 from etl.sources.source import Source
 from etl.steps.file_reader import Begun, FileReader
 from lake.lake import Lake
@@ -124,8 +124,8 @@ def _is_told(day: int) -> bool:
 
 def _compressed(file: RawFile, known: Sequence[Seen], endpoint_url: str | None) -> Seen | None:
     """Return what is known of a gzip file by the length and the checksum that stand at its end."""
-    ends = {(each.content.bytes % 2**32, each.content.crc32): each for each in known if each.content.bytes}
-    told = told_by_gzip(file, endpoint_url) if ends else None
+    ends = {Told(each.content.bytes % 2**32, each.content.crc32): each for each in known if each.content.bytes}
+    told = told_of(file, endpoint_url) if ends else None
     return ends.get(told) if told else None
 
 
