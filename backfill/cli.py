@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
         IDENTIFY,
         MASKED,
     )
-    command.add_argument("file", metavar="FILE", help="a log, plain or gzip")
+    command.add_argument("file", metavar="FILE", help="a log, plain, compressed or in an archive")
     known = command.add_mutually_exclusive_group()
     known.add_argument("--source", help="don't guess: read it by this source of luigi.cfg")
     known.add_argument("--format", choices=FORMATS, metavar="FORMAT", help=f"don't guess: {', '.join(FORMATS)}")
