@@ -18,10 +18,12 @@ from etl.steps.extract import extract_day
 from lake import confirmed, provenance
 from lake.contract import Contract, Input
 from lake.contracts import CONTRACTS, contract, in_build_order
-from lake.errors import ConfigError, InputError
+from lake.errors import ConfigError, InputError, PartitionExists
 from lake.lake import Lake
 from lake.partition import LATEST, Partition
 from lake.provenance import FIRST, Provenance, Revision
+
+CUT_OFF = "its first publication was cut off, and what it is made from has changed since"
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,9 @@ class Unit:
             now: The time, which says what is settled.
             dropped: The sources that a restatement is to leave out all the same.
 
+        A first publication that was cut off is completed by the same bytes. If its raw logs have changed since,
+        so that it would have others, the next revision is published.
+
         Returns:
             What came of it, in a few words.
 
@@ -308,6 +313,14 @@ class Unit:
             LakeError: It can't be built.
         """
         self._check(revision)
+        try:
+            return self._make(revision, until, now, dropped)
+        except PartitionExists:
+            if revision.number or not self._is_cut_off():
+                raise
+            return self._make(Revision(self.next_revision() + 1, CUT_OFF), None, now, dropped)
+
+    def _make(self, revision: Revision, until: date | None, now: datetime | None, dropped: Collection[str]) -> str:
         if self.is_extracted:
             return self._extract(revision, until, now)
         from etl.steps.aggregate import aggregate_day  # noqa: PLC0415 - DuckDB, which extraction has no use for
@@ -353,6 +366,10 @@ class Unit:
                         f"`formerly = {partition.source}` in [source.{source.name}]; if not, declare "
                         f"[source.{partition.source}] again."
                     )
+
+    def _is_cut_off(self) -> bool:
+        """Tell whether a part of it alone is there, in whichever revision."""
+        return len({bool(self._revisions(each)) for each in self.contracts}) > 1
 
     def _later_days(self, source: Source, until: date, now: datetime) -> set[date]:
         """Return the settled days after this one that are asked for, too: a pass over undated files may do so."""

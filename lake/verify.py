@@ -116,9 +116,13 @@ class Inventory:
     def links(self, partition: Partition, made: Provenance) -> list[tuple[Partition, str]]:
         """Return what a partition was made from, and the revision that it supersedes, each with its digest."""
         found = self.inputs(made)
-        if partition.revision:
-            found.append((self.before(partition), made.supersedes or ""))
+        if made.supersedes:  # which one after a first publication that was cut off has not
+            found.append((self.before(partition), made.supersedes))
         return found
+
+    def has_later(self, partition: Partition) -> bool:
+        """Tell whether a later revision of a partition is there."""
+        return any(each.folder == partition.folder and each.revision > partition.revision for each in self.sizes)
 
     def before(self, partition: Partition) -> Partition:
         """Return the revision before this one, whether it is there or not."""
@@ -225,6 +229,8 @@ class Verification:
         """Yield what was recorded and is not there."""
         for key in sorted((self._there.intents.keys() | self._there.won.keys()) - self._there.by_key.keys()):
             partition = Partition.parse(key)
+            if key not in self._there.won and partition and self._there.has_later(partition):
+                continue  # its writer was cut off, and another one went on; what that superseded is looked for
             if partition and self._scope.holds(partition):
                 yield Finding(
                     key,

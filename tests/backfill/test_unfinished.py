@@ -202,6 +202,43 @@ def test_raw_files_that_are_gone_leave_no_restatement_unfinished_for_ever(built,
     assert findings() == concerns(days(), {DATE}) == []
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 9, 10, 11])
+def test_a_first_publication_that_was_cut_off_is_completed_though_its_log_has_grown(in_project, count):
+    """By the next revision, where a part of it is there: the day is built, and nothing is wrong with the lake."""
+    store, left = project().lake.store, [count]
+
+    def dying(key, file, create=store.create):
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        return create(key, file)
+
+    def build():
+        for unit in (RequestsDaily, SourceCountsDaily, ErrorCountsDaily):
+            one = unit(date=DATE, **({} if unit is ErrorCountsDaily else {"source": "web"})).unit
+            if not one.is_published():
+                one.build()
+
+    store.create = dying
+    with suppress(Killed):
+        build()
+    del store.create
+    add_line(in_project)
+    build()
+    assert findings() == []
+    lake = project().lake
+    (requests,) = lake.latest_of_day(contract("requests"), DATE)
+    assert requests.revision in {0, 1}
+    if requests.revision:
+        assert lake.provenance(requests).reason.startswith("its first publication was cut off")
+        assert lake.provenance(requests).rows_kept == 4
+    for each in Look(late=True).outdated(days(ErrorCountsDaily)):
+        restate([each.unit])
+    (counts,) = lake.latest_of_day(contract("error_counts"), DATE)
+    assert lake.provenance(counts).rows_read
+    assert Look(late=True, stale=True).outdated(days(ErrorCountsDaily)) == findings() == []
+
+
 def cut_off(*_):
     """Publish nothing."""
     raise Killed
