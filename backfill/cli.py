@@ -70,6 +70,7 @@ IDENTIFY = """
 backfill identify access.log.gz
 backfill identify access.log --format combined
 backfill identify access.log --source web --lines 20
+backfill identify logs/ --raw
 """
 REJECTS = """
 backfill rejects --source web --date 2015-05-18
@@ -241,11 +242,17 @@ def _parser() -> argparse.ArgumentParser:
         IDENTIFY,
         MASKED,
     )
-    command.add_argument("file", metavar="FILE", help="a log, plain, compressed or in an archive")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a log's files, plain, compressed or in archives: also folders, globs, or - for the standard input",
+    )
     known = command.add_mutually_exclusive_group()
     known.add_argument("--source", help="don't guess: read it by this source of luigi.cfg")
     known.add_argument("--format", choices=FORMATS, metavar="FORMAT", help=f"don't guess: {', '.join(FORMATS)}")
     command.add_argument("--lines", type=_number, default=10, metavar="N", help="rows to show; default: 10")
+    _add_raw(command)
 
     command = add(
         "backfill.log_commands:replay_rejects",
@@ -257,9 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--source", required=True, help="the source")
     _add_date(command)
     command.add_argument("--limit", type=_number, default=20, metavar="N", help="rejects to show; default: 20")
-    command.add_argument(
-        "--raw", action="store_true", help="show raw lines, not masked ones: they may hold personal data"
-    )
+    _add_raw(command)
     return parser
 
 
@@ -281,6 +286,12 @@ def _add_range(command: argparse.ArgumentParser, *, of_required: bool = True) ->
         type=day,
         metavar="DAY",
         help="the day after the last; default: up to the last settled day with an active source",
+    )
+
+
+def _add_raw(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--raw", action="store_true", help="show raw lines, not masked ones: they may hold personal data"
     )
 
 

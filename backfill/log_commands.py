@@ -1,5 +1,6 @@
 """The commands over raw logs: identify and rejects."""
 
+import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,23 +14,51 @@ from lake.cli import printable
 from lake.errors import ConfigError
 from lake.store.protocol import S3_SCHEME
 
+MOST_FILES = 8  # of several, that are looked into
+STANDARD_INPUT, PIPED = "standard input", "access.log"
+
 
 def identify_log(asked: options.Identify) -> int:
     """Print what the first lines of a log become; return 0 if nearly all of them are read, else 1."""
-    is_on_s3 = asked.file.startswith(S3_SCHEME)
-    location = asked.file if is_on_s3 else str(Path(asked.file).absolute())
-    file = RawFile(printable(asked.file), location, None)
     declared = project().source(asked.source) if asked.source else None
-    head = identify.first_lines(file, declared.files.endpoint_url if declared else None)
+    files = [each for given in asked.files for each in _found(given)]
+    looked_at = files[-MOST_FILES:]
+    endpoint_url = declared.files.endpoint_url if declared else None
+    samples = [identify.sample(each, identify.SAMPLE_BYTES // len(looked_at), endpoint_url) for each in looked_at]
+    sample = b"\n".join([*(each.removesuffix(b"\n") for each in samples[:-1]), samples[-1]])
+    name = looked_at[-1].name if len(files) == 1 else f"{looked_at[-1].name} and {len(files) - 1:,} more"
+    head = identify.first_lines(sample)
     if declared or asked.format:
         source = declared or identify.declare({"format": asked.format or ""})
         best = identify.read(head, source)
-        _print(report.of_known(best, file.name, asked.lines))
-    else:
-        readings = identify.identify(head)
-        best, files = readings[0], _in_configuration(asked.file)
-        _print(report.of_unknown(readings, head, file.name, files, asked.lines))
+        _print(report.of_known(best, head, name, asked.lines, raw=asked.raw))
+        return 0 if best.is_good else 1
+    readings = identify.identify(head)
+    if not readings[0].fits:
+        _print(report.of_unreadable(readings[0], head, name, asked.lines, raw=asked.raw))
+        return 1
+    folder = _folder()
+    best = identify.suggestion(readings[0], sample, _in_configuration(looked_at[-1], folder), folder)
+    _print(report.of_unknown(best, readings, head, name, asked.lines, raw=asked.raw))
     return 0 if best.is_good else 1
+
+
+def _found(given: str) -> list[RawFile]:
+    """Return the files that an argument names, in order.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    if given == "-":
+        return [RawFile(STANDARD_INPUT, "/dev/stdin", None)]
+    if given.startswith(S3_SCHEME) or not (Path(given).is_dir() or glob.has_magic(given)) or Path(given).is_file():
+        location = given if given.startswith(S3_SCHEME) else str(Path(given).absolute())
+        return [RawFile(printable(given), location, None)]
+    pattern = os.path.join(glob.escape(given), "*") if Path(given).is_dir() else given  # noqa: PTH118 - a pattern
+    found = [each for each in sorted(glob.glob(pattern, recursive=True)) if Path(each).is_file()]  # noqa: PTH207 - a pattern
+    if not found:
+        raise ConfigError(f"{printable(given)}: there is no file. Name a log, or a folder or a pattern of logs.")
+    return [RawFile(printable(each), str(Path(each).absolute()), None) for each in found]
 
 
 def replay_rejects(asked: options.Rejects) -> int:
@@ -50,10 +79,17 @@ def _print(lines: Iterable[str]) -> None:
         print(printable(line))
 
 
-def _in_configuration(path: str) -> str:
-    """Return a path as luigi.cfg names it: relative to its folder, unless it is absolute."""
+def _folder() -> Path:
+    """Return the folder that paths of luigi.cfg start from."""
     try:
-        folder = config.find().parent
+        return config.find().parent.absolute()
     except ConfigError:  # none so far: it will lie here
-        folder = Path.cwd()
-    return path if Path(path).is_absolute() else os.path.relpath(path, folder)
+        return Path.cwd()
+
+
+def _in_configuration(file: RawFile, folder: Path) -> str:
+    """Return a path as luigi.cfg names it: relative to its folder, unless it is absolute."""
+    if file.name == STANDARD_INPUT:
+        return PIPED
+    path = file.location if file.location.startswith(S3_SCHEME) else file.name
+    return path if Path(path).is_absolute() or path == file.location else os.path.relpath(file.location, folder)

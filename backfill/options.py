@@ -165,16 +165,18 @@ class Identify:
     """`backfill identify`.
 
     Attributes:
-        file: The log, as it was asked for.
+        files: The log's files, as they were asked for: also folders, globs, and `-` for the standard input.
         source: By which source to read it, None to find out.
         format: By which format, None to find out.
         lines: How many rows to show.
+        raw: Whether to show lines as they are.
     """
 
-    file: str
+    files: list[str]
     source: str | None
     format: str | None
     lines: int
+    raw: bool
 
 
 @dataclass(frozen=True, kw_only=True)

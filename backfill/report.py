@@ -1,14 +1,19 @@
 """What `backfill identify` and `backfill rejects` say, as lines of text."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from etl.lines.privacy import mask_line
 from etl.looks import guess
-from etl.looks.identify import Reading, runner_up, section, split, suggestion
+from etl.looks.identify import Reading, runner_up, section, split
 from etl.looks.replay import Tally, Verdict
 
 WIDTH = 100
@@ -18,55 +23,96 @@ COLUMNS = (
 )
 LONGEST_APPLICATION, SHORTEST_PATH = 16, 12
 EXAMPLES = 3
+LONGEST_LINE, LONGEST_VALUE = 500, 60
+KEY = re.compile(r"@?[A-Za-z_][A-Za-z0-9_.$:-]{0,63}")
 MASKED = "masked as in the lake: letters are x, digits 9"
 NOT_ANY = """\
 To declare a log of any shape, take the server's own log_format (nginx's notation; of Apache's LogFormat, put
-$remote_addr for %h, $time_local for %t, "$request" for "%r", $status for %>s, $bytes_sent for %O, $host for %v):
+$remote_addr for %h, $time_local for %t, "$request" for "%r", $status for %s, $bytes_sent for %O, $host for %v),
+as format = log_format and log_format = …, which docs/reference/formats.md describes."""
+NO_KEYS = """\
+Each line is a JSON object, but none of its keys is known to be the time of a request or its status. Name them by
+format = json and `fields`, as in fields = time = KEY, status = KEY. The keys, and values masked by type:"""
+NO_TIME = """\
+These lines have a request and a status, but no time: no day can be told. Have the server write the time, too.
+Uvicorn does by a formatter in --log-config: %(asctime)s %(client_addr)s "%(request_line)s" %(status_code)s"""
+SEVERAL_LINES = """\
+This is Rails' default log, which writes a request in several lines. Have it written in one line by the gem lograge
+(config.lograge.enabled = true, with Lograge::Formatters::Json and a key for the time)."""
+REQUEST = re.compile(rb'"(?:[A-Z]+) [^"]*HTTP/[0-9.]+"\s+[1-5][0-9]{2}\b')
+CLOCK = re.compile(rb"[0-9]{1,2}:[0-5][0-9]:[0-5][0-9]|\b1[0-9]{9}\b")
+RAILS = re.compile(rb"(?:^|\] )(?:Started [A-Z]+ \"|Processing by |Completed [1-5][0-9]{2} )")
+FEW = 0.25  # of the lines
 
-[source.web]
-format = log_format
-log_format = $remote_addr - $remote_user [$time_iso8601] $host "$request" $status $bytes_sent rt=$request_time
-files = {path}
-application = field:host
-vantage = origin
 
-JSON and logfmt need a key with the time and one with the status, which `fields` names."""
-
-
-def of_unknown(readings: Sequence[Reading], head: bytes, path: str, files: str, lines: int) -> Iterator[str]:
+def of_unknown(  # noqa: PLR0913 - what was found, and how to show it
+    suggested: Reading, readings: Sequence[Reading], head: bytes, path: str, lines: int, *, raw: bool
+) -> Iterator[str]:
     """Yield what a log of unknown format is taken for, and how to declare it.
 
     Args:
-        readings: What declarations make of it, the best first.
-        head: Its first lines.
+        suggested: What the section that is printed makes of more of its lines.
+        readings: What declarations make of its first lines, the best first.
+        head: These.
         path: Where it is, as it was asked for.
-        files: How luigi.cfg names it.
         lines: How many rows or lines to show.
+        raw: Whether to show lines as they are.
     """
-    best = readings[0]
-    if best.fits:
-        suggested = suggestion(best, head, files)
-        yield from of_known(suggested, path, lines)
-        second = runner_up(readings)
-        if second:
-            yield f"Next best: {_reads(second)}."
-        yield from ("", "For luigi.cfg:", "", section(suggested, guess.name(path)))
-        return
+    shown = replace(readings[0], rows=suggested.rows, source=suggested.source, settings=suggested.settings)
+    yield from of_known(shown, head, path, lines, raw=raw)
+    second = runner_up(readings)
+    if second:
+        yield f"Next best: {_reads(second)}."
+    if suggested.lines > readings[0].lines or suggested.failed:
+        yield f"Of {suggested.lines:,} lines the section below reads {len(suggested.rows):,}."
+    if suggested.failed:
+        yield (
+            f"{suggested.failed:,} of the {len(suggested.rejects):,} rejects show a 5xx status: it would lose "
+            "server errors. Don't use it as it stands; compare it with the server's own log format."
+        )
+    yield from ("", "For luigi.cfg:", "", section(suggested, guess.name(suggested.settings["files"])))
+
+
+def of_unreadable(best: Reading, head: bytes, path: str, lines: int, *, raw: bool) -> Iterator[str]:
+    """Yield what can be said of a log that no format fits.
+
+    Args:
+        best: What the best declaration makes of its first lines.
+        head: These.
+        path: Where it is, as it was asked for.
+        lines: How many lines to show.
+        raw: Whether to show lines as they are.
+    """
     yield f"{path}: no format that is known here fits ({best.lines:,} lines looked at)."
     if best.recognised:
         yield f"The closest: {_reads(best)}."
-    yield from ("", f"Its first lines, {MASKED}:", *_masked_lines(head, lines))
-    yield from ("", NOT_ANY.replace("{path}", files))
+    shown = f"Its first lines, {'as they are' if raw else MASKED}:"
+    yield from ("", shown, *_masked_lines(head, lines, raw=raw), "")
+    there = [each for each in split(head) if each.strip()]
+    keys = guess.values_by_key(there)
+    if _share(RAILS, there) > FEW:
+        yield SEVERAL_LINES
+    elif _share(REQUEST, there) > FEW and not _share(CLOCK, there):
+        yield NO_TIME
+    elif keys:
+        yield NO_KEYS
+        yield from (f"  {key} = {_mask(values[0])}" for key, values in keys.items())
+    else:
+        yield NOT_ANY
 
 
-def of_known(reading: Reading, path: str, lines: int) -> Iterator[str]:
+def _share(pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> float:
+    return sum(bool(pattern.search(line)) for line in lines) / max(len(lines), 1)
+
+
+def of_known(reading: Reading, head: bytes, path: str, lines: int, *, raw: bool) -> Iterator[str]:
     """Yield what a source or a format makes of the first lines of a file."""
     yield f"{path}: {_reads(reading)}."
     rows = reading.rows.slice(0, lines).to_pylist()
     if rows:
         yield from ("", *_table(rows))
     if len(reading.rejects):
-        yield from ("", f"Rejects, {MASKED}:", *_rejects(reading))
+        yield from ("", f"Rejects, {'as they are' if raw else MASKED}:", *_rejects(reading, split(head), raw=raw))
 
 
 def of_replay(tally: Tally, *, raw: bool) -> Iterator[str]:
@@ -87,8 +133,32 @@ def _reads(reading: Reading) -> str:
     return f"{name}{kind} reads {len(reading.rows):,} of the first {reading.lines:,} lines ({share:.1%})"
 
 
-def _masked_lines(head: bytes, lines: int) -> list[str]:
-    return [f"  {number} {mask_line(line)}".rstrip() for number, line in enumerate(split(head)[:lines], 1)]
+def _masked_lines(head: bytes, lines: int, *, raw: bool) -> list[str]:
+    return [f"  {number} {_line(line, raw=raw)}".rstrip() for number, line in enumerate(split(head)[:lines], 1)]
+
+
+def _line(line: bytes, masked: str | None = None, *, raw: bool) -> str:
+    """Return a line as it may be shown: of JSON its keys and its values' types, of any other as in the lake."""
+    if raw:
+        return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    with suppress(orjson.JSONDecodeError):
+        found = orjson.loads(line)
+        if isinstance(found, dict):
+            return orjson.dumps(_masked(found)).decode()[:LONGEST_LINE]
+    return mask_line(line) if masked is None else masked
+
+
+def _masked(value: object) -> object:
+    """Return a value of JSON with letters as x and digits as 9; keys stay, unless they look like personal data."""
+    if isinstance(value, dict):
+        return {key if KEY.fullmatch(key) else _mask(key): _masked(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    return _mask(value) if isinstance(value, str) else (value if value is None or isinstance(value, bool) else 9)
+
+
+def _mask(text: str) -> str:
+    return re.sub("[^ -~]", "?", re.sub("[A-Za-z]", "x", re.sub("[0-9]", "9", text)))[:LONGEST_VALUE]
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -119,14 +189,15 @@ def _cut(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
 
 
-def _rejects(reading: Reading) -> Iterator[str]:
+def _rejects(reading: Reading, lines: Sequence[bytes], *, raw: bool) -> Iterator[str]:
     """Yield how many rejects there are of each reason, the most frequent first, and the first of each."""
     rejects = reading.rejects.to_pylist()
     for reason, count in Counter(each["reason"] for each in rejects).most_common():
         yield f"  {reason}: {count:,}"
         these = (each for each in rejects if each["reason"] == reason)
         for each in islice(these, EXAMPLES):
-            yield f"    line {each['line_number']} {each['masked_line']}".rstrip()
+            shown = _line(lines[each["line_number"] - 1], each["masked_line"], raw=raw)
+            yield f"    line {each['line_number']} {shown}".rstrip()
     if reading.without_offset:
         yield f"  {reading.without_offset:,} of these have a time without an offset from UTC: set `timezone`."
 

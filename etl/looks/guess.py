@@ -4,21 +4,28 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
 import orjson
 
-from etl.lines.formats import PREFIX_TIME, SHAPES, shaped
+from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import CLF, ISO, UNIX, unnamed
+from etl.looks.siblings import is_random
 
 Settings = Mapping[str, str]
 """Keys of a section `[source.NAME]`."""
 
 VANTAGES = {"alb": "load_balancer", "heroku": "load_balancer", "cloudfront": "edge", "fastly": "edge"}
 NO_NAME = "web"
-COMMONPLACE = ("access", "log", "logs", "ssl", "json", "txt", "gz")
+COMMONPLACE = frozenset(
+    (
+        *("access", "log", "logs", "ssl", "json", "txt", "csv", "ndjson", "out", "stdout", "stderr", "part", "ex"),
+        *("gz", "bz", "xz", "zst", "zip", "tar", "tgz", "localhost", "host", "hosts", "vhost", "vhosts", "other"),
+        *("request", "requests", "production", "combined", "common", "extend", "current", "daily", "hourly"),
+    )
+)
 """Words that tell nothing of the application in the name of a log."""
 
 STATUSES = r"[1-5][0-9]{2}(?:[,: ]+(?:[1-5][0-9]{2}|-))*"
@@ -39,6 +46,11 @@ VARIABLES = {
 }
 """nginx's variables that a further field of a line may be, and what their values look like."""
 
+HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*[a-z]")
+MACHINE = re.compile(
+    r"\.(?:local|localdomain|lan|internal|intranet|cluster|node|pod|compute|amazonaws\.com)$|^(?:ip-[0-9]|localhost)"
+)
+"""Names of machines, which are no applications."""
 DURATIONS = ("request_time", "duration", "latency", "elapsed", "took", "response_time")
 UNITS = ("", "_s", "_seconds", "_ms", "_us")
 KEYS = {
@@ -63,16 +75,12 @@ KEYS = {
 """What `fields` gives the key of: the names that the key may have, best first, and what its values look like."""
 KEY = re.compile(r"[^\s,;#.]+(?:\.[^\s,;#.]+)*")
 PAIR = re.compile(rb'(?<![^ ="])([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
+FINE = r"[0-9]+\.[0-9]{3,9}"
+LONG = 60  # seconds, that hardly a request takes
+NEARLY_ALL = 0.9
 MOST_PARTS = 50  # fields that may follow those of a known format
 DEEPEST = 8  # nested objects are looked into so far
 RARE = 0.2  # share of the lines: a key that fewer have is passed over
-
-DATE = re.compile(
-    r"(?<![0-9])(?P<year>(?:19|20)[0-9]{2})(?P<sep>[-_./]?)(?P<month>[01][0-9])(?P=sep)(?P<day>[0-3][0-9])"
-    r"(?=(?:[0-9]{2})?(?![0-9]))"
-)
-MISLEADING = re.compile(r"[*\[{}%~;#\s]")
-MOST_NEIGHBOURS = 7
 
 
 class Part(NamedTuple):
@@ -85,57 +93,26 @@ class Part(NamedTuple):
 
 def name(path: str) -> str:
     """Return a name for a source and its application: the first word of the file's name that says something."""
-    words = re.findall(r"[a-z]{2,63}", path.rpartition("/")[2].lower())
+    text = re.sub(r"\{[A-Z]+\}", "-", path).rpartition("/")[2]
+    parts = re.findall(r"[a-z0-9]+", text.lower())
+    words = (word for part in parts if not is_random(part) for word in re.findall("[a-z]{2,63}", part))
     return next((word for word in words if word not in COMMONPLACE), NO_NAME)
-
-
-def files(path: str, times: Sequence[datetime]) -> Settings:
-    """Return `files` for logs named as this one, and `neighbour_days` where its lines ask for that.
-
-    A date in the name is taken for the day of the lines if it is the only one, and theirs or a few days from it;
-    an hour after it, if it is that of the first line.
-
-    Args:
-        path: The name.
-        times: When the requests in it were logged, in order.
-    """
-    path = "".join(c if c.isprintable() else "?" for c in MISLEADING.sub("?", path))
-    days = {found[0]: _day(found) for found in DATE.finditer(path)}
-    (day,) = set(days.values()) if len(set(days.values())) == 1 else (None,)
-    if day is None or not times:
-        return {"files": path}
-    far = max(abs((time.date() - day).days) for time in times)
-    if far > MOST_NEIGHBOURS:
-        return {"files": path}
-    before, found, after = _rpartition(path)
-    hour = rf"(?<![0-9]){times[0].hour:02}(?![0-9])"
-    if len(re.findall(hour, after)) == 1:
-        after = re.sub(hour, "{HH}", after)
-    dated = DATE.sub(r"{YYYY}\g<sep>{MM}\g<sep>{DD}", before + found) + after
-    return {"files": dated} | ({"neighbour_days": str(far)} if far else {})
-
-
-def _rpartition(path: str) -> tuple[str, str, str]:
-    """Return what stands before the last date in a name, the date, and what follows it."""
-    last = list(DATE.finditer(path))[-1]
-    return path[: last.start()], last[0], path[last.end() :]
-
-
-def _day(found: re.Match[str]) -> date | None:
-    with suppress(ValueError):
-        return date(int(found["year"]), int(found["month"]), int(found["day"]))
-    return None
 
 
 def trailing(lines: Sequence[bytes]) -> Iterator[Settings]:
     """Yield the formats of SHAPES that lines begin as, the longest first, with a guess at what follows."""
     for base in reversed(SHAPES):
         known = shaped(base, SHAPES[base])
+        status = next(n for n, field in enumerate(known.fields) if field.role is Role.STATUS)
         begins = re.compile(known.pattern.removesuffix(LINE_END).encode())
-        ends = [line[found.end() :].rstrip(b"\r\n") for line in lines if (found := begins.match(line))]
-        split = [parts for end in ends if (parts := _parts(end))]
+        found = [
+            (each[f"f{status}"].decode("latin-1"), line[each.end() :])
+            for line in lines
+            if (each := begins.match(line))
+        ]
+        split = [(told, parts) for told, end in found if (parts := _parts(end.rstrip(b"\r\n")))]
         if split:
-            yield {"format": base, "trailing": _shape(split, len(known.fields) + 1)}
+            yield {"format": base, "trailing": _shape(split, len(known.fields) + 1) + MAY_FOLLOW}
 
 
 def _parts(text: bytes) -> list[Part]:
@@ -146,18 +123,47 @@ def _parts(text: bytes) -> list[Part]:
     return [Part(*(each[group].decode("latin-1") for group in ("before", "value", "after"))) for each in found]
 
 
-def _shape(lines: Sequence[Sequence[Part]], number: int) -> str:
+def _shape(lines: Sequence[tuple[str, Sequence[Part]]], number: int) -> str:
     """Return the shape that most lines have; `number` is that of its first field in the line."""
-    literals = [tuple((part.before, part.after) for part in line) for line in lines]
+    literals = [tuple((part.before, part.after) for part in line) for _, line in lines]
     ((shape, _),) = Counter(literals).most_common(1)
     alike = [line for line, each in zip(lines, literals, strict=True) if each == shape]
-    left, fields = dict(VARIABLES), []
+    statuses = [status for status, _ in alike]
+    left, fields = [*VARIABLES], []
     for index, (before, after) in enumerate(shape):
-        values = [line[index].value for line in alike]
-        variable = next((v for v, pattern in left.items() if _most(values, pattern)), f"field_{number + index}")
-        left.pop(variable, None)
+        values = [line[index].value for _, line in alike]
+        variable = next((v for v in left if _may_be(v, values, statuses)), f"{UNNAMED}{number + index}")
+        left = [each for each in left if each != variable]
         fields.append(f"{before}${variable}{after}")
     return " ".join(fields)
+
+
+def _may_be(variable: str, values: Sequence[str], statuses: Sequence[str]) -> bool:
+    """Tell whether values are those of one of VARIABLES, and mean what it says."""
+    if not _most(values, VARIABLES[variable]):
+        return False
+    if variable == "upstream_status":
+        return agrees(values, statuses)
+    return variable != "request_time" or are_seconds(values)
+
+
+def agrees(values: Sequence[str], statuses: Sequence[str]) -> bool:
+    """Tell whether values are what upstreams answered: nearly always, the last one is what the client got."""
+    told = [(value, status) for value, status in zip(values, statuses, strict=True) if value not in ("", "-")]
+    same = sum(re.split("[,: ]+", value)[-1] == status for value, status in told)
+    return (
+        bool(told) and all(re.fullmatch(STATUSES, value) for value, _ in told) and same >= NEARLY_ALL * len(told)
+    )
+
+
+def are_seconds(values: Sequence[str]) -> bool:
+    """Tell whether durations are shown to be seconds: fractions to a millisecond or less, and hardly any is long.
+
+    Of milliseconds most would be larger; whole numbers may be anything.
+    """
+    told = sorted(Decimal(value) for value in values if re.fullmatch(FINE, value))
+    whole = sum(bool(re.fullmatch("[0-9.]+", value)) for value in values)
+    return bool(told) and len(told) == whole and told[len(told) // 2] < 1 and told[int(0.99 * len(told))] < LONG
 
 
 def _most(values: Sequence[str], pattern: str) -> bool:
@@ -176,10 +182,32 @@ def fields(lines: Sequence[bytes]) -> Iterator[Settings]:
                 by_key.setdefault(key, []).append(value)
         often = {key: values for key, values in by_key.items() if len(values) >= RARE * len(found)}
         chosen = {role: best for role in KEYS if (best := _key(often, role))}
+        if not _are_sure(chosen, by_key):
+            del chosen["duration"]
+        if "host" in chosen and not are_applications(by_key[chosen["host"]]):
+            del chosen["host"]
         if log_format == "logfmt":
             chosen.setdefault("time", PREFIX_TIME)
         pairs = [f"{_with_unit(role, key)} = {key}" for role, key in chosen.items()]
         yield {"format": log_format, "fields": "\n".join(["", *pairs])}
+
+
+def _are_sure(chosen: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether the unit of durations is shown: by the key, by the values' own, or by what they are."""
+    key = chosen.get("duration")
+    if key is None:
+        return True
+    has_unit = _names(key)[0].rpartition("_")[2] in ("s", "seconds", "ms", "us")
+    own = all(re.fullmatch("-|[0-9.]+[mu]?s", each) for each in values[key])
+    return has_unit or own or are_seconds(values[key])
+
+
+def are_applications(hosts: Sequence[str]) -> bool:
+    """Tell whether hosts are what clients asked for, not the machines that answered."""
+    named = [re.sub(":[0-9]+$", "", host).lower() for host in hosts if host not in ("", "-")]
+    return bool(named) and 2 * sum(
+        bool(HOST.fullmatch(host)) and not MACHINE.search(host) for host in named
+    ) >= len(named)
 
 
 def _key(values: Mapping[str, Sequence[str]], role: str) -> str | None:
@@ -203,6 +231,15 @@ def _names(key: str) -> tuple[str, str]:
 def _with_unit(role: str, key: str) -> str:
     unit = _names(key)[0].rpartition("_")[2]
     return f"{role}_{unit}" if role == "duration" and unit in ("ms", "us") else role
+
+
+def values_by_key(lines: Sequence[bytes]) -> dict[str, list[str]]:
+    """Return the values of each key of lines that are objects of JSON."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for key, value in _json_values(line).items():
+            found.setdefault(key, []).append(value)
+    return found
 
 
 def _json_values(line: bytes) -> dict[str, str]:

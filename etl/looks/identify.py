@@ -1,8 +1,10 @@
 """What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,27 +18,39 @@ from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
 from etl.looks import guess
 from etl.looks.guess import Settings
+from etl.looks.rotation import lying
 from etl.raw.files import RawFile
 from etl.raw.reading import RawReader
-from etl.sources.source import FIELD, SECTION, Source, read_sources
+from etl.sources.source import FIELD, ONE_DAY, SECTION, Source, read_sources
 from lake.config import Config
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError, InputError
 from lake.memory.arrays import array, numbers, scalar
 
 FIRST_LINES = 1000
+SAMPLE_BYTES = 8 << 20
 ENOUGH_BYTES = 1 << 20
 IIS = b"#Software: Microsoft Internet Information Services"
 ENOUGH, CLOSE = 0.5, 0.9
+VHOST = re.compile(
+    rb"(?=[^ ]*[A-Za-z])[A-Za-z0-9_.:-]+ (?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+) "
+)
+"""How a line begins that tells a host before the client's address."""
 GUESSED = {
     "trailing": "what the values look like; compare the server's log_format",
-    "fields": "the names of the keys; for a duration in milliseconds write duration_ms",
+    "fields": "the names of the keys; a duration without a sure unit is left out: add duration, duration_ms or "
+    "duration_us",
 }
 """Keys of a source that are guessed, and by what."""
 MINOR = ("bytes", "duration", "upstream")
 """Reasons of rejects whose shape, time and status are those of the format."""
 PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
 """What a source has to say, while only its format matters."""
+
+
+METHOD = re.compile(rb"\b(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)\b|HTTP/[0-9]")
+REQUESTED = re.compile(rb'HTTP/[0-9.]+"\s+(?P<status>[0-9]{3})\b')
+FAILED = re.compile(rb'(?:^|[\s"=:,|\[])5[0-9]{2}(?=[\s",;|}\]]|$)')
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,8 @@ class Reading:
         without_offset: How many are rejects for nothing but a time without an offset.
         recognised: How many lines have the format's shape, with a time, in whichever time zone, and a status.
         columns: How many columns of `requests` the lines fill.
+        failed: How many of the rejects look like requests that were answered with a 5xx status.
+        last: The last day of the log that is known.
     """
 
     source: Source
@@ -59,6 +75,8 @@ class Reading:
     without_offset: int
     recognised: int
     columns: int
+    failed: int = 0
+    last: date | None = None
 
     @property
     def lines(self) -> int:
@@ -72,8 +90,10 @@ class Reading:
 
     @property
     def is_good(self) -> bool:
-        """Whether no more lines are rejects than a day may have."""
-        return bool(self.rows) and len(self.rejects) <= self.source.max_reject_rate * self.lines
+        """Whether no more lines are rejects than a day may have, and none of them looks like a server error."""
+        return (
+            bool(self.rows) and not self.failed and len(self.rejects) <= self.source.max_reject_rate * self.lines
+        )
 
     @property
     def fits(self) -> bool:
@@ -81,24 +101,33 @@ class Reading:
         return self.recognised > 0 and self.recognised >= ENOUGH * self.lines
 
 
-def first_lines(file: RawFile, endpoint_url: str | None = None) -> bytes:
-    """Return the first 1,000 lines of a raw file, or fewer if they are long.
+def first_lines(sample: bytes) -> bytes:
+    """Return the first 1,000 lines of a sample, or fewer if they are long."""
+    head = b"\n".join(sample.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+    return head if len(head) <= ENOUGH_BYTES else head[: head.rfind(b"\n", 0, ENOUGH_BYTES) + 1] or head
+
+
+def sample(file: RawFile, most: int = SAMPLE_BYTES, endpoint_url: str | None = None) -> bytes:
+    """Return the first megabytes of a raw file's lines.
 
     Raises:
-        ConfigError: It can't be read, or is empty.
+        ConfigError: It can't be read, is empty, or holds no lines of text.
         StoreError: S3 can't be reached.
     """
-    head = b""
+    found = bytearray()
     try:
         for block in RawReader(file, endpoint_url).blocks():
-            head += block
-            if len(head) >= ENOUGH_BYTES or head.count(b"\n") >= FIRST_LINES:
+            found += block
+            if len(found) >= most:
                 break
     except InputError as error:
         raise ConfigError(str(error)) from error
-    if not head:
+    if not found:
         raise ConfigError(f"{file.name} is empty: there is no line to tell a format by.")
-    return b"\n".join(head.split(b"\n", FIRST_LINES)[:FIRST_LINES])
+    if b"\0" in found[:ENOUGH_BYTES]:
+        raise ConfigError(f"{file.name} is binary: it has bytes of zero, and no lines of text.")
+    end = found.rfind(b"\n", 0, most) + 1
+    return bytes(found[:end] if len(found) > most and end else found)
 
 
 def split(head: bytes) -> list[bytes]:
@@ -120,6 +149,7 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
         without_offset=_count(without_time) - _count(in_zone),
         recognised=len(rows_in_zone) + _count(minor),
         columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
+        failed=_failed(head, rejects),
     )
 
 
@@ -137,7 +167,10 @@ def identify(head: bytes) -> list[Reading]:
             with suppress(ConfigError):  # the guess is no source
                 whole = {**settings, **wrapped}
                 found.append(read(head, declare(whole), whole))
-    best, *others = sorted(found, key=lambda each: (-each.recognised, -each.columns))
+    vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
+    best, *others = sorted(
+        found, key=lambda each: (-each.recognised, vhosts and not each.source.format.hosts, -each.columns)
+    )
     return [_without_noise(best, head), *others]
 
 
@@ -172,21 +205,30 @@ def runner_up(readings: Sequence[Reading]) -> Reading | None:
     return second if second.fits and second.recognised >= CLOSE * best.recognised else None
 
 
-def suggestion(found: Reading, head: bytes, path: str) -> Reading:
-    """Return what the whole section of luigi.cfg that may be meant makes of the first lines of a file.
+def suggestion(found: Reading, sample: bytes, path: str, folder: Path) -> Reading:
+    """Return what the whole section of luigi.cfg that may be meant makes of a log.
 
     Args:
-        found: What its format makes of them.
-        head: The lines.
+        found: What its format makes of its first lines.
+        sample: More of its lines, all of which are read.
         path: The file's name, as `files` may have it.
+        folder: That of luigi.cfg.
     """
+    source = _in_some_zone(found.source)
+    given = _parsed(first_lines(sample), source)[0]["ts"].to_pylist()
+    lay = lying(
+        *(path, folder, given, lambda lines: _parsed(lines, source)[0]["ts"].to_pylist()),
+        found.settings["format"],
+        has_offset=not found.without_offset,
+    )
     settings = {
         **found.settings,
-        **guess.files(path, found.rows["ts"].to_pylist()),
-        "application": _application(found, head) or guess.name(path),
+        **{key: value for key, value in lay.settings.items() if key != "since"},
+        "application": _application(found, first_lines(sample)) or guess.name(path),
         "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
+        **{key: value for key, value in lay.settings.items() if key == "since"},
     }
-    return read(head, declare(settings), settings)
+    return replace(read(sample, declare(settings), settings), last=lay.last)
 
 
 def section(suggested: Reading, name: str) -> str:
@@ -200,6 +242,8 @@ def section(suggested: Reading, name: str) -> str:
         lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
     if suggested.without_offset:
         lines += ["# times have no offset from UTC; say where the server's clock is", "# timezone = Europe/Berlin"]
+    if suggested.last:
+        lines += ["# the first day without logs, if there is one", f"# until = {suggested.last + ONE_DAY}"]
     return "\n".join(lines)
 
 
@@ -222,11 +266,25 @@ def _application(found: Reading, head: bytes) -> str | None:
         with suppress(ConfigError):  # a format that has no authority
             source = _in_some_zone(declare({**found.settings, "application": application}))
             rows, _ = _parsed(head, source)
-            share[application] = _count(pc.not_equal(rows["application"], scalar(NO_APPLICATION))) / max(
-                len(rows), 1
-            )
+            named = rows["application"].filter(pc.not_equal(rows["application"], scalar(NO_APPLICATION)))
+            if guess.are_applications(named.to_pylist()):
+                share[application] = len(named) / max(len(rows), 1)
     best = max(share, key=lambda each: share[each], default="")
     return best if share.get(best, 0) >= ENOUGH else None
+
+
+def _failed(head: bytes, rejects: pa.Table) -> int:
+    """Return how many rejects look like requests that were answered with a 5xx status."""
+    lines = split(head) if len(rejects) else []
+    return sum(looks_failed(lines[number - 1]) for number in rejects["line_number"].to_pylist())
+
+
+def looks_failed(line: bytes) -> bool:
+    """Tell whether a line that no format reads looks like a request that was answered with a 5xx status."""
+    requested = REQUESTED.search(line)
+    if requested:
+        return requested["status"].startswith(b"5")
+    return bool(METHOD.search(line) and FAILED.search(line))
 
 
 def _in_some_zone(source: Source) -> Source:

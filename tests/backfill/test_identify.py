@@ -31,6 +31,9 @@ def test_a_log_is_identified_and_its_section_works(a_project):
         "application = web\n"
         "# a guess; one of edge, load_balancer, origin, application\n"
         "vantage = origin\n"
+        "since = 2015-05-17\n"
+        "# the first day without logs, if there is one\n"
+        "# until = 2015-05-21\n"
     )
     section = done.stdout.partition("For luigi.cfg:\n\n")[2]
     (a_project.folder / "luigi.cfg").write_text("[lake]\nroot = lake\n" + section, encoding="utf-8")
@@ -114,13 +117,59 @@ def test_an_unknown_log_says_how_to_declare_it(a_project):
         "Its first lines, masked as in the lake: letters are x, digits 9:\n"
         "  1 ?[99xxxxxx | 99:99\n  2\n  3 ?? xxx\n\n"
     )
-    section = re.search(r"\[source\.web\](?:\n.+)+", done.stdout)[0]
-    (a_project.folder / "luigi.cfg").write_text("[lake]\nroot = lake\n" + section, encoding="utf-8")
-    assert "files = odd.log" in section
-    assert a_project.run("backfill", "identify", "odd.log", "--source", "web").returncode == 1
+    assert "as format = log_format and log_format = …" in done.stdout
+    raw = a_project.run("backfill", "identify", "odd.log", "--raw").stdout
+    assert "Its first lines, as they are:\n  1 \\x1b[31malice | 10:05\n  2\n  3 é bob\n" in raw
     log.write_text(LINE + "x\n" * 2, encoding="utf-8")
     done = a_project.run("backfill", "identify", "odd.log")
     assert "The closest: combined reads 1 of the first 3 lines (33.3%).\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('INFO:     192.0.2.1:4000 - "GET / HTTP/1.1" 200 OK\n', "a request and a status, but no time"),
+        (
+            'Started GET "/" for 192.0.2.1 at 2026-09-16 20:00:05 +0000\nCompleted 200 OK in 3ms\n\n',
+            "Rails' default",
+        ),
+        ('{"when": "2026-09-17", "who": {"name": "alice7"}}\n', "\n  when = 9999-99-99\n  who.name = xxxxx9\n"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_what_to_do(a_project, lines, said):
+    """Of servers whose logs lack what is needed, and of JSON by its keys, which are no personal data."""
+    (a_project.folder / "odd.log").write_text(lines * 9, encoding="utf-8")
+    done = a_project.run("backfill", "identify", "odd.log")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert said in done.stdout
+    assert "log_format" not in done.stdout
+    assert "alice" not in done.stdout
+
+
+def test_several_files_are_one_log(a_project):
+    """Folders, globs and the standard input, too; the section is for all of them."""
+    whole = None
+    for given in (["logs"], ["logs/*.log"], ["logs/2015-05-17.log", "logs/2015-05-18.log"]):
+        done = a_project.run("backfill", "identify", *given)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "more: combined reads" in done.stdout
+        section = done.stdout.partition("For luigi.cfg:")[2]
+        assert "\nfiles = logs/{YYYY}-{MM}-{DD}.log\n" in section
+        whole = whole or section
+        assert section == whole
+    done = a_project.run("sh", "-c", "backfill identify - < logs/2015-05-18.log")
+    assert done.stdout.startswith("standard input: combined reads 3 of the first 3 lines")
+    assert "\nfiles = access.log\n" in done.stdout
+
+
+def test_a_section_that_loses_server_errors_is_not_called_good(a_project):
+    """However few they are: the exit code is 1, and it is said."""
+    (a_project.folder / "access.log").write_text(
+        LINE * 2000 + 'x [now] "GET / HTTP/1.1" 502 0\n', encoding="utf-8"
+    )
+    done = a_project.run("backfill", "identify", "access.log")
+    assert done.returncode == 1
+    assert "Of 2,001 lines the section below reads 2,000.\n1 of the 1 rejects show a 5xx status" in done.stdout
 
 
 def test_a_format_or_a_source_is_taken_as_told(a_project):
@@ -145,9 +194,10 @@ def test_a_format_or_a_source_is_taken_as_told(a_project):
     ("arguments", "said"),
     [
         (["none.log"], "none.log: can't be read"),
-        (["logs"], "logs: can't be read after line 0: Is a directory"),
+        (["empty"], "empty: there is no file. Name a log, or a folder or a pattern of logs."),
+        (["no*.log"], "no*.log: there is no file."),
         (["/dev/null"], "/dev/null is empty"),
-        (["\x1b[31m.log"], r"\x1b[31m.log: can't be read"),
+        (["\x1b[31m.log"], r"\x1b[31m.log: there is no file"),
         (["logs/2015-05-18.log", "--source", "none"], "luigi.cfg has no [source.none]. It has: web"),
         (["logs/2015-05-18.log", "--format", "none"], "invalid choice: 'none'"),
         (["logs/2015-05-18.log", "--format", "json", "--source", "web"], "not allowed with"),
@@ -157,6 +207,7 @@ def test_a_format_or_a_source_is_taken_as_told(a_project):
 )
 def test_bad_arguments_of_identify(a_project, arguments, said):
     """Each is named, and the exit code is 2."""
+    (a_project.folder / "empty").mkdir()
     done = a_project.run("backfill", "identify", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr

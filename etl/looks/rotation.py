@@ -1,0 +1,141 @@
+"""How a log is cut into files: `files`, `covers` and `since`, by several files' names, first and last lines."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from etl.looks.siblings import around, family
+from etl.raw.files import FilePattern, RawFile, RawReader
+from etl.sources.source import FARTHEST
+from lake.errors import ConfigError, InputError
+
+Times = Callable[[bytes], Sequence[datetime]]
+"""Returns when the requests in some lines were logged, in UTC, those without an offset as if they were."""
+
+LOOKED_AT = 12  # files
+END_LINES = 50
+MOST_BYTES = 64 << 20  # of a file that is looked at to its end
+DAYS_OF_A_DATED_FILE = 3  # one that holds more is read as one of many that may hold any day
+MOST_UNDATED = 100  # files that are read whole for every day
+OFFSET = re.compile(rb"(?<=[0-9] |[0-9:.][0-9])(?P<sign>[+-])(?P<hours>[01][0-9]):?(?P<minutes>[0-5][0-9])\b")
+CLOSED_LATER = {"alb"}
+"""Formats whose files are named by the end of the interval that they are of: the day's last by the next day."""
+
+
+@dataclass(frozen=True)
+class Lying:
+    """How a log lies there.
+
+    Attributes:
+        settings: Keys of its section.
+        last: The last day of which there is a line, None if that is not known.
+        looked_at: How many files were looked into.
+    """
+
+    settings: Mapping[str, str]
+    last: date | None = None
+    looked_at: int = 0
+
+
+def lying(  # noqa: PLR0913 - what is known of the log
+    path: str, folder: Path, given: Sequence[datetime], times: Times, log_format: str, *, has_offset: bool
+) -> Lying:
+    """Return how a log is to be declared that a file is of.
+
+    Args:
+        path: The file's name, relative to a folder if it isn't absolute.
+        folder: That of luigi.cfg.
+        given: When the requests in its first lines were logged, in order.
+        times: Reads lines of it.
+        log_format: Its format's name.
+        has_offset: Whether its times tell their offset from UTC.
+    """
+    days = {each.date() for each in given}
+    there = {each.name: each for each in _find(around(path), folder)}
+    if not days:
+        return Lying({"files": family(path, (), ()).files})
+    found = family(path, there, days, given[0].hour)
+    members = [(there[name], day) for name, day in found.members if name in there]
+    spans = [
+        (day, span, offsets)
+        for file, day in _spread(members)
+        if (looked := _span(file, times))
+        for span, offsets in [looked]
+    ]
+    if found.current:
+        spans += [(None, *looked) for looked in [_span(there[found.current], times)] if looked]
+    spans = spans or [(None, (min(given), max(given)), set())]
+    known = {"since": str(min(begin.date() for _, (begin, _), _ in spans))}
+    last = max(end.date() for _, (_, end), _ in spans)
+    long = any((end.date() - begin.date()).days >= DAYS_OF_A_DATED_FILE for _, (begin, end), _ in spans)
+    if all(day is None for _, day in members) or ((found.current or long) and len(members) <= MOST_UNDATED):
+        return Lying({"files": found.undated, **known}, last, len(spans))
+    covers = _covers(
+        [(day, span, offsets) for day, span, offsets in spans if day], log_format, has_offset=has_offset
+    )
+    if covers is None:
+        return Lying({"files": found.undated, **known}, last, len(spans))
+    reach = {} if covers == (0, 0) else {"covers": f"{covers[0]} to {covers[1]}"}
+    return Lying({"files": found.files, **reach, **known}, last, len(spans))
+
+
+def _covers(
+    spans: Sequence[tuple[date, tuple[datetime, datetime], Collection[timedelta]]],
+    log_format: str,
+    *,
+    has_offset: bool,
+) -> tuple[int, int] | None:
+    """Return of which days from its own a file may hold lines, None if they are too far."""
+    first = min((begin.date() - day).days for day, (begin, _), _ in spans)
+    last = max((end.date() - day).days for day, (_, end), _ in spans)
+    first, last = min(first, 0), max(last, 0)
+    if log_format in CLOSED_LATER:
+        first = min(first, -1)
+    if not has_offset:  # by UTC it may be the day before or after
+        first, last = min(first, -1), max(last, 1)
+    for day, (begin, end), offsets in spans:
+        for offset in offsets:  # cut at local midnight, though no line was logged near it
+            if (begin + offset).date() == day == (end + offset).date():
+                first, last = min(first, -(offset > timedelta())), max(last, int(offset < timedelta()))
+    return (first, last) if max(-first, last) <= FARTHEST else None
+
+
+def _find(pattern: str, folder: Path) -> list[RawFile]:
+    try:
+        return FilePattern(pattern, folder).find(date.min)
+    except ConfigError:
+        return []
+
+
+def _spread(members: Sequence[tuple[RawFile, date | None]]) -> Iterator[tuple[RawFile, date | None]]:
+    """Yield some of many, the first and the last among them."""
+    count = min(len(members), LOOKED_AT)
+    for number in range(count):
+        yield members[number * (len(members) - 1) // max(count - 1, 1)]
+
+
+def _span(file: RawFile, times: Times) -> tuple[tuple[datetime, datetime], set[timedelta]] | None:
+    """Return when the first and the last of a file's lines were logged, and at which offsets; None for none."""
+    head, tail, read = b"", b"", 0
+    try:
+        for block in RawReader(file).blocks():
+            lines = bytes(block)
+            head = head or b"\n".join(lines.split(b"\n", END_LINES)[:END_LINES])
+            tail, read = lines, read + len(lines)
+            if read > MOST_BYTES:
+                break
+    except InputError:
+        return None
+    tail = b"\n".join(tail.rstrip(b"\n").rsplit(b"\n", END_LINES)[-END_LINES:])
+    both = head.rstrip(b"\n") + b"\n" + tail + b"\n"
+    found = times(both)
+    if not found:
+        return None
+    told = [each for line in both.split(b"\n") if (each := OFFSET.search(line))]
+    offsets = {
+        (1 if each["sign"] == b"+" else -1) * timedelta(hours=int(each["hours"]), minutes=int(each["minutes"]))
+        for each in told
+    }
+    return (min(found), max(found)), offsets

@@ -1,0 +1,279 @@
+"""The files that lie beside a log: by what their names differ, and which of them are one stream of lines.
+
+Nothing is read here but names. A date in a name is taken for one if it is a few days from those of the lines.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from etl.sources.source import FARTHEST
+
+MISLEADING = re.compile(r"[*\[{}%~;#\s]")
+COMPRESSED = r"(?:\.(?:gz|bz2|xz|zst|lz4|zip|Z))"
+_YEAR, _MONTH, _DAY = "(?P<YYYY>(?:19|20)[0-9]{2})", "(?P<MM>[01][0-9])", "(?P<DD>[0-3][0-9])"
+_HOUR = "(?=(?:[0-9]{2})?(?![0-9]))"
+FORMS = tuple(
+    re.compile(form)
+    for form in (
+        f"(?<=year=){_YEAR}/month={_MONTH}/day={_DAY}",
+        rf"(?<![0-9]){_YEAR}(?P<sep>[-_./]?){_MONTH}(?P=sep){_DAY}{_HOUR}",
+        rf"(?<![0-9]){_DAY}(?P<sep>[-_.]){_MONTH}(?P=sep){_YEAR}(?![0-9])",
+        rf"(?<![0-9]){_MONTH}(?P<sep>[-_.]){_DAY}(?P=sep){_YEAR}(?![0-9])",
+        rf"(?<![0-9])(?P<YY>[0-9]{{2}}){_MONTH}{_DAY}{_HOUR}",
+    )
+)
+"""How dates are written in names, the most certain first."""
+CENTURY = 2000
+PLACEHOLDER = re.compile(r"\{(YYYY|YY|MM|DD|HH)\}")
+DIGITS = {"YYYY": "[0-9]{4}", "YY": "[0-9]{2}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "HH": "[0-2][0-9]"}
+TOKEN = re.compile(r"\{[A-Z]+\}|[A-Za-z0-9]+|[^A-Za-z0-9{]+|\{")
+RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?![A-Za-z]+[0-9]{1,4}$)[A-Za-z0-9]{5,}")
+NUMBERED = re.compile(rf"(?P<base>.+)\.(?P<number>[0-9]{{1,3}})(?P<end>{COMPRESSED}?)")
+REPRESENTATIVES = 20
+
+
+@dataclass(frozen=True)
+class Family:
+    """Files that are one log.
+
+    Attributes:
+        files: The pattern for them, as `files` of luigi.cfg has it.
+        members: Their names, with the day that each name tells, in order.
+        undated: The pattern that takes also the file that is still written to, or whose files hold many days.
+        current: The name of that file, if it is there.
+    """
+
+    files: str
+    members: tuple[tuple[str, date | None], ...]
+    undated: str
+    current: str | None = None
+
+
+def is_random(word: str) -> bool:
+    """Tell whether a part of a name looks as if nobody had chosen it."""
+    return bool(RANDOM.fullmatch(word)) or (len(word) > 15 and bool(re.fullmatch("[0-9A-Fa-f]+", word)))  # noqa: PLR2004
+
+
+def around(path: str) -> str:
+    """Return a pattern for all names that may be of one log with this one: dates in folders may be others."""
+    folder, slash, _ = _literal(path).rpartition("/")
+    parts = [re.sub(r"[0-9]+", "*", each) if _is_of_a_date(each) else each for each in folder.split("/")]
+    return "/".join(parts) + slash + "*"
+
+
+def family(path: str, others: Collection[str], days: Collection[date], hour: int | None = None) -> Family:
+    """Return what files are one log with a file.
+
+    Args:
+        path: Its name.
+        others: The names of files around it, which `around` finds.
+        days: Of which days lines of it are.
+        hour: That of the first of them.
+    """
+    path = _literal(path)
+    numbered = _numbered(path, others)
+    if numbered:
+        return numbered
+    dated = dict(_dated_by_base(others, days)).get(path)  # the file that is still written to
+    shape = _shape(dated or path, days, hour)
+    found = _matching(shape, others) or [path]
+    if dated is None and path not in found:
+        found.append(path)
+    for each in sorted(others)[:: max(1, len(others) // REPRESENTATIVES)]:  # one whose random part looks random
+        like = _shape(each, days, hour)
+        alike = _matching(like, others)
+        if len(alike) > len(found) and path in alike:
+            shape, found = like, alike
+    members = sorted((day_of(shape, name) or date.min, name) for name in found)
+    pattern = _narrowed(shape, [name for _, name in members], hour)
+    if not PLACEHOLDER.search(pattern):
+        return Family(pattern, tuple((name, None) for _, name in members), pattern)
+    current = path if dated else next((each for each in others if each == _base(pattern)), None)
+    undated = re.sub(r"\*+", "*", re.sub(r"\{[^}]*\}(?:[-_.T:*]*\{[^}]*\})*", "*", pattern))
+    if current:
+        begin, end = current, ""
+        while not undated.startswith(begin):
+            begin, end = begin[:-1], begin[-1] + end
+        undated = f"{begin}*{end}" + "*" * pattern.endswith("*") if end else f"{begin}*"
+        undated = undated.replace("**", "*")
+    return Family(pattern, tuple((name, day or None) for day, name in members), undated, current)
+
+
+def day_of(shape: str, name: str) -> date | None:
+    """Return the day that a name of a shape tells."""
+    found = _expression(shape).fullmatch(name)
+    if not found:
+        return None
+    parts = {key: int(text) for key, text in found.groupdict().items() if key in DIGITS}
+    with suppress(KeyError, ValueError):
+        return date(parts.get("YYYY", CENTURY + parts.get("YY", 0)), parts["MM"], parts["DD"])
+    return None
+
+
+def _literal(path: str) -> str:
+    """Return a name in which nothing is taken for a pattern."""
+    return "".join(c if c.isprintable() else "?" for c in MISLEADING.sub("?", path))
+
+
+def _is_of_a_date(part: str) -> bool:
+    return bool(re.fullmatch(r"(?:[A-Za-z_]+=)?[0-9]{2,10}(?:[-_.][0-9]{2}){0,3}", part))
+
+
+def _numbered(path: str, others: Collection[str]) -> Family | None:
+    """Return the set of a log that is rotated by numbers, None if it is none."""
+    named = NUMBERED.fullmatch(path)
+    base = named["base"] if named else re.sub(f"{COMPRESSED}$", "", path)
+    members = [each for each in others if (found := NUMBERED.fullmatch(each)) and found["base"] == base]
+    if not members or (named and base not in others and len(members) == 1):
+        return None
+    current = base if base in others else None
+    names = sorted({*members, *([current] if current else [])})
+    return Family(f"{base}*", tuple((each, None) for each in names), f"{base}*", current)
+
+
+def _dated_by_base(others: Collection[str], days: Collection[date]) -> Iterator[tuple[str, str]]:
+    """Yield the name that each dated name has without its date, with that name."""
+    for each in others:
+        found = next(_dates(each, days, near=40), None)
+        if found:
+            yield _without(each, found), each
+
+
+def _without(name: str, found: re.Match[str]) -> str:
+    """Return a name without a date and the separator before it, and uncompressed."""
+    begin = name[: found.start()].rstrip("-_.")
+    return begin + re.sub(f"{COMPRESSED}$", "", re.sub(r"^[T0-9:-]*", "", name[found.end() :]))
+
+
+def _base(pattern: str) -> str:
+    """Return the name that a pattern would have without its date and what goes with that."""
+    begin, _, end = PLACEHOLDER.sub("\0", pattern).partition("\0")
+    end = re.sub(r"^[-_T:.0-9]*(?=\.|$)", "", end.rpartition("\0")[2].replace("*", ""))
+    return begin.rstrip("-_.") + re.sub(f"{COMPRESSED}$", "", end)
+
+
+def _dates(text: str, days: Collection[date], near: int = FARTHEST) -> Iterator[re.Match[str]]:
+    """Yield the dates in a name that are near those of lines, the most certain form first."""
+    for form in FORMS:
+        for found in form.finditer(text):
+            parts = {key: int(value) for key, value in found.groupdict().items() if key != "sep"}
+            with suppress(ValueError):
+                day = date(parts.get("YYYY", CENTURY + parts.get("YY", 0)), parts["MM"], parts["DD"])
+                if any(abs(day - each) <= timedelta(days=near) for each in days):
+                    yield found
+
+
+def _shape(path: str, days: Collection[date], hour: int | None) -> str:
+    """Return a name with placeholders for the date, and `{HH}` for the hour after it."""
+    folder, slash, name = path.rpartition("/")
+    span = max(map(abs, ((a - b).days for a in days for b in days)), default=0)
+    found = next(_dates(name, days), None) or next(_dates(path, days), None)
+    found = found or next(_dates(name, days, near=FARTHEST + span), None)
+    if found is None:
+        return path
+    told = {key: value for key, value in found.groupdict().items() if key != "sep"}
+    text = name.replace(found[0], _with(found, told), 1)
+    for form in FORMS[:2]:  # the same day, however the folders write it
+        for each in reversed(list(form.finditer(folder + slash))):
+            parts = {key: value for key, value in each.groupdict().items() if key != "sep"}
+            if _day(parts) == _day(told):
+                folder = (folder + slash)[: each.start()] + _with(each, parts) + (folder + slash)[each.end() :]
+                folder = folder.removesuffix(slash)
+    if PLACEHOLDER.search(text):
+        before, last, after = text.rpartition("}")
+        clock = re.match(r"([-_.T]?)([0-2][0-9])(?![0-9])", after)
+        if clock and int(clock[2]) < 24 and (hour is None or int(clock[2]) == hour):  # noqa: PLR2004
+            after = clock[1] + "{HH}" + after[clock.end() :]
+        text = before + last + after
+    elif hour is not None:
+        before, last, after = folder.rpartition("}")
+        hour_of = rf"(?<![0-9]){hour:02}(?![0-9])"
+        in_folder = re.sub(hour_of, "{HH}", after, count=1)
+        folder = before + last + in_folder
+        text = re.sub(hour_of, "{HH}", text, count=1) if in_folder == after else text
+    return folder + slash + text
+
+
+def _day(parts: dict[str, str]) -> date | None:
+    with suppress(KeyError, ValueError):
+        return date(int(parts.get("YYYY", f"20{parts.get('YY', '00')}")), int(parts["MM"]), int(parts["DD"]))
+    return None
+
+
+def _with(found: re.Match[str], told: dict[str, str]) -> str:
+    """Return a date's text with placeholders for its parts."""
+    text, begin = "", found.start()
+    for key in sorted(told, key=found.start):
+        text += found.string[begin : found.start(key)] + f"{{{key}}}"
+        begin = found.end(key)
+    return text + found.string[begin : found.end()]
+
+
+def _tokens(shape: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a shape, and whether others of its family may differ in them."""
+    for word in TOKEN.findall(shape):
+        if PLACEHOLDER.fullmatch(word) or not word.isalnum():
+            yield word, False
+        elif is_random(word):
+            yield word, True
+        else:
+            yield from ((part, part.isdigit()) for part in re.findall("[0-9]+|[^0-9]+", word))
+
+
+def _expression(shape: str) -> re.Pattern[str]:
+    """Return a regular expression for the names of a family, with a group for each part that may differ."""
+    stem = re.sub(f"{COMPRESSED}$", "", shape)
+    folder, slash, name = stem.rpartition("/")
+    begun: set[str] = set()
+    parts = []
+    for number, (word, varies) in enumerate((*_tokens_of_folder(folder + slash), *_tokens(name))):
+        if PLACEHOLDER.fullmatch(word):
+            key = word[1:-1]
+            again = DIGITS[key] if key == "HH" else f"(?P={key})"
+            parts.append(again if key in begun else f"(?P<{key}>{DIGITS[key]})")
+            begun.add(key)
+        elif varies:
+            parts.append(f"(?P<v{number}>{'[0-9]+' if word.isdigit() else '[A-Za-z0-9]+'})")
+        else:
+            parts.append(re.escape(word).replace(r"\?", "."))
+    return re.compile("".join(parts) + f"(?P<end>{COMPRESSED}?)")
+
+
+def _tokens_of_folder(folder: str) -> Iterator[tuple[str, bool]]:
+    yield from ((part, False) for part in re.split(r"(\{[A-Z]+\})", folder) if part)
+
+
+def _matching(shape: str, names: Collection[str]) -> list[str]:
+    fits = _expression(shape).fullmatch
+    return [each for each in names if fits(each) and (day_of(shape, each) or not PLACEHOLDER.search(shape))]
+
+
+def _narrowed(shape: str, names: Sequence[str], hour: int | None) -> str:
+    """Return the pattern for names of a shape: a star for what differs, after the date for all that may."""
+    stem = re.sub(f"{COMPRESSED}$", "", shape)
+    folder, slash, name = stem.rpartition("/")
+    expression = _expression(shape)
+    found = [each for each in map(expression.fullmatch, names) if each]
+    values = {key: {each[key] for each in found} for key in expression.groupindex}
+    is_dated = bool(PLACEHOLDER.search(stem))
+    pattern, is_after = (
+        "".join(word for word, _ in _tokens_of_folder(folder + slash)),
+        not PLACEHOLDER.search(name),
+    )
+    is_after &= is_dated
+    for number, (word, varies) in enumerate(_tokens(name), len([*_tokens_of_folder(folder + slash)])):
+        differ = values.get(f"v{number}", {word})
+        is_clock = is_after and hour is not None and "{HH}" not in pattern and pattern.endswith(tuple("}-_.T"))
+        if not varies or (len(differ) == 1 and not is_after and (is_dated or not is_random(word))):
+            pattern += word
+        elif len(found) > 1 and is_clock and all(re.fullmatch("[01][0-9]|2[0-3]", each) for each in differ):
+            pattern += "{HH}"
+        else:
+            pattern += "*"
+        is_after |= bool(PLACEHOLDER.fullmatch(word))
+    ends = values.get("end", set())
+    pattern += "*" if len(ends) > 1 else next(iter(ends), shape.removeprefix(stem))
+    return re.sub(r"\*(?:[-_.:]?\*)+", "*", pattern)
