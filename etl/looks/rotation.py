@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from etl.looks.siblings import around, family
-from etl.raw.files import FilePattern, RawFile, RawReader
+from etl.raw.files import FilePattern, RawFile
+from etl.raw.reading import RawReader
 from etl.sources.source import FARTHEST
 from lake.errors import ConfigError, InputError
 
