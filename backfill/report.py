@@ -58,13 +58,14 @@ def of_unknown(  # noqa: PLR0913 - what was found, and how to show it
         lines: How many rows or lines to show.
         raw: Whether to show lines as they are.
     """
-    shown = replace(readings[0], rows=suggested.rows, source=suggested.source, settings=suggested.settings)
+    rows = suggested.rows.slice(0, len(readings[0].rows))
+    shown = replace(readings[0], rows=rows, source=suggested.source, settings=suggested.settings)
     yield from of_known(shown, head, path, lines, raw=raw)
     second = runner_up(readings)
     if second:
         yield f"Next best: {_reads(second)}."
     if suggested.lines > readings[0].lines or suggested.failed:
-        yield f"Of {suggested.lines:,} lines the section below reads {len(suggested.rows):,}."
+        yield f"\nOf {suggested.lines:,} lines the section below reads {len(suggested.rows):,}."
     if suggested.failed:
         yield (
             f"{suggested.failed:,} of the {len(suggested.rejects):,} rejects show a 5xx status: it would lose "
