@@ -1,6 +1,8 @@
 """Published days that would be others today."""
 
+import bz2
 import gzip
+import lzma
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -55,12 +57,13 @@ def test_raw_files_that_changed_are_late(days, in_project):
     assert found(days, stale=True) == []
 
 
-def test_raw_files_that_came_are_late(days, in_project):
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_raw_files_that_came_are_late(days, in_project, module):
     """Those that went are not: raw logs are kept for a while only. One that has another name is the same."""
     in_project.configure(web=in_project.source | {"files": "logs/{YYYY}-{MM}-{DD}*"})
     logs = in_project.folder / "logs"
     (logs / "2015-05-17.log").rename(logs / "2015-05-17-renamed.log")
-    (logs / "2015-05-18.log.gz").write_bytes(gzip.compress((logs / "2015-05-18.log").read_bytes()))
+    (logs / "2015-05-18.log.packed").write_bytes(module.compress((logs / "2015-05-18.log").read_bytes()))
     (logs / "2015-05-18.log").unlink()
     assert found(days, late=True, deep=True) == []
     (logs / "2015-05-17-more.log").write_bytes((logs / "2015-05-17-renamed.log").read_bytes() * 2)
