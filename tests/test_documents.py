@@ -12,7 +12,7 @@ from pages import blocks
 from tools import formats_page, glossary
 
 from etl.lines.envelopes import ENVELOPES, found_around
-from etl.lines.formats import FORMATS
+from etl.lines.formats import FORMATS, Alternatives
 from etl.lines.noise import BUILT_IN
 from etl.sources.source import LOG_FORMAT, read_sources
 from lake import config, sql
@@ -87,7 +87,9 @@ def test_formats_page_shows_sections_that_are_read(tmp_path):
     path, found = tmp_path / "luigi.cfg", set()
     for section in re.findall(r"```ini\n(.*?)```", FORMATS_PAGE, re.DOTALL):
         path.write_text(f"[lake]\nroot = lake\n\n{section}", encoding="utf-8")
-        found |= {source.format.name for source in read_sources(config.read(path))}
+        for source in read_sources(config.read(path)):
+            formats = source.format.formats if isinstance(source.format, Alternatives) else (source.format,)
+            found |= {each.name for each in formats}
     assert found == {*FORMATS, LOG_FORMAT}
 
 

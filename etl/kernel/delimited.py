@@ -6,7 +6,6 @@ from etl.kernel.layout import (
     ADDRESS,
     AGENT_TEXTS,
     AGENTS,
-    BAD_BYTES,
     BAD_SHAPE,
     BAD_STATUS,
     BAD_TIME,
@@ -39,7 +38,6 @@ from etl.kernel.layout import (
     SIZES,
     STAMP,
     STATUS,
-    STATUSES,
     TIME,
     TIMES,
     UNDECIDED,
@@ -166,10 +164,10 @@ def flaw(role, kind, at, end):
     """Return what a value that was not taken makes of its line, UNDECIDED if that isn't proven."""
     if role == STATUS:
         return BAD_STATUS
-    if role == RESPONSE_BYTES:
-        return BAD_BYTES
     # written so, it is no other kind of timestamp
-    if role != TIME or kind != STAMP or end - at != 26 or load8(at + 2) != 47 or is_of_year_9999(at):
+    if role != TIME or kind != STAMP or end - at != 26 or is_of_year_9999(at):
+        return UNDECIDED
+    if load8(at + 2) != 47 or load8(at + 11) != 58 or load8(at + 20) != 32:
         return UNDECIDED
     for p in range(at, end):
         byte = load8(p)
@@ -184,7 +182,7 @@ def is_flawed(line, found):
     time = NO_TIME
     if found != BAD_TIME:
         time = load64(line + TIMES)
-        if time == NO_TIME or (found == BAD_BYTES and load16(line + STATUSES) == 0xFFFF):
+        if time == NO_TIME:
             return False
     store64(line + FLAW, found)
     store64(line + FLAWED_TIME, time)
@@ -209,10 +207,13 @@ def delimited_line(frame, line, at):
             return 0
         role = load64(row + 8 * ROLE)
         if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, p):
-            found = flaw(role, load64(row + 8 * KIND), begin, p)
-            if found == UNDECIDED:
-                return 0
-            flawed = max(flawed, found)
+            if role == RESPONSE_BYTES:
+                store64(line + SIZES, -1)  # not known
+            else:
+                found = flaw(role, load64(row + 8 * KIND), begin, p)
+                if found == UNDECIDED:
+                    return 0
+                flawed = max(flawed, found)
         row += 8 * ROW
     size = load64(row)
     if size:
@@ -243,7 +244,8 @@ def shown_time(line, at, end):
         if stop and load8(stop) == 93:
             store64(line + FLAWED_TIME, clf_time(p + 1))
             return not is_of_year_9999(p + 1)
-        if load8(p + 5) == 45 and is_digit(load8(p + 1)):  # perhaps one of ISO 8601
+        # perhaps one of ISO 8601, with slashes, or of another kind of CLF
+        if is_digit(load8(p + 1)) and (load8(p + 5) == 45 or load8(p + 5) == 47 or load8(p + 3) == 47):
             return False
     return True
 

@@ -347,8 +347,12 @@ def take_time(frame, line, at, end):
 
 @inlined
 def take_status(frame, line, at, end):
-    """Take a status of three digits."""
+    """Take a status of three digits, or what stands for none."""
     if end - at != 3:
+        is_none = (end - at == 1 and load8(at) == 48) or (end - at == 2 and load16(at) == 0x312D)  # 0, -1
+        if is_none and load64(frame + 8 * ZERO_STATUS):
+            store16(line + STATUSES, 0)
+            return True
         return False
     hundreds, rest = load8(at) - 48, two_digits(at + 1)
     if rest < 0 or hundreds < 1 or hundreds > 5:

@@ -85,7 +85,7 @@ COLUMN_TYPES = {
 # in the block it ends, and its time, which of undecided ones is not known yet
 OTHER_NUMBER, OTHER_TEXT_END, OTHER_CODE, OTHER_LINE_END, OTHER_TIME, OTHER_ROW = range(6)
 UNDECIDED, BLANK, FAR = range(3)  # FAR: a request, too far from the file's day
-BAD_BYTES, BAD_STATUS, BAD_TIME, BAD_SHAPE = range(3, 7)  # the later, the stronger, as in etl.lines.parse
+BAD_STATUS, BAD_TIME, BAD_SHAPE = range(3, 6)  # the later, the stronger, as in etl.lines.parse
 
 # A method's row: its text's address and size, and its number
 METHOD_AT, METHOD_BYTES, METHOD_NUMBER, METHOD_ROW = range(4)

@@ -39,6 +39,8 @@ KINDS = {
     Kind.LIST: layout.LIST,
     Kind.QUOTED: layout.QUOTED,
     Kind.BRACKETED: layout.BRACKETED,
+    Kind.STAMP: layout.WORD,  # as one with spaces
+    Kind.NAMELESS: layout.WORD,
 }
 ROLES = {
     Role.TIME: layout.TIME,
@@ -62,7 +64,6 @@ Numbers = npt.NDArray[Any]
 REASON_OF = np.full(layout.BAD_SHAPE + 1, ACCEPTED)  # of a line's code; that of UNDECIDED is not known yet
 for _code, _reason in (
     (layout.BLANK, "blank"),
-    (layout.BAD_BYTES, "bytes"),
     (layout.BAD_STATUS, "status"),
     (layout.BAD_TIME, "time"),
     (layout.BAD_SHAPE, "shape"),
@@ -268,9 +269,12 @@ class CompiledParser:
     ) -> "CompiledParser | None":
         """Return a parser of lines of a format, None if the kernel can't read it."""
         if isinstance(log_format, Delimited):
-            can = all(len(literal) <= MAX_LITERAL for literal in log_format.literals)
+            is_plain = not log_format.prefix and not any("  " in literal for literal in log_format.literals)
+            can = is_plain and all(len(literal) <= MAX_LITERAL for literal in log_format.literals)
         elif isinstance(log_format, Json):
             can = not any("." in field.name for field in log_format.fields)  # values in nested objects
+            durations = [field for field in log_format.fields if field.role is Role.DURATION]
+            can &= not (log_format.first_duration and len(durations) > 1)
         else:
             can = isinstance(log_format, Logfmt)
         return cls(log_format, classifier, plain, days, ends, neither) if can else None
@@ -308,7 +312,8 @@ class CompiledParser:
         self._read = self._columns_read()
         frame[layout.ZERO_STATUS] = log_format.zero_status
         frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
-        frame[layout.AUTHORITY] = classifier.application_field == parse.AUTHORITY
+        is_of_target = parse.AUTHORITY not in log_format.hosts
+        frame[layout.AUTHORITY] = is_of_target and classifier.application_field == parse.AUTHORITY
         bounds = (days.first, days.stop, self._wanted.first, self._wanted.stop)
         for slot, day in zip(
             (layout.EARLIEST, layout.LATEST, layout.WANTED, layout.UNWANTED), bounds, strict=True

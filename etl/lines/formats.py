@@ -3,7 +3,9 @@
     Format ─┬─ Delimited   fields between literals: Apache, nginx, AWS load balancers
             ├─ Headed      fields named by a `#Fields:` line: W3C, IIS, CloudFront
             ├─ Json        one JSON object a line
-            └─ Logfmt      key=value pairs: Heroku's router
+            ├─ Logfmt      key=value pairs: Heroku's router
+            ├─ Ltsv        label:value pairs between tabs
+            └─ Alternatives  several of them in one file
 
 Shapes are written as nginx's log_format writes them; a variable is nginx's own where there is one. Sources:
 Apache's mod_log_config (`common`, `combined`) and Debian's apache2.conf (`vhost_combined`); nginx's
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 
+from etl.lines import timestamps
 from lake.errors import ConfigError
 
 
@@ -55,7 +58,11 @@ class Kind(Enum):
     LIST = "list"
     """Hosts between commas and colons, as nginx writes its $upstream_ variables."""
     PLAIN = "plain"
-    """Anything but the separator; `-` stands for nothing, and `+` or `%20` for a space."""
+    """Anything but the separator, in quotes also that; `-` stands for nothing, and `+` or `%20` for a space."""
+    STAMP = "stamp"
+    """A timestamp, which may hold spaces, or a word."""
+    NAMELESS = "nameless"
+    """Anything up to the literal that follows; as little of it as fits."""
 
 
 REST = r'(?: (?:[^ "\[\]\r\n]*=)?(?:[^ "\[\]\r\n]*|"(?:[^"\\]|\\.)*"|\[[^"\[\]/]*(?:/[^"\[\]/:]*)*\]))*'
@@ -72,7 +79,9 @@ UNNAMED = "field_"
 """How a variable is called that nobody could name; it may hold a list, as nginx' $upstream_ variables do."""
 
 SEVERAL = (Role.HOST, Role.UPSTREAMS, Role.DURATION)
-"""Roles that several fields of a line may have: a source chooses one host; durations are summed."""
+"""Roles that several fields of a line may have: a source chooses one host; durations are summed, as a rule."""
+BETWEEN_TEXTS = "\t|"
+"""Characters between fields that may hold spaces."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Field:
 
     Attributes:
         name: As the format calls it; in JSON its key, dotted where objects are nested.
-        scale: A duration is in units of 10**-scale seconds: 0, 3 or 6.
+        scale: A duration is in units of 10**-scale seconds: 0, 3, 6 or 9.
     """
 
     name: str
@@ -95,7 +104,8 @@ class Format:
     """A log format.
 
     Attributes:
-        zero_status: Whether 000 is a status: the client left before there was one.
+        zero_status: Whether 000, 0 and -1 are a status: the client left before there was one.
+        first_duration: Whether of several durations the first that a line has counts, not their sum.
         timezone: Name of the IANA time zone of times that are written without an offset.
         separator: The character between fields, a date and its time of day among them, if it is always the same.
     """
@@ -105,6 +115,7 @@ class Format:
     zero_status: bool = False
     timezone: str | None = None
     separator: str = ""
+    first_duration: bool = False
 
     def has(self, *roles: Role) -> bool:
         """Tell whether a field has one of these roles."""
@@ -121,15 +132,19 @@ class Delimited(Format):
     """Fields between literals.
 
     Attributes:
-        literals: What stands before each field, and after the last.
+        literals: What stands before each field, and after the last. Two spaces are a run of any length.
         extra: Whether further fields may follow, after a space.
         sure: How many fields every line has, None for all. Those after them are read where all of them are as
             declared; whatever else follows makes no line a reject.
+        dashes: Whether a bare `-` may stand for a quoted field.
+        prefix: A regular expression of what may stand before the first literal.
     """
 
     literals: tuple[str, ...]
     extra: bool = False
     sure: int | None = None
+    dashes: bool = False
+    prefix: str = ""
 
     @cached_property
     def pattern(self) -> str:
@@ -137,26 +152,59 @@ class Delimited(Format):
 
         The field at index n is the group `f<n>`, if it has a role. The pattern decides where a field ends; what it
         holds is checked later, so that a reject names the field. A second line glued to a cut-off one must not
-        fit: no field holds a bare quote, and none but the quoted and plain ones a bracket.
+        fit: no field holds a bare quote, and none but the quoted, the nameless and the plain ones a bracket.
         """
+        literals, bodies = self.parts(self.literals, self.separator)
         sure = len(self.fields) if self.sure is None else self.sure
-        begin, then = self._fields(0, sure), r"(?: [^\r\n]*)?" if self.extra else ""
+        begin, then = self._fields(0, sure, literals, bodies), r"(?: [^\r\n]*)?" if self.extra else ""
         if sure < len(self.fields):
-            label = self.literals[sure].partition(" ")[2]
-            begin = begin.removesuffix(re.escape(f" {label}"))
-            then = f"(?: {re.escape(label)}{self._fields(sure, len(self.fields))}|{REST}){then}"
-        return f"(?s)^{re.escape(self.literals[0])}{begin}{then}\\r?\\n?$"
+            _, space, label = literals[sure].partition(re.escape(" "))
+            begin = begin.removesuffix(space + label)
+            then = f"(?: {label}{self._fields(sure, len(self.fields), literals, bodies)}|{REST}){then}"
+        return f"(?s)^{self.prefix}{literals[0]}{begin}{then}\\r?\\n?$"
 
-    def _fields(self, begin: int, end: int) -> str:
+    def _fields(
+        self, begin: int, end: int, literals: Sequence[str], bodies: Sequence[tuple[str, str, str]]
+    ) -> str:
         """Return the regular expression of some fields, each with the literal after it."""
         parts = []
-        for number, field in enumerate(self.fields[begin:end], begin):
-            after = self.literals[number + 1]
-            body = field_pattern(field.kind, self.separator or after[:1])
+        for number in range(begin, end):
+            field, (before, body, after) = self.fields[number], bodies[number]
             if self.sure is not None and number >= self.sure:
                 body = READABLE.get(field.role, body)
-            parts += [f"(?P<f{number}>{body})" if field.role else f"(?:{body})", re.escape(after)]
+            parts += [before, f"(?P<f{number}>{body})" if field.role else f"(?:{body})", after]
+            parts.append(literals[number + 1])
         return "".join(parts)
+
+    def parts(self, literals: Sequence[str], separator: str) -> tuple[list[str], list[tuple[str, str, str]]]:
+        """Return the regular expressions of the literals, and of each field with what belongs around it.
+
+        Args:
+            literals: Those of the format, or what masks make of them.
+            separator: Likewise.
+        """
+        left, bodies = list(literals), []
+        for number, field in enumerate(self.fields):
+            before, after = left[number], literals[number + 1]
+            around = ("", "")
+            if self.dashes and field.kind is Kind.QUOTED and self._is_alone(number):
+                left[number], left[number + 1] = before[:-1], after[1:]
+                around = ('(?:"', '"|-)')
+            body = field_pattern(field.kind, separator or _delimiter(before, after))
+            bodies.append((around[0], body, around[1]))
+        return [re.sub(r"(?:\\ ){2,}", " +", re.escape(each)) for each in left], bodies
+
+    def _is_alone(self, number: int) -> bool:
+        """Tell whether no other field has its quotes."""
+        before, after = self.literals[number : number + 2]
+        return (number == 0 or len(before) > 1) and (number + 1 == len(self.fields) or len(after) > 1)
+
+
+def _delimiter(before: str, after: str) -> str:
+    """Return the character that ends a field between two literals."""
+    if after:
+        return "|" if after.strip(" ").startswith("|") else after[0]
+    return before[-1:] if before[-1:] in BETWEEN_TEXTS else ""
 
 
 @dataclass(frozen=True)
@@ -192,9 +240,36 @@ class Json(Format):
 class Logfmt(Format):
     """Pairs key=value; as in Json, the first field that a line has counts.
 
-    Words without `=` may stand before the first pair. The first of them that is an ISO timestamp is the field
-    `prefix_time`.
+    Words without `=` may stand before the first pair. The first of them that is an ISO timestamp, or else is one
+    after a bracket, is the field `prefix_time`.
     """
+
+
+@dataclass(frozen=True)
+class Ltsv(Format):
+    """Pairs label:value between tabs; as in Json, the first field that a line has counts. `-` is no value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternatives(Format):
+    """Lines of several formats in one file: each is of the first format whose shape it has.
+
+    Attributes:
+        formats: The formats; a line that fits none of them is judged by the last.
+    """
+
+    formats: tuple[Format, ...]
+
+    @classmethod
+    def of(cls, formats: Sequence[Format]) -> "Alternatives":
+        """Return what formats are together."""
+        fields = dict.fromkeys(field for each in formats for field in each.fields)
+        return cls(", ".join(each.name for each in formats), tuple(fields), formats=tuple(formats))
+
+    @property
+    def in_zone(self) -> list[Format]:
+        """The formats, with the time zone that they are given as one."""
+        return [replace(each, timezone=self.timezone or each.timezone) for each in self.formats]
 
 
 PREFIX_TIME = "prefix_time"
@@ -202,17 +277,20 @@ PREFIX_TIME = "prefix_time"
 
 def field_pattern(kind: Kind, delimiter: str) -> str:
     """Return the regular expression of a field that is written so, up to a delimiter."""
+    may_hold_spaces = delimiter != "" and delimiter in BETWEEN_TEXTS
     delimiter = re.escape(delimiter)
-    word = rf'[^ "\[\]\r\n{delimiter}]+'
+    word = rf"[^{delimiter}\r\n]*?" if may_hold_spaces else rf'[^ "\[\]\r\n{delimiter}]+'
     host = rf"(?:\[[0-9A-Fa-f:.]+\](?::[0-9]+)?|{word})"
     return {
         Kind.WORD: word,
         Kind.HOST: host,
-        Kind.USER: r'(?:""|[^ "\[\]]+(?: [^ "\[\]-][^ "\[\]]*)*)',
+        Kind.USER: word if may_hold_spaces else r'(?:""|[^ "\[\]]+(?: [^ "\[\]-][^ "\[\]]*)*)',
         Kind.BRACKETED: r'[^"\[\]]*',
         Kind.QUOTED: r'(?:[^"\\]|\\.)*',
         Kind.LIST: rf"{host}(?:(?:, | : ){host})*",
-        Kind.PLAIN: rf"[^{delimiter}\r\n]+",
+        Kind.PLAIN: rf'(?:"[^"\r\n]*"|[^{delimiter}\r\n]+)',
+        Kind.STAMP: rf"(?:{timestamps.WORDS}|{word})",
+        Kind.NAMELESS: r"[^\r\n]*?",
     }[kind]
 
 
@@ -253,24 +331,32 @@ VARIABLES = (
 )
 """nginx's variables that have a role, and `vhost`, which is Apache's %v:%p."""
 ADDRESSES = ("host", "http_host", "vhost", "client_port", "target_port")
-WITH_SPACES = ("time_local", "request", "http_user_agent")
+CLIENTS = ("remote_addr", "http_x_forwarded_for")
+"""Variables that are a list, with commas, where proxies hand on who asked."""
+WITH_SPACES = ("request", "http_user_agent")
 """Variables that hold spaces as a rule, so that bare ones don't show where they end."""
+NAMELESS = re.compile(r"_\w*|field_[0-9]+")
+"""Variables that say that nobody knows what they are."""
 
 
-def _kind(name: str, before: str, after: str) -> Kind:
+def _kind(field: Field, before: str, after: str) -> Kind:
     """Return how a variable is written, by what stands around it."""
-    if before.endswith('"') and after.startswith('"'):
-        return Kind.QUOTED
-    if before.endswith("[") and after.startswith("]"):
-        return Kind.BRACKETED
-    if name == "remote_user":
-        return Kind.USER
-    if name in ADDRESSES:
-        return Kind.HOST
-    return Kind.LIST if name.startswith(("upstream_", UNNAMED)) else Kind.WORD
+    is_client = field.name in CLIENTS and after.startswith(" ") and after.strip()[:1] not in {":", "|"}
+    found = {
+        Kind.QUOTED: before.endswith('"') and after.startswith('"'),
+        Kind.BRACKETED: before.endswith("[") and after.startswith("]"),
+        Kind.USER: field.name == "remote_user",
+        Kind.STAMP: field.role is Role.TIME,
+        Kind.NAMELESS: NAMELESS.fullmatch(field.name),
+        Kind.HOST: field.name in ADDRESSES,
+        Kind.LIST: is_client or field.name.startswith("upstream_"),
+    }
+    return next((kind for kind, is_so in found.items() if is_so), Kind.WORD)
 
 
-def shaped(name: str, shape: str, variables: Iterable[Field] = VARIABLES, *, extra: bool = False) -> Delimited:
+def shaped(
+    name: str, shape: str, variables: Iterable[Field] = VARIABLES, *, extra: bool = False, prefix: str = ""
+) -> Delimited:
     """Return the format whose lines have a shape, in the notation of nginx's log_format.
 
     Raises:
@@ -281,14 +367,17 @@ def shaped(name: str, shape: str, variables: Iterable[Field] = VARIABLES, *, ext
     fields = []
     for number, variable in enumerate(names):
         before, after = literals[number : number + 2]
-        kind = _kind(variable, before, after)
+        field = known.get(variable, Field(variable))
+        kind = _kind(field, before, after)
         if not after and number + 1 < len(names):
             raise ConfigError(f"${variable}${names[number + 1]}: put a separator between the two.")
-        if kind is Kind.WORD and variable in WITH_SPACES:
+        may_hold_spaces = _delimiter(before, after) in {"\t", "|"}
+        if kind is Kind.WORD and variable in WITH_SPACES and not may_hold_spaces:
             raise ConfigError(f'${variable} may hold spaces: write "${variable}", in the server\'s settings too.')
-        fields.append(replace(known.get(variable, Field(variable)), kind=kind))
+        fields.append(replace(field, kind=kind))
     ranked = _one_a_role(fields, lambda field: field.name == "bytes_sent")  # body_bytes_sent goes before it
-    return Delimited(name, ranked, literals=tuple(literals), extra=extra)
+    dashes = shape not in SHAPES.values()
+    return Delimited(name, ranked, literals=tuple(literals), extra=extra, dashes=dashes, prefix=prefix)
 
 
 def _split(shape: str) -> tuple[list[str], list[str]]:
@@ -331,6 +420,78 @@ ALB_VARIABLES = (
     Field("target_port_list", Role.UPSTREAMS),
     Field("target_status_code_list", Role.UPSTREAMS),
 )
+
+ELB = (
+    "$time $elb $client_port $target_port $request_processing_time $target_processing_time "
+    "$response_processing_time $elb_status_code $target_status_code $received_bytes $sent_bytes "
+    '"$request" "$user_agent" $ssl_cipher $ssl_protocol'
+)
+S3 = (
+    "$bucket_owner $bucket [$time] $remote_ip $requester $request_id $operation $key "
+    '"$request_uri" $http_status $error_code $bytes_sent $object_size $total_time $turn_around_time '
+    '"$referer" "$user_agent" $version_id'
+)
+S3_VARIABLES = (
+    Field("bucket", Role.HOST),
+    Field("time", Role.TIME),
+    Field("request_uri", Role.REQUEST),
+    Field("http_status", Role.STATUS),
+    Field("bytes_sent", Role.RESPONSE_BYTES),
+    Field("total_time", Role.DURATION, scale=3),
+    Field("user_agent", Role.USER_AGENT),
+)
+# With what syslog puts before it; captured headers in braces may stand before the request, TLS fields after it.
+HAPROXY = (
+    "$client_port [$accept_date] $frontend $backend/$server $tr/$tw/$tc/$tres/$ta $status_code $bytes_read "
+    '$req_cookie $res_cookie $termination_state $connections $srv_queue/$_queue_and_headers "$http_request"'
+)
+HAPROXY_PREFIX = r'(?:[^"\[\]\r\n]*? )?(?:[^ "\[\]\r\n]+\[[0-9]+\]: +)?'
+HAPROXY_VARIABLES = (
+    Field("accept_date", Role.TIME),
+    Field("frontend", Role.HOST),
+    Field("backend", Role.HOST),
+    Field("ta", Role.DURATION, scale=3),
+    Field("status_code", Role.STATUS),
+    Field("bytes_read", Role.RESPONSE_BYTES),
+    Field("http_request", Role.REQUEST),
+)
+ENVOY_END = (
+    "$bytes_received $bytes_sent $duration $upstream_service_time "
+    '"$x_forwarded_for" "$user_agent" "$request_id" "$authority" "$upstream_host"'
+)
+ENVOY = '[$start_time] "$request" $response_code $response_flags ' + ENVOY_END
+ISTIO = (
+    '[$start_time] "$request" $response_code $response_flags $response_code_details '
+    '$connection_termination_details "$upstream_transport_failure_reason" '
+    f"{ENVOY_END} $upstream_cluster"
+)
+ENVOY_VARIABLES = (
+    Field("start_time", Role.TIME),
+    Field("request", Role.REQUEST),
+    Field("response_code", Role.STATUS),
+    Field("bytes_sent", Role.RESPONSE_BYTES),
+    Field("duration", Role.DURATION, scale=3),
+    Field("authority", Role.HOST),
+    Field("user_agent", Role.USER_AGENT),
+)
+INGRESS_NGINX = (
+    COMBINED.replace("$remote_logname", "-")
+    + " $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr "
+    "$upstream_response_length $upstream_response_time $upstream_status $req_id"
+)
+INGRESS_VARIABLES = (*VARIABLES, Field("proxy_upstream_name", Role.HOST))
+TRAEFIK = COMBINED + ' $request_count "$router" "$server_url" $request_time'
+NGINX_PROXY_MANAGER_END = (
+    '$status - $request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] '
+    '[Gzip $gzip_ratio] [Sent-to $server] "$http_user_agent" "$http_referer"'
+)
+GIN = '[GIN] $time_local |  $status |  $request_time |  $remote_addr |  $request_method  "$request_uri"'
+SQUID = (
+    "$msec  $elapsed $remote_host $result/$status $bytes_sent $request_method $request_uri $user "
+    "$hierarchy/$peer $content_type"
+)
+SQUID_VARIABLES = (*VARIABLES, Field("elapsed", Role.DURATION, scale=3))
+DJANGO = '[$time_local] "$request" $status $body_bytes_sent'
 
 
 def _headed(name: str, separator: str, *, scale: int = 0, zero_status: bool = False) -> Headed:
@@ -377,17 +538,212 @@ HEROKU = (
     Field("bytes", Role.RESPONSE_BYTES),
 )
 
+
+def _keyed(
+    kind: type[Json] | type[Logfmt] | type[Ltsv], name: str, declared: str, kind_of_field: Kind = Kind.WORD
+) -> Format:
+    """Return a format of keys, of which several with one role are alternatives; a client may leave it no status.
+
+    Args:
+        kind: How keys and values are written.
+        name: The format's name.
+        declared: A line a role: the role, for a duration with its unit, and the keys, the preferred one first.
+        kind_of_field: How values are written.
+    """
+    fields = []
+    for line in declared.split("\n"):
+        role, *keys = line.split()
+        role, _, unit = role.partition(":")
+        fields += [Field(key, Role(role), kind_of_field, UNITS.get(unit, 0)) for key in keys]
+    return kind(name, tuple(fields), zero_status=True, first_duration=True)
+
+
+UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+"""Units of durations, and their decimal places."""
+TRAEFIK_JSON = """time StartUTC StartLocal time
+method RequestMethod
+target RequestPath
+status DownstreamStatus
+response_bytes DownstreamContentSize
+duration:ns Duration
+upstream_status OriginStatus
+host RequestHost RequestAddr
+user_agent request_User-Agent"""
+CADDY = """time ts
+method request.method
+target request.uri
+status status
+response_bytes size
+duration:s duration
+host request.host
+user_agent request.headers.User-Agent.0"""
+CLOUDFRONT_JSON = """time date
+clock time
+method cs-method cs_method
+target cs-uri-stem cs_uri_stem
+status sc-status sc_status
+response_bytes sc-bytes sc_bytes
+duration:s time-taken time_taken
+host x-host-header x_host_header cs(Host) cs_host
+user_agent cs(User-Agent) cs_user_agent"""
+CLOUDFLARE = """time EdgeStartTimestamp EdgeEndTimestamp
+method ClientRequestMethod
+target ClientRequestURI ClientRequestPath
+status EdgeResponseStatus
+response_bytes EdgeResponseBytes
+upstream_status OriginResponseStatus
+host ClientRequestHost
+user_agent ClientRequestUserAgent"""
+AZURE_FRONT_DOOR = """time time
+method properties.httpMethod
+target properties.requestUri
+status properties.httpStatusCode
+response_bytes properties.responseBytes
+duration:s properties.timeTaken
+host properties.hostName
+user_agent properties.userAgent"""
+AZURE_APPLICATION_GATEWAY = """time timeStamp time
+method properties.httpMethod
+target properties.requestUri
+status properties.httpStatus
+response_bytes properties.sentBytes
+duration:s properties.timeTaken
+upstream_status properties.serverStatus
+host properties.originalHost properties.host
+user_agent properties.userAgent"""
+API_GATEWAY = """time requestTime requestTimeEpoch
+method httpMethod
+target path resourcePath
+status status
+response_bytes responseLength
+duration:ms responseLatency
+upstream_status integrationStatus
+host domainName
+user_agent userAgent"""
+GCP_HTTP = """time timestamp
+method httpRequest.requestMethod
+target httpRequest.requestUrl
+status httpRequest.status
+response_bytes httpRequest.responseSize
+duration:s httpRequest.latency
+host resource.labels.service_name resource.labels.url_map_name
+user_agent httpRequest.userAgent"""
+AKAMAI = """time reqTimeSec
+method reqMethod
+target reqPath
+status statusCode
+response_bytes totalBytes bytes
+host reqHost
+user_agent UA"""
+ENVOY_JSON = """time start_time
+method method :method
+target x-envoy-origin-path path :path
+status response_code
+response_bytes bytes_sent
+duration:ms duration
+host authority :authority
+user_agent user_agent user-agent"""
+LOGRAGE = """time @timestamp timestamp time
+method method
+target path
+status status
+duration:ms duration
+user_agent user_agent"""
+PINO = """time time
+method req.method
+target req.url
+status res.statusCode
+response_bytes res.headers.content-length
+duration:ms responseTime
+host req.headers.host
+user_agent req.headers.user-agent"""
+BUNYAN = """time time
+method req.method method
+target req.url url
+status res.statusCode status-code
+response_bytes res.headers.content-length
+duration:ms response-time latency
+host req.headers.host
+user_agent req.headers.user-agent user-agent"""
+ECS = """time @timestamp
+method http.request.method
+target url.original url.full url.path
+status http.response.status_code
+response_bytes http.response.body.bytes http.response.bytes
+duration:ns event.duration
+host url.domain
+user_agent user_agent.original"""
+OPENTELEMETRY_KEYS = """method http.request.method http.method
+target url.path url.full http.target http.url
+status http.response.status_code http.status_code
+response_bytes http.response.body.size http.response_content_length
+duration:s http.server.request.duration
+host server.address http.host
+user_agent user_agent.original http.user_agent"""
+OPENTELEMETRY = "time timestamp Timestamp time @timestamp\n" + "\n".join(
+    " ".join([role, *keys, *(f"attributes.{key}" for key in keys), *(f"Attributes.{key}" for key in keys)])
+    for role, *keys in map(str.split, OPENTELEMETRY_KEYS.split("\n"))
+)
+LTSV = """time time
+request req
+method method request_method
+target uri request_uri
+status status
+response_bytes size body_bytes_sent
+duration:s reqtime request_time
+duration:us reqtime_microsec
+host vhost
+user_agent ua"""
+LOGRAGE_TEXT = f"""time {PREFIX_TIME}
+method method
+target path
+status status
+duration:ms duration"""
+
 FORMATS: dict[str, Format] = {
     each.name: each
     for each in (
         *(shaped(name, shape) for name, shape in SHAPES.items()),
         shaped("alb", ALB, ALB_VARIABLES, extra=True),
+        shaped("elb", ELB, ALB_VARIABLES, extra=True),
+        shaped("s3", S3, S3_VARIABLES, extra=True),
+        replace(
+            shaped("haproxy", HAPROXY, HAPROXY_VARIABLES, extra=True, prefix=HAPROXY_PREFIX), zero_status=True
+        ),
+        replace(shaped("envoy", ENVOY, ENVOY_VARIABLES), zero_status=True),
+        replace(shaped("istio", ISTIO, ENVOY_VARIABLES, extra=True), zero_status=True),
+        shaped("ingress_nginx", INGRESS_NGINX, INGRESS_VARIABLES),
+        shaped("ingress_nginx_host", INGRESS_NGINX + " $host", INGRESS_VARIABLES),
+        shaped("traefik", TRAEFIK),
+        shaped("nginx_proxy_manager", f"[$time_local] $cache $upstream_status {NGINX_PROXY_MANAGER_END}"),
+        shaped("gin", GIN),
+        replace(shaped("squid", SQUID, SQUID_VARIABLES), zero_status=True),
+        shaped("django", DJANGO),
+        shaped("puma", f"{COMMON} $request_time"),
+        shaped("combinedio", f"{COMBINED} $request_length $bytes_sent"),
+        _keyed(Json, "traefik_json", TRAEFIK_JSON),
+        _keyed(Json, "caddy", CADDY),
+        _keyed(Json, "cloudfront_json", CLOUDFRONT_JSON, Kind.PLAIN),
+        _keyed(Json, "cloudflare", CLOUDFLARE),
+        _keyed(Json, "azure_front_door", AZURE_FRONT_DOOR),
+        _keyed(Json, "azure_application_gateway", AZURE_APPLICATION_GATEWAY),
+        _keyed(Json, "api_gateway", API_GATEWAY),
+        _keyed(Json, "gcp_http", GCP_HTTP),
+        _keyed(Json, "akamai", AKAMAI),
+        _keyed(Json, "envoy_json", ENVOY_JSON),
+        _keyed(Json, "lograge_json", LOGRAGE),
+        _keyed(Json, "pino", PINO),
+        _keyed(Json, "bunyan", BUNYAN),
+        _keyed(Json, "ecs", ECS),
+        _keyed(Json, "opentelemetry", OPENTELEMETRY),
+        _keyed(Ltsv, "ltsv", LTSV, Kind.PLAIN),
+        _keyed(Logfmt, "lograge", LOGRAGE_TEXT),
         _headed("cloudfront", "\t", zero_status=True),
         _headed("w3c", " "),
         _headed("iis", " ", scale=3),
-        Json("json", VARIABLES),
+        Json("json", VARIABLES, zero_status=True),
         Json("fastly", FASTLY),
-        Logfmt("logfmt", VARIABLES),
+        Logfmt("logfmt", VARIABLES, zero_status=True),
         Logfmt("heroku", HEROKU),
     )
 }

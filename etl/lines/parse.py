@@ -18,12 +18,23 @@ import pyarrow.compute as pc
 
 from etl.kernel.layout import MAX_LINE_BYTES
 from etl.lines import privacy, timestamps
-from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Kind, Role
+from etl.lines.formats import (
+    PREFIX_TIME,
+    Alternatives,
+    Delimited,
+    Field,
+    Format,
+    Headed,
+    Json,
+    Kind,
+    Ltsv,
+    Role,
+)
 from etl.lines.passes import Passes
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
-from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
+from lake.memory.arrays import array, numbers, scalar, to_numpy
 
 ACCEPTED, DIRECTIVE, CONTINUED, NOISE = -1, -2, -3, -4
 """What a line is that is no reject: a request, or neither, since it is about the file, goes on in another line, or
@@ -32,12 +43,15 @@ NO_APPLICATION = "(invalid)"
 AUTHORITY = "authority"
 
 STATUS = r"[1-5][0-9]{2}"
+NO_STATUS = r"000|0|-1"  # CloudFront's, Caddy's, HAProxy's
 RESPONSE_BYTES = r"-|[0-9]{1,18}"  # 18 digits always fit a 64-bit integer
-# A duration has a unit once its field's scale has been added; a negative one (AWS) is not known, as a dash.
-NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-DURATION = rf"(?:-(?:[0-9]+(?:\.[0-9]+)?)?|{NUMBER}(?:s|ms|us))?"
-DURATIONS = rf"{DURATION}(?:\+{DURATION})*"
-SCALES = {"s": 0, "ms": 3, "us": 6}
+# A duration has a unit once its field's scale has been added; 1h2m3.5s is Go's. Anything else is not known.
+NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
+DURATION = re.compile(
+    rf"(?:(?:(?P<hours>[0-9]{{1,6}})h)?(?P<minutes>[0-9]{{1,2}})m)?(?P<number>{NUMBER})(?P<unit>s|ms|us|ns)"
+)
+SCALES = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+MICRO = (b"\xc2\xb5s", b"\xce\xbcs")  # as Go writes it, with the sign of micro or the letter mu
 UPSTREAM_STATUS = r"(?:(?:.*[, ])?(?P<last>[0-5][0-9]{2}|-))?"
 SEPARATOR = "[, ]"  # is in a list of upstreams, whichever way nginx separates them, if it has two or more
 # A request line is METHOD TARGET PROTOCOL; without a protocol (HTTP/0.9) a target with spaces can't be told.
@@ -64,6 +78,15 @@ _PAIRS = re.compile(
     rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:[^ ="]+=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: +|\Z))+)', re.DOTALL
 )
 _ISO = re.compile(timestamps.ISO.encode())
+MOST_MENDED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
+_LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
+# A string; or what stands after a colon, is neither string, object nor array, and comes before another key or the
+# object's end, as nginx writes variables without quotes around them.
+_UNQUOTED = re.compile(
+    rb'"(?:[^"\\]|\\.)*"'
+    rb'|(?P<before>:[ \t]*)(?P<value>[^"{}\[\]\\\s][^"{}\[\]\\\r\n]{0,200}?|)(?=[ \t]*(?:,[ \t]*"|\}))',
+    re.DOTALL,
+)
 
 NO_BYTES, EMPTY, DASH, ZERO = scalar(None, pa.binary()), scalar(b""), scalar(b"-"), scalar(b"0")
 NO = scalar(value=False)
@@ -152,10 +175,60 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None
         passes: Follows the times of the raw file whose next lines they are; without it, of a time that clocks
             showed twice it is the first.
     """
-    lengths = to_numpy(pc.binary_length(lines))
-    too_long = lengths > MAX_LINE_BYTES
+    too_long = to_numpy(pc.binary_length(lines)) > MAX_LINE_BYTES
+    found = _taken_apart(lines, too_long, log_format)
+    microseconds = passes.placed(found.microseconds, found.local & found.fits) if passes else found.microseconds
+    reasons = found.reasons
+    blank = _mask(pc.match_substring_regex(pc.binary_slice(lines, 0, 3), r"^\r?\n?$"))
+    reasons[blank] = REASONS.index("blank")
+    reasons[too_long] = REASONS.index("too_long")
+    days = timestamps.days_of(microseconds, found.readable)
+    return ParsedLines(lines, found.fields, microseconds, days, reasons)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What was found of lines, each with one element a line; see ParsedLines.
+
+    Attributes:
+        fits: Whether it has the format's shape.
+        readable: Whether its time is one.
+        local: Whether that is written without an offset.
+    """
+
+    fits: Booleans
+    fields: pa.StructArray
+    microseconds: timestamps.Integers
+    readable: Booleans
+    local: Booleans
+    reasons: timestamps.Integers
+
+    @classmethod
+    def of(cls, parts: "list[_Parts]", places: timestamps.Integers) -> "_Parts":
+        """Return what there is in several parts; `places` says which of them each line is."""
+        names = dict.fromkeys(name for part in parts for name in part.fields.type.names)
+        order = numbers(places)
+        columns = [pa.concat_arrays([_column(part.fields, name) for part in parts]).take(order) for name in names]
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts])[places]
+
+        rest = (joined(name) for name in ("microseconds", "readable", "local", "reasons"))
+        return cls(joined("fits"), pa.StructArray.from_arrays(columns, list(names)), *rest)
+
+    def of_those(self, chosen: Booleans) -> "_Parts":
+        """Return what was found of some of the lines."""
+        index = numbers(np.flatnonzero(chosen))
+        arrays = (getattr(self, name)[chosen] for name in ("microseconds", "readable", "local", "reasons"))
+        return _Parts(self.fits[chosen], self.fields.take(index), *arrays)
+
+
+def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format) -> _Parts:
+    """Return what is found of lines; that they are blank or too long is for others to say."""
+    if isinstance(log_format, Alternatives):
+        return _of_the_first_that_fits(lines, too_long, log_format)
     fits, values = _read(lines, too_long, log_format)
-    columns = _columns(log_format.fields, values, len(lines))
+    columns = _columns(log_format, values, len(lines))
     times = columns[Role.TIME]
     others = np.flatnonzero(~fits)
     if len(others):  # a line of another shape may still show its day, in what is read of it in any case
@@ -163,23 +236,28 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None
         shown = timestamps.first_in(begins, _shown_time(log_format))
         times = pc.replace_with_mask(times, numbers(~fits), shown)
     microseconds, readable, local = timestamps.parse_local(times, log_format.timezone)
-    if passes:
-        microseconds = passes.placed(microseconds, local & fits)
     fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
-    # the later, the stronger
+    # the later, the stronger; what a column that may be NULL holds makes no line a reject
     reasons = np.full(len(lines), ACCEPTED, dtype=np.int64)
-    reasons[~_fits(fields, Role.UPSTREAM_STATUS, UPSTREAM_STATUS)] = REASONS.index("upstream")
-    reasons[~_fits(fields, Role.DURATION, DURATIONS)] = REASONS.index("duration")
-    reasons[~_fits(fields, Role.RESPONSE_BYTES, RESPONSE_BYTES)] = REASONS.index("bytes")
-    status = f"{STATUS}|000" if log_format.zero_status else STATUS
-    reasons[~_fits(fields, Role.STATUS, status, missing=False)] = REASONS.index("status")
+    status = f"{STATUS}|{NO_STATUS}" if log_format.zero_status else STATUS
+    has_status = pc.match_substring_regex(_column(fields, Role.STATUS), f"(?s)^(?:{status})$")
+    reasons[~_mask(has_status)] = REASONS.index("status")
     reasons[~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
-    blank = _mask(pc.match_substring_regex(pc.binary_slice(lines, 0, 3), r"^\r?\n?$"))
-    reasons[blank] = REASONS.index("blank")
-    reasons[too_long] = REASONS.index("too_long")
-    return ParsedLines(lines, fields, microseconds, timestamps.days_of(microseconds, readable), reasons)
+    return _Parts(fits, fields, microseconds, readable, local, reasons)
+
+
+def _of_the_first_that_fits(lines: pa.BinaryArray, too_long: Booleans, log_format: Alternatives) -> _Parts:
+    parts, found = [], []
+    left = np.arange(len(lines))
+    for number, each in enumerate(log_format.in_zone, 1):
+        part = _taken_apart(lines.take(numbers(left)), too_long[left], each)
+        chosen = part.fits | (number == len(log_format.formats))
+        parts.append(part.of_those(chosen))
+        found.append(left[chosen])
+        left = left[~chosen]
+    return _Parts.of(parts, np.argsort(np.concatenate(found)))
 
 
 def rejects_table(
@@ -217,7 +295,7 @@ def requests_table(parsed: ParsedLines, chosen: Booleans, classifier: "Classifie
             "vantage": pa.repeat(scalar(classifier.vantage), len(index)),
             "method": _methods(request),
             "path": path,
-            "status": _column(fields, Role.STATUS).cast(pa.string()).cast(pa.int16()),
+            "status": _statuses(fields),
             "response_bytes": _response_bytes(fields),
             "duration_seconds": _durations(fields),
             "upstream_status": _upstream_status(fields),
@@ -307,7 +385,8 @@ def _read(
         return fits, values
     if isinstance(log_format, Headed):  # no header so far
         return np.zeros(len(lines), dtype=np.bool_), [nothing] * len(log_format.fields)
-    read = _json_reader(log_format) if isinstance(log_format, Json) else _logfmt_reader(log_format)
+    reader = {Json: _json_reader, Ltsv: _ltsv_reader}.get(type(log_format), _logfmt_reader)
+    read = reader(log_format)
     rows = [None if long else read(line) for line, long in zip(lines.to_pylist(), too_long, strict=True)]
     fits = np.array([row is not None for row in rows], dtype=np.bool_)
     empty: Row = [None] * len(log_format.fields)
@@ -338,12 +417,30 @@ def _json_reader(log_format: Format) -> Callable[[bytes], Row | None]:
 
 
 def _json_object(line: bytes) -> dict[str, Any] | None:
-    r"""Return the object that a line is, None if it is none; nginx's \xHH, which is no JSON, is mended first."""
-    for text in (line, _ESCAPE.sub(_mended, line)) if rb"\x" in line else (line,):
+    r"""Return the object that a line is, None if it is none.
+
+    What nginx writes that is no JSON is mended first: \xHH, and then values that are not in quotes.
+    """
+    escaped = _ESCAPE.sub(_mended, line) if rb"\x" in line else line
+    for text in (line, escaped) if escaped is not line else (line,):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(text)
             return found if isinstance(found, dict) else None
+    if len(escaped) <= MOST_MENDED and escaped.lstrip(b" \t").startswith(b"{"):
+        with suppress(orjson.JSONDecodeError):
+            found = orjson.loads(_UNQUOTED.sub(_in_quotes, escaped))
+            return found if isinstance(found, dict) else None
     return None
+
+
+def _in_quotes(value: re.Match[bytes]) -> bytes:
+    """Return a string as it is, and in quotes what is no value of JSON."""
+    if value["before"] is None:
+        return value[0]
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(value["value"])
+        return value[0]
+    return b'%s"%s"' % (value["before"], value["value"])
 
 
 def _mended(escape: re.Match[bytes]) -> bytes:
@@ -355,9 +452,18 @@ def _mended(escape: re.Match[bytes]) -> bytes:
 
 
 def _at(found: object, keys: Sequence[str]) -> object:
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+    """Return the value at a path of keys, None if there is none; objects may be nested or their keys dotted."""
+    if not keys:
+        return found
+    if isinstance(found, list):
+        return _at(found[0], keys[1:]) if found and keys[0] == "0" else None
+    if not isinstance(found, dict):
+        return None
+    for count in range(1, len(keys) + 1):
+        value = _at(found.get(".".join(keys[:count])), keys[count:])
+        if value is not None:
+            return value
+    return None
 
 
 def _json_text(value: object, role: Role | None) -> bytes | None:
@@ -393,22 +499,48 @@ def _logfmt_pairs(line: bytes) -> dict[bytes, bytes | None] | None:
     found = {key: _logfmt_value(text) for key, text in pairs}
     if len(found) < len(pairs):
         return None
-    times = (word for word in parts["words"].split(b" ") if _ISO.fullmatch(word))
+    words = parts["words"].split(b" ")
+    in_brackets = (word[1:] for word in words if word.startswith(b"["))
+    times = (word for word in (*words, *in_brackets) if _ISO.fullmatch(word))
     return found | {PREFIX_TIME.encode(): next(times, None)}
+
+
+def _ltsv_reader(log_format: Format) -> Callable[[bytes], Row | None]:
+    names = [(field.name.encode(), field.role) for field in log_format.fields]
+
+    def read(line: bytes) -> Row | None:
+        found = _ltsv_pairs(line.removesuffix(b"\n").removesuffix(b"\r"))
+        return None if found is None else [_without_brackets(found.get(name), role) for name, role in names]
+
+    return read
+
+
+def _ltsv_pairs(line: bytes) -> dict[bytes, bytes] | None:
+    """Return the values by label, None if the line has another shape."""
+    pairs = [each.partition(b":") for each in line.split(b"\t")]
+    found = {label: value for label, _, value in pairs}
+    is_whole = len(found) == len(pairs) and all(colon and _LABEL.fullmatch(label) for label, colon, _ in pairs)
+    return found if is_whole and b"\r" not in line else None
+
+
+def _without_brackets(value: bytes | None, role: Role | None) -> bytes | None:
+    if value is not None and role is Role.TIME and value[:1] == b"[" and value[-1:] == b"]":
+        return value[1:-1]
+    return value
 
 
 def _logfmt_value(text: bytes) -> bytes | None:
     return re.sub(rb'\\(["\\])', rb"\1", text[1:-1]) if text.startswith(b'"') else text or None
 
 
-def _columns(fields: Sequence[Field], values: Sequence[pa.BinaryArray], count: int) -> dict[str, pa.BinaryArray]:
+def _columns(log_format: Format, values: Sequence[pa.BinaryArray], count: int) -> dict[str, pa.BinaryArray]:
     """Return the values by what they are for; there is always a time and a request."""
     found: dict[str, list[pa.BinaryArray]] = {}
-    for field, texts in zip(fields, values, strict=True):
+    for field, texts in zip(log_format.fields, values, strict=True):
         if field.role:
             name = host_column(field.name) if field.role is Role.HOST else field.role
             found.setdefault(name, []).append(unified(field, texts))
-    several = (Role.DURATION, Role.UPSTREAMS)
+    several = (Role.UPSTREAMS,) if log_format.first_duration else (Role.DURATION, Role.UPSTREAMS)
     columns = {
         name: _joined(*(pc.fill_null(each, EMPTY) for each in texts), by=b"+")
         if name in several
@@ -435,6 +567,8 @@ def unified(field: Field, texts: pa.BinaryArray) -> pa.BinaryArray:
     if plain and field.role is Role.USER_AGENT:  # as it is too: somebody may look for the encoded one
         return _joined(texts, pc.replace_substring_regex(texts, r"\+|%20", " "), by=b"\n")
     if field.role is Role.DURATION:
+        for sign in MICRO:
+            texts = pc.replace_substring(texts, sign, b"us")
         unit = next(unit for unit, scale in SCALES.items() if scale == field.scale)
         bare = pc.match_substring_regex(texts, f"^{NUMBER}$")
         texts = pc.if_else(bare, _joined(texts, unit.encode(), by=b""), texts)
@@ -467,32 +601,34 @@ def _mask(values: pa.BooleanArray) -> Booleans:
     return mask
 
 
-def _fits(fields: pa.StructArray, role: Role, pattern: str, *, missing: bool = True) -> Booleans:
-    """Tell where a value has a shape, or may be missing."""
-    found = pc.match_substring_regex(_column(fields, role), f"(?s)^(?:{pattern})$")
-    fits: Booleans = to_numpy(filled(found, missing))
-    return fits
+def _statuses(fields: pa.StructArray) -> pa.Int16Array:
+    text = _column(fields, Role.STATUS)
+    return pc.if_else(pc.equal(text, scalar(b"-1")), ZERO, text).cast(pa.string()).cast(pa.int16())
 
 
 def _response_bytes(fields: pa.StructArray) -> pa.Int64Array:
     text = _column(fields, Role.RESPONSE_BYTES)
+    text = pc.if_else(pc.match_substring_regex(text, f"(?s)^(?:{RESPONSE_BYTES})$"), text, NO_BYTES)
     return pc.if_else(pc.equal(text, DASH), ZERO, text).cast(pa.string()).cast(pa.int64())
 
 
 def _durations(fields: pa.StructArray) -> pa.DoubleArray:
     encoded = _column(fields, Role.DURATION).dictionary_encode()
-    seconds = [None if each is None else _seconds(each.decode()) for each in encoded.dictionary.to_pylist()]
+    seconds = [
+        None if each is None else _seconds(each.decode("latin-1")) for each in encoded.dictionary.to_pylist()
+    ]
     return array(seconds, pa.float64()).take(encoded.indices)
 
 
 def _seconds(durations: str) -> float | None:
     """Return the sum of durations, None if one of them is not known."""
-    parts = [re.fullmatch(r"([0-9.]+)([mu]?s)", text) for text in durations.split("+")]
     total = Decimal(0)
-    for part in parts:
+    for text in durations.split("+"):
+        part = DURATION.fullmatch(text)
         if not part:
             return None
-        total += Decimal(part[1]).scaleb(-SCALES[part[2]])
+        total += 3600 * int(part["hours"] or 0) + 60 * int(part["minutes"] or 0)
+        total += Decimal(part["number"]).scaleb(-SCALES[part["unit"]])
     return float(total)
 
 

@@ -9,11 +9,11 @@ import re
 from functools import lru_cache
 
 from etl.lines import timestamps
-from etl.lines.formats import PREFIX_TIME, Delimited, Format, Headed, Json, Kind, Role, field_pattern
+from etl.lines.formats import PREFIX_TIME, Alternatives, Delimited, Format, Headed, Json, Kind, Ltsv, Role
 
 ONE_WORD = rf"{timestamps.unnamed(timestamps.DATE)}T{timestamps.unnamed(timestamps.PRECISE_CLOCK)}"
 ONE_WORD += rf"{timestamps.unnamed(timestamps.OFFSET)}?"
-WORDS = rf"{timestamps.unnamed(timestamps.CLF)}|{timestamps.unnamed(timestamps.ISO)}"
+WORDS = timestamps.WORDS
 DATE, CLOCK = timestamps.unnamed(timestamps.DATE), timestamps.unnamed(timestamps.CLOCK)
 STRING = r'"(?:[^"\\]|\\.)*"'
 PAIR = rf'[^ ="]+=(?:{STRING}|[^ "]*)'
@@ -44,6 +44,9 @@ def places_of(log_format: Format, *, is_masked: bool = False) -> tuple[str, ...]
         is_masked: Whether the lines are masked already, the time excepted. What header they had is not known then,
             so that a Headed format's time may be any whole field.
     """
+    if isinstance(log_format, Alternatives):
+        of_each = (places_of(each, is_masked=is_masked) for each in log_format.in_zone)
+        return tuple(dict.fromkeys(place for places in of_each for place in places))
     shown = _masked if is_masked else str
     if isinstance(log_format, Delimited):
         found = _of_delimited(
@@ -57,7 +60,7 @@ def places_of(log_format: Format, *, is_masked: bool = False) -> tuple[str, ...]
         found = []
     else:
         names = [field.name for field in log_format.fields if field.role is Role.TIME]
-        of_name = _of_json if isinstance(log_format, Json) else _of_logfmt
+        of_name = {Json: _of_json, Ltsv: _of_ltsv}.get(type(log_format), _of_logfmt)
         found = [place for name in names for place in of_name(name if name == PREFIX_TIME else shown(name))]
     return tuple(f"(?s)^{place}" for place in found)
 
@@ -67,20 +70,22 @@ def _masked(text: str) -> str:
 
 
 def _of_delimited(log_format: Delimited, separator: str, literals: list[str]) -> list[str]:
-    before = re.escape(literals[0])
-    for number, field in enumerate(log_format.fields):
+    shown, bodies = log_format.parts(literals, separator)
+    before = log_format.prefix + shown[0]
+    for number, (field, (opened, body, closed)) in enumerate(zip(log_format.fields, bodies, strict=True)):
         after = literals[number + 1]
         end = re.escape(after[:1]) if after else "(?: |$)"
         if field.role is Role.TIME and not log_format.has(Role.CLOCK):
-            is_closed = field.kind in {Kind.BRACKETED, Kind.QUOTED}
-            return [f"(?P<before>{before})(?P<time>{WORDS if is_closed else ONE_WORD}){end}"]
+            may_hold_spaces = field.kind in {Kind.BRACKETED, Kind.QUOTED, Kind.STAMP}
+            quote = '"' if opened else ""
+            return [f"(?P<before>{before}{quote})(?P<time>{WORDS if may_hold_spaces else ONE_WORD}){end}"]
         if field.role is Role.TIME:
             following = log_format.fields[number + 1 : number + 2]
             if not following or following[0].role is not Role.CLOCK:
                 return []
             end = re.escape(literals[number + 2][:1]) or "$"
-            return [f"(?P<before>{before})(?P<time>{DATE}{re.escape(after)}{CLOCK}){end}"]
-        before += f"(?:{field_pattern(field.kind, separator or after[:1])}){re.escape(after)}"
+            return [f"(?P<before>{before})(?P<time>{DATE}{shown[number + 1]}{CLOCK}){end}"]
+        before += f"{opened}(?:{body}){closed}{shown[number + 1]}"
     return []
 
 
@@ -101,3 +106,7 @@ def _of_logfmt(name: str) -> list[str]:
         rf"(?P<before>{before})(?P<time>{ONE_WORD})(?: |$)",
         rf'(?P<before>{before}")(?P<time>{WORDS})"(?: |$)',
     ]
+
+
+def _of_ltsv(name: str) -> list[str]:
+    return [rf"(?P<before>(?:[^\t]*\t)*?{re.escape(name)}:\[?)(?P<time>{WORDS})(?:\]|\t|$)"]

@@ -1,9 +1,12 @@
 """Timestamps of log lines, in the three ways that servers write them.
 
-- CLF: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local.
+- CLF: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local; also with a space before the time of
+  day (Python's http.server), with a fraction (HAProxy), and without the offset.
 - ISO 8601: `2015-05-17T10:05:03.123456Z`, also with a space for the T, a comma before the fraction, an offset
-  like `+02:00`, `+0200` or `+02`, or none, if it is known in which time zone the server wrote it.
-- Epoch: seconds, with or without a fraction, milliseconds or microseconds since 1970, told by their digits.
+  like `+02:00`, `+0200` or `+02`, after a space too, or none, and with slashes: `2015/05/17 - 10:05:03` (Go).
+- Epoch: seconds, with or without a fraction, milli-, micro- or nanoseconds since 1970, told by their digits.
+
+A time without an offset is one if it is known in which time zone the server wrote it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -19,15 +22,15 @@ from lake.memory.arrays import array, filled, scalar, to_numpy
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-CLF = (
-    r"(?P<day>[0-9]{2})/(?P<month>" + "|".join(MONTHS) + rf")/(?P<year>[0-9]{{4}}):{CLOCK}"
-    r" (?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?P<zone_minute>[0-9]{2})"
-)
-DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 PRECISE_CLOCK = rf"{CLOCK}(?:[.,](?P<fraction>[0-9]{{1,9}}))?"
+CLF_DAY = r"(?P<day>[0-9]{2})/(?P<month>" + "|".join(MONTHS) + r")/(?P<year>[0-9]{4})"
+CLF_OFFSET = r"(?P<zone>(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?P<zone_minute>[0-9]{2}))"
+CLF = rf"{CLF_DAY}[: ]{PRECISE_CLOCK}(?: {CLF_OFFSET})?"
+DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)"
-ISO = rf"{DATE}[T ]{PRECISE_CLOCK}{OFFSET}?"
-UNIX = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>[0-9]{3}(?:[0-9]{3})?))?"
+ISO = rf"{DATE}[T ]{PRECISE_CLOCK}(?: ?{OFFSET})?"
+SLASHED = rf"{DATE.replace('-(', '/(')}(?: | - ){PRECISE_CLOCK}"
+UNIX = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>(?:[0-9]{3}){1,3}))?"
 
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MICROSECONDS = 1_000_000
@@ -46,8 +49,11 @@ def unnamed(pattern: str) -> str:
     return parts[0] + "".join("(?:" + part.partition(">")[2] for part in parts[1:])
 
 
-IN_BRACKETS = rf"\[(?P<time>{unnamed(CLF)}|{unnamed(ISO)})\]"
-ANYWHERE = rf"(?P<time>{unnamed(DATE)}[T ]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}|{unnamed(CLF)})"
+WORDS = rf"{unnamed(CLF)}|{unnamed(ISO)}|{unnamed(SLASHED)}"
+"""A timestamp that may hold spaces."""
+WITH_OFFSET = rf"{unnamed(CLF_DAY)}[: ]{unnamed(PRECISE_CLOCK)} {unnamed(CLF_OFFSET)}"
+IN_BRACKETS = rf"\[(?P<time>{WORDS})\]"
+ANYWHERE = rf"(?P<time>{unnamed(DATE)}[T ]{unnamed(PRECISE_CLOCK)}{unnamed(OFFSET)}|{WITH_OFFSET})"
 
 
 def date_and_clock(separator: str) -> str:
@@ -74,13 +80,14 @@ def parse_local(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Int
     encoded = texts.dictionary_encode()  # a log's lines share their seconds
     microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
     readable, local = (np.zeros(len(encoded.dictionary), dtype=np.bool_) for _ in range(2))
-    for pattern, read in ((CLF, _clf), (ISO, partial(_iso, timezone=timezone)), (UNIX, _epoch)):
+    iso = partial(_iso, timezone=timezone)
+    for pattern, read in ((CLF, partial(_clf, timezone=timezone)), (ISO, iso), (UNIX, _epoch), (SLASHED, iso)):
         parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
         fits = to_numpy(parts.is_valid())
         if fits.any():
             found = pc.drop_null(parts)
             microseconds[fits], readable[fits] = read(found)
-            if pattern == ISO:
+            if pattern != UNIX:
                 local[fits] = _is_local(found)
         if fits.all():
             break
@@ -108,16 +115,19 @@ def days_of(microseconds: Integers, readable: Booleans) -> Integers:
     return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
 
 
-def _clf(parts: pa.StructArray) -> tuple[Integers, Booleans]:
+def _clf(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
     names = array([m.encode() for m in MONTHS], pa.binary())
     month: Integers = to_numpy(pc.index_in(pc.struct_field(parts, "month"), names)) + 1
-    seconds, exists = _clock_time(parts, month)
-    offset, valid = _offset(parts)
-    return (seconds - offset) * MICROSECONDS, exists & valid
+    return _of_clock(parts, month, timezone)
 
 
 def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
-    seconds, exists = _clock_time(parts, _number(parts, "month"))
+    return _of_clock(parts, _number(parts, "month"), timezone)
+
+
+def _of_clock(parts: pa.StructArray, month: Integers, timezone: str | None) -> tuple[Integers, Booleans]:
+    """Return microseconds since 1970 of what a calendar and a clock show, and whether there is such a time."""
+    seconds, exists = _clock_time(parts, month)
     offset, valid = _offset(parts)
     local = exists & _is_local(parts)
     offset[local], valid[local] = _zone_offset(seconds[local], timezone)
@@ -127,6 +137,8 @@ def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Boolean
 
 def _is_local(parts: pa.StructArray) -> Booleans:
     """Tell which times have no offset."""
+    if "zone" not in parts.type.names:
+        return np.ones(len(parts), dtype=np.bool_)
     found: Booleans = to_numpy(pc.equal(_text(parts, "zone"), scalar("")))
     return found
 
@@ -152,6 +164,8 @@ def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Boole
 
 def _offset(parts: pa.StructArray) -> tuple[Integers, Booleans]:
     """Return offsets from UTC in seconds, and whether there is such a one."""
+    if "zone" not in parts.type.names:
+        return np.zeros(len(parts), dtype=np.int64), np.ones(len(parts), dtype=np.bool_)
     hour, minute = _number(parts, "zone_hour"), _number(parts, "zone_minute")
     sign = np.where(to_numpy(pc.equal(_text(parts, "sign"), scalar("-"))), -1, 1)
     return sign * (hour * 3600 + minute * 60), (hour <= HIGHEST_ZONE_HOUR) & (minute <= HIGHEST_MINUTE)

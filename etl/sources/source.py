@@ -12,7 +12,20 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from etl.lines.envelopes import Wrapping
-from etl.lines.formats import FORMATS, MAY_FOLLOW, SHAPES, Delimited, Field, Format, Headed, Role, shaped
+from etl.lines.formats import (
+    FORMATS,
+    MAY_FOLLOW,
+    SHAPES,
+    UNITS,
+    Alternatives,
+    Delimited,
+    Field,
+    Format,
+    Headed,
+    Kind,
+    Role,
+    shaped,
+)
 from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
@@ -28,10 +41,13 @@ SECTION = "source."
 FIELD = "field:"
 REQUIRED = ("format", "files", "application", "vantage")
 LOG_FORMAT = "log_format"
+TRAILING = " trailing"
+"""What marks the format in a list of them that `trailing` belongs to."""
 FORMAT_KEYS = {
     LOG_FORMAT: (LOG_FORMAT,),
     "trailing": tuple(SHAPES),
-    "fields": ("json", "logfmt"),
+    "fields": ("json", "logfmt", "ltsv"),
+    "duration_unit": (LOG_FORMAT, *FORMATS),
     "timezone": (LOG_FORMAT, *(name for name, each in FORMATS.items() if not isinstance(each, Headed))),
 }
 """Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
@@ -58,8 +74,7 @@ OPTIONAL = (
 )
 FIELD_KEYS = {
     **{str(role): (role, 0) for role in Role},
-    "duration_ms": (Role.DURATION, 3),
-    "duration_us": (Role.DURATION, 6),
+    **{f"duration_{unit}": (Role.DURATION, scale) for unit, scale in UNITS.items() if scale},
 }
 """What `fields` may give the key of: the role, and the scale of its values."""
 SHAPING = 1
@@ -442,7 +457,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         counts_lines_once=read("duplicates", lambda v: {"keep": False, "lines": True}[v], "keep or lines", False),  # noqa: FBT003 - the default
-        declared=tuple((key, " ".join(values[key].split())) for key in FORMAT_KEYS if key in values),
+        declared=tuple((key, _as_declared(key, values[key])) for key in FORMAT_KEYS if key in values),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
     source = replace(source, formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))))
@@ -463,9 +478,68 @@ def _sha256(shaping: object) -> str:
     return hashlib.sha256(json.dumps(shaping, default=str).encode()).hexdigest()
 
 
+def _as_declared(key: str, text: str) -> str:
+    """Return what a section says of lines, to be told from others: in a shape, two spaces are a run of spaces."""
+    return text if key in {LOG_FORMAT, "trailing"} else " ".join(text.split())
+
+
 def _format(values: Mapping[str, str]) -> Format:
-    """Return the format that a source declares: one of FORMATS, changed or given by the keys of FORMAT_KEYS."""
-    name = values["format"]
+    """Return the format that a source declares, or those that its lines may have."""
+    names = _listed(values["format"])
+    found = _one_format(names[0], values) if len(names) == 1 else _several_formats(names, values)
+    if "duration_unit" not in values:
+        return found
+    unit = values["duration_unit"]
+    if unit not in UNITS:
+        raise ConfigError(f"duration_unit = {unit}: expected one of {', '.join(UNITS)}.")
+    return _in_unit(found, UNITS[unit])
+
+
+def _several_formats(names: Sequence[str], values: Mapping[str, str]) -> Format:
+    """Return the formats of an ordered list; of each key but `trailing`, those that it is for are told by it.
+
+    Raises:
+        ConfigError: One can't stand beside others, or `trailing` is given and not said of which of them.
+    """
+    with_trailing = [name for name in names if name.endswith(TRAILING)]
+    if ("trailing" in values) != bool(with_trailing):
+        raise ConfigError(
+            f"format = {', '.join(names)}: say of which of them trailing is, as in "
+            "`format = combined trailing, combined`."
+        )
+    formats = []
+    for name in names:
+        base = name.removesuffix(TRAILING)
+        taken = {key for key, known in FORMAT_KEYS.items() if base in known}
+        if name == base:
+            taken.discard("trailing")
+        own = {key: value for key, value in values.items() if key not in FORMAT_KEYS or key in taken}
+        formats.append(_one_format(base, own))
+        if isinstance(formats[-1], Headed):
+            raise ConfigError(f"format = {', '.join(names)}: {name} has a header, and stands beside no other.")
+    for key, known in FORMAT_KEYS.items():
+        if key in values and not any(name.removesuffix(TRAILING) in known for name in names):
+            raise ConfigError(f"{key}: not for the formats {', '.join(names)}. Take the key out.")
+    return Alternatives.of(formats)
+
+
+def _in_unit(found: Format, scale: int) -> Format:
+    """Return a format whose durations are in units of 10**-scale seconds.
+
+    Raises:
+        ConfigError: It has none, or those of `fields` have units already.
+    """
+    if not found.has(Role.DURATION):
+        raise ConfigError(f"duration_unit: format {found.name} has no duration. Take the key out.")
+    if isinstance(found, Alternatives):
+        formats = [_in_unit(each, scale) if each.has(Role.DURATION) else each for each in found.formats]
+        return Alternatives.of(formats)
+    fields = [replace(each, scale=scale) if each.role is Role.DURATION else each for each in found.fields]
+    return replace(found, fields=tuple(fields))
+
+
+def _one_format(name: str, values: Mapping[str, str]) -> Format:
+    """Return one of FORMATS, changed or given by the keys of FORMAT_KEYS."""
     if name not in (*FORMATS, LOG_FORMAT):
         raise ConfigError(f"unknown format {name!r}. Known formats: {', '.join((*FORMATS, LOG_FORMAT))}.")
     for key, names in FORMAT_KEYS.items():
@@ -476,9 +550,13 @@ def _format(values: Mapping[str, str]) -> Format:
     elif "trailing" in values:
         found = _trailed(name, values["trailing"])
     elif "fields" in values:
-        found = replace(FORMATS[name], fields=_fields(values["fields"]))
+        kind = Kind.PLAIN if name == "ltsv" else Kind.WORD
+        fields = tuple(replace(each, kind=kind) for each in _fields(values["fields"]))
+        found = replace(FORMATS[name], fields=fields, first_duration=False)
     else:
         found = FORMATS[name]
+    if "duration_unit" in values and "fields" in values and any(each.scale for each in found.fields):
+        raise ConfigError("duration_unit and a unit in fields, such as duration_ms, say two things. Keep one.")
     return found
 
 

@@ -23,7 +23,7 @@ import pytest
 
 from backfill.cli import main as backfill_main
 from etl.cli import main as lake_main
-from etl.lines.formats import FORMATS, Json, Role
+from etl.lines.formats import FORMATS, Field, Json, Role
 from lake.errors import StoreError
 
 DAYS = [date(2015, 5, 17), date(2015, 5, 18)]
@@ -106,6 +106,43 @@ TEMPLATES = {
     "cloudfront": W3C_LINE.replace(" ", "\t"),
     "w3c": W3C_LINE,
     "iis": W3C_LINE,
+    "elb": (
+        "<iso>Z my-elb <client> 10.0.0.1:80 0.086 0.048 0.037 200 200 34 366 "
+        '"GET https://<host><path> HTTP/1.1" "<agent>" - TLSv1.3 "<cookie>"'
+    ),
+    "s3": (
+        "0123abcd kept [<clf>] <client> <user> 79A5 REST.GET.OBJECT <user> "
+        '"GET <path> HTTP/1.1" 200 - 512 512 70 10 "<referer>" "<agent>" - <user>= SigV4 - AuthHeader <host> - -'
+    ),
+    "haproxy": (
+        "Sep 17 12:00:00 lb haproxy[1]: <client> [<clf>] fe kept/web1 0/0/1/3/4 200 5 - - ---- 5/4/0/1/0 0/0 "
+        '{<user>|<agent>} "GET <path> HTTP/1.1"'
+    ),
+    "envoy": '[<iso>Z] "GET <path> HTTP/2" 200 - 0 512 3 2 "<client>" "<agent>" "<user>" "<host>" -',
+    "istio": (
+        '[<iso>Z] "GET <path> HTTP/2" 200 - via_upstream - "<user>" 0 512 3 2 "<client>" "<agent>" "<user>" '
+        '"<host>" "10.0.0.1:80" outbound|80||web 10.0.0.1:8 10.0.0.1:80 <client> - default'
+    ),
+    "ingress_nginx": f"{COMBINED} 300 0.003 [kept-80] [] 10.0.0.1:80 512 0.003 200 <user>",
+    "ingress_nginx_host": f"{COMBINED} 300 0.003 [kept-80] [] 10.0.0.1:80 512 0.003 200 <user> <host>",
+    "traefik": f'{COMBINED} 42 "kept@docker" "http://10.0.0.1:80" 3ms',
+    "nginx_proxy_manager": (
+        '[<clf>] - 200 200 - GET https <host> "<path>" [Client <client>] [Length 512] [Gzip -] '
+        '[Sent-to 10.0.0.5] "<agent>" "<referer>"'
+    ),
+    "gin": '[GIN] <date> 12:00:00 | 200 |     3.000ms |  <client> | GET      "<path>"',
+    "squid": "<date>T12:00:00Z    345 <client> TCP_MISS/200 512 GET <path> <user> HIER_DIRECT/10.0.0.1 text/html",
+    "django": '[<clf>] "GET <path> HTTP/1.1" 200 512',
+    "puma": f"{COMMON} 0.0042",
+    "combinedio": f"{COMBINED} 120 790",
+    "ltsv": (
+        "time:<clf>\thost:<client>\tuser:<user>\tmethod:GET\turi:<path>\tstatus:200\tsize:5\t"
+        "referer:<referer>\tua:<agent>\tcookie:<cookie>\tvhost:<host>"
+    ),
+    "lograge": (
+        "I, [<iso> #4242]  INFO -- : [<user>] method=GET path=<path> format=html status=200 duration=3.00 "
+        'ip=<client> email="<cookie>"'
+    ),
     "heroku": (
         '<158>1 <iso>+00:00 host heroku router - at=info method=GET path="<path>" host=<host> '
         'request_id=<user> fwd="<client>" dyno=web.1 connect=1ms service=30ms status=200 bytes=5'
@@ -113,6 +150,7 @@ TEMPLATES = {
 }
 IN_JSON = {
     Role.TIME: "<iso>Z",
+    Role.CLOCK: "12:00:00",
     Role.REQUEST: "GET <path> HTTP/1.1",
     Role.TARGET: "<path>",
     Role.METHOD: "GET",
@@ -120,10 +158,18 @@ IN_JSON = {
     Role.HOST: "<host>",
     Role.USER_AGENT: "<agent>",
 }
+
+
+def _in_json(field: Field, log_format: Json) -> object:
+    """Return a value for a field; of a time, only the date where the format has the time of day apart."""
+    has_date_only = field.role is Role.TIME and log_format.has(Role.CLOCK)
+    return "<date>" if has_date_only else IN_JSON[field.role]
+
+
 PERSONAL = {"client_ip": "<client>", "user": "<user>", "referer": "<referer>"}
 TEMPLATES |= {
     name: json.dumps(
-        {field.name: IN_JSON[field.role] for field in each.fields if field.role in IN_JSON} | PERSONAL
+        {field.name: _in_json(field, each) for field in each.fields if field.role in IN_JSON} | PERSONAL
     )
     for name, each in FORMATS.items()
     if name not in TEMPLATES and isinstance(each, Json)
@@ -134,14 +180,21 @@ HEADERS = {
     "iis": f"{REMARK}#Fields: {W3C}\n",
 }
 SETTINGS = {
+    "gin": {"timezone": "UTC"},
+    "lograge": {"timezone": "UTC"},
     "combined": {"trailing": '"$http_cookie"'},
     "log_format": {
         "log_format": '$remote_addr $remote_user [$time_iso8601] $host "$request" $status "$http_cookie" '
         '"$http_user_agent" "$http_authorization"'
     },
 }
-FIELDS = {"vhost": ("vhost_combined",), "authority": ("alb",), "cs(Host)": ("cloudfront", "w3c", "iis")}
-FIELDS["host"] = ("log_format", "json", "logfmt", "fastly", "heroku")
+FIELDS = {
+    "vhost": ("vhost_combined",),
+    "authority": ("alb", "elb", "envoy", "istio"),
+    "backend": ("haproxy",),
+    "cs(Host)": ("cloudfront", "w3c", "iis"),
+}
+FIELDS["host"] = ("log_format", "json", "logfmt", "fastly", "heroku", "ingress_nginx_host", "nginx_proxy_manager")
 """Which field names the application in which formats."""
 MALFORMED = (
     lambda line: line.replace("200", "99"),

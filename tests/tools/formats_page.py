@@ -13,7 +13,7 @@ from etl.lines.parse import AUTHORITY
 from etl.sources.source import FIELD, FIELD_KEYS
 
 BLOCK = re.compile(r"(<!-- (?P<kind>format|variables|keys)(?: (?P<name>\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
-UNITS = {0: "seconds", 3: "milliseconds", 6: "microseconds"}
+UNITS = {0: "seconds", 3: "milliseconds", 6: "microseconds", 9: "nanoseconds"}
 COLUMNS = {
     Role.TIME: "`ts`",
     Role.CLOCK: "`ts`, where `time` has only the date; in UTC",
@@ -38,7 +38,11 @@ def table(log_format: Format) -> str:
         ("`ts`", _times(log_format), NEVER),
         ("`application`", _applications(log_format), NEVER),
         *_request(log_format),
-        ("`status`", _first_of(log_format, Role.STATUS) + ("; 000 is 0" if log_format.zero_status else ""), NEVER),
+        (
+            "`status`",
+            _first_of(log_format, Role.STATUS) + ("; 0, 000 and -1 are 0" if log_format.zero_status else ""),
+            NEVER,
+        ),
         _response_bytes(log_format),
         _duration(log_format),
         *_upstreams(log_format),
@@ -145,7 +149,7 @@ def _or_missing(log_format: Format, role: Role) -> str:
 
 def _response_bytes(log_format: Format) -> Row:
     found = _first_of(log_format, Role.RESPONSE_BYTES)
-    null = ", ".join(_missing(log_format, Role.RESPONSE_BYTES)) or NEVER
+    null = ", ".join([*_missing(log_format, Role.RESPONSE_BYTES), "no number"])
     return ("`response_bytes`", f"{found}; `-` is 0" if found else NOTHING, null if found else ALWAYS)
 
 
@@ -153,16 +157,23 @@ def _duration(log_format: Format) -> Row:
     fields = [field for field in log_format.fields if field.role is Role.DURATION]
     if not fields:
         return ("`duration_seconds`", NOTHING, ALWAYS)
-    made_from = " + ".join(f"`{field.name}`" for field in fields)
-    unit = UNITS[fields[0].scale] + (f" / {10 ** fields[0].scale:,}" if fields[0].scale else "")
-    null = ", ".join(dict.fromkeys([*_missing(log_format, Role.DURATION), "`-`", "negative"]))
-    return ("`duration_seconds`", f"{made_from}, {unit}", f"{'one of them: ' if len(fields) > 1 else ''}{null}")
+    if log_format.first_duration:
+        made_from = " or ".join(f"`{field.name}`, {_duration_unit(field)}" for field in fields)
+    else:
+        made_from = " + ".join(f"`{field.name}`" for field in fields) + f", {_duration_unit(fields[0])}"
+    null = ", ".join(dict.fromkeys([*_missing(log_format, Role.DURATION), "`-`", "negative", "no number"]))
+    is_sum = len(fields) > 1 and not log_format.first_duration
+    return ("`duration_seconds`", made_from, f"{'one of them: ' if is_sum else ''}{null}")
+
+
+def _duration_unit(field: Field) -> str:
+    return UNITS[field.scale] + (f" / {10**field.scale:,}" if field.scale else "")
 
 
 def _upstreams(log_format: Format) -> list[Row]:
     status = _named(log_format, Role.UPSTREAM_STATUS)
     lists = [*status, *_named(log_format, Role.UPSTREAMS)]
-    null = ", ".join(dict.fromkeys([*_missing(log_format, Role.UPSTREAM_STATUS), "`-`"]))
+    null = ", ".join(dict.fromkeys([*_missing(log_format, Role.UPSTREAM_STATUS), "`-`", "no status"]))
     return [
         ("`upstream_status`", f"the last in {status[0]}" if status else NOTHING, null if status else ALWAYS),
         (

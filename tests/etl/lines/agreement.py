@@ -14,7 +14,7 @@ from reference import COMBINED, DIALECTS, TRAILING, Dialect, Verdict, judge_all,
 from etl.lines import parse, timestamps
 from etl.lines.batches import Batch
 from etl.lines.blocks import BlockParser, passes_of
-from etl.lines.formats import FORMATS, Field, Format, Role, shaped
+from etl.lines.formats import FORMATS, Delimited, Field, Format, Json, Kind, Logfmt, Role, shaped
 from etl.lines.parse import Classifier
 from etl.raw import reading
 from lake.contracts import contract
@@ -94,12 +94,44 @@ def _case(name: str, log_format: Format, dialect: Dialect, host: str | None = No
 def _keyed(style: str, name: str, keys: dict[str, str], scale: int = 0, **settings: str) -> Case:
     fields = tuple(Field(key, Role(role), scale=scale * (role == "duration")) for role, key in keys.items())
     roles = {role: (key,) for role, key in keys.items()}
-    dialect = Dialect(style, roles=roles, scales={keys["duration"]: scale} if "duration" in keys else {})
+    scales = {keys["duration"]: scale} if "duration" in keys else {}
+    dialect = Dialect(style, roles=roles, scales=scales, zero_status=True)
     return _case(name, replace(FORMATS[style], fields=fields, **settings), dialect, host=keys.get("host"))
 
 
 HOSTS = {"vhost_combined": "vhost", "json": "host", "fastly": "host", "alb": "authority", "heroku": "host"}
 HOSTS |= {"w3c": "cs(Host)", "iis": "cs-host", "cloudfront": "x-host-header"}
+
+
+def _declared(log_format: Format) -> Case | None:
+    """Return a format with the dialect that its declaration is, None if the reference has no words for it."""
+    notation = ""
+    if isinstance(log_format, Delimited):
+        if log_format.prefix or "  " in "".join(log_format.literals):
+            return None
+        names = [f"${{{field.name}}}" for field in log_format.fields]
+        notation = "".join(before + name for before, name in zip(log_format.literals, [*names, ""], strict=True))
+    styles = {Delimited: "delimited", Json: "json", Logfmt: "logfmt"}
+    if type(log_format) not in styles:
+        return None
+    roles: dict[str, tuple[str, ...]] = {}
+    for field in log_format.fields:
+        if field.role:
+            roles[field.role.value] = (*roles.get(field.role.value, ()), field.name)
+    dialect = Dialect(
+        styles[type(log_format)],
+        notation,
+        roles,
+        {field.name: field.scale for field in log_format.fields},
+        extra=isinstance(log_format, Delimited) and log_format.extra,
+        zero_status=log_format.zero_status,
+        first_duration=log_format.first_duration,
+        dashes=isinstance(log_format, Delimited) and log_format.dashes,
+        no_values=any(field.kind is Kind.PLAIN for field in log_format.fields),
+    )
+    return _case(log_format.name, log_format, dialect, next(iter(log_format.hosts), None))
+
+
 TRAILED = shaped("combined", COMBINED + TRAILING)
 WORDS, PIPES, MIXED = (NGINX_SHAPES[name] for name in ("words", "pipes", "mixed"))
 ALL = (
@@ -122,6 +154,7 @@ ALL = (
     _keyed("json", "json_apart", {"time": "date", "clock": "clock", "duration": "us", "status": "status"}, 6),
     _keyed("json", "json_zoned", {"time": "time_iso8601", "status": "s", "target": "t"}, timezone="Europe/Berlin"),
     _keyed("logfmt", "logfmt", LOGFMT_KEYS, 3),
+    *(found for name, each in FORMATS.items() if name not in {*DIALECTS, "logfmt"} and (found := _declared(each))),
 )
 CASES = {case.name: case for case in ALL}
 

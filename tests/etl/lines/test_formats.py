@@ -13,11 +13,44 @@ ALB = (
     '"GET https://shop.example.com:443/ HTTP/2.0" "curl" TLS_AES TLSv1.3 arn "Root=1-5" "shop.example.com" "-" 1 '
     '2026-09-17T22:22:48.3Z "forward" "-" "-" "-" "304"'
 )
+ENVOY = '[2026-09-17T10:05:03.123Z] "GET / HTTP/1.1" 200 -'
+INGRESS = f'{COMMON} "-" "curl" 300 0.003 [shop-web-80] [] 10.0.0.1:80 5 0.1 200 id'
 LINES = {
     "common": COMMON,
     "combined": f'{COMMON} "https://example.com/" "curl/8"',
     "vhost_combined": f'shop.example.com:443 {COMMON} "-" "curl/8"',
     "alb": ALB,
+    "elb": (
+        "2026-09-17T10:05:03.1Z my-elb 192.0.2.7:2817 10.0.0.1:80 0.1 0.2 0.3 200 200 0 29 "
+        '"GET http://shop.example.com:80/ HTTP/1.1" "curl" - -'
+    ),
+    "s3": (
+        "0123abcd my-bucket [17/Sep/2026:10:05:03 +0000] 192.0.2.7 - 79A5 REST.GET.OBJECT a "
+        '"GET /my-bucket/a HTTP/1.1" 200 - 5 5 7 1 "-" "curl" - hostid= SigV4 - AuthHeader host TLSv1.3 - -'
+    ),
+    "haproxy": (
+        "Sep 17 10:05:03 lb1 haproxy[4242]: 192.0.2.7:40000 [17/Sep/2026:10:05:03.123] fe be/web1 0/0/1/3/4 200 "
+        '100 - - ---- 5/4/0/1/0 0/0 {a "b|c} "GET / HTTP/1.1" 0/0/0/0/0'
+    ),
+    "envoy": f'{ENVOY} 0 5 3 2 "-" "curl" "id" "shop.example.com" -',
+    "istio": (
+        f'{ENVOY} via_upstream - "-" 0 5 3 2 "-" "curl" "id" "shop.example.com" "-" '
+        "outbound|80||web - - - - default"
+    ),
+    "ingress_nginx": INGRESS,
+    "ingress_nginx_host": f"{INGRESS} shop.example.com",
+    "traefik": f'{COMMON} "-" - 42 "web@docker" - 3ms',
+    "nginx_proxy_manager": (
+        '[17/Sep/2026:10:05:03 +0000] - 502, 200 200 - GET https shop.example.com "/" [Client 192.0.2.7] '
+        '[Length 5] [Gzip -] [Sent-to 10.0.0.5] "curl" "-"'
+    ),
+    "gin": '[GIN] 2026/09/17 - 10:05:03 | 200 |     151.5ms |       192.0.2.7 | GET      "/"',
+    "squid": (
+        "1789639503.123    345 192.0.2.7 TCP_MISS/200 5 GET http://example.com/ - HIER_DIRECT/192.0.2.1 text/html"
+    ),
+    "django": '[17/Sep/2026 10:05:03] "GET / HTTP/1.1" 200 512',
+    "puma": f"{COMMON} 0.0042",
+    "combinedio": f'{COMMON} "-" "curl" 120 790',
 }
 DELIMITED = [each for each in FORMATS.values() if isinstance(each, Delimited)]
 HEADED = [each for each in FORMATS.values() if isinstance(each, Headed)]
@@ -86,8 +119,18 @@ def test_what_stands_around_a_variable_says_how_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("shape", "line", "values"),
     [
-        ("$status|$host|$msec", "200|a b|1.5", None),
-        ("$status|$host|$msec", "200|a|1|5", ["200", "a", "1|5"]),
+        ("$status|$host|$msec", "200|a b|1.5", ["200", "a b", "1.5"]),
+        ("$status|$host|$msec", "200|a|1|5", None),
+        ("$status\t$host\t$msec", "200\t\t1.5 a", ["200", "", "1.5 a"]),
+        ("$status |  $host |  $bytes_sent", "200 |    a b |  5", ["200", "a b", "5"]),
+        ("$status  $bytes_sent", "200    512", ["200", "512"]),
+        ("$status $bytes_sent", "200  512", None),
+        ("$status $_ $bytes_sent", "200 a [b] c 512", ["200", "512"]),
+        ("$status $field_1 $bytes_sent", '200 a "b" 512', ["200", "512"]),
+        ("$time_local $status", "17/Sep/2026:10:05:03 +0000 200", ["17/Sep/2026:10:05:03 +0000", "200"]),
+        ("$time_iso8601 $status", "2026-09-17 10:05:03,123 200", ["2026-09-17 10:05:03,123", "200"]),
+        ('$status "$request" $bytes_sent', "200 - 5", ["200", "", "5"]),
+        ("$remote_addr $status", "192.0.2.7, 192.0.2.8 200", ["200"]),
         ("$status $upstream_addr.", "200 10.0.0.1:80, unix:/a : [::1]:80.", None),
         (
             "$status $upstream_addr;",
@@ -101,7 +144,7 @@ def test_what_stands_around_a_variable_says_how_it_is_written() -> None:
 def test_a_word_ends_where_the_next_literal_begins(shape: str, line: str, values: list[str] | None) -> None:
     """At its first character, whichever that is; a list and an address in brackets end there too."""
     found = re.fullmatch(shaped("log_format", shape).pattern, line)
-    assert (list(found.groups()) if found else None) == values
+    assert ([value or "" for value in found.groups()] if found else None) == values
 
 
 def test_of_several_variables_with_one_role_the_first_counts() -> None:
@@ -123,7 +166,6 @@ def test_of_several_variables_with_one_role_the_first_counts() -> None:
     ("shape", "message"),
     [
         ("$scheme$host $status", "$scheme$host: put a separator between the two"),
-        ("$time_local $status", '$time_local may hold spaces: write "$time_local"'),
         ('$status $request "$host"', '$request may hold spaces: write "$request"'),
         ("'$status $host'", "without nginx.conf's own quotes, found \"'$status $host'\""),
         ("$status $", "expected one line of ASCII as the server writes it"),
@@ -172,8 +214,16 @@ def test_a_field_of_a_line_with_a_header_never_holds_the_separator(each: Headed)
 
 
 def test_durations_know_their_unit() -> None:
-    """IIS and Heroku write milliseconds, all others seconds."""
+    """A format that is known by name says in what unit its durations are: seconds, unless they are here."""
     scales = {(each.name, f.scale) for each in FORMATS.values() for f in each.fields if f.role is Role.DURATION}
-    assert {name for name, scale in scales if scale == 3} == {"iis", "heroku"}
-    assert {scale for _, scale in scales} == {0, 3}
+    wanted = {
+        3: {
+            *("iis", "heroku", "s3", "haproxy", "envoy", "istio", "envoy_json", "squid"),
+            *("api_gateway", "lograge", "lograge_json", "pino", "bunyan"),
+        },
+        6: {"ltsv"},
+        9: {"traefik_json", "ecs"},
+    }
+    assert {scale: {name for name, s in scales if s == scale} for scale in wanted} == wanted
+    assert {scale for _, scale in scales} == {0, *wanted}
     assert Field("took").scale == 0

@@ -49,7 +49,10 @@ ReadSettings = Callable[..., list[Source]]
             {"format": "alb", "trailing": "$host"},
             "trailing: not for format alb, only for common, combined, vhost_",
         ),
-        ({"fields": "time = ts"}, "fields: not for format combined, only for json, logfmt. Take the key out"),
+        (
+            {"fields": "time = ts"},
+            "fields: not for format combined, only for json, logfmt, ltsv. Take the key out",
+        ),
         ({"format": "iis", "timezone": "UTC"}, "timezone: not for format iis, only for log_format, common,"),
         ({"timezone": "Mars/Base"}, "timezone = Mars/Base: expected an IANA time zone, like Europe/Berlin"),
         ({"timezone": "../UTC"}, "timezone = ../UTC: expected an IANA time zone"),
