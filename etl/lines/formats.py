@@ -106,6 +106,8 @@ class Format:
     Attributes:
         zero_status: Whether 000, 0 and -1 are a status: the client left before there was one.
         first_duration: Whether of several durations the first that a line has counts, not their sum.
+        mark: A regular expression that is found in most lines, by which to know the format where others have such
+            lines too, with another unit. Lines are read without a look at it.
         timezone: Name of the IANA time zone of times that are written without an offset.
         separator: The character between fields, a date and its time of day among them, if it is always the same.
     """
@@ -116,6 +118,13 @@ class Format:
     timezone: str | None = None
     separator: str = ""
     first_duration: bool = False
+    mark: str = ""
+
+    def is_marked(self, lines: Sequence[bytes]) -> bool:
+        """Tell whether at least half of the lines have the format's mark, if it has one."""
+        if not self.mark:
+            return True
+        return 2 * sum(bool(re.search(self.mark.encode(), line)) for line in lines) >= len(lines)
 
     def has(self, *roles: Role) -> bool:
         """Tell whether a field has one of these roles."""
@@ -540,7 +549,11 @@ HEROKU = (
 
 
 def _keyed(
-    kind: type[Json] | type[Logfmt] | type[Ltsv], name: str, declared: str, kind_of_field: Kind = Kind.WORD
+    kind: type[Json] | type[Logfmt] | type[Ltsv],
+    name: str,
+    declared: str,
+    kind_of_field: Kind = Kind.WORD,
+    mark: str = "",
 ) -> Format:
     """Return a format of keys, of which several with one role are alternatives; a client may leave it no status.
 
@@ -549,13 +562,14 @@ def _keyed(
         name: The format's name.
         declared: A line a role: the role, for a duration with its unit, and the keys, the preferred one first.
         kind_of_field: How values are written.
+        mark: See Format.
     """
     fields = []
     for line in declared.split("\n"):
         role, *keys = line.split()
         role, _, unit = role.partition(":")
         fields += [Field(key, Role(role), kind_of_field, UNITS.get(unit, 0)) for key in keys]
-    return kind(name, tuple(fields), zero_status=True, first_duration=True)
+    return kind(name, tuple(fields), zero_status=True, first_duration=True, mark=mark)
 
 
 UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
@@ -719,10 +733,10 @@ FORMATS: dict[str, Format] = {
         shaped("gin", GIN),
         replace(shaped("squid", SQUID, SQUID_VARIABLES), zero_status=True),
         shaped("django", DJANGO),
-        shaped("puma", f"{COMMON} $request_time"),
-        shaped("combinedio", f"{COMBINED} $request_length $bytes_sent"),
+        replace(shaped("puma", f"{COMMON} $request_time"), mark=r" [0-9]+\.[0-9]{4}\r?$"),
+        replace(shaped("combinedio", f"{COMBINED} $request_length $bytes_sent"), mark=r'" [0-9]+ [0-9]+\r?$'),
         _keyed(Json, "traefik_json", TRAEFIK_JSON),
-        _keyed(Json, "caddy", CADDY),
+        _keyed(Json, "caddy", CADDY, mark='"handled request"'),
         _keyed(Json, "cloudfront_json", CLOUDFRONT_JSON, Kind.PLAIN),
         _keyed(Json, "cloudflare", CLOUDFLARE),
         _keyed(Json, "azure_front_door", AZURE_FRONT_DOOR),
@@ -730,14 +744,14 @@ FORMATS: dict[str, Format] = {
         _keyed(Json, "api_gateway", API_GATEWAY),
         _keyed(Json, "gcp_http", GCP_HTTP),
         _keyed(Json, "akamai", AKAMAI),
-        _keyed(Json, "envoy_json", ENVOY_JSON),
-        _keyed(Json, "lograge_json", LOGRAGE),
-        _keyed(Json, "pino", PINO),
-        _keyed(Json, "bunyan", BUNYAN),
+        _keyed(Json, "envoy_json", ENVOY_JSON, mark='"response_flags"'),
+        _keyed(Json, "lograge_json", LOGRAGE, mark='"(?:controller|format)"'),
+        _keyed(Json, "pino", PINO, mark='"responseTime"'),
+        _keyed(Json, "bunyan", BUNYAN, mark='"v":0'),
         _keyed(Json, "ecs", ECS),
-        _keyed(Json, "opentelemetry", OPENTELEMETRY),
+        _keyed(Json, "opentelemetry", OPENTELEMETRY, mark='[Aa]ttributes|"(?:http.target|server.address)"'),
         _keyed(Ltsv, "ltsv", LTSV, Kind.PLAIN),
-        _keyed(Logfmt, "lograge", LOGRAGE_TEXT),
+        _keyed(Logfmt, "lograge", LOGRAGE_TEXT, mark="(?:format|controller)="),
         _headed("cloudfront", "\t", zero_status=True),
         _headed("w3c", " "),
         _headed("iis", " ", scale=3),

@@ -156,12 +156,14 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
 def identify(head: bytes) -> list[Reading]:
     """Return what each declaration that may be meant makes of the first lines of a file, the best first.
 
-    The best is the one that recognises most lines; of several, the one that fills most columns.
+    The best is the one that recognises most lines; of several, one that is known by name before one whose end is
+    guessed, and then the one that fills most columns.
     """
     lines = split(head)
-    names = sorted(FORMATS, key=lambda name: IIS not in head or name != "iis")
     found = []
     for wrapped, inner in _unwrapped(lines):
+        known = (name for name, each in FORMATS.items() if each.is_marked(inner))
+        names = sorted(known, key=lambda name: IIS not in head or name != "iis")
         declared = ({"format": name} for name in names)
         for settings in (*declared, *guess.trailing(inner), *guess.fields(inner)):
             with suppress(ConfigError):  # the guess is no source
@@ -169,7 +171,13 @@ def identify(head: bytes) -> list[Reading]:
                 found.append(read(head, declare(whole), whole))
     vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
     best, *others = sorted(
-        found, key=lambda each: (-each.recognised, vhosts and not each.source.format.hosts, -each.columns)
+        found,
+        key=lambda each: (
+            -each.recognised,
+            vhosts and not each.source.format.hosts,
+            each.guessed == "trailing",
+            -each.columns,
+        ),
     )
     return [_without_noise(best, head), *others]
 
