@@ -246,7 +246,9 @@ def shown_time(line, at, end):
             return not is_of_year_9999(p + 1)
         # perhaps one of ISO 8601, with slashes, or of another kind of CLF
         if is_digit(load8(p + 1)) and (load8(p + 5) == 45 or load8(p + 5) == 47 or load8(p + 3) == 47):
-            return False
+            for q in range(p + 1, end):
+                if load8(q) == 93:
+                    return False
     return True
 
 
