@@ -30,6 +30,19 @@ ReadSettings = Callable[..., list[Source]]
         ({"vantage": ""}, "vantage is missing"),
         ({"sette_hours": 3}, "unknown key 'sette_hours'. Known keys: format, files,"),
         ({"format": "combind"}, "unknown format 'combind'. Known formats: common, combined, vhost_combined"),
+        ({"format": "combined, w3c"}, "w3c has a header, and stands beside no other"),
+        ({"format": "combined, common", "trailing": "$host"}, "say of which of them trailing is"),
+        ({"format": "combined trailing, common"}, "say of which of them trailing is"),
+        (
+            {"format": "combined, common", "fields": "time = t"},
+            "fields: not for the formats combined, common. Take",
+        ),
+        ({"duration_unit": "ms"}, "duration_unit: format combined has no duration. Take the key out"),
+        ({"format": "alb", "duration_unit": "min"}, "duration_unit = min: expected one of s, ms, us, ns"),
+        (
+            {"format": "json", "fields": "time=t, status=s, duration_ms=d", "duration_unit": "us"},
+            "duration_unit and a unit in fields, such as duration_ms, say two things",
+        ),
         ({"vantage": "cdn"}, "vantage = cdn: expected one of edge, load_balancer, origin, application"),
         ({"application": "My App"}, "application = My App: expected a name like"),
         (
@@ -180,6 +193,30 @@ def test_a_format_is_made_of_its_own_keys(declare: Declare) -> None:
         ("h1", "host", 0),
         ("h2", "host", 0),
     ]
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("s", 0), ("ms", 3), ("us", 6), ("ns", 9)])
+def test_the_unit_of_durations_can_be_said_of_every_format(declare: Declare, unit: str, scale: int) -> None:
+    """Of a known one, one with a header, a shape, keys, and of those in a list that have a duration."""
+    shape = "$msec $status $request_time"
+    declared = (
+        {"format": "alb"},
+        {"format": "w3c"},
+        {"format": "log_format", "log_format": shape},
+        {"format": "json", "fields": "time = t, status = s, duration = d"},
+        {"format": "combined trailing, common", "trailing": "$request_time"},
+    )
+    for settings in declared:
+        found = declare(**settings, duration_unit=unit).format
+        assert {field.scale for field in found.fields if field.role == "duration"} == {scale}
+
+
+def test_formats_in_a_list_keep_their_order(declare: Declare) -> None:
+    """The one that is marked has `trailing`; a time zone is that of all of them."""
+    found = declare(format="combined trailing, combined", trailing="$host", timezone="Europe/Berlin").format
+    assert found.name == "combined, combined"
+    assert [each.hosts for each in found.formats] == [["host"], []]
+    assert [each.timezone for each in found.in_zone] == ["Europe/Berlin"] * 2
 
 
 def test_what_is_not_said_has_a_cautious_default(declare: Declare) -> None:
