@@ -90,7 +90,7 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
     for number, (row, field) in enumerate(zip(rows, log_format.fields, strict=False)):
         before, after = log_format.literals[number : number + 2]
         row[layout.KIND] = KINDS[field.kind]
-        row[layout.END] = ord((after or before or " ")[0])
+        row[layout.END] = ord((after or (" " if log_format.extra else before) or " ")[0])
         row[layout.LAST] = not after
         row[layout.ROLE] = role_of(field)
         row[layout.SCALE] = field.scale
