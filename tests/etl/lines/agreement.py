@@ -107,7 +107,7 @@ def _declared(log_format: Format) -> Case | None:
     """Return a format with the dialect that its declaration is, None if the reference has no words for it."""
     notation = ""
     if isinstance(log_format, Delimited):
-        if log_format.prefix or "  " in "".join(log_format.literals):
+        if log_format.prefix or any("  " in each for each in log_format.literals):
             return None
         names = [f"${{{field.name}}}" for field in log_format.fields]
         notation = "".join(before + name for before, name in zip(log_format.literals, [*names, ""], strict=True))

@@ -830,7 +830,7 @@ def application_told(fields: dict[str, Value], dialect: Dialect) -> str:
     """Return the application of a line."""
     if dialect.host is None:
         return "web"
-    if dialect.host != "authority":
+    if dialect.host != "authority" or "authority" in dialect.roles.get("host", ()):
         value = fields.get(dialect.host)
         return application_of(value) if isinstance(value, bytes) else "(invalid)"
     target = target_of(request_told(fields, dialect)) or b""
