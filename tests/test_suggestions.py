@@ -48,6 +48,7 @@ VALUES = {
     "unit.day": "2015-05-17",
     "unit.of": "--of RequestsDaily --source web",
     "where": " --dataset rejects",
+    "what": "--stale",
 }
 """What is filled in, by the expression in the source: true of the project below."""
 ON_S3_ONLY = "lake ddl athena-registered"  # run by lake/test_ddl.py

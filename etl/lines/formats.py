@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 
-from etl.lines import timestamps
 from lake.errors import ConfigError
 
 
@@ -287,6 +286,8 @@ PREFIX_TIME = "prefix_time"
 def field_pattern(kind: Kind, delimiter: str) -> str:
     """Return the regular expression of a field that is written so, up to a delimiter."""
     may_hold_spaces = delimiter != "" and delimiter in BETWEEN_TEXTS
+    from etl.lines import timestamps  # noqa: PLC0415 - numpy and Arrow, which --help has no use for
+
     delimiter = re.escape(delimiter)
     word = rf"[^{delimiter}\r\n]*?" if may_hold_spaces else rf'[^ "\[\]\r\n{delimiter}]+'
     host = rf"(?:\[[0-9A-Fa-f:.]+\](?::[0-9]+)?|{word})"

@@ -179,6 +179,11 @@ def identify(head: bytes) -> list[Reading]:
             -each.columns,
         ),
     )
+    by_name = (each for each in others if not each.guessed and each.is_good and each.columns >= best.columns)
+    known_format = next(by_name, None) if best.guessed == "trailing" else None
+    if known_format:
+        others = [best, *(each for each in others if each is not known_format)]
+        best = known_format
     return [_without_noise(best, head), *others]
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from etl.lines.envelopes import Wrapping
 from etl.lines.formats import (
+    CLIENTS,
     FORMATS,
     MAY_FOLLOW,
     SHAPES,
@@ -326,6 +327,9 @@ def _as_then(told: dict[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in told.items() if name in FORMER}
     if "fields" in found:
         found["fields"] = [_as_then(each) for each in found["fields"]]
+        found["zero_status"] = found["zero_status"] and found["name"] not in {"json", "logfmt"}
+    elif found["kind"] in {Kind.STAMP, Kind.NAMELESS} or (found["kind"] is Kind.LIST and found["name"] in CLIENTS):
+        found["kind"] = Kind.WORD
     return found
 
 

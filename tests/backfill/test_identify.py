@@ -85,7 +85,7 @@ def test_a_wide_table_fits_a_terminal(a_project):
     (a_project.folder / "alb.log").write_bytes(lines)
     done = a_project.run("backfill", "identify", "alb.log")
     table = done.stdout.partition("\n\n")[2].partition("\n\n")[0].splitlines()
-    assert len(table) == 11
+    assert len(table) == 12
     assert max(map(len, table)) <= 100
     assert re.search(r"shop\.example\.com GET +/item/[x/]+… +200 +57 +0\.171 +200 +false", table[3])
     assert "vantage = load_balancer" in done.stdout

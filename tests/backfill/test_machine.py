@@ -201,7 +201,7 @@ def engine(
     past.record(attempts(ends, plan.range.example, "run"))
     failed = {each.date for each in ends if each.outcome is Outcome.FAILED}
     waiting = {each.date: each.error or "" for each in ends if each.outcome is Outcome.NO_INPUT}
-    return Result(frozenset(failed), waiting, {})
+    return Result(frozenset(failed), {}, waiting, {})
 
 
 class ProjectMachine(RuleBasedStateMachine):

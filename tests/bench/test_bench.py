@@ -44,7 +44,7 @@ def facts_read(
     return {
         "requests": len(rows),
         "server_errors": sum(row["status"] >= truth.SERVER_ERROR for row in rows),
-        "response_bytes": sum(row["response_bytes"] for row in rows),
+        "response_bytes": sum(row["response_bytes"] or 0 for row in rows),
         "epoch_seconds": sum(int(row["ts"].replace(tzinfo=UTC).timestamp()) for row in rows),
         "rejects": reasons,
         "days": {f"{DAY:%Y-%m-%d}": len(rows)} if rows else {},

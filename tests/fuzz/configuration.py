@@ -191,11 +191,12 @@ class Bucket:
         parts = {"{YYYY}": "%Y", "{MM}": "%m", "{DD}": "%d", "{HH}": "13"}
         for part, code in parts.items():
             key = key.replace(part, code)
-        self._keys = [day.strftime(key) for day in days]
+        keys = (day.strftime(key) for day in days)
+        self._listed = [{"Key": each, "Size": 1, "ETag": "x"} for each in keys]
 
     def get_paginator(self, _: str) -> Any:
         """Return what boto3's client does."""
-        return SimpleNamespace(paginate=lambda **_: [{"Contents": [{"Key": key} for key in self._keys]}])
+        return SimpleNamespace(paginate=lambda **_: [{"Contents": self._listed}])
 
 
 def _sample() -> bytes:

@@ -24,7 +24,8 @@ PERSONAL = "|".join(
         *(r"[0-9](\.[0-9]{1,3}){2}\.[0-9]", r":[0-9A-Fa-f]{0,4}:"),
     )
 )
-TIME = re.compile((CLF + b"|" + ISO.replace(b"[T ]", b"[T ?]") + OFFSET + b"?").decode())
+LOOSE = rb"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}[: ][0-9:]{8}(?:[.,][0-9]{1,9})?(?: [+-][0-9]{4})?"
+TIME = re.compile((CLF + b"|" + LOOSE + b"|" + ISO.replace(b"[T ]", b"[T ?]") + OFFSET + b"?").decode())
 WORDS = (
     *(spice for spice in SPICE if spice),
     *(b"#Fields: " + names for several in HEADERS.values() for names in several),

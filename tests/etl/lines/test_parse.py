@@ -359,6 +359,6 @@ def test_fields_that_not_every_line_has_make_no_line_a_reject(
     block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
     (batch,) = BlockParser(source.format, source.classifier, compiled=compiled).batches([block])
     assert batch.rows["status"].to_pylist() == [502] * len(ends)
-    assert batch.rows["upstream_status"].to_pylist() == [None, 503, None, None, None]
+    assert batch.rows["upstream_status"].to_pylist() == [502, 503, None, None, None]
     assert batch.rows["duration_seconds"].to_pylist() == [None, 0.5, None, None, None]
     assert batch.numbers.tolist() == [5, 6]

@@ -282,10 +282,10 @@ def test_too_many_rejects_fail_the_day_with_examples(
     lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine
 ) -> None:
     """More than max_reject_rate: counted by reason, shown masked, and nothing is published."""
-    data = log_line(NOON) * 97 + log_line(NOON, status="99") * 2 + log_line(NOON, size="x")
+    data = log_line(NOON) * 97 + log_line(NOON, status="99") * 2 + b"x\n"
     tmp_path.joinpath("access.log").write_bytes(data)
     expected = (
-        r"source web, 2026-09-17: 3 of 100 lines are rejects \(2 status, 1 bytes\), more than max_reject_rate = "
+        r"source web, 2026-09-17: 3 of 100 lines are rejects \(2 status, 1 shape\), more than max_reject_rate = "
         r"0.029 allows. Is it really format combined\? First ones: access.log:98 \(status\) 999.9.9.9 - - \["
     )
     with pytest.raises(InputError, match=expected):

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from etl.raw import files as raw_files
+from etl.raw import reading
 from etl.sources.source import Source
 from etl.steps import seen
 from etl.steps.extract import extract_day
@@ -57,7 +57,7 @@ SETTINGS = {"envelope": "cri", "noise": "nginx, blank", "max_reject_rate": 0.1}
 @pytest.fixture(params=[1, 200, 4 << 20])
 def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads so many bytes at a time."""
-    monkeypatch.setattr(raw_files, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", request.param)
 
 
 @pytest.mark.usefixtures("in_blocks")

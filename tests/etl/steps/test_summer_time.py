@@ -188,7 +188,7 @@ def test_many_small_files_within_the_hour_are_each_told_by_the_one_before(
 
     monkeypatch.setattr(RawReader, "blocks", counted)
     for number in range(180):
-        data = _log(MIDNIGHT + timedelta(minutes=number - 30), 1 / 60)
+        data = _log(MIDNIGHT + timedelta(minutes=number - 30), 1 / 60, host=f"{number}-")
         tmp_path.joinpath(f"access.log-20261025.{number:03}").write_bytes(data)
     extract_day(lake, berlin(neighbour_days=0), DAY)
     times = [row["ts"] for row in published(lake, "requests", DAY)]

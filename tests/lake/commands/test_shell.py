@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -140,8 +141,16 @@ def test_on_a_terminal(project, terminal):
 def test_a_running_query_is_interrupted(terminal):
     """Ctrl-C is said in a line, and the next statement is answered."""
     terminal.wait_for("lake> ")
-    terminal.type("select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b;\n")
-    terminal.type("\x03", again_until="interrupted")
+    query = "select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b;\n"
+    for _ in range(10):  # Ctrl-C that comes before the query is read takes that from the terminal
+        terminal.type(query)
+        time.sleep(1)
+        terminal.type("\x03")
+        with suppress(AssertionError):
+            terminal.wait_for("interrupted", seconds=3)
+            break
+    else:
+        pytest.fail(terminal.seen)
     terminal.wait_for("lake> ")
     terminal.type("select 41 + 1 as x;\n")
     terminal.wait_for("42")
