@@ -325,6 +325,8 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on
             requests = {asked(request) for request, _ in proxy.requests}
             may = allowed(roles[role])
             for action, what in requests:
+                if role == "monitor" and what.startswith(names["example-logs"]):
+                    continue  # it says more of a day that is missing if it may look for raw logs, and goes on if not
                 assert any(action == a and fnmatchcase(what, pattern) for a, pattern in may), (action, what)
             needed = {(a, p) for a, p in may if any(a == action and fnmatchcase(w, p) for action, w in requests)}
             rare = {("s3:GetObject", f"{root[5:]}/{folder}") for folder in RARELY_READ.get(role, ())}
@@ -376,7 +378,7 @@ def test_retention_deletes_with_its_policy_alone(server, names, given, versions,
         delete = (*RETENTION, "--even-if-needed", "--delete", re.search(CODE, shown.stdout)[1], "--reason", "x")
         refused = run_as(keys["writer"], *delete)
         assert refused.returncode == 3, refused
-        assert "The credentials lack the right to do this." in refused.stderr
+        assert "The credentials lack the right to do this" in refused.stderr
         assert versions() == there
         done = run_as(keys["retention"], *delete)
         assert (done.returncode, done.stderr) == (0, ""), done
