@@ -20,6 +20,11 @@ API = {
 LINE = '192.0.2.1 - - [{day}/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 10\n'
 
 
+def numbered(day, number):
+    """Return a line of a day that is another one in each file."""
+    return LINE.format(day=day).replace("192.0.2.1", f"198.51.100.{number}")
+
+
 @pytest.fixture
 def two_sources(a_project):
     """The project with a second source, which has a file of two on its first day and none on its second."""
@@ -62,9 +67,7 @@ def test_the_source_that_comes_late_is_found_and_restated(two_sources):
     days = ("--of", "ErrorRateDaily", "--start", "2015-05-19", "--stop", "2015-05-20")
     assert two_sources.run("backfill", "run", *days).returncode == 0
     for number in (1, 2):
-        (two_sources.folder / f"api/2015-05-19-{number}.log").write_text(
-            LINE.format(day=19).replace("192.0.2", f"192.0.{number}")
-        )
+        (two_sources.folder / f"api/2015-05-19-{number}.log").write_text(numbered(19, number))
     found = two_sources.run("backfill", "plan", *days, "--late").stdout
     assert "2015-05-19  late input: raw logs of source api have come: backfill restate --of" in found
     restated = two_sources.run("backfill", "restate", *days, "--late", "--reason", "they came", "--yes")
@@ -136,9 +139,7 @@ def test_what_comes_later_is_found_and_restated(two_sources):
     severities(two_sources, fewer_files="warn", missing_source="warn")
     assert two_sources.run("backfill", "run", *RANGE).returncode == 0
     for name, day in (("2015-05-18-2", 18), ("2015-05-19-1", 19), ("2015-05-19-2", 19)):
-        (two_sources.folder / f"api/{name}.log").write_text(
-            LINE.format(day=day).replace("192.0.2", f"192.0.{name[-1]}")
-        )
+        (two_sources.folder / f"api/{name}.log").write_text(numbered(day, name[-1]))
     found = two_sources.run("backfill", "plan", *RANGE, "--late").stdout
     assert "2015-05-18  late input: api/2015-05-18-2.log has come" in found
     assert "2015-05-19  late input: raw logs of source api have come" in found
