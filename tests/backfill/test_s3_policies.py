@@ -340,6 +340,8 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on
                     ("s3:PutObject", f"{root[5:]}/{name}/*.json")
                     for name in ("_confirmed", "_restatements", "_seen")
                 }
+            if role == "verifier":  # with --deep
+                rare |= {("s3:GetObject", f"{names['example-logs']}/logs/*")}
             assert may - needed <= rare
     assert "1 days there, 1 late, the oldest: 2015-05-18 failed" in said["monitor"]
     assert f"{REJECTS}: gone: its publication was recorded, and it is not there." in said["verifier"]
