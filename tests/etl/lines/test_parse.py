@@ -360,5 +360,5 @@ def test_fields_that_not_every_line_has_make_no_line_a_reject(
     (batch,) = BlockParser(source.format, source.classifier, compiled=compiled).batches([block])
     assert batch.rows["status"].to_pylist() == [502] * len(ends)
     assert batch.rows["upstream_status"].to_pylist() == [502, 503, None, None, None]
-    assert batch.rows["duration_seconds"].to_pylist() == [None, 0.5, None, None, None]
+    assert batch.rows["duration_seconds"].to_pylist() == [0.5, 0.5, None, None, None]
     assert batch.numbers.tolist() == [5, 6]
