@@ -419,7 +419,7 @@ def _json_reader(log_format: Format) -> Callable[[bytes], Row | None]:
 def _json_object(line: bytes) -> dict[str, Any] | None:
     r"""Return the object that a line is, None if it is none.
 
-    What nginx writes that is no JSON is mended first: \xHH, and then values that are not in quotes.
+    What nginx writes that is not JSON is corrected first: \xHH, and then values that are not in quotes.
     """
     escaped = _ESCAPE.sub(_mended, line) if rb"\x" in line else line
     for text in (line, escaped) if escaped is not line else (line,):

@@ -46,7 +46,7 @@ class Outage:
     def __init__(
         self, unreachable: tuple[type[Exception], ...], lasting: tuple[type[Exception], ...] = ()
     ) -> None:
-        """Take the errors of a server that can't be reached, and those of them that no waiting mends."""
+        """Take the errors of a server that can't be reached, and those that waiting does not help."""
         self._unreachable = unreachable
         self._lasting = lasting
         self._since: float | None = None

@@ -19,7 +19,7 @@ from lake.store.outage import SERVER_ERROR, Outage
 NOT_FOUND = 404
 TRIES_AGAIN = 5  # 15 seconds on average
 UNREACHABLE = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
-LASTING = (botocore.exceptions.SSLError,)  # waiting mends no certificate
+LASTING = (botocore.exceptions.SSLError,)  # waiting does not help a certificate
 # a body that does not come, or not as it was sent
 CUT_OFF = (botocore.exceptions.HTTPClientError, botocore.exceptions.IncompleteReadError)
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
