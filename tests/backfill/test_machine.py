@@ -265,6 +265,8 @@ class ProjectMachine(RuleBasedStateMachine):
         days = {line.day for line in log.lines} if log.day is None else {log.day, log.day + 1}
         for key in self.made_of.keys() & {(stream.application, day) for day in days}:
             self.counted.setdefault(key, set()).update(self.made_of[key])
+        of = {line.day for line in log.lines} | ({log.day} if log.lines and log.day is not None else set())
+        self.is_troubled |= any((stream.application, day) not in self.made_of for day in of)  # made without it
 
     def lines(self, day: int, size: int, errors: int) -> list[Line]:
         """Return new lines."""

@@ -238,7 +238,7 @@ def test_a_mount_that_is_missing_where_nobody_else_may_write(a_project, mount, e
 
 
 def test_a_mount_that_is_missing_where_anybody_may_write(a_project, mount, expected):
-    """It looks like a new lake, and one begins there, of whole days; a monitor of more than two weeks tells.
+    """It looks like a new lake, and one begins there, of whole days; that older days are missing is told.
 
     With the mount back, the lake is as it was, and goes on.
     """
@@ -250,7 +250,9 @@ def test_a_mount_that_is_missing_where_anybody_may_write(a_project, mount, expec
     mount.lose()
     checked = a_project.run(*prefix, *check)
     assert (checked.returncode, checked.stdout.split(",")[0]) == (2, "ErrorRateDaily CRITICAL: 0 days there")
-    assert a_project.run(*prefix, *nightly).returncode == 0
+    ran = a_project.run(*prefix, *nightly)
+    assert ran.returncode == 1
+    assert "2 older days are missing: 2015-05-17, 2015-05-18" in ran.stdout
     below = published(mount.at / "lake")
     assert below.items() < whole.items()
     checked = a_project.run(*prefix, *check)

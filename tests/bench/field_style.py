@@ -35,12 +35,11 @@ MALFORMED = (
     ("blank", "blank"),
     ("garbage", "shape"),
     ("too many fields", "shape"),
-    ("no size", "bytes"),
     ("wrong day", "wrong_day"),
 )
 REASON_OF = np.array([REASONS.index(reason) for _, reason in MALFORMED])
 SHOWN = [n for n, (what, _) in enumerate(MALFORMED) if what != "blank"]
-IN_BURSTS = [n for n, (what, _) in enumerate(MALFORMED) if what in {"cut off", "blank", "garbage", "no size"}]
+IN_BURSTS = [n for n, (what, _) in enumerate(MALFORMED) if what in {"cut off", "blank", "garbage"}]
 LINES_A_BURST = 1_000_000  # one burst in so many lines, at least one in the log
 BURST_HOUR = 13
 BURST_LINES = 700
@@ -77,7 +76,6 @@ class FieldStyle:
                 "no such status": (rb'"status":\d+', b'"status":999'),
                 "no such day": (rb"-\d\dT", b"-99T"),
                 "quote missing": (rb'"(?=,"request_time)', b""),
-                "no size": (rb'sent":\d+', b'sent":-1'),
                 "wrong day": (rb'"20\d\d-', b'"2024-'),
             }
         else:
@@ -95,7 +93,6 @@ class FieldStyle:
                 "no such status": (rb'" \d{3} (?=[\d-]+ ")', b'" 999 '),
                 "no such day": (rb"\[\d\d/", b"[32/"),
                 "quote missing": (rb'"(?=\r?\n$)', b""),
-                "no size": (rb'(?<=" \d{3} )[\d-]+(?= ")', b"-1"),
                 "wrong day": (rb"/20\d\d:", b"/2024:"),
             }
 

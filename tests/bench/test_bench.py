@@ -22,7 +22,7 @@ LINES = 700
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Import a module of the benchmarks, or the independent reader of log lines."""
-    monkeypatch.syspath_prepend(HERE.with_name("etl"))
+    monkeypatch.syspath_prepend(HERE.parent / "etl" / "lines")
     monkeypatch.syspath_prepend(HERE)
     return importlib.import_module
 
