@@ -139,8 +139,8 @@ class Provenance:
             known to be missing.
         counted: What the column that `Contract.counts` names adds up to; None where that is `rows_read`, as in
             files of earlier versions.
-        raw_contents: What the raw files of one source were, up to some number of them, so that who reads several
-            sources can tell whether two have the same.
+        raw_contents: What the raw files of one source were, up to some number of them, as bytes, XXH3 and its
+            prefixes, so that who reads several sources can tell whether two have the same, or what it grew to.
     """
 
     dataset: str

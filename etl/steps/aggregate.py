@@ -5,6 +5,7 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl.raw.content import begins_alike
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on
 from lake import provenance, sql
@@ -24,7 +26,7 @@ from lake.memory.arrays import array, no_rows, stream
 from lake.memory.database import prepared
 from lake.parquet.writer import Footer, read_footer
 from lake.partition import Partition
-from lake.provenance import FIRST, Check, Provenance, Revision, code_version
+from lake.provenance import FIRST, Check, Content, Provenance, Revision, code_version
 
 SOURCES = pa.schema(
     [
@@ -298,7 +300,7 @@ def _made(
 def _raw_contents(read: Sequence[Rows]) -> tuple[str, ...]:
     """Return what the raw files were that one source's requests were extracted from."""
     contents = {
-        f"{raw.content.bytes} {raw.content.xxh3}"
+        " ".join([str(raw.content.bytes), raw.content.xxh3, *raw.content.prefixes])
         for each in read
         if not contract(each.partition.dataset).inputs
         for raw in each.footer.provenance.inputs
@@ -314,15 +316,25 @@ def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[S
         InputError: luigi.cfg has that fail.
     """
     vantages = {name: each.classifier.vantage for each in sources for name in each.names}
-    names: dict[tuple[str, str | None], set[str]] = {}
+    alike: dict[tuple[str | None, str], list[tuple[str, Content]]] = {}
     for each in read:
         if each.day == day and each.source:
             for content in each.footer.provenance.raw_contents:
-                names.setdefault((content, vantages.get(each.source)), set()).add(each.source)
-    found = sorted({tuple(sorted(each)) for each in names.values() if len(each) > 1})
+                size, whole, *prefixes = content.split()
+                key = vantages.get(each.source), prefixes[0] if prefixes else f"{size} {whole}"
+                file = Content(int(size), whole, 0, tuple(prefixes))
+                alike.setdefault(key, []).append((each.source, file))
+    found = sorted(
+        {
+            tuple(sorted((name, other)))
+            for files in alike.values()
+            for (name, one), (other, two) in combinations(files, 2)
+            if name != other and begins_alike(one, two)
+        }
+    )
     if not found:
         return ""
-    text = f"sources {' and '.join(found[0])} have read a raw file with the same content"
+    text = f"sources {' and '.join(found[0])} have read a raw file with the same content, or what it grew to"
     if any(each.severities.duplicate_files is Severity.FAIL for each in sources):
         raise InputError(
             f"{made.name} {day}: {text}, so its requests would count twice. Correct files of one of them in "
