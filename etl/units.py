@@ -401,9 +401,7 @@ class Unit:
 
 def _is_again(file: RawFile, before: provenance.Input, endpoint_url: str | None) -> bool:
     """Tell whether a raw file is what another source was made from, or that one has grown to."""
-    return has_content_of(file, before, endpoint_url) or (
-        file.name == before.name and begins_with(file, before, endpoint_url)
-    )
+    return has_content_of(file, before, endpoint_url) or begins_with(file, before, endpoint_url)
 
 
 def name_of(dataset: str) -> str:

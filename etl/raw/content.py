@@ -12,37 +12,42 @@ PREFIXES = tuple(4096 << 4 * n for n in range(8))
 
 
 class ContentDigest:
-    """Takes a file's decompressed bytes, piece by piece, and says what they are so far."""
+    """Takes a file's decompressed bytes, piece by piece, and says what they are so far.
+
+    Attributes:
+        bytes: How many it has had.
+        prefixes: Their digests after 4 KiB, 64 KiB, and so on, as far as it has had so many.
+    """
 
     def __init__(self) -> None:
         self.bytes = 0
         self._crc32 = 0
         self._xxh3 = xxhash.xxh3_64()
-        self._prefixes: tuple[str, ...] = ()
+        self.prefixes: tuple[str, ...] = ()
 
     def update(self, piece: memoryview) -> None:
         """Add the next bytes."""
         begin = 0
         while begin < len(piece):
-            left = PREFIXES[len(self._prefixes)] - self.bytes
+            left = PREFIXES[len(self.prefixes)] - self.bytes
             part = piece[begin : begin + left]
             self._xxh3.update(part)
             self._crc32 = isal_zlib.crc32(part, self._crc32)
             self.bytes += len(part)
             if len(part) == left:
-                self._prefixes += (self._xxh3.hexdigest(),)
+                self.prefixes += (self._xxh3.hexdigest(),)
             begin += len(part)
 
     def copy(self) -> Self:
         """Return another one that has had the same bytes."""
         other = type(self)()
-        other.bytes, other._crc32, other._prefixes = self.bytes, self._crc32, self._prefixes  # noqa: SLF001 - of this class
+        other.bytes, other._crc32, other.prefixes = self.bytes, self._crc32, self.prefixes  # noqa: SLF001 - of this class
         other._xxh3 = self._xxh3.copy()  # noqa: SLF001
         return other
 
     def content(self) -> Content:
         """Return what the bytes so far are."""
-        return Content(self.bytes, self._xxh3.hexdigest(), self._crc32, self._prefixes)
+        return Content(self.bytes, self._xxh3.hexdigest(), self._crc32, self.prefixes)
 
 
 def begins_alike(one: Content, other: Content) -> bool | None:

@@ -42,7 +42,8 @@ def begins_with(file: RawFile, recorded: Input, endpoint_url: str | None = None)
     for block in RawReader(file, endpoint_url, digests=False).blocks():
         (content if recorded.content else digest).update(block[:left])
         left -= min(left, len(block))
-        if not left:
+        so_far = content.prefixes
+        if not left or (recorded.content and so_far != recorded.content.prefixes[: len(so_far)]):
             break
     return content.content() == recorded.content if recorded.content else digest.hexdigest() == recorded.sha256
 

@@ -606,7 +606,7 @@ class ProjectMachine(RuleBasedStateMachine):
         return self.has_equal_sizes and any(each.unit.day == day for each in look.outdated(self.range))
 
     def has_few_equal_lines(self, day: date) -> bool:
-        """Tell whether different files of a day, or of two sources, have a few lines alike, as real ones may."""
+        """Tell whether different files of a day have a few lines alike, which nobody can tell from real ones."""
         number = (day - FIRST_DAY).days
         for stream in self.streams:
             files = [[line for line in each.lines if line.day == number] for each in stream.read_for(number)]
@@ -614,11 +614,6 @@ class ProjectMachine(RuleBasedStateMachine):
             for one, other in combinations(range(len(files)), 2):
                 if whole[one] != whole[other] and 0 < len({*files[one]} & {*files[other]}) < MANY:
                     return True
-            left = self.left.get((stream.application, number), set())
-            if (
-                left and max(map(len, [*whole, []])) < MANY
-            ):  # no source has formerly: a beginning too short to know
-                return True
         return False
 
     def is_as_published(self) -> bool:

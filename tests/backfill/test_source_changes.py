@@ -1,5 +1,6 @@
 """Sources that are removed, renamed, added, or of another luigi.cfg on the lake: no request is lost or doubled."""
 
+import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -169,9 +170,15 @@ def test_a_renamed_source_that_does_not_say_so_is_refused(two, api):
 
 def test_a_renamed_source_whose_log_has_grown_is_refused(two, api):
     """What was published of it would count twice, however many lines came since."""
-    with (two.folder / f"logs/{FIRST}.log").open("a") as log:
-        log.write('192.0.2.9 - - [17/May/2015:20:00:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n')
+    log = two.folder / f"logs/{FIRST}.log"
+    with log.open("a") as file:
+        file.write('192.0.2.9 - - [17/May/2015:20:00:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n')
     two.configure(front=two.source, api=api)
+    with pytest.raises(ConfigError, match="set `formerly = web` in"):
+        unit(task=RequestsDaily, source="front").build()
+    (two.folder / f"logs/front-{FIRST}.log.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    two.configure(front=two.source | {"files": "logs/front-{YYYY}-{MM}-{DD}.log.gz"}, api=api)
     with pytest.raises(ConfigError, match="set `formerly = web` in"):
         unit(task=RequestsDaily, source="front").build()
     assert of_error_rate() == {"shop": 3, "api": 1}
