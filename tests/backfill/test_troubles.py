@@ -56,7 +56,7 @@ def test_a_backfill_in_which_some_of_all_requests_go_wrong(on_s3, moto_url, undi
         proxy.refuse = some_of(SHARE, SEED, checks=s3_name == "seaweedfs")
         on_s3.configure(lake={"root": root, "endpoint_url": proxy.url})
         run = of_days(on_s3, TROUBLED_DAYS).start(*TWO_WORKERS)
-        output, errors = run.communicate(timeout=60 + 5 * TROUBLED_DAYS)
+        output, errors = run.communicate(timeout=120 + 10 * TROUBLED_DAYS)
         assert (run.returncode, errors) == (0, "")
         assert f"{TROUBLED_DAYS} built, 0 already there, 0 failed, 0 waiting" in output
         again = on_s3.run(*TWO_WORKERS)

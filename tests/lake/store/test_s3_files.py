@@ -177,6 +177,7 @@ def test_duckdb_s_error_tells_the_store_s(files, monkeypatch):
     assert behind(duckdb.Error("Parser Error")) is None
 
 
+@pytest.mark.usefixtures("only_moto")  # others know their keys
 def test_renewed_credentials_are_used(s3_root, moto_url, put, tmp_path, monkeypatch):
     """A file system that is open asks with the keys that its credential_process gives now."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
