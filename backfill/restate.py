@@ -145,8 +145,14 @@ def resumed(project: Project, begun: Begun, *, accepts_loss: bool = False) -> It
     recorded = restatements.read(project.lake, begun)
     recorded = replace(recorded, accepts_loss=recorded.accepts_loss or accepts_loss)
     now = {name: each.name for each in project.sources for name in each.names}
+    removed = {each.source for each in recorded.wanted if each.source and each.source not in now}
+    if removed:
+        raise ConfigError(
+            f"{begun}. It has days of {', '.join(sorted(removed))}, which luigi.cfg no longer declares. Declare "
+            f"[source.{min(removed)}] again, complete it: backfill restate --unfinished, then remove the section."
+        )
     units = [
-        Unit(project, each.dataset, each.day, each.source and now.get(each.source, each.source))
+        Unit(project, each.dataset, each.day, now[each.source] if each.source else None)
         for each in recorded.wanted
     ]
     planned = [partition for key in recorded.keys if (partition := Partition.parse(key))]

@@ -14,7 +14,7 @@ from backfill.restate import drafted, resumed
 from etl.project import project
 from lake import restatements
 from lake.contracts import contract
-from lake.errors import InputError
+from lake.errors import ConfigError, InputError
 from lake.lake import Lake
 from lake.provenance import Revision
 from lake.verify import Scope, Verification
@@ -282,3 +282,15 @@ def project_config(a_project):
     from lake import config
 
     return config.read(a_project.folder / "luigi.cfg")
+
+
+def test_a_source_that_is_no_longer_declared_is_needed_to_complete(built):
+    """It is named, with the way out: to declare it again for as long as that takes."""
+    with suppress(Killed):
+        restate([RequestsDaily(source="web", date=DATE).unit], killed_after=2)
+    built.configure(other=built.source | {"files": "other/{YYYY}-{MM}-{DD}.log"})
+    with pytest.raises(ConfigError, match=r"It has days of web, .* Declare \[source\.web\] again, complete it"):
+        complete()
+    built.configure(web=built.source)
+    complete()
+    assert findings() == concerns(days(), {DATE}) == []
