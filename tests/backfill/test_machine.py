@@ -435,7 +435,11 @@ class ProjectMachine(RuleBasedStateMachine):
         """The log is renamed, the one before compressed, the oldest deleted; a dated file is compressed."""
         stream = self.any_stream(data)
         if stream.is_dated:
-            plain = [name for name in sorted(stream.files) if not name.endswith(".gz")]
+            plain = [
+                name
+                for name in sorted(stream.files)
+                if not name.endswith(".gz") and f"{name}.gz" not in stream.files  # as gzip refuses to
+            ]
             if plain:
                 self.put(stream, f"{plain[0]}.gz", self.take(stream, plain[0]))
             return
