@@ -695,6 +695,7 @@ def live(make: Callable[[], ProjectMachine], lives: int, steps: int = 7) -> None
             stateful_step_count=steps,
             deadline=None,
             database=None,
+            derandomize=not LIVES,  # with MACHINE_LIVES others live each time
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink],
         ),
