@@ -1,5 +1,7 @@
 """Stores that are out of order: how long they are waited for, and by whom."""
 
+import errno
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ PATIENCE_SECONDS = 120
 WAIT_SECONDS = 5.0
 TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
 REMEMBERED = 16
+OF_A_BROKEN_DISK = tuple(f": {os.strerror(each)}" for each in (errno.EIO, errno.ESTALE))
 _patience: ContextVar[float] = ContextVar("patience", default=0)
 _remembered: deque[StoreError] = deque(maxlen=REMEMBERED)
 E = TypeVar("E", bound=StoreError)
@@ -74,6 +77,9 @@ def remembered(error: E) -> E:
 
 
 def behind(error: Exception) -> StoreError | None:
-    """Return the store's error whose text is in another one's, as DuckDB's, None if there is none."""
+    """Return the store's error whose text is in another one's, as DuckDB's, or which a disk's means; else None."""
     text = str(error)
+    line = text.partition("\n")[0]
+    if line.endswith(OF_A_BROKEN_DISK):
+        return StoreError(f"{line}. Check the disk, or what is mounted there.")
     return next((each for each in reversed(_remembered) if str(each) in text), None)

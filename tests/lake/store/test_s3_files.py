@@ -175,6 +175,8 @@ def test_duckdb_s_error_tells_the_store_s(files, monkeypatch):
     assert of_store
     assert "S3 answered 503 SlowDown to GetObject" in str(of_store)
     assert behind(duckdb.Error("Parser Error")) is None
+    of_disk = behind(duckdb.IOException('IO Error: Could not read from file "/lake/a": Input/output error'))
+    assert str(of_disk).endswith('"/lake/a": Input/output error. Check the disk, or what is mounted there.')
 
 
 @pytest.mark.usefixtures("only_moto")  # others know their keys
