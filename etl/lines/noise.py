@@ -25,6 +25,7 @@ from lake.memory.arrays import array, numbers, to_numpy
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _LEVEL = "(?:debug|info|notice|warn|error|crit|alert|emerg)"
 _WEEKDAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", f"(?:{'|'.join(timestamps.MONTHS)})"
+_TCP = r"(?:unix|[0-9A-Fa-f.:]+):[0-9]+ \[[^\]]*\]"  # option tcplog
 BUILT_IN = {
     "blank": r"[ \t\r]*$",
     "nginx": (
@@ -40,7 +41,9 @@ BUILT_IN = {
         r"|(?:[Pp]roxy|(?:Backup )?[Ss]erver|[Bb]ackend|Health check for (?:backup )?server) [^ ]+ [a-z]"
         r"|(?:Stopping|Pausing|Enabling|Starting) [a-z]+ |Connect from [^ ]+ to "
         r"|(?:unix|[0-9A-Fa-f.:]+):[0-9]+ \[[^\]]*\] [^ ]+: [A-Z][A-Za-z ()-]*\r?$"
+        rf"|{_TCP} [^ ]+ [^ ]+/[^ ]+ -?[0-9]+/-?[0-9]+/\+?[0-9]+ \+?[0-9]+ [A-Za-z-]{{2}} "
     ),
+    "s3": r"[0-9a-f]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [0-9A-Z]+ S3\.[A-Z._]+ ",
     "klog": rf"[IWEF][0-9]{{4}} {_CLOCK}\.[0-9]+ +[0-9]+ [^ ]+\.go:[0-9]+\] ",
     "gunicorn": rf"\[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [+-][0-9]{{4}}\] \[[0-9]+\] \[[A-Z]+\] ",
     "uvicorn": (
@@ -49,6 +52,7 @@ BUILT_IN = {
     ),
 }
 """What servers write beside their access log, by the server's name."""
+NAME = re.compile("[a-z][a-z0-9]+")
 TRIED = tuple(REASONS.index(each) for each in ("blank", "shape", "time", "status"))
 """Reasons of rejects that may be noise: those of other reasons are requests but for one field."""
 
@@ -75,9 +79,9 @@ class Noise:
         found: list[str] = []
         for line in filter(None, map(str.strip, text.splitlines())):
             names = [each.strip() for each in line.split(",")]
-            found += names if all(re.fullmatch("[a-z]{2,}", each) for each in names) else [line]
+            found += names if all(NAME.fullmatch(each) for each in names) else [line]
         for each in found:
-            if re.fullmatch("[a-z]{2,}", each) and each not in BUILT_IN:
+            if NAME.fullmatch(each) and each not in BUILT_IN:
                 raise ConfigError(f"noise: {each!r} is not known. Known: {', '.join(BUILT_IN)}; or write ^{each}.")
             try:
                 pc.match_substring_regex(array([b""], pa.binary()), _anchored(each))

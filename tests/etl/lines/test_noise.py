@@ -40,7 +40,12 @@ WRITTEN = {
         b"backend be_web has no server available!",
         b"Connect from 192.0.2.7:4000 to 10.0.0.1:443 (fe_https/HTTP)",
         b"192.0.2.7:4000 [17/Sep/2026:10:05:03.123] fe_https/1: SSL handshake failure",
+        b"192.0.2.7:4000 [17/Sep/2026:10:05:03.123] fe_db be_db/db1 0/0/5007 212 -- 1/1/1/1/0 0/0",
         b"Sep 17 10:05:03 lb1 haproxy[42]: Proxy be_web stopped (cumulated conns: FE: 0, BE: 7).",
+    ],
+    "s3": [
+        b'0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EX S3.EXPIRE.OBJECT a "-" - - - 512 - - -',
+        b"0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EXAMPLE S3.CREATE.DELETEMARKER a -",
     ],
     "klog": [b'I0917 10:05:03.123456       7 controller.go:190] "Configuration changes detected"'],
     "gunicorn": [b"[2026-09-17 10:05:03 +0000] [7] [INFO] Booting worker with pid: 7"],
@@ -113,9 +118,9 @@ def test_what_has_the_formats_shape_but_for_a_field_is_no_noise(*, compiled: boo
 def test_noise_is_declared_by_name_and_by_pattern(declare: Declare) -> None:
     """One a line, names also between commas; it is in the settings' digest."""
     plain = declare()
-    source = declare(noise="nginx, blank\n  health: ok, [0-9]+ms\n  blank")
+    source = declare(noise="nginx, blank, s3\n  health: ok, [0-9]+ms\n  blank")
     assert source.noise
-    assert source.noise.declared == ("nginx", "blank", "health: ok, [0-9]+ms")
+    assert source.noise.declared == ("nginx", "blank", "s3", "health: ok, [0-9]+ms")
     assert plain.noise is None
     assert source.settings_sha256 not in plain.known_as
     assert source.known_as == {source.settings_sha256}
