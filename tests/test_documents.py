@@ -197,8 +197,8 @@ def test_each_test_that_is_named_as_evidence_is_there():
 def test_envelopes_page_is_complete():
     """It has each envelope and each name of noise, once, and its examples are found to be what they are."""
     page = (REPOSITORY / "docs/reference/envelopes.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`[a-z:KEY`, ]+`) \| (.*) \|$", page, re.MULTILINE)
-    names = [name for cell, _ in rows for name in re.findall(r"`([a-zKEY:]+)`", cell)]
+    rows = re.findall(r"^\| (`[a-z0-9:KEY`, ]+`) \| (.*) \|$", page, re.MULTILINE)
+    names = [name for cell, _ in rows for name in re.findall(r"`([a-z0-9KEY:]+)`", cell)]
     assert names == [*dict.fromkeys(names)]
     assert {*names} == {*ENVELOPES, "json:KEY", *BUILT_IN}
     for cell, text in rows:

@@ -44,7 +44,7 @@ WRITTEN = {
         b"Sep 17 10:05:03 lb1 haproxy[42]: Proxy be_web stopped (cumulated conns: FE: 0, BE: 7).",
     ],
     "s3": [
-        b'0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EX S3.EXPIRE.OBJECT a "-" - - - 512 - - -',
+        b'0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57 S3.EXPIRE.OBJECT a "-" - - - 512 - - -',
         b"0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EXAMPLE S3.CREATE.DELETEMARKER a -",
     ],
     "klog": [b'I0917 10:05:03.123456       7 controller.go:190] "Configuration changes detected"'],
