@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from etl.lines.compiled import CompiledParser
 
 WORTH_LOADING = 3 << 20  # bytes: a process that has read so many would have been faster with the kernel
+A_BLOCK = 32 << 10  # what a block costs beside its bytes, as so many
 DIRECTIVE_SIGN = b"#"
 LINE_FEED = ord("\n")
 LINES_A_PIECE = 65_536
@@ -145,7 +146,7 @@ class BlockParser:
     def _add_lines(self, block: memoryview) -> Iterator[Batch]:
         global _bytes_read  # noqa: PLW0603 - many small files, one after the other, are worth it too
         if self.compiled is None:
-            _bytes_read += len(block)
+            _bytes_read += A_BLOCK + len(block)
             if _bytes_read >= WORTH_LOADING:
                 self.compiled = True
         kernel = self._compiled_parser() if self.compiled else None

@@ -1,6 +1,7 @@
 """The kernel at work: a format as its program, its outputs as batches, the plain parser for what is undecided."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -99,6 +100,18 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
     return rows
 
 
+@lru_cache
+def _methods() -> tuple[Numbers, list[Numbers]]:
+    """Return the table of methods, the usual ones first, and the texts that it points to."""
+    order = sorted(range(len(METHODS)), key=lambda number: METHODS[number] not in USUAL_METHODS)
+    texts = [np.frombuffer(each.encode() + bytes(layout.PADDING), np.uint8) for each in METHODS]
+    table = np.zeros((len(METHODS), layout.METHOD_ROW), np.int64)
+    for row, number in zip(table, order, strict=True):
+        row[layout.METHOD_AT] = texts[number].ctypes.data
+        row[layout.METHOD_BYTES], row[layout.METHOD_NUMBER] = len(METHODS[number]), number
+    return table, texts
+
+
 def _shortcut_of(log_format: Delimited) -> int:
     """Return by which shortcut lines of a format may be read."""
     shape = (log_format.literals, log_format.fields, log_format.extra)
@@ -180,6 +193,12 @@ class Workspace:
         self.paths = Texts(PATHS, PATH_BYTES, OTHERS)
         self.hosts = Texts(HOSTS, HOST_BYTES)
         self.agents = Texts(AGENTS, AGENT_BYTES)
+        self.columns: dict[str, Numbers] = {}  # those of a batch that was copied
+
+    def column(self, name: str, kind: Any) -> Numbers:  # noqa: ANN401 - numpy's types of elements
+        """Return memory for a column of a batch."""
+        column = self.columns.pop(name, None)
+        return np.empty(ROW_GROUP_ROWS, kind) if column is None else column
 
     @classmethod
     def lent(cls) -> "Workspace":
@@ -379,7 +398,7 @@ class CompiledParser:
         """Begin a batch, whose columns become Arrow's without being copied."""
         self._workspace.prepare(self._frame)
         self._columns = {
-            name: np.empty(ROW_GROUP_ROWS, kind) if name in self._read else self._workspace.unread.view(kind)
+            name: self._workspace.column(name, kind) if name in self._read else self._workspace.unread.view(kind)
             for name, kind in layout.COLUMN_TYPES.items()
         }
         self._addresses = np.array([column.ctypes.data for column in self._columns.values()], np.int64)
@@ -437,6 +456,7 @@ class CompiledParser:
         found = {name: column[:count] for name, column in self._columns.items()}
         if count < ROW_GROUP_ROWS // WORTH_COPYING:  # of small files many wait at once, each with a page a column
             found = {name: column.copy() for name, column in found.items()}
+            self._workspace.columns |= {name: self._columns[name] for name in self._read}
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
         days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
@@ -490,15 +510,10 @@ class CompiledParser:
         self._judged.append(others.but(reasons == ACCEPTED) if (reasons == ACCEPTED).any() else others)
 
     def _declare_methods(self) -> None:
-        """Tell the kernel which methods there are, the usual ones first."""
-        order = sorted(range(len(METHODS)), key=lambda number: METHODS[number] not in USUAL_METHODS)
-        self._method_texts = [np.frombuffer(each.encode() + bytes(layout.PADDING), np.uint8) for each in METHODS]
-        self._methods = np.zeros((len(METHODS), layout.METHOD_ROW), np.int64)
-        for row, number in zip(self._methods, order, strict=True):
-            row[layout.METHOD_AT] = self._method_texts[number].ctypes.data
-            row[layout.METHOD_BYTES], row[layout.METHOD_NUMBER] = len(METHODS[number]), number
-        self._frame[layout.METHOD_TABLE] = self._methods.ctypes.data
-        self._frame[layout.METHOD_COUNT] = len(self._methods)
+        """Tell the kernel which methods there are."""
+        methods, _ = _methods()
+        self._frame[layout.METHOD_TABLE] = methods.ctypes.data
+        self._frame[layout.METHOD_COUNT] = len(methods)
 
     def _declare_keys(self) -> None:
         """Tell the kernel which keys have values that are wanted."""

@@ -2,9 +2,11 @@
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,24 +35,28 @@ def read_ahead(makers: Sequence[Callable[[], Iterable[T]]], threads: int, items:
             yield iter(make())
         return
     gone = threading.Event()
-    waiting: list[queue.Queue[T | _Ended]] = [queue.Queue(items) for _ in makers]
-    running = [
-        threading.Thread(target=copy_context().run, args=(_fill, make, each, gone), daemon=True)
-        for make, each in zip(makers, waiting, strict=True)
-    ]
-    try:
-        for thread in running[:threads]:
+    left = iter(makers)
+    running: deque[tuple[threading.Thread, queue.Queue[T | _Ended]]] = deque()
+
+    def start() -> None:
+        for make in islice(left, threads - len(running)):
+            waiting: queue.Queue[T | _Ended] = queue.Queue(items)
+            thread = threading.Thread(target=copy_context().run, args=(_fill, make, waiting, gone), daemon=True)
+            running.append((thread, waiting))
             thread.start()
-        for number, each in enumerate(waiting):
-            yield _drain(each)
-            running[number].join()
-            if number + threads < len(running):
-                running[number + threads].start()
+
+    try:
+        start()
+        while running:
+            thread, waiting = running[0]
+            yield _drain(waiting)
+            thread.join()
+            running.popleft()
+            start()
     finally:
         gone.set()
-        for thread in running:
-            if thread.ident:
-                thread.join()
+        for thread, _ in running:
+            thread.join()
 
 
 def _fill(make: Callable[[], Iterable[T]], waiting: "queue.Queue[T | _Ended]", gone: threading.Event) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.raw.content import ContentDigest
+from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
 from etl.raw.opening import DAMAGE, GZIP, READ_BYTES, lines_of
 from etl.raw.streams import Damaged, Readable, Unreadable, pieces
@@ -67,12 +68,22 @@ class RawReader:
         lines_in: Callable[[memoryview], int] = lines_in,
         *,
         digests: bool = True,
+        fetched: Fetched | None = None,
     ) -> None:
-        """Take a file to read, what counts the lines of a block, and whether `input` will be asked for."""
+        """Take a file to read.
+
+        Args:
+            file: It.
+            endpoint_url: Of S3.
+            lines_in: Counts the lines of a block.
+            digests: Whether `input` will be asked for.
+            fetched: Who may have its bytes already.
+        """
         self.file = file
         self._endpoint_url = endpoint_url
         self._lines_in = lines_in
         self._digests = digests
+        self._fetched = fetched
         self._source: _Digesting | None = None
         self.lines = 0
         self.content = ContentDigest()
@@ -147,6 +158,10 @@ class RawReader:
         if not self.file.location.startswith(S3_SCHEME):
             with Path(self.file.location).open("rb", buffering=0) as file:
                 yield file
+            return
+        fetched = self._fetched.take(self.file) if self._fetched else None
+        if fetched:
+            yield cast("io.RawIOBase", fetched)  # which has all that is asked of one
             return
         from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 

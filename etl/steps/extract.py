@@ -17,6 +17,7 @@ from etl import clock
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, twice_within
 from etl.raw.doubled import doubled_lines
+from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile, mark_of
 from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
@@ -34,6 +35,7 @@ from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
 from lake.partition import Partition, date_of, days_since_epoch
 from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
 
+MANY_TIMES = 1000  # of few, to divide them takes less than to look
 MICROSECONDS_AN_HOUR = 3_600_000_000
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
@@ -135,12 +137,14 @@ def extract_day(
         doubled = doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
         has_cores_left = source.limits.readers > len(files)
         ends: dict[int, int | None] = {}
+        fetched = open_files.enter_context(Fetched(files, source.files.endpoint_url))
         readers = [
             FileReader(
                 *(source, each, frozenset(days), passes_in(source, files, n, ends)),
                 doubled=doubled[n] if doubled else None,
                 sample=Sample() if len(files) > 1 and not doubled else None,
                 is_read_ahead=has_cores_left,
+                fetched=fetched,
             )
             for n, each in enumerate(files)
         ]
@@ -484,7 +488,8 @@ def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
     of_hours = np.zeros(HOURS, np.int64)
     for chunk in requests["ts"].chunks:
         times = arrays.to_numpy(chunk.cast(pa.int64()))
-        if (times[1:] >= times[:-1]).all():  # as in most logs: then no time has to be divided
+        # as in most logs: then no time has to be divided
+        if len(times) > MANY_TIMES and (times[1:] >= times[:-1]).all():
             of_hours += np.diff(np.searchsorted(times, (begin + np.arange(HOURS + 1)) * MICROSECONDS_AN_HOUR))
         else:
             of_hours += np.bincount(times // MICROSECONDS_AN_HOUR - begin, minlength=HOURS)

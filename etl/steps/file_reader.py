@@ -17,6 +17,7 @@ from etl.lines.parse import ACCEPTED, rejects_table
 from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
+from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
 from etl.raw.read_ahead import read_ahead
 from etl.raw.reading import BLOCK_BYTES, RawReader
@@ -90,12 +91,14 @@ class FileReader:
         doubled: Integers | None = None,
         sample: Sample | None = None,
         is_read_ahead: bool = False,
+        fetched: Fetched | None = None,
         begun: Begun | None = None,
     ) -> None:
         self.file = file
         self.is_cut = False
         self._is_read_ahead = is_read_ahead
         self._begun = begun
+        self._fetched = fetched
         self._passes = passes
         self._doubled = doubled
         self.sample = sample
@@ -162,7 +165,9 @@ class FileReader:
         )
         # only its own day records the file as it lies there, and another one what of it is read
         digests = self.own_day in days
-        reader = RawReader(self.file, source.files.endpoint_url, parser.lines_in, digests=digests)
+        reader = RawReader(
+            *(self.file, source.files.endpoint_url, parser.lines_in), digests=digests, fetched=self._fetched
+        )
         for batch in parser.batches(self._blocks(reader)):
             if self.own_day is None:
                 self.own_day = self._first_day(batch)
