@@ -59,9 +59,7 @@ select
     client_error_requests,
     client_abort_requests,
     throttled_requests,
-    case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
-    wilson_low(server_error_requests, valid_requests) as error_rate_low,
-    wilson_high(server_error_requests, valid_requests) as error_rate_high,
+    unnest(rate_and_interval(server_error_requests, valid_requests)),
     hours_observed,
     (
         select string_agg(days.source || ': ' || days.incomplete, '; ' order by days.source)

@@ -41,7 +41,10 @@ CONTRACT = Contract(
     grain="one application at one vantage",
     key=("application", "vantage"),
     inputs=(Input("error_counts"), Input("source_days")),
-    former_sql=("78fe1888128fc58676baf2e692f0886478e434afe4a0d3a2345257ecf6f72f2a",),  # from requests
+    former_sql=(
+        "78fe1888128fc58676baf2e692f0886478e434afe4a0d3a2345257ecf6f72f2a",  # from requests
+        "5c9f6c3dc0e226e436fbc8a2118740678c158fe46d958ee227536090d21c3b53",  # with rate and interval written out
+    ),
     counts="requests_total",
     columns=(
         APPLICATION,

@@ -34,12 +34,10 @@ SUMS = """
         count(*) as days,
         cast(sum(valid_requests) as bigint) as valid_requests,
         cast(sum(server_error_requests) as bigint) as server_error_requests,
-        case when sum(valid_requests) > 0 then sum(server_error_requests) / sum(valid_requests) end as error_rate,
-        wilson_low(sum(server_error_requests), sum(valid_requests)) as error_rate_low,
-        wilson_high(sum(server_error_requests), sum(valid_requests)) as error_rate_high
+        unnest(rate_and_interval(sum(server_error_requests), sum(valid_requests)))
     from error_rate_daily
     where dt >= $start and dt < $stop and application glob $applications
-    group by all
+    group by application, vantage, period
     order by application, vantage, period
 """
 COMPLETENESS = """

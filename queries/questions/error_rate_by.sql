@@ -48,7 +48,5 @@ create or replace macro error_rate_by(time_zone, start := null, stop := null) as
         vantage,
         valid_requests,
         server_error_requests,
-        case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
-        wilson_low(server_error_requests, valid_requests) as error_rate_low,
-        wilson_high(server_error_requests, valid_requests) as error_rate_high
+        unnest(rate_and_interval(server_error_requests, valid_requests))
     from days;

@@ -73,9 +73,7 @@ create or replace macro incidents(threshold, start := null, stop := null, min_lo
         minutes,
         valid_requests,
         server_error_requests,
-        case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
-        wilson_low(server_error_requests, valid_requests) as error_rate_low,
-        wilson_high(server_error_requests, valid_requests) as error_rate_high
+        unnest(rate_and_interval(server_error_requests, valid_requests))
     from runs
     where server_error_requests >= min_lost
     order by server_error_requests desc, started asc, application asc, vantage asc;

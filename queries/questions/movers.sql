@@ -33,29 +33,27 @@ create or replace macro movers(stop := null) as table
     rated as (
         select
             *,
-            server_error_requests_before / valid_requests_before as error_rate_before,
-            wilson_low(server_error_requests_before, valid_requests_before) as error_rate_low_before,
-            wilson_high(server_error_requests_before, valid_requests_before) as error_rate_high_before,
-            server_error_requests / valid_requests as error_rate,
-            wilson_low(server_error_requests, valid_requests) as error_rate_low,
-            wilson_high(server_error_requests, valid_requests) as error_rate_high
+            rate_and_interval(server_error_requests_before, valid_requests_before) as rate_before,
+            rate_and_interval(server_error_requests, valid_requests) as rate
         from summed
     )
 
     select
-        application,
-        vantage,
-        valid_requests_before,
-        server_error_requests_before,
-        error_rate_before,
-        error_rate_low_before,
-        error_rate_high_before,
-        valid_requests,
-        server_error_requests,
-        error_rate,
-        error_rate_low,
-        error_rate_high,
-        error_rate - error_rate_before as difference
+        rated.application,
+        rated.vantage,
+        rated.valid_requests_before,
+        rated.server_error_requests_before,
+        rated.rate_before.error_rate as error_rate_before,
+        rated.rate_before.error_rate_low as error_rate_low_before,
+        rated.rate_before.error_rate_high as error_rate_high_before,
+        rated.valid_requests,
+        rated.server_error_requests,
+        rated.rate.error_rate,
+        rated.rate.error_rate_low,
+        rated.rate.error_rate_high,
+        rated.rate.error_rate - rated.rate_before.error_rate as difference
     from rated
-    where error_rate_low > error_rate_high_before or error_rate_high < error_rate_low_before
-    order by abs(difference) desc, application asc, vantage asc;
+    where
+        rated.rate.error_rate_low > rated.rate_before.error_rate_high
+        or rated.rate.error_rate_high < rated.rate_before.error_rate_low
+    order by abs(difference) desc, rated.application asc, rated.vantage asc;

@@ -23,6 +23,16 @@ create or replace macro worst_paths(day) as table
             count(*) filter (where status between 500 and 599) as server_error_requests
         from valid
         group by application, vantage, path
+    ),
+
+    rated as (
+        select
+            *,
+            unnest(rate_and_interval(server_error_requests, valid_requests)),
+            server_error_requests
+            / sum(server_error_requests) over (partition by application, vantage) as share_of_errors
+        from counted
+        where server_error_requests > 0
     )
 
     select
@@ -31,11 +41,9 @@ create or replace macro worst_paths(day) as table
         path,
         valid_requests,
         server_error_requests,
-        case when valid_requests > 0 then server_error_requests / valid_requests end as error_rate,
-        wilson_low(server_error_requests, valid_requests) as error_rate_low,
-        wilson_high(server_error_requests, valid_requests) as error_rate_high,
-        server_error_requests
-        / sum(server_error_requests) over (partition by application, vantage) as share_of_errors
-    from counted
-    where server_error_requests > 0
+        error_rate,
+        error_rate_low,
+        error_rate_high,
+        share_of_errors
+    from rated
     order by server_error_requests desc, error_rate_low desc, application asc, vantage asc, path asc;

@@ -88,6 +88,18 @@ def test_other_sql_makes_stale(days, monkeypatch):
     assert found(days, stale=True) == [("ErrorRateDaily", FIRST, reason), ("ErrorRateDaily", SECOND, reason)]
 
 
+@pytest.mark.parametrize("former", contract("error_rate").former_sql)
+@pytest.mark.usefixtures("in_project")
+def test_sql_that_made_the_same_rows_makes_nothing_stale(former, build, monkeypatch):
+    """A day published by a text of the SQL that the contract accepts as equal stays as it is."""
+    digest = sql.digest
+    with monkeypatch.context() as patched:
+        patched.setattr(sql, "digest", lambda name: former if name == "error_rate" else digest(name))
+        assert build(ErrorRateDaily(date=FIRST))
+    days = DayRange(ErrorRateDaily(date=FIRST).unit, FIRST, SECOND)
+    assert found(days, stale=True) == []
+
+
 def test_newer_inputs_and_sources_make_stale(days, in_project):
     """A revision of requests that no metric was made from, and a source added for a day that is published."""
     RequestsDaily(source="web", date=FIRST).unit.build(Revision(1, "alone"))

@@ -29,6 +29,19 @@ def test_wilson_interval_of_nothing_is_null(catalog):
         assert connection.execute("select wilson_low(0, 0), wilson_high(0, 0)").fetchone() == (None, None)
 
 
+def test_rate_and_interval_are_three_columns(catalog):
+    """Named as the contract names them; nothing is a rate of no requests."""
+    with catalog() as connection:
+        found = connection.execute(
+            "select unnest(rate_and_interval(errors, total)) from (values (1, 4), (0, 0)) counts (errors, total)"
+        )
+        names = [column[0] for column in found.description]
+        assert names == ["error_rate", "error_rate_low", "error_rate_high"]
+        some, none = found.fetchall()
+        interval = connection.execute("select wilson_low(1, 4), wilson_high(1, 4)").fetchone()
+    assert (some, none) == ((0.25, *interval), (None, None, None))
+
+
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 10**12), st.integers(1, 10**12)), min_size=1, max_size=50))
 def test_wilson_interval_holds_the_share(catalog, pairs):

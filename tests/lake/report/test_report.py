@@ -103,10 +103,10 @@ def rates(day: date) -> pa.Table:
 
 @cache
 def wilson() -> duckdb.DuckDBPyConnection:
-    """Return a connection that knows the interval, and nothing else."""
+    """Return a connection that knows rate and interval, and nothing else."""
     connection = duckdb.connect()
     for each in sql.macros():
-        if each.name.startswith("wilson"):
+        if each.name in {"wilson_low", "wilson_high", "rate_and_interval"}:
             connection.execute(each.statement)
     return connection
 
@@ -114,7 +114,7 @@ def wilson() -> duckdb.DuckDBPyConnection:
 @cache
 def rated(failed: int, total: int) -> tuple[float | None, ...]:
     """Return an error rate and its interval, as the metric makes them."""
-    query = "select case when $n > 0 then $k / $n end, wilson_low($k, $n), wilson_high($k, $n)"
+    query = "select unnest(rate_and_interval($k, $n))"
     return wilson().execute(query, {"k": failed, "n": total}).fetchone()
 
 
