@@ -8,13 +8,14 @@ import ctypes
 import hashlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from lake.store.disk import replace_file
 
 try:
     import llvmlite
@@ -59,7 +60,8 @@ def _compiled_or_kept() -> bytes:
     code = _compiled()
     for folder in _folders():
         with suppress(OSError):
-            _keep(code, folder / key)
+            folder.mkdir(parents=True, exist_ok=True)
+            replace_file(folder / key, code, 0o644)  # for all users of an installation
             return code
     logger.warning("The kernel could not be kept: no folder of %s is writable.", ", ".join(map(str, _folders())))
     return code
@@ -94,15 +96,6 @@ def _compiled() -> bytes:
     result = made.overloads[signature]
     body: bytes = result.fndesc.llvm_func_name.encode() + b"\n" + result.library._get_compiled_object()  # noqa: SLF001
     return hashlib.sha256(body).digest() + body
-
-
-def _keep(code: bytes, path: Path) -> None:
-    """Write a file as a whole or not at all, whoever else does so at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(code)
-    os.chmod(file.name, 0o644)  # noqa: PTH101 - for all users of an installation
-    os.replace(file.name, path)  # noqa: PTH105
 
 
 def _checked(code: bytes) -> bytes:

@@ -5,7 +5,6 @@ themselves, so each question costs a listing or two of its dataset. S3 is asked 
 """
 
 import fcntl
-import uuid
 from pathlib import Path
 
 import duckdb
@@ -29,7 +28,7 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
 from lake.lake import READ_AS_COLUMN, Lake
-from lake.store.disk import disk_error, temporary_folder
+from lake.store.disk import disk_error, replaced, temporary_folder
 
 # The oldest that DuckDB 1.5 writes; 1.1 to 2.0 read it
 STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.0.0"}
@@ -48,15 +47,10 @@ def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
     """
     _check_is_ours(path)
     try:
-        with temporary_folder() as folder:
+        with temporary_folder() as folder, replaced(path) as made:
             _write_seeds(folder)
-            made = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-            try:
-                with duckdb.connect(str(made), config=STORAGE) as connection:
-                    _create(connection, lake.root, folder, slos)
-                made.replace(path)
-            finally:
-                made.unlink(missing_ok=True)
+            with duckdb.connect(str(made), config=STORAGE) as connection:
+                _create(connection, lake.root, folder, slos)
     except (OSError, duckdb.IOException) as error:
         reason = error if isinstance(error, OSError) else OSError(str(error).partition("\n")[0])
         raise disk_error(f"write the catalog {path}", reason, "Choose another place for it.") from error

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import stat
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,7 +26,7 @@ import queries
 from lake.config import Config
 from lake.digests import DIGITS, short
 from lake.errors import StoreError
-from lake.store.disk import disk_at_first, disk_of
+from lake.store.disk import disk_at_first, disk_of, replaced
 
 FILE = "part-0.parquet"
 NEWEST = 3
@@ -67,50 +66,14 @@ def make_private(folder: Path) -> None:
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Give a place for a file beside `path`, and take away what is left there, by processes that are gone too.
-
-    A home may be shared: what is of another host or container stays, as nobody here knows its processes.
-    """
-    ours = f"{path.name}.{_host()}-"
-    for left in path.parent.glob(f"{path.name}.*"):
-        number = left.name.removeprefix(ours).partition(".")[0]
-        if left.name.startswith(ours) and number.isdigit() and not _is_running(int(number)):
-            left.unlink(missing_ok=True)
-    made = path.with_name(f"{ours}{os.getpid()}.{uuid.uuid4().hex}")  # another thread may do the same
-    try:
+def put(path: Path) -> Iterator[Path]:
+    """Give a place for a file that then takes that of `path`, and drop what older versions of the code left."""
+    with replaced(path) as made:
         yield made
-    finally:
-        for each in (made, Path(f"{made}.wal")):
-            each.unlink(missing_ok=True)
-
-
-def put(made: Path, path: Path) -> None:
-    """Let a file take its place, and drop what older versions of the code have left beside it."""
-    made.replace(path)
     kind = path.name.rpartition("-")[0]
     there = [(each.stat().st_mtime_ns, each) for each in path.parent.glob(f"{kind}-*.duckdb")]
     for _, each in sorted(there)[:-NEWEST]:
         each.unlink(missing_ok=True)
-
-
-def _host() -> str:
-    """Return what tells this machine, or container, from others whose processes have the same numbers."""
-    try:
-        processes = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - no Path is needed for one name
-    except OSError:  # no Linux
-        processes = 0
-    return short(f"{os.uname().nodename} {processes}")
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Opened(NamedTuple):
@@ -213,14 +176,13 @@ def keep(connection: duckdb.DuckDBPyConnection, config: Config, opened: Opened, 
         return
     path = _path(config)
     state = json.dumps({"seen": was_seen} | opened._asdict())
-    with beside(path) as made:
+    with put(path) as made:
         connection.execute(f"attach {_quoted(str(made))} as kept")
         try:
             connection.execute("copy from database memory to kept")
             connection.execute(f"create table kept.kept_state as select {_quoted(state)} as state")
         finally:
             connection.execute("detach kept")
-        put(made, path)
 
 
 def set_up(connection: duckdb.DuckDBPyConnection) -> None:

@@ -92,12 +92,11 @@ def _pull(
         there = _there(path, contract)
         if there is not None and there == {each: stamp_of(stored) for each, stored in wanted.items()}:
             return 0, 0
-        with kept.beside(path) as made:
+        with kept.put(path) as made:
             if there is not None:
                 shutil.copyfile(path, made)
             with duckdb.connect(str(made)) as connection:
                 counts = _update(connection, lake, contract, wanted, done)
-            kept.put(made, path)
     except (OSError, duckdb.IOException) as error:
         if of_store := behind(error):
             raise of_store from error

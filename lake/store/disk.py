@@ -1,9 +1,10 @@
-"""Disks: which one a folder is on, what is wrong with one, and folders for temporary files.
+"""Disks: which one a folder is on, what is wrong with one, temporary folders, and files replaced as a whole.
 
 Below a lost mount there is another disk, and nothing of the lake.
 """
 
 import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from lake.digests import short
 from lake.errors import StoreError
 
 DISK_FULL, DENIED = frozenset({errno.ENOSPC, errno.EDQUOT}), frozenset({errno.EACCES, errno.EPERM})
@@ -77,8 +79,35 @@ def _temporary_error(error: OSError) -> StoreError:
     return disk_error(f"write {where}", error, "Set TMPDIR to a folder with room.")
 
 
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a place for a file that then takes that of `path`: who opens it has the old one or the new one, whole.
+
+    What processes that are gone have left there is taken away. A folder may be shared: what is of another host or
+    container stays, as nobody here knows its processes.
+
+    Args:
+        path: Where, in a folder that is there.
+
+    Raises:
+        OSError: It can't be put there; what was there stays, as with any other error.
+    """
+    ours = f".{path.name}.{_host()}-"
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        number = left.name.removeprefix(ours).partition(".")[0]
+        if left.name.startswith(ours) and number.isdigit() and not _is_running(int(number)):
+            left.unlink(missing_ok=True)
+    made = path.with_name(f"{ours}{os.getpid()}.{os.urandom(4).hex()}")  # another thread may do the same
+    try:
+        yield made
+        made.replace(path)
+    finally:
+        for each in (made, Path(f"{made}.wal")):  # DuckDB's
+            each.unlink(missing_ok=True)
+
+
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Put a file in its place at once: who opens it meanwhile has the old one or the new one, whole.
+    """Put a file in its place at once, as `replaced` does.
 
     Args:
         path: Where, in a folder that is there.
@@ -88,22 +117,30 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     Raises:
         OSError: It can't be written; what was there stays.
     """
-    unfinished = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            unfinished = Path(file.name)
+    with replaced(path) as made:
+        made.touch(0o666 if mode is None else 0o600, exist_ok=False)
+        with made.open("r+b") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.chmod(_usual_mode() if mode is None else mode)  # a temporary file is its owner's alone
-        unfinished.replace(path)
-    except OSError:
-        if unfinished:
-            unfinished.unlink(missing_ok=True)
-        raise
+        if mode is not None:
+            made.chmod(mode)
 
 
-def _usual_mode() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def _host() -> str:
+    """Return what tells this machine, or container, from others whose processes have the same numbers."""
+    try:
+        processes = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - no Path is needed for one name
+    except OSError:  # no Linux
+        processes = 0
+    return short(f"{os.uname().nodename} {processes}")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

@@ -12,7 +12,6 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from lake.catalog import kept
 from lake.catalog.cache import Cache
 from lake.catalog.connections import connect
 from lake.catalog.pull import BATCH, pull
@@ -20,6 +19,7 @@ from lake.contracts import CONTRACTS
 from lake.errors import StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
+from lake.store.disk import replaced
 
 RATES, REJECTS = CONTRACTS["error_rate"], CONTRACTS["rejects"]
 QUERY = "select dt, application, server_error_requests, rev from error_rate order by all"
@@ -214,13 +214,15 @@ def test_what_killed_pulls_left_is_swept(disk_lake, publish, error_rates, day, m
     path = cache.path(RATES)
     with subprocess.Popen(["true"]) as process:
         gone = process.pid
-    with kept.beside(path) as found:
+    with replaced(path) as found:
+        found.write_bytes(path.read_bytes())
         ours = found.name[: found.name.rindex("-") + 1]
     left = [path.with_name(f"{ours}{gone}.0{suffix}") for suffix in ("", ".wal")]
     made = path.with_name(f"{ours}{os.getppid()}.0")
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("os.uname", lambda: SimpleNamespace(nodename="another"))
-        with kept.beside(path) as found:
+        with replaced(path) as found:
+            found.write_bytes(path.read_bytes())
             others = path.with_name(found.name.replace(f"-{os.getpid()}.", f"-{gone}."))
     assert not others.name.startswith(ours)
     for each in (*left, made, others):
