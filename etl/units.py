@@ -246,9 +246,8 @@ class Unit:
             for partition in found:
                 made = confirmations.get(partition) or lake.provenance(partition)
                 for link in filter(None, (Partition.parse(read.name) for read in made.inputs)):
-                    newest = max(lake.revisions(link), default=link.revision)
-                    if newest > link.revision:
-                        return replace(link, revision=newest)
+                    if newer := lake.newer(link):
+                        return newer
         return None
 
     def why_not(self, now: datetime) -> str | None:

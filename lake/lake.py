@@ -110,6 +110,11 @@ class Lake:
         found = map(Partition.parse, self.store.keys(partition.folder, "rev=", "rev=~"))
         return [each.revision for each in found if each]
 
+    def newer(self, partition: Partition) -> Partition | None:
+        """Return the latest revision of a partition, None if that is this one, or none is there."""
+        number = max(self.revisions(partition), default=partition.revision)
+        return replace(partition, revision=number) if number > partition.revision else None
+
     def sha256(self, partition: Partition) -> str:
         """Return the digest of a published partition's bytes; PartitionMissing if there is none."""
         return self.store.sha256(partition.key)
@@ -239,8 +244,16 @@ class Lake:
 
 
 def latest(partitions: Iterable[Partition]) -> list[Partition]:
-    """Return of each partition the last revision in a list."""
-    return list({each.folder: each for each in partitions}.values())
+    """Return the latest revision of each partition among some, in the order of each partition's first one.
+
+    This is the one place that says in Python which revision is the latest.
+    """
+    found: dict[str, Partition] = {}
+    for each in partitions:
+        other = found.setdefault(folder := each.folder, each)
+        if other.revision < each.revision:
+            found[folder] = each
+    return list(found.values())
 
 
 def _bounds(contract: Contract, start: date | None, stop: date | None) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ from lake.digests import sha256_of
 from lake.errors import Damaged, LakeError, StoreError
 from lake.evidence import Evidence, Publication
 from lake.journal import Journal
-from lake.lake import Lake
+from lake.lake import Lake, latest
 from lake.parquet.writer import Footer
 from lake.partition import Partition
 from lake.provenance import Provenance
@@ -98,7 +98,7 @@ class Inventory:
     @cached_property
     def newest(self) -> dict[str, Partition]:
         """The latest revision of each partition, by its folder."""
-        return {each.folder: each for each in sorted(self.sizes, key=lambda each: each.revision)}
+        return {each.folder: each for each in latest(self.sizes)}
 
     def records(self, key: str) -> list[Evidence]:
         """Return what was published under a key; where that is not recorded, what was about to be."""

@@ -74,7 +74,7 @@ def rebuilt(
     Yields:
         A partition, and what is wrong with it, why that can't be told, or None if it has the same bytes.
     """
-    newest = latest(sorted(partitions, key=lambda p: p.revision))
+    newest = latest(partitions)
     chosen = random.sample(sorted(newest, key=lambda p: p.key), min(number, len(newest)))
     for partition in chosen:
         try:
@@ -131,7 +131,7 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
 def _other_inputs(lake: Lake, source: Source | None, partition: Partition, made: Provenance) -> str | None:
     """Say why what a partition was made from would not give the same bytes again, None if it would."""
     links = [link for each in made.inputs if (link := Partition.parse(each.name))]
-    if any(max(lake.revisions(each), default=0) > each.revision for each in links):
+    if any(map(lake.newer, links)):
         return "what it was made from has a newer revision"
     if contract(partition.dataset).inputs or source is None:
         return None

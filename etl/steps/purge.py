@@ -92,9 +92,8 @@ def purge(  # noqa: PLR0913 - who, why and when
         StoreError: Something can't be written or deleted; what is done stays.
     """
     rows = {each.partition: each.rows for each in found}
-    for newest in latest(sorted(rows, key=lambda each: (each.folder, each.revision))):
-        published = lake.revisions(newest)
-        if max(published) == newest.revision:
+    for newest in sorted(latest(rows), key=lambda each: each.folder):
+        if not lake.newer(newest):
             _publish_masked(lake, sources, newest, rows[newest], reason, by)
     _confirm(lake, rows, now)
     by_dataset = {name: [each for each in rows if each.dataset == name] for name in COLUMNS}

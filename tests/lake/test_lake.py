@@ -13,7 +13,7 @@ from moto.s3.models import s3_backends
 
 from lake.contracts import contract
 from lake.errors import PartitionExists, PartitionMissing, StoreError
-from lake.lake import Lake, open_store
+from lake.lake import Lake, latest, open_store
 from lake.partition import Partition
 from lake.store.s3_client import split_url
 
@@ -105,6 +105,22 @@ def test_the_latest_revision_is_the_highest_number(some, day):
     """Revision 10 comes after 9, for each source by itself."""
     assert listed(day, some.latest_of_day(REQUESTS, day)) == [(0, "api", 0), (0, "web", 10)]
     assert listed(day, some.latest(REQUESTS)) == [(0, "api", 0), (0, "web", 10), (1, "web", 0), (2, "web", 0)]
+
+
+def test_the_latest_of_some_is_whatever_their_order(day):
+    """In the order of each partition's first; the highest number may come before another."""
+    some = [
+        Partition("error_rate", 1, day + timedelta(n), revision=number) for n, number in ((1, 10), (0, 0), (1, 9))
+    ]
+    assert listed(day, latest(some)) == [(1, None, 10), (0, None, 0)]
+
+
+def test_a_newer_revision_is_the_latest_one(some, day):
+    """None if there is none above this one, or none at all."""
+    first = Partition("requests", 1, day, "web")
+    assert some.newer(first) == replace(first, revision=10)
+    assert some.newer(replace(first, revision=10)) is None
+    assert some.newer(replace(first, dt=day - timedelta(1))) is None
 
 
 @pytest.mark.parametrize(
