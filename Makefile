@@ -105,8 +105,10 @@ $(VENV)/docs: $(VENV)/run requirements-docs.lock
 	@touch $@
 
 docs: $(VENV)/docs ## the documentation as a site, in site/; a broken link fails
-	@rm -rf var/pages && mkdir -p var/pages && cp -R README.md glossary.md docs var/pages
-	@$(BIN)/zensical build --clean --strict
+	@rm -rf var/pages var/site site && mkdir -p var/pages && cp -R README.md glossary.md docs var/pages
+	@mv var/pages/docs/zensical.toml var # what it reads and writes has to lie beside it
+	@$(BIN)/zensical build --clean --strict --config-file var/zensical.toml
+	@mv var/site site
 	@! grep -rnoE '<(script|link|img)[^>]* (src|href)="?(https?:)?//[^>]*|url\(.?(https?:)?//[^)]*' site \
 		--include='*.html' --include='*.css'  # readers fetch nothing from elsewhere
 

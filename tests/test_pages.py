@@ -154,7 +154,7 @@ def _headings(path):
 
 def test_every_page_is_in_the_navigation():
     """And the navigation has no other."""
-    site = tomllib.loads((REPOSITORY / "zensical.toml").read_text(encoding="utf-8"))
+    site = tomllib.loads((REPOSITORY / "docs/zensical.toml").read_text(encoding="utf-8"))
     assert sorted(_pages(site["project"]["nav"])) == sorted(PAGES)
 
 

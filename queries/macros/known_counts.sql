@@ -14,7 +14,8 @@ create or replace macro known_counts() as table
             case
                 when has_rates and not has_counts
                     then error(
-                        'There are no error_counts in this lake. Build them: backfill run --of ErrorCountsDaily'
+                        'There are no error_counts in this lake, although there are days of error_rate. '
+                        || 'Which can still be built, and how: backfill status --of ErrorRateDaily'
                     )
             end as nothing
         from found

@@ -101,7 +101,7 @@ def test_what_was_not_counted_is_no_answer(catalog, tmp_path, question):
     ]
     with catalog(tmp_path / "stored.duckdb", error_rate=RATED, slo=WEB) as connection:
         for query in (*queries, *(f"select count(*) {query}" for query in queries)):
-            with pytest.raises(duckdb.Error, match=r"no error_counts in this lake\. Build them: backfill"):
+            with pytest.raises(duckdb.Error, match=r"no error_counts .*: backfill status --of ErrorRateDaily"):
                 connection.execute(query)
     with duckdb.connect(tmp_path / "stored.duckdb", read_only=True) as connection:
         for query in queries:
