@@ -2,7 +2,9 @@
 
 import argparse
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 from backfill import options
 from backfill.engines.local.registration import register
@@ -122,152 +124,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(code, f"{self.prog}: error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="backfill",
-        description="Build ranges of days, say what is there of them, what a log is, and what its rejects are.",
-        epilog=epilog("backfill", EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(  # noqa: PLR0913, PLR0917 - each says another thing of a command
-        run_it: str, kind: type, short: str, description: str, examples: str, note: str = ""
-    ) -> argparse.ArgumentParser:
-        name = kind.__name__.lower()
-        command = commands.add_parser(
-            name,
-            help=short,
-            description=description,
-            epilog=epilog(f"backfill {name}", examples, note),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.set_defaults(command=run_it, kind=kind)
-        return command
-
-    command = add(
-        "backfill.range_commands:plan",
-        options.Plan,
-        "what would be built, and why days are not there",
-        "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
-        PLAN,
-    )
-    _add_range(command)
-    _add_order(command)
-    _add_outdated(command)
-
-    command = add(
-        "backfill.range_commands:run",
-        options.Run,
-        "build what plan says; exit 0 only when all is there",
-        "Build the days of [start, stop) that can be built, and say what came of it.",
-        RUN,
-        SKIPPED,
-    )
-    _add_range(command)
-    _add_order(command)
-    _add_failures(command)
-
-    command = add(
-        "backfill.range_commands:status",
-        options.Status,
-        "a calendar; exit 0 only when all is there",
-        "Print [start, stop) as a calendar, a month a row, and why days are not there.",
-        STATUS,
-    )
-    _add_range(command)
-
-    command = add(
-        "backfill.range_commands:checked",
-        options.Check,
-        "how late the days are, for Nagios, Prometheus or Jenkins",
-        "Tell a monitor how many settled days are not there, and how many are incomplete.",
-        CHECK,
-        LOOKS,
-    )
-    _add_range(command)
-    _add_days(command)
-    command.add_argument(
-        "--format", choices=("nagios", "prometheus", "junit"), default="nagios", help="default: nagios"
-    )
-    command.add_argument("--warning", type=_positive, default=1, metavar="N", help="late days; default: 1")
-    command.add_argument("--critical", type=_positive, default=2, metavar="N", help="late days; default: 2")
-    command.add_argument(
-        "--incomplete",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="from how many days with incomplete raw logs on it is a warning; default: 1",
-    )
-    command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
-
-    command = add(
-        "backfill.range_commands:nightly",
-        options.Nightly,
-        "for cron: build what is missing of the last two weeks, and check it",
-        "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
-        NIGHTLY,
-        FOR_CRON,
-    )
-    _add_of(command, several=True)
-    _add_days(command)
-    _add_failures(command)
-    _add_night(command)
-
-    command = add(
-        "backfill.range_commands:restated",
-        options.Restate,
-        "a new revision of a day, after a look at what it changes",
-        "Publish a new revision of a day and of what is made from it.",
-        RESTATE,
-        COMPARED,
-    )
-    _add_restating(command)
-
-    command = add(
-        "backfill.range_commands:explained",
-        options.Explain,
-        "everything that is known about a day",
-        "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
-        EXPLAIN,
-    )
-    _add_of(command)
-    _add_date(command)
-
-    command = add(
-        "backfill.log_commands:identify_log",
-        options.Identify,
-        "which format a log has, and a section for luigi.cfg",
-        "Print which format the first 1,000 lines of a log have, what they become, and a section for luigi.cfg.",
-        IDENTIFY,
-        MASKED,
-    )
-    command.add_argument(
-        "files",
-        metavar="FILE",
-        nargs="+",
-        help="a log's files, plain, compressed or in archives: also folders, globs, or - for the standard input",
-    )
-    known = command.add_mutually_exclusive_group()
-    known.add_argument("--source", help="don't guess: read it by this source of luigi.cfg")
-    known.add_argument("--format", choices=FORMATS, metavar="FORMAT", help=f"don't guess: {', '.join(FORMATS)}")
-    command.add_argument("--lines", type=_number, default=10, metavar="N", help="rows to show; default: 10")
-    _add_raw(command)
-
-    command = add(
-        "backfill.log_commands:replay_rejects",
-        options.Rejects,
-        "what a day's rejects are to today's code and settings",
-        "Read a day's published rejects again from their raw files, by today's code and settings.",
-        REJECTS,
-    )
-    command.add_argument("--source", required=True, help="the source")
-    _add_date(command)
-    command.add_argument("--limit", type=_number, default=20, metavar="N", help="rejects to show; default: 20")
-    _add_raw(command)
-    return parser
-
-
 def _add_of(command: argparse.ArgumentParser, *, several: bool = False, required: bool = True) -> None:
     more = {"nargs": "+", "action": "extend"} if several else {}
     what = "daily tasks, one after the other" if several else "a daily task"
@@ -362,6 +218,43 @@ def _add_days(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_monitoring(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--format", choices=("nagios", "prometheus", "junit"), default="nagios", help="default: nagios"
+    )
+    command.add_argument("--warning", type=_positive, default=1, metavar="N", help="late days; default: 1")
+    command.add_argument("--critical", type=_positive, default=2, metavar="N", help="late days; default: 2")
+    command.add_argument(
+        "--incomplete",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="from how many days with incomplete raw logs on it is a warning; default: 1",
+    )
+    command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
+
+
+def _add_log(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a log's files, plain, compressed or in archives: also folders, globs, or - for the standard input",
+    )
+    known = command.add_mutually_exclusive_group()
+    known.add_argument("--source", help="don't guess: read it by this source of luigi.cfg")
+    known.add_argument("--format", choices=FORMATS, metavar="FORMAT", help=f"don't guess: {', '.join(FORMATS)}")
+    command.add_argument("--lines", type=_number, default=10, metavar="N", help="rows to show; default: 10")
+    _add_raw(command)
+
+
+def _add_rejects(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--source", required=True, help="the source")
+    _add_date(command)
+    command.add_argument("--limit", type=_number, default=20, metavar="N", help="rejects to show; default: 20")
+    _add_raw(command)
+
+
 def _positive(text: str) -> int:
     number = _number(text)
     if not number:
@@ -381,3 +274,129 @@ def _number(text: str) -> int:
     if len(text.lstrip("0")) > len(str(HIGHEST)):
         raise argparse.ArgumentTypeError(f"is more than {HIGHEST:,}")
     return int(text)
+
+
+class _Command(NamedTuple):
+    """One of the commands.
+
+    Attributes:
+        does: The function that does it, as `module:name`.
+        asked: What that takes.
+        short: What it is for, in the list of commands.
+        description: The same for its own help.
+        examples: Those in its help.
+        options: What each add some of its options.
+        note: What else its help says.
+    """
+
+    does: str
+    asked: type
+    short: str
+    description: str
+    examples: str
+    options: tuple[Callable[[argparse.ArgumentParser], None], ...]
+    note: str = ""
+
+
+COMMANDS = (
+    _Command(
+        "backfill.range_commands:plan",
+        options.Plan,
+        "what would be built, and why days are not there",
+        "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
+        PLAN,
+        (_add_range, _add_order, _add_outdated),
+    ),
+    _Command(
+        "backfill.range_commands:run",
+        options.Run,
+        "build what plan says; exit 0 only when all is there",
+        "Build the days of [start, stop) that can be built, and say what came of it.",
+        RUN,
+        (_add_range, _add_order, _add_failures),
+        SKIPPED,
+    ),
+    _Command(
+        "backfill.range_commands:status",
+        options.Status,
+        "a calendar; exit 0 only when all is there",
+        "Print [start, stop) as a calendar, a month a row, and why days are not there.",
+        STATUS,
+        (_add_range,),
+    ),
+    _Command(
+        "backfill.range_commands:checked",
+        options.Check,
+        "how late the days are, for Nagios, Prometheus or Jenkins",
+        "Tell a monitor how many settled days are not there, and how many are incomplete.",
+        CHECK,
+        (_add_range, _add_days, _add_monitoring),
+        LOOKS,
+    ),
+    _Command(
+        "backfill.range_commands:nightly",
+        options.Nightly,
+        "for cron: build what is missing of the last two weeks, and check it",
+        "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
+        NIGHTLY,
+        (partial(_add_of, several=True), _add_days, _add_failures, _add_night),
+        FOR_CRON,
+    ),
+    _Command(
+        "backfill.range_commands:restated",
+        options.Restate,
+        "a new revision of a day, after a look at what it changes",
+        "Publish a new revision of a day and of what is made from it.",
+        RESTATE,
+        (_add_restating,),
+        COMPARED,
+    ),
+    _Command(
+        "backfill.range_commands:explained",
+        options.Explain,
+        "everything that is known about a day",
+        "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
+        EXPLAIN,
+        (_add_of, _add_date),
+    ),
+    _Command(
+        "backfill.log_commands:identify_log",
+        options.Identify,
+        "which format a log has, and a section for luigi.cfg",
+        "Print which format the first 1,000 lines of a log have, what they become, and a section for luigi.cfg.",
+        IDENTIFY,
+        (_add_log,),
+        MASKED,
+    ),
+    _Command(
+        "backfill.log_commands:replay_rejects",
+        options.Rejects,
+        "what a day's rejects are to today's code and settings",
+        "Read a day's published rejects again from their raw files, by today's code and settings.",
+        REJECTS,
+        (_add_rejects,),
+    ),
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="backfill",
+        description="Build ranges of days, say what is there of them, what a log is, and what its rejects are.",
+        epilog=epilog("backfill", EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for each in COMMANDS:
+        name = each.asked.__name__.lower()
+        command = commands.add_parser(
+            name,
+            help=each.short,
+            description=each.description,
+            epilog=epilog(f"backfill {name}", each.examples, each.note),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for add in each.options:
+            add(command)
+        command.set_defaults(command=each.does, kind=each.asked)
+    return parser
