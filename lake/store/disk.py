@@ -97,7 +97,7 @@ def replaced(path: Path) -> Iterator[Path]:
         number = left.name.removeprefix(ours).partition(".")[0]
         if left.name.startswith(ours) and number.isdigit() and not _is_running(int(number)):
             left.unlink(missing_ok=True)
-    made = path.with_name(f"{ours}{os.getpid()}.{os.urandom(4).hex()}")  # another thread may do the same
+    made = path.parent / f"{ours}{os.getpid()}.{os.urandom(4).hex()}"  # another thread may do the same
     try:
         yield made
         made.replace(path)

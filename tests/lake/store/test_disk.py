@@ -1,6 +1,7 @@
 """A file that is put in its place: whole, for whom it is meant, or not at all."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,13 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         replace_file(tmp_path / "none/file", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".", "..", "folder"])
+def test_a_folder_is_not_replaced(tmp_path, monkeypatch, name):
+    """It stays, and nothing is left beside it or in it."""
+    (tmp_path / "in" / "folder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in")
+    with pytest.raises(OSError, match=re.escape(name)):
+        replace_file(Path(name), b"new")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "in", tmp_path / "in" / "folder"]
