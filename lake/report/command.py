@@ -9,7 +9,7 @@ from lake.cli import printable
 from lake.errors import ConfigError, LakeError
 from lake.lake import Lake
 from lake.report.data import Report, gather, require_applications, scope
-from lake.report.markup import plural
+from lake.report.figures import plural
 from lake.store.disk import replace_file
 
 
@@ -41,7 +41,7 @@ def _drawing() -> tuple[ModuleType, ModuleType]:
     try:
         from lake.report import charts, page  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "vl_convert":
+        if error.name not in {"vl_convert", "jinja2"}:
             raise
         raise ConfigError(
             "What draws the charts is not installed. Install it with: pip install 'error-rate-lake[report]'"

@@ -1,8 +1,11 @@
 """What each figure of a report means: the contracts' and the questions' own words."""
 
+from markupsafe import Markup
+
 from lake import sql
 from lake.contracts import CONTRACTS
-from lake.report.markup import Html, exactly, html, join, prose
+from lake.report.figures import exactly
+from lake.report.markup import part, prose
 
 NAMES = {
     "application": "Application",
@@ -22,15 +25,13 @@ NAMES = {
 }
 
 
-def term(name: str, text: str | None = None) -> Html:
+def term(name: str, text: str | None = None) -> Markup:
     """Return a figure's name as a link to its definition, which is told by it and shown beside it, too."""
-    return Html(
-        f'<a class="term" href="#is-{name}" aria-describedby="means-{name}">{html(text or NAMES[name])}</a>'
-    )
+    return part("term", name, text or NAMES[name])
 
 
-def definitions(threshold: float) -> Html:
-    """Return all of them, as the items of a list."""
+def definitions(threshold: float) -> list[tuple[str, str, Markup]]:
+    """Return all of them: what a link knows each by, its name and its meaning."""
     columns = {each.name: f"{each.meaning}." for each in CONTRACTS["error_rate"].columns}
     questions = {each.name: each.meaning for each in sql.questions()}
     meanings = {
@@ -55,8 +56,4 @@ def definitions(threshold: float) -> Html:
             "next number and the reason; figures are those of the latest."
         ),
     }
-    items = (
-        Html(f'<dt id="is-{name}">{html(NAMES[name])}</dt><dd id="means-{name}">{prose(text)}</dd>')
-        for name, text in meanings.items()
-    )
-    return join(items, "\n")
+    return [(name, NAMES[name], prose(text)) for name, text in meanings.items()]

@@ -6,46 +6,43 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import date
-from importlib.resources import files
 from typing import Any
+
+from markupsafe import Markup
 
 from lake.report import charts
 from lake.report.data import MOVERS_DAYS, Report, Row, Series, minutes_since
 from lake.report.definitions import definitions, term
-from lake.report.markup import NOTHING, Html, count, exactly, html, join, paragraph, percent, plural
+from lake.report.figures import NOTHING, count, exactly, percent, plural
+from lake.report.markup import TEMPLATES, file, join
 from lake.report.sections import days_lacking, facts, sections
 
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-PLACE = re.compile(r"@@(\w+)@@")
 
 
 def page(report: Report) -> str:
     """Return the page of a report; the same report gives the same text."""
-    parts = {
-        "span": html(charts.span(report)),
-        "style": _style(),
-        "headline": html(_headline(report)),
-        "unscripted": html(_unscripted(report)),
-        "summary": _summary(report),
-        "colours": _colours(),
-        "key": _key(),
-        "sections": join(sections(report)),
-        "definitions": definitions(report.scope.incident_threshold),
-        "footer": _footer(report),
-        "data": _json(_data(report)),
-        "specs": _json(charts.specs(report.scope)),
-        "library": charts.library().replace("</script", "<\\/script"),
-        "script": _file("page.js"),
-    }
-    # in one go: what was put in may look like a place
-    text = PLACE.sub(lambda found: parts.get(found[1], found[0]), _file("page.html"))
+    text = TEMPLATES.get_template("page.html").render(
+        span=charts.span(report),
+        style=Markup(_style()),  # noqa: S704 - our own, as what else is marked here
+        headline=_headline(report),
+        unscripted=_unscripted(report),
+        tiles=_tiles(report),
+        term=term,
+        allowed=exactly(charts.ALLOWED_WITHOUT_OBJECTIVE),
+        classes=charts.CLASSES,
+        sections=join(sections(report)),
+        definitions=definitions(report.scope.incident_threshold),
+        made=_made(report),
+        licences=file("licences.txt"),
+        data=_json(_data(report)),
+        specs=_json(charts.specs(report.scope)),
+        library=Markup(charts.library().replace("</script", "<\\/script")),  # noqa: S704
+        script=Markup(file("page.js")),  # noqa: S704
+    )
     hashes = " ".join(_hash(each) for each in SCRIPT.findall(text))
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {hashes}"
     return text.replace("@@policy@@", policy, 1)
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _style() -> str:
@@ -53,7 +50,7 @@ def _style() -> str:
         ";".join(f"--{name}:{value}" for name, value in palette.items()) for palette in (charts.LIGHT, charts.DARK)
     )
     return (
-        f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{_file('page.css')}"
+        f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{file('page.css')}"
     )
 
 
@@ -62,9 +59,10 @@ def _hash(script: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _json(value: Row) -> str:
+def _json(value: Row) -> Markup:
     """Return JSON that ends no script."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - nothing in it is looked at as HTML
 
 
 def _data(report: Report) -> Row:
@@ -133,8 +131,8 @@ def _unscripted(report: Report) -> str:
     return "The tables have the figures." if has_days else "The tables have all figures but those of each day."
 
 
-def _summary(report: Report) -> Html:
-    """Return what matters first, each a link to its section."""
+def _tiles(report: Report) -> list[tuple[str, str, str]]:
+    """Return what matters first: of each section its name, a figure, and what that is."""
     spent = [each for each in report.budgets if (each["budget_left"] or 0) < 0]
     lacking = {day for day, _ in days_lacking(report)}
     restated = {each.dt for each in report.restatements}
@@ -146,11 +144,7 @@ def _summary(report: Report) -> Html:
         "completeness": (count(len(lacking)), f"of {plural(len(report.scope.days), 'day')} lack something"),
         "restatements": (count(len(restated)), "days were restated"),
     }
-    items = "".join(
-        f'<li><a href="#{name}"><b>{html(figure)}</b><span>{html(what)}</span></a></li>'
-        for name, (figure, what) in tiles.items()
-    )
-    return Html(f'<ul class="tiles" aria-label="Summary">{items}</ul>')
+    return [(name, *told) for name, told in tiles.items()]
 
 
 def _incidents(report: Report) -> tuple[str, str]:
@@ -170,35 +164,12 @@ def _movers(report: Report) -> tuple[str, str]:
     return f"{up} up, {len(report.movers) - up} down", f"error rates, {weeks}"
 
 
-def _colours() -> Html:
-    return paragraph(
-        "A day's colour compares its error rate with what the application's",
-        term("objective", "objective"),
-        f"allows, or with {exactly(charts.ALLOWED_WITHOUT_OBJECTIVE)} if it has none. The",
-        term("interval", "interval"),
-        "decides: where it reaches to both sides, the day can't tell.",
-    )
-
-
-def _key() -> Html:
-    classes = "".join(
-        f'<span><i style="background:var(--c{n})"></i>{html(each)}</span>' for n, each in enumerate(charts.CLASSES)
-    )
-    return Html(
-        f'{classes}<span><i class="dash"></i>incomplete day</span><span><i></i>not built, or no requests</span>'
-    )
-
-
-def _footer(report: Report) -> Html:
+def _made(report: Report) -> str:
     restated = len({each.dt for each in report.restatements if each.dataset == "error_rate"})
     counted = report.published - len(report.days_without_counts)
-    text = (
+    return (
         f"Made by error-rate-lake {report.code_version} from the lake at {report.root}: error_rate of "
         f"{plural(report.published, 'day')} in their latest revisions, {restated:,} of them restated, and "
         f"error_counts of {counted:,} of them. Counts are summed, and rates derived from the sums; vantages are "
         "never summed."
     )
-    licences = (
-        f"<details><summary>Licences of what draws the charts</summary><pre>{html(_file('licences.txt'))}</pre>"
-    )
-    return Html(f"{paragraph(text)}{licences}</details>")

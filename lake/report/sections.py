@@ -3,36 +3,24 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from markupsafe import Markup
+
 from lake.report.data import LEAST_LOST, MOVERS_DAYS, Report, Row, Series
 from lake.report.definitions import term
-from lake.report.markup import (
-    MINUS,
-    NOTHING,
-    Html,
-    count,
-    exactly,
-    html,
-    interval,
-    join,
-    long,
-    paragraph,
-    percent,
-    plural,
-    rate,
-    table,
-)
+from lake.report.figures import MINUS, NOTHING, count, exactly, interval, percent, plural, rate
+from lake.report.markup import join, long, paragraph, part, table
 
 LONGEST_TABLE = 100  # rows; what is left out is said
 WHO = (term("application"), term("vantage"))
 RATE = (term("error_rate"), term("interval"))
 
 
-def sections(report: Report) -> Iterator[Html]:
+def sections(report: Report) -> Iterator[Markup]:
     """Return them in their order."""
     if report.series:
         yield _section("applications", "Applications", _applications(report))
     else:
-        yield Html("<p>There are no error rates of these days and applications.</p>")
+        yield paragraph("There are no error rates of these days and applications.")
     yield _section("budgets", "Error budgets", _budgets(report))
     yield _section("incidents", "Incidents", _incidents(report))
     yield _section("movers", "Movers", _movers(report))
@@ -75,18 +63,17 @@ def facts(report: Report, series: Series) -> str:
     return " ".join(said)
 
 
-def _section(name: str, title: str, content: Html) -> Html:
-    heading = f'<h2 id="h-{name}">{html(title)}</h2>'
-    return Html(f'<section id="{name}" aria-labelledby="h-{name}">{heading}\n{content}</section>\n')
+def _section(name: str, title: str, content: Markup) -> Markup:
+    return part("section", name, title, content)
 
 
-def _who(report: Report, row: Row) -> tuple[Html, str]:
+def _who(report: Report, row: Row) -> tuple[str, str]:
     """Return an application's name, as a link that selects it where there are charts, and its vantage."""
     places = {(each.application, each.vantage): n for n, each in enumerate(report.series)}
     place = places.get((row["application"], row["vantage"]))
     if place is None:  # it had requests before these days only
-        return html(row["application"]), row["vantage"]
-    return Html(f'<a href="#one" data-series="{place}">{html(row["application"])}</a>'), row["vantage"]
+        return row["application"], row["vantage"]
+    return part("selecting", place, row["application"]), row["vantage"]
 
 
 def _budgets_of(report: Report, series: Series) -> list[Row]:
@@ -94,7 +81,7 @@ def _budgets_of(report: Report, series: Series) -> list[Row]:
     return [each for each in report.budgets if mine.items() <= each.items()]
 
 
-def _applications(report: Report) -> Html:
+def _applications(report: Report) -> Markup:
     rows = [
         (
             *_who(report, each.total),
@@ -116,18 +103,17 @@ def _applications(report: Report) -> Html:
     )
 
 
-def _bar(left: float | None) -> Html:
+def _bar(left: float | None) -> str:
     """Return what is left of a budget, as a bar and in figures."""
     if left is None:
-        return Html(NOTHING)
+        return NOTHING
     kind = "budget over" if left < 0 else "budget"
     width = 100 if left < 0 else round(left * 100, 1)
     figure = f"{left * 100:.1f} %" if abs(left) < 1 else f"{left * 100:,.0f} %"
-    bar = f'<span class="{kind}" aria-hidden="true"><i style="width:{width}%"></i></span>'
-    return Html(f'<span class="left">{bar}<b>{figure.replace("-", MINUS)}</b></span>')
+    return part("bar", kind, width, figure.replace("-", MINUS))
 
 
-def _budgets(report: Report) -> Html:
+def _budgets(report: Report) -> Markup:
     if not report.budgets:
         return paragraph("No objectives are set for these applications.")
     last = report.scope.days[-1]
@@ -152,7 +138,7 @@ def _budgets(report: Report) -> Html:
     return table(caption, heads, rows, text=[1, 2])
 
 
-def _incidents(report: Report) -> Html:
+def _incidents(report: Report) -> Markup:
     found, asked = report.incidents, report.scope
     share = exactly(asked.incident_threshold)
     told = [
@@ -224,7 +210,7 @@ def _on_end(days: Iterable[date]) -> list[list[date]]:
     return spans
 
 
-def _movers(report: Report) -> Html:
+def _movers(report: Report) -> Markup:
     about = (
         f"Whose error rate of the {MOVERS_DAYS} days up to {report.scope.days[-1]} differs from that of the "
         f"{MOVERS_DAYS} days before, surely: the intervals don't overlap."
@@ -258,7 +244,7 @@ def _points(difference: float) -> str:
     return f"{sign}{percent(abs(difference)).removesuffix(' %')} points"
 
 
-def _completeness(report: Report) -> Html:
+def _completeness(report: Report) -> Markup:
     lacking = _lines(days_lacking(report))
     told = [f"{report.published:,} of {plural(len(report.scope.days), 'day')} are published."]
     if report.absent:
@@ -286,7 +272,7 @@ def _lines(lacking: dict[tuple[date, str], list[str]]) -> list[tuple[list[date],
     return sorted(lines, key=lambda line: (-line[0][-1].toordinal(), *line[1:]))
 
 
-def _restatements(report: Report) -> Html:
+def _restatements(report: Report) -> Markup:
     if not report.restatements:
         return paragraph("Nothing of these days was restated.")
     rows = [
@@ -306,7 +292,7 @@ def _restatements(report: Report) -> Html:
     return table(f"What was restated, the latest day first{more}", heads, rows, text=[1, 2, 4, 5])
 
 
-def _periods(report: Report) -> Html:
+def _periods(report: Report) -> Markup:
     form = "%d %b" if report.scope.period == "day" else "%b %Y"
     periods = sorted({each["period"] for each in report.periods}, reverse=True)
     found = {(each["application"], each["vantage"], each["period"]): each for each in report.periods}
@@ -316,8 +302,8 @@ def _periods(report: Report) -> Html:
     ]
     heads = [term("application"), *(f"{each:{form}}" for each in periods)]
     made = table(f"Error rate by {report.scope.period}, with its 95 % interval, the latest first", heads, rows)
-    return Html(f'<div class="wide">{made}</div>')
+    return part("wide", made)
 
 
-def _cell(counted: Row | None) -> Html | str:
-    return Html(f"{rate(counted)}<small>{interval(counted)}</small>") if counted else NOTHING
+def _cell(counted: Row | None) -> str:
+    return part("cell", rate(counted), interval(counted)) if counted else NOTHING

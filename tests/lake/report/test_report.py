@@ -33,9 +33,12 @@ from lake.partition import Partition
 from lake.provenance import Provenance
 from lake.report.cli import EXAMPLES, add_report
 from lake.report.data import MOVERS_DAYS, Report, Scope, Series, gather, require_applications, scope
-from lake.report.markup import html, interval, percent
+from lake.report.figures import interval, percent
 
 pytest.importorskip("vl_convert")
+pytest.importorskip("jinja2")
+from markupsafe import escape
+
 from lake.report import charts, page
 
 FIRST = date(2026, 9, 1)
@@ -486,17 +489,19 @@ def test_every_figure_has_a_definition(text):
     assert terms <= set(re.findall(r'<dt id="(is-\w+)"', text))
     assert len(terms) > 8
     words = {each.name: each.meaning for each in CONTRACTS["error_rate"].columns}
-    assert str(html(words["server_error_requests"])) in text
+    assert escape(words["server_error_requests"]) in text
     questions = {each.name: each.meaning for each in sql.questions()}
     plain = re.sub(r"</?code>", "`", text)
     for name in ("error_budget", "incidents", "movers", "completeness"):
-        assert str(html(questions[name])) in plain
+        assert escape(questions[name]) in plain
 
 
 def test_it_says_what_it_is_of(text, a_lake):
     """The range, the lake, the days, the revisions and the version; and nothing is left to fill in."""
     assert "2026-09-01 to 2026-09-20 · 20 days (UTC) · 4 applications" in text
-    told = f"the lake at {html(a_lake.root)}: error_rate of 20 days in their latest revisions, 1 of them restated"
+    told = (
+        f"the lake at {escape(a_lake.root)}: error_rate of 20 days in their latest revisions, 1 of them restated"
+    )
     assert told in text
     assert "error_counts of 19 of them" in text
     outside = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
@@ -821,12 +826,13 @@ def test_an_empty_lake_is_no_report(run, tmp_path):
     assert run("--start", "2026-09-01", "--stop", "2026-09-02")[0] == 0
 
 
-def test_without_the_extra_it_says_what_to_install(run, monkeypatch):
-    """What draws is no part of the base installation."""
-    for name in ("lake.report.charts", "lake.report.page"):
+@pytest.mark.parametrize("missing", ["vl_convert", "jinja2"])
+def test_without_the_extra_it_says_what_to_install(run, monkeypatch, missing):
+    """What draws and fills the page is no part of the base installation."""
+    for name in (f"lake.report.{each}" for each in ("charts", "page", "sections", "definitions", "markup")):
         monkeypatch.delitem(sys.modules, name)
         monkeypatch.delattr(f"lake.report.{name.rpartition('.')[2]}", raising=False)
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setitem(sys.modules, missing, None)
     code, out, err = run()
     assert (code, out) == (2, "")
     assert "pip install 'error-rate-lake[report]'" in err
