@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 from backfill import options
 from backfill.engines.local.registration import register
 from etl.lines.formats import FORMATS
-from lake.cli import chosen, day, printable, run
+from lake.cli import add_command, chosen, day, printable, run
 from lake.errors import ConfigError
 from lake.exit_codes import epilog
 
@@ -388,14 +388,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in COMMANDS:
-        name = each.asked.__name__.lower()
-        command = commands.add_parser(
-            name,
-            help=each.short,
-            description=each.description,
-            epilog=epilog(f"backfill {name}", each.examples, each.note),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        name = f"backfill {each.asked.__name__.lower()}"
+        command = add_command(commands, name, each.short, each.description, each.examples, each.note)
         for add in each.options:
             add(command)
         command.set_defaults(command=each.does, kind=each.asked)

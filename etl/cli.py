@@ -2,7 +2,7 @@
 
 import argparse
 
-from lake.cli import add_commands, chosen, day, run
+from lake.cli import add_command, add_commands, chosen, day, run
 from lake.datasets import DATASETS
 from lake.exit_codes import epilog
 from lake.report.cli import add_report
@@ -55,13 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_commands(commands)
     add_report(commands)
-    command = commands.add_parser(
-        "verify",
-        help="is all that was published still there, unchanged, and made from what it says?",
-        description="Look at every partition: its name, size and digest, its footer and contract, what it was "
+    command = add_command(
+        commands,
+        "lake verify",
+        "is all that was published still there, unchanged, and made from what it says?",
+        "Look at every partition: its name, size and digest, its footer and contract, what it was "
         "made from, and its sums. Find and name what is wrong; repair nothing.",
-        epilog=epilog("lake verify", VERIFY),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        VERIFY,
     )
     command.add_argument("--dataset", choices=DATASETS, help="one dataset; default: all")
     command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
@@ -75,14 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         help="rebuild N partitions, chosen at random, and compare the bytes",
     )
     command.set_defaults(run="etl.upkeep_commands:verify")
-    command = commands.add_parser(
-        "retention",
-        help="show what of a dataset is older than a day, and delete it",
-        description="Show what of a dataset is older than a day: all revisions, in all versions of its contract. "
+    command = add_command(
+        commands,
+        "lake retention",
+        "show what of a dataset is older than a day, and delete it",
+        "Show what of a dataset is older than a day: all revisions, in all versions of its contract. "
         "With the code that is printed then, delete it for good, after a record of what it was. A day that is "
         "deleted counts as not built: let ranges begin later, by since of its sources.",
-        epilog=epilog("lake retention", RETENTION),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        RETENTION,
     )
     command.add_argument("--dataset", choices=DATASETS, required=True, help="which")
     command.add_argument("--before", type=day, metavar="DAY", required=True, help="the first day that stays")
@@ -92,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--delete", metavar="CODE", help="delete what was shown with this code")
     command.add_argument("--reason", help="why, for the record that stays")
     command.set_defaults(run="etl.upkeep_commands:retention")
-    command = commands.add_parser(
-        "purge",
-        help="show what holds more than today's masks let through, and replace it",
-        description="Look at all that is kept of rejected lines and of paths, and name the partitions of which an "
+    command = add_command(
+        commands,
+        "lake purge",
+        "show what holds more than today's masks let through, and replace it",
+        "Look at all that is kept of rejected lines and of paths, and name the partitions of which an "
         "earlier version kept more than is kept today. With --yes, publish masked revisions of them, and delete "
         "their old bytes for good, after a record of what they were. No figure changes.",
-        epilog=epilog("lake purge", PURGE),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        PURGE,
     )
     command.add_argument("--dataset", choices=("rejects", "requests"), help="one of the two; default: both")
     command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")

@@ -113,17 +113,39 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date, expected YYYY-MM-DD, 1970 to 2999") from None
 
 
+def add_command(  # noqa: PLR0913, PLR0917 - each says another thing of it
+    commands: "argparse._SubParsersAction[Any]",
+    name: str,
+    short: str,
+    description: str,
+    examples: str,
+    note: str = "",
+) -> argparse.ArgumentParser:
+    """Add a command, with its help.
+
+    Args:
+        commands: Those of its program.
+        name: The program and the command, such as `lake verify`.
+        short: What it is for, in the list of commands.
+        description: The same in its own help.
+        examples: A line each.
+        note: What else its help says.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name.rpartition(" ")[2],
+        help=short,
+        description=description,
+        epilog=epilog(name, examples, note),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return command
+
+
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands that ask the lake."""
 
     def add(name: str, summary: str, examples: str, what: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=epilog(f"lake {name}", examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = add_command(commands, f"lake {name}", summary, f"{summary[0].upper()}{summary[1:]}.", examples)
         command.set_defaults(run=f"lake.commands.ask:{what}")
         return command
 

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lake.cli import day
-from lake.exit_codes import epilog
+from lake.cli import add_command, day
 from lake.report import INCIDENT_THRESHOLD
 
 EXAMPLES = """
@@ -16,14 +15,14 @@ lake report --applications 'eu-*' --incident-threshold 0.02 -o eu.html
 
 def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command `report`."""
-    command = commands.add_parser(
-        "report",
-        help="write a page for people: error rates, budgets, incidents, what is missing",
-        description="Write one HTML file that needs nothing else: a calendar of days and applications,\n"
+    command = add_command(
+        commands,
+        "lake report",
+        "write a page for people: error rates, budgets, incidents, what is missing",
+        "Write one HTML file that needs nothing else: a calendar of days and applications,\n"
         "each application's error rate over time, error budgets, incidents, what changed, and what is\n"
         "missing or was restated. A file that is there is replaced.",
-        epilog=epilog("lake report", EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EXAMPLES,
     )
     command.add_argument(
         "--start", type=day, metavar="DAY", help="first day; default: the first there is, a year ago at most"
