@@ -92,7 +92,14 @@ def _made(made: Provenance) -> Iterator[str]:
             f"{made.rows_read:,} lines read, {made.rows_kept:,} requests, {made.rows_rejected:,} rejects, "
             f"{made.rows_of_other_days:,} of other days"
         )
+    if made.unmapped is not None:
+        counts += f"; {made.unmapped:,} of the requests have no application in the source's map"
     yield f"  by error-rate-lake {made.code_version}; {counts}"
+    if made.formats:
+        shares = (
+            f"{name} {count:,} ({count / (made.rows_kept or 1):.1%})" for name, count in made.formats.items()
+        )
+        yield f"  requests by format: {', '.join(shares)}"
     if made.reason:
         by = f" by {made.requested_by}" if made.requested_by else ""
         yield f"  restated{by}: {made.reason} (instead of {(made.supersedes or 'nothing')[:DIGITS]})"

@@ -86,7 +86,7 @@ class Look:
         self, source: Source, day: date, made: Provenance, holds: Callable[[], list[Seen]]
     ) -> Iterator[str]:
         """Yield why a source's requests would be others."""
-        if self.stale and made.source_sha256 not in source.known_as:
+        if self.stale and made.source_sha256 not in source.on(day).known_as:
             yield f"stale: the settings of source {source.name} have changed"
         twice = twice_within(source.format.timezone, days_since_epoch(day))
         if self.stale and twice and not any(each.name == PASSES for each in made.checks):

@@ -19,8 +19,8 @@ MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
 DIGITS = re.compile(r"[0-9]{1,7}")
-PLACES = frozenset({"root", "files", "endpoint_url"})
-"""Keys of any section whose values are paths or URLs."""
+PLACES = frozenset({"root", "files", "endpoint_url", "applications"})
+"""Keys whose values are paths or URLs, or, in an objective, names of applications that hold no variable either."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 UNBRACED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 INTERPOLATION = re.compile(r"%\([^)]*\)")

@@ -12,7 +12,8 @@ from lake.errors import ConfigError
 from lake.records import known
 
 KEY = "provenance"
-OF_RAW_FILES = frozenset({"content", "of_day", "strays"})
+LEFT_OUT = frozenset({"content", "of_day", "strays", "unmapped", "formats"})
+"""What is left out where there is nothing to say: it is of raw files only, or of a few sources."""
 
 
 @cache
@@ -130,6 +131,8 @@ class Provenance:
         directives: Lines read that describe the log, such as `#Fields:`, and are neither.
         noise: Lines read that the source declares to be no access lines at all.
         continued: Lines read that go on in another one, with which they are one line.
+        unmapped: Requests that the source's map of applications has no rule for; None without such a map.
+        formats: How many of the requests are lines of which of the source's formats; None if it has but one.
         sql_sha256: Digest of the SQL it was made by, if any.
         source_sha256: Digest of the source's settings that shape rows, if any.
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
@@ -166,6 +169,8 @@ class Provenance:
     requested_by: str | None = None
     incomplete: str | None = None
     counted: int | None = None
+    unmapped: int | None = None
+    formats: dict[str, int] | None = None
     raw_contents: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -183,7 +188,5 @@ class Provenance:
 
 
 def _told(each: object) -> dict[str, Any]:
-    """Return what there is to say of an object; what only raw files have is left out of other inputs."""
-    if not isinstance(each, Input):
-        return vars(each)
-    return {key: value for key, value in vars(each).items() if value is not None or key not in OF_RAW_FILES}
+    """Return what there is to say of an object."""
+    return {key: value for key, value in vars(each).items() if value is not None or key not in LEFT_OUT}

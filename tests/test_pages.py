@@ -103,10 +103,12 @@ def test_examples_of_other_tests_have_one():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_sections_are_read(page, tmp_path, monkeypatch):
-    """Each section for luigi.cfg is one that the commands take."""
+    """Each section for luigi.cfg is one that the commands take, beside the map of applications that is shown."""
     path = tmp_path / "luigi.cfg"
     monkeypatch.setenv("LUIGI_CONFIG_PATH", str(path))
     for block in blocks(page):
+        if block.language == "csv" and "path_prefix" in block.text:
+            path.with_name("applications.csv").write_text(block.text, encoding="utf-8")
         if block.language != "ini" or block.kind == "file":
             continue
         path.write_text(

@@ -99,6 +99,7 @@ class Batch:
         reasons: Why they are no requests: the index in the contract's REASONS, or what they are in place of a
             reject, such as parse.DIRECTIVE.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
+        formats: Of each row, which of several formats its line has; None if there is but one.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
     """
 
@@ -112,6 +113,7 @@ class Batch:
     masked: pa.StringArray
     reasons: timestamps.Integers
     other_days: timestamps.Integers
+    formats: timestamps.Integers | None = None
     ends: dict[int, ContentDigest] = field(default_factory=dict)
 
     def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:

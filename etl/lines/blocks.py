@@ -190,7 +190,8 @@ class BlockParser:
                 lasts = last_of_each(days, np.flatnonzero(chosen | (reasons > ACCEPTED)))
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
-            found = (others, masked, reasons[others], days[others])
+            formats = None if parsed.formats is None else parsed.formats[chosen]
+            found = (others, masked, reasons[others], days[others], formats)
             yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *found, ends)
 
 

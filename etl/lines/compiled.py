@@ -12,8 +12,20 @@ import pyarrow.compute as pc
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
 from etl.lines import parse, privacy, timestamps
+from etl.lines.applications import Applications
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
-from etl.lines.formats import FORMATS, PREFIX_TIME, Delimited, Field, Format, Json, Kind, Logfmt, Role
+from etl.lines.formats import (
+    FORMATS,
+    PREFIX_TIME,
+    Alternatives,
+    Delimited,
+    Field,
+    Format,
+    Json,
+    Kind,
+    Logfmt,
+    Role,
+)
 from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.lines.places import places_of
@@ -72,6 +84,8 @@ for _code, _reason in (
     REASON_OF[_code] = REASONS.index(_reason)
 MAX_LITERAL = 8  # bytes: a 64-bit number
 WORTH_COPYING = 8
+FILLERS = {"durations": np.nan, "upstream": -1, "retried": 0}
+"""What a row has in columns that its format lacks and another of several has."""
 SCHEMA = pa.schema(
     field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
     for field in contract("requests").schema
@@ -120,6 +134,11 @@ def _shortcut_of(log_format: Delimited) -> int:
         if isinstance(known, Delimited) and shape == (known.literals, known.fields, known.extra):
             return shortcut
     return layout.NONE
+
+
+def _first_of(log_format: Format) -> Format:
+    """Return the format that the kernel reads: of several the first, as what has not its shape is undecided."""
+    return log_format.in_zone[0] if isinstance(log_format, Alternatives) else log_format
 
 
 class Texts:
@@ -252,16 +271,17 @@ class Others(NamedTuple):
 
 
 class Slow(NamedTuple):
-    """Rows of `requests` that the plain parser found, and before which of the kernel's rows they belong."""
+    """Rows of `requests` by the plain parser, before which of the kernel's they belong, and their formats."""
 
     at: Numbers
     rows: pa.Table
+    formats: Numbers
 
     @classmethod
     def of(cls, parts: "list[Slow]") -> "Slow":
         """Return what there is in several parts."""
-        places, rows = zip(*parts, strict=True)
-        return cls(np.concatenate(places), pa.concat_tables(rows))
+        places, rows, formats = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_tables(rows), np.concatenate(formats))
 
     @property
     def places(self) -> Numbers:
@@ -286,16 +306,17 @@ class CompiledParser:
         ends: Ends | None,
         neither: Neither,
     ) -> "CompiledParser | None":
-        """Return a parser of lines of a format, None if the kernel can't read it."""
-        if isinstance(log_format, Delimited):
-            is_plain = not log_format.prefix and not any("  " in literal for literal in log_format.literals)
-            can = is_plain and all(len(literal) <= MAX_LITERAL for literal in log_format.literals)
-        elif isinstance(log_format, Json):
-            can = not any("." in field.name for field in log_format.fields)  # values in nested objects
-            durations = [field for field in log_format.fields if field.role is Role.DURATION]
-            can &= not (log_format.first_duration and len(durations) > 1)
+        """Return a parser of lines of a format, of several for the first, None if the kernel can't read that."""
+        first = _first_of(log_format)
+        if isinstance(first, Delimited):
+            is_plain = not first.prefix and not any("  " in literal for literal in first.literals)
+            can = is_plain and all(len(literal) <= MAX_LITERAL for literal in first.literals)
+        elif isinstance(first, Json):
+            can = not any("." in field.name for field in first.fields)  # values in nested objects
+            durations = [field for field in first.fields if field.role is Role.DURATION]
+            can &= not (first.first_duration and len(durations) > 1)
         else:
-            can = isinstance(log_format, Logfmt)
+            can = isinstance(first, Logfmt)
         return cls(log_format, classifier, plain, days, ends, neither) if can else None
 
     def __init__(  # noqa: PLR0913, PLR0917 - what may be asked of lines
@@ -309,7 +330,9 @@ class CompiledParser:
     ) -> None:
         self.plain = plain
         self._kernel = kernel()
-        self._format = log_format
+        self._whole = log_format
+        self._format = _first_of(log_format)
+        self._has_several = isinstance(log_format, Alternatives)
         self._places = places_of(log_format)
         self._classifier = classifier
         self._days = days
@@ -318,19 +341,19 @@ class CompiledParser:
         self._neither = neither
         self._lent: Workspace | None = None
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
-        self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(log_format, kind))
-        if isinstance(log_format, Delimited):
-            self._program = program_of(log_format, self._role_of)
+        self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(self._format, kind))
+        if isinstance(self._format, Delimited):
+            self._program = program_of(self._format, self._role_of)
             frame[layout.PROGRAM] = self._program.ctypes.data
-            frame[layout.FIELDS] = len(log_format.fields)
-            frame[layout.EXTRA] = log_format.extra
-            frame[layout.SHORTCUT] = _shortcut_of(log_format)
+            frame[layout.FIELDS] = len(self._format.fields)
+            frame[layout.EXTRA] = self._format.extra
+            frame[layout.SHORTCUT] = _shortcut_of(self._format)
         else:
             self._declare_keys()
         self._declare_methods()
         self._read = self._columns_read()
-        frame[layout.ZERO_STATUS] = log_format.zero_status
-        frame[layout.NAIVE_IS_UTC] = log_format.timezone == "UTC"
+        frame[layout.ZERO_STATUS] = self._format.zero_status
+        frame[layout.NAIVE_IS_UTC] = self._format.timezone == "UTC"
         is_of_target = parse.AUTHORITY not in log_format.hosts
         frame[layout.AUTHORITY] = is_of_target and classifier.application_field == parse.AUTHORITY
         bounds = (days.first, days.stop, self._wanted.first, self._wanted.stop)
@@ -457,11 +480,24 @@ class CompiledParser:
         if count < ROW_GROUP_ROWS // WORTH_COPYING:  # of small files many wait at once, each with a page a column
             found = {name: column.copy() for name, column in found.items()}
             self._workspace.columns |= {name: self._columns[name] for name in self._read}
+        for name, filler in FILLERS.items():
+            if self._has_several and name not in self._read:  # another of the formats may have them
+                found[name] = np.full(count, filler, layout.COLUMN_TYPES[name])
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
         days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
         strays = np.concatenate(self._strays)
-        return Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, self._noted)
+        formats = self._formats(rows.num_rows, slow)
+        return Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, formats, self._noted)
+
+    def _formats(self, count: int, slow: Slow | None) -> timestamps.Integers | None:
+        """Return which of several formats the line of each row has; None if there is but one."""
+        if not self._has_several:
+            return None
+        formats = np.zeros(count, np.int64)
+        if slow:
+            formats[slow.places] = slow.formats
+        return formats
 
     @property
     def _elsewhere(self) -> Numbers:
@@ -486,7 +522,7 @@ class CompiledParser:
         )
         first = workspace.others[begin - 1, layout.OTHER_TEXT_END] if begin else 0
         offsets = np.append(first, ends).astype(np.int32)
-        undecided = np.flatnonzero(codes == layout.UNDECIDED)
+        undecided = np.flatnonzero((codes == layout.UNDECIDED) | (self._has_several & (codes == layout.BAD_SHAPE)))
         times[undecided] = layout.NO_TIME
         known = timestamps.days_of(times, times != layout.NO_TIME)
         days, reasons, strays = placed(known, REASON_OF[codes], self._days)
@@ -501,7 +537,8 @@ class CompiledParser:
             if wanted.any():
                 of_rows = undecided[wanted]
                 at = places[of_rows] - (begin + of_rows) - np.searchsorted(self._elsewhere, places[of_rows])
-                self._slow.append(Slow(at, requests_table(parsed, wanted, self._classifier)))
+                formats = np.zeros(len(wanted), np.int64) if parsed.formats is None else parsed.formats
+                self._slow.append(Slow(at, requests_table(parsed, wanted, self._classifier), formats[wanted]))
             if accepted.any():
                 elsewhere = undecided[accepted & ~wanted]
                 self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
@@ -543,7 +580,7 @@ class CompiledParser:
             "durations": has(Role.DURATION),
             "upstream": has(Role.UPSTREAM_STATUS),
             "retried": has(Role.UPSTREAM_STATUS, Role.UPSTREAMS),
-            "hosts": self._classifier.application is None,
+            "hosts": self._classifier.application_field is not None,
             "agents": layout.USER_AGENT in roles,
             "ends": self._ends is not None,
         }
@@ -585,7 +622,7 @@ class CompiledParser:
         count, paths = len(found["times"]), self._workspace.paths.values().cast(pa.string())
 
         def optional(name: str, kind: pa.DataType, *roles: Role) -> pa.Array:
-            if not self._format.has(*roles):
+            if not self._whole.has(*roles):
                 return pa.nulls(count, kind)
             values = found[name]
             return _nullable(values, np.isnan(values) if kind == pa.float64() else values < 0).cast(kind)
@@ -593,7 +630,7 @@ class CompiledParser:
         return pa.table(
             [
                 numbers(found["times"]).view(pa.timestamp("us")),
-                _encoded(*self._applications(found["hosts"], slow)),
+                _encoded(*self._applications(found, paths, slow)),
                 _encoded(np.zeros(count, np.int32), [self._classifier.vantage]),
                 _encoded(found["methods"], METHODS),
                 _encoded(found["paths"], paths),
@@ -607,10 +644,19 @@ class CompiledParser:
             schema=SCHEMA,
         )
 
-    def _applications(self, hosts: Numbers, slow: Slow | None) -> tuple[Numbers, pa.StringArray]:
+    def _applications(
+        self, found: dict[str, Numbers], paths: pa.StringArray, slow: Slow | None
+    ) -> tuple[Numbers, pa.StringArray]:
         """Return each row's application, as its place among the values, and these; nobody's without a host."""
+        hosts, mapped = found["hosts"], self._classifier.mapped
         if self._classifier.application is not None:
             return np.zeros(len(hosts), np.int32), array([self._classifier.application], pa.string())
+        if mapped is not None:
+            names = array(mapped.names, pa.string())
+            of_rows = self._mapped(mapped, found, paths)
+            if slow:
+                of_rows[slow.places] = _numbers(slow.rows["application"], mapped.names)
+            return of_rows, names
         of_hosts = [
             parse.application_names(self._workspace.hosts.values()),
             array([parse.NO_APPLICATION], pa.string()),
@@ -623,6 +669,14 @@ class CompiledParser:
         if slow:
             applications[slow.places] = places[hosts_and_none:]
         return applications, encoded.dictionary
+
+    def _mapped(self, mapped: Applications, found: dict[str, Numbers], paths: pa.StringArray) -> Numbers:
+        """Return each row's application, as its place in the map's names; of the plain parser's rows any."""
+        hosts: tuple[Numbers, list[str]] = (np.full(len(found["times"]), layout.NO_ID), [])
+        if self._classifier.application_field is not None:
+            hosts = found["hosts"], parse.application_names(self._workspace.hosts.values()).to_pylist()
+        days = _days_of(numbers(found["times"]))
+        return mapped.places(days, hosts, (found["paths"], paths.to_pylist()))
 
     def _classes(self, found: dict[str, Numbers], paths: pa.StringArray, slow: Slow | None) -> Numbers:
         """Return each row's traffic class, as its place in TRAFFIC_CLASSES."""

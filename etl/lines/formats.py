@@ -264,15 +264,18 @@ class Alternatives(Format):
 
     Attributes:
         formats: The formats; a line that fits none of them is judged by the last.
+        labels: What each is called, so that one can stand there with and without further fields.
     """
 
     formats: tuple[Format, ...]
+    labels: tuple[str, ...]
 
     @classmethod
-    def of(cls, formats: Sequence[Format]) -> "Alternatives":
+    def of(cls, formats: Sequence[Format], labels: Sequence[str]) -> "Alternatives":
         """Return what formats are together."""
         fields = dict.fromkeys(field for each in formats for field in each.fields)
-        return cls(", ".join(each.name for each in formats), tuple(fields), formats=tuple(formats))
+        name = ", ".join(each.name for each in formats)
+        return cls(name, tuple(fields), formats=tuple(formats), labels=tuple(labels))
 
     @property
     def in_zone(self) -> list[Format]:

@@ -6,7 +6,7 @@ A format says which field is read for what (its role); from there on all formats
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from etl.kernel.layout import MAX_LINE_BYTES
 from etl.lines import privacy, timestamps
+from etl.lines.applications import Applications
 from etl.lines.formats import (
     PREFIX_TIME,
     Alternatives,
@@ -34,7 +35,7 @@ from etl.lines.passes import Passes
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
-from lake.memory.arrays import array, numbers, scalar, to_numpy
+from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
 
 ACCEPTED, DIRECTIVE, CONTINUED, NOISE = -1, -2, -3, -4
 """What a line is that is no reject: a request, or neither, since it is about the file, goes on in another line, or
@@ -107,6 +108,7 @@ class ParsedLines:
         days: The line's day since 1970-01-01, timestamps.NO_DAY where unreadable.
         reasons: ACCEPTED, or the index in the contract's REASONS of why the line is a reject, or DIRECTIVE
             where it is about the file and neither a request nor a reject.
+        formats: Which of several formats each line has, from 0; None if there is but one.
     """
 
     lines: pa.BinaryArray
@@ -114,6 +116,7 @@ class ParsedLines:
     microseconds: timestamps.Integers
     days: timestamps.Integers
     reasons: timestamps.Integers
+    formats: timestamps.Integers | None = None
 
 
 class Parser:
@@ -183,7 +186,7 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None
     reasons[blank] = REASONS.index("blank")
     reasons[too_long] = REASONS.index("too_long")
     days = timestamps.days_of(microseconds, found.readable)
-    return ParsedLines(lines, found.fields, microseconds, days, reasons)
+    return ParsedLines(lines, found.fields, microseconds, days, reasons, found.formats)
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ class _Parts:
         fits: Whether it has the format's shape.
         readable: Whether its time is one.
         local: Whether that is written without an offset.
+        formats: Which of several formats it has; None if there is but one.
     """
 
     fits: Booleans
@@ -202,6 +206,7 @@ class _Parts:
     readable: Booleans
     local: Booleans
     reasons: timestamps.Integers
+    formats: timestamps.Integers | None = None
 
     @classmethod
     def of(cls, parts: "list[_Parts]", places: timestamps.Integers) -> "_Parts":
@@ -257,7 +262,9 @@ def _of_the_first_that_fits(lines: pa.BinaryArray, too_long: Booleans, log_forma
         parts.append(part.of_those(chosen))
         found.append(left[chosen])
         left = left[~chosen]
-    return _Parts.of(parts, np.argsort(np.concatenate(found)))
+    places = np.argsort(np.concatenate(found))
+    formats = np.repeat(np.arange(len(parts)), [len(each) for each in found])[places]
+    return replace(_Parts.of(parts, places), formats=formats)
 
 
 def rejects_table(
@@ -291,7 +298,7 @@ def requests_table(parsed: ParsedLines, chosen: Booleans, classifier: "Classifie
     return pa.table(
         {
             "ts": numbers(parsed.microseconds[chosen]).cast(pa.timestamp("us")),
-            "application": classifier.applications(fields),
+            "application": classifier.applications(fields, path, parsed.days[chosen]),
             "vantage": pa.repeat(scalar(classifier.vantage), len(index)),
             "method": _methods(request),
             "path": path,
@@ -316,10 +323,11 @@ class Classifier:
     """What a source's settings say of a request: whose it is, and what it asks.
 
     Attributes:
-        application: A constant, or None where `application_field` names a field of the line.
+        application: A constant, or None where lines tell it.
         application_field: A host field, or AUTHORITY for that of a request with an absolute target.
         health_check_paths: Paths; one that ends in `*` stands for all that begin so.
         synthetic_user_agents: Parts of user agents, in any case.
+        mapped: What hosts, if there is a field of them, and paths are; None where the host is the application.
     """
 
     vantage: str
@@ -327,11 +335,31 @@ class Classifier:
     application_field: str | None
     health_check_paths: tuple[str, ...]
     synthetic_user_agents: tuple[str, ...]
+    mapped: Applications | None = None
 
-    def applications(self, fields: pa.StructArray) -> pa.StringArray:
-        """Return each request's application: a constant, or a host name in lower case without its port."""
-        if self.application_field is None:
+    def applications(
+        self, fields: pa.StructArray, paths: pa.StringArray, days: timestamps.Integers
+    ) -> pa.StringArray:
+        """Return each request's application: a constant, a host name without its port, or what a map has for it.
+
+        Args:
+            fields: The fields of the requests' lines.
+            paths: Their paths, as they may be kept.
+            days: Their days.
+        """
+        if self.application is not None:
             return pa.repeat(scalar(self.application), len(fields))
+        hosts = self._hosts(fields)
+        if self.mapped is None:
+            return hosts
+        parts = (each.dictionary_encode() for each in (hosts, paths))
+        places = ((to_numpy(filled(each.indices, -1)), each.dictionary.to_pylist()) for each in parts)
+        return array(self.mapped.names, pa.string()).take(numbers(self.mapped.places(days, *places)))
+
+    def _hosts(self, fields: pa.StructArray) -> pa.StringArray:
+        """Return each request's host in lower case without its port, NULL where none is asked for."""
+        if self.application_field is None:
+            return pa.nulls(len(fields), pa.string())
         column = host_column(self.application_field)
         if self.application_field == AUTHORITY and column not in fields.type.names:
             hosts = pc.struct_field(pc.extract_regex(_column(fields, Role.REQUEST), ABSOLUTE), "authority")

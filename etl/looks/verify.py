@@ -135,7 +135,7 @@ def _other_inputs(lake: Lake, source: Source | None, partition: Partition, made:
         return "what it was made from has a newer revision"
     if contract(partition.dataset).inputs or source is None:
         return None
-    if made.source_sha256 not in source.known_as:
+    if made.source_sha256 not in source.on(partition.dt).known_as:
         return "the settings of its source have changed"
     there = {each.name for each in source.find_files(partition.dt)}  # which stand in the provenance
     gone = next((each.name for each in made.inputs if each.name not in there), None)

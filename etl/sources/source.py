@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from etl.lines.applications import Applications
 from etl.lines.envelopes import Wrapping
 from etl.lines.formats import (
     CLIENTS,
@@ -30,6 +33,7 @@ from etl.lines.formats import (
 from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
 from etl.raw.files import FilePattern, RawFile
+from etl.sources.applications import read_applications
 from etl.sources.completeness import SECTION as COMPLETENESS
 from etl.sources.completeness import Severities, Severity, parse_hours, severities
 from etl.sources.limits import Limits, limits
@@ -41,6 +45,7 @@ from lake.partition import EARLIEST, LATEST, check_name, parse_day
 SECTION = "source."
 FIELD = "field:"
 REQUIRED = ("format", "files", "application", "vantage")
+MAP = "applications"
 LOG_FORMAT = "log_format"
 TRAILING = " trailing"
 """What marks the format in a list of them that `trailing` belongs to."""
@@ -54,6 +59,7 @@ FORMAT_KEYS = {
 """Keys about how lines are written, and the formats that they are for; what has a header is in UTC."""
 OPTIONAL = (
     *FORMAT_KEYS,
+    MAP,
     "envelope",
     "noise",
     "max_noise_rate",
@@ -163,6 +169,19 @@ class Source:
     def names_in(self, there: Container[str | None]) -> list[str]:
         """Return under which of its names there is something: the one that it has, or else those that it had."""
         return [self.name] if self.name in there else [each for each in self.formerly if each in there]
+
+    def on(self, day: date) -> "Source":
+        """Return the source with what its map of applications says of a day: all that shapes that day's rows."""
+        if not (mapped := self.classifier.mapped):
+            return self
+        period = mapped.period_of(day)
+        if period not in self._in_periods:
+            self._in_periods[period] = replace(self, classifier=replace(self.classifier, mapped=mapped.on(day)))
+        return self._in_periods[period]
+
+    @cached_property
+    def _in_periods(self) -> dict[int, "Source"]:
+        return {}
 
     def is_active(self, day: date) -> bool:
         """Tell whether the source has logs on that day: `since` <= day < `until`."""
@@ -283,8 +302,11 @@ class Source:
     def settings_sha256(self) -> str:
         """Digest of the settings that shape rows, for the provenance; when and where to look don't.
 
+        Of those that shape the rows of one day, see `on`.
+
         It is of what the section says. What a format reads by itself is told by its version in SHAPING.
         """
+        mapped = self.classifier.mapped
         shaping = {
             "version": SHAPING,
             "format": self.format.name,
@@ -296,6 +318,7 @@ class Source:
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
             "application_field": self.classifier.application_field,
+            **({MAP: [astuple(each) for each in mapped.rules]} if mapped else {}),
             "health_check_paths": self.classifier.health_check_paths,
             "synthetic_user_agents": self.classifier.synthetic_user_agents,
         }
@@ -318,7 +341,8 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        is_as_then = self.covers[0] == -self.covers[1] and not self.wrapping.envelopes and not self.noise
+        has_more = self.wrapping.envelopes or self.noise or self.classifier.mapped
+        is_as_then = self.covers[0] == -self.covers[1] and not has_more
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
 
@@ -423,7 +447,7 @@ def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
 
 def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: str | None) -> Source:
     check_keys(values, (*REQUIRED, *OPTIONAL))
-    missing = [key for key in REQUIRED if not values.get(key)]
+    missing = [key for key in REQUIRED if not values.get(key) and not (key == "application" and values.get(MAP))]
     if missing:
         raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
 
@@ -446,7 +470,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         name=name,
         format=found_format,
         files=FilePattern(values["files"], config.folder, endpoint_url, values.get("root", "")),
-        classifier=_classifier(found_format, values),
+        classifier=_classifier(found_format, config.folder, values),
         since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
@@ -505,6 +529,8 @@ def _several_formats(names: Sequence[str], values: Mapping[str, str]) -> Format:
     Raises:
         ConfigError: One can't stand beside others, or `trailing` is given and not said of which of them.
     """
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"format = {', '.join(names)}: {twice} stands there twice. Take one out.")
     with_trailing = [name for name in names if name.endswith(TRAILING)]
     if ("trailing" in values) != bool(with_trailing):
         raise ConfigError(
@@ -524,7 +550,7 @@ def _several_formats(names: Sequence[str], values: Mapping[str, str]) -> Format:
     for key, known in FORMAT_KEYS.items():
         if key in values and not any(name.removesuffix(TRAILING) in known for name in names):
             raise ConfigError(f"{key}: not for the formats {', '.join(names)}. Take the key out.")
-    return Alternatives.of(formats)
+    return Alternatives.of(formats, names)
 
 
 def _in_unit(found: Format, scale: int) -> Format:
@@ -537,7 +563,7 @@ def _in_unit(found: Format, scale: int) -> Format:
         raise ConfigError(f"duration_unit: format {found.name} has no duration. Take the key out.")
     if isinstance(found, Alternatives):
         formats = [_in_unit(each, scale) if each.has(Role.DURATION) else each for each in found.formats]
-        return Alternatives.of(formats)
+        return Alternatives.of(formats, found.labels)
     fields = [replace(each, scale=scale) if each.role is Role.DURATION else each for each in found.fields]
     return replace(found, fields=tuple(fields))
 
@@ -606,8 +632,16 @@ def _fields(text: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
-    application, field = values["application"], None
+def _application(
+    found_format: Format, folder: Path, values: Mapping[str, str]
+) -> tuple[str | None, str | None, Applications | None]:
+    """Return the application if it is a constant, the field that holds the host if one does, and the map."""
+    application, field = values.get("application", ""), None
+    if MAP in values and application and not application.startswith(FIELD):
+        raise ConfigError(
+            f"application = {application} and {MAP} = {values[MAP]} say two things. Take application out, or have "
+            f"it name the field that holds the host: {FIELD}NAME."
+        )
     if application.startswith(FIELD):
         field = application.removeprefix(FIELD)
         known = found_format.hosts
@@ -619,10 +653,22 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
                 f"application = {application}: format {found_format.name} can't tell it. Use a name of your own"
                 f"{f', or one of {names}' if names else ''}."
             )
-    elif not APPLICATION.allows(application):
+    elif MAP not in values and not APPLICATION.allows(application):
         raise ConfigError(
             f"application = {application}: expected a name like {APPLICATION.pattern}, or field:NAME."
         )
+    if MAP not in values:
+        return None if field else application, field, None
+    mapped = read_applications(folder / os.path.expanduser(values[MAP]))  # noqa: PTH111 - as in lake.config
+    if mapped.ask_for_hosts and not field:
+        raise ConfigError(
+            f"{MAP} = {values[MAP]}: it has rules for hosts. Say which field holds the host: "
+            f"application = {FIELD}NAME."
+        )
+    return None, field, mapped
+
+
+def _classifier(found_format: Format, folder: Path, values: Mapping[str, str]) -> Classifier:
     if values["vantage"] not in VANTAGES:
         raise ConfigError(f"vantage = {values['vantage']}: expected one of {', '.join(VANTAGES)}.")
     paths = _listed(values.get("health_check_paths", ""))
@@ -632,10 +678,12 @@ def _classifier(found_format: Format, values: Mapping[str, str]) -> Classifier:
     agents = _listed(values.get("synthetic_user_agents", ""))
     if agents and not found_format.has(Role.USER_AGENT):
         raise ConfigError(f"synthetic_user_agents: format {found_format.name} has no user agent to tell by.")
+    application, field, mapped = _application(found_format, folder, values)
     return Classifier(
         vantage=values["vantage"],
-        application=None if field else application,
+        application=application,
         application_field=field,
+        mapped=mapped,
         health_check_paths=paths,
         synthetic_user_agents=agents,
     )

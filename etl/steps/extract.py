@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl import clock
+from etl.lines.applications import UNMAPPED
+from etl.lines.formats import Alternatives
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, twice_within
 from etl.raw.doubled import doubled_lines
@@ -187,7 +189,7 @@ def _write(portions: list[Portion], days: dict[int, "_Day"], asked: "_Day") -> N
         day = days.pop(portion.day)
         days[portion.day] = day  # last, so that the first is the one that got none for longest
         if day is asked or day.is_begun or sum(each.is_begun for each in days.values()) < DAYS_A_PASS:
-            day.write(portion.requests, portion.rejects)
+            day.write(portion)
             written.add(day)
     others = [each for each in days.values() if each not in written]
     while others and sum(each.kept.waiting_rows for each in days.values()) > WAITING_ROWS:
@@ -213,6 +215,8 @@ class _Day:
         self.lines, self.recorded = Lines(), Lines()
         self._by_hour = np.zeros(HOURS, np.int64)
         self._applications: set[str] = set()
+        self._unmapped = 0
+        self._formats: Counter[int] = Counter()
         self._lake = lake
         self._source = source
         self._is_sealed = self._is_spoilt = False
@@ -227,13 +231,17 @@ class _Day:
         """Whether any line is the day's, and none came too late."""
         return self.is_begun and not self._is_spoilt
 
-    def write(self, requests: pa.Table, rejects: pa.Table) -> None:
+    def write(self, portion: Portion) -> None:
         """Add rows."""
+        requests, rejects = portion.requests, portion.rejects
         self._is_spoilt |= self._is_sealed and bool(requests.num_rows)
         if requests.num_rows and not self._is_spoilt:
             self.kept.write(requests)
             self._by_hour += hours_of(requests, self.day)
-            if self._source.classifier.application_field and not self._has_too_many_applications:
+            self._formats.update(portion.formats)
+            if self._source.classifier.mapped:
+                self._unmapped += sum(count_of(UNMAPPED, each) for each in requests["application"].chunks)
+            elif self._source.classifier.application_field and not self._has_too_many_applications:
                 self._applications.update(*map(_distinct, requests["application"].chunks))
         if rejects.num_rows:
             self.rejected.write(rejects)
@@ -302,16 +310,24 @@ class _Day:
                 continued=self.recorded.continued,
                 code_version=code_version(),
                 checks=checks,
-                source_sha256=self._source.settings_sha256,
+                source_sha256=self._source.on(self.day).settings_sha256,
                 supersedes=self._lake.superseded(partition),
                 reason=revision.reason,
                 requested_by=revision.by,
                 incomplete=incomplete,
+                unmapped=self._unmapped if self._source.classifier.mapped else None,
+                formats=self._by_format(),
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
             self._lake.publish(partition, file)
         return self.lines
+
+    def _by_format(self) -> dict[str, int] | None:
+        """Return how many of the requests are of which of the source's formats, None if there is but one."""
+        if not isinstance(self._source.format, Alternatives):
+            return None
+        return {name: self._formats[number] for number, name in enumerate(self._source.format.labels)}
 
     def _count(self, reader: FileReader) -> Input:
         """Add a raw file's lines, and return what of it is recorded."""
@@ -494,6 +510,15 @@ def hours_of(requests: pa.Table, day: date) -> npt.NDArray[np.int64]:
         else:
             of_hours += np.bincount(times // MICROSECONDS_AN_HOUR - begin, minlength=HOURS)
     return of_hours
+
+
+def count_of(text: str, texts: pa.Array) -> int:
+    """Return how often a text occurs among some."""
+    if not pa.types.is_dictionary(texts.type):
+        found: list[str] = texts.to_pylist()
+        return found.count(text)
+    places = [n for n, each in enumerate(texts.dictionary.to_pylist()) if each == text]
+    return sum(int(np.count_nonzero(arrays.to_numpy(texts.indices) == place)) for place in places)
 
 
 def _distinct(texts: pa.Array) -> list[str]:

@@ -34,11 +34,16 @@ BUFFERS_AHEAD = 3
 
 @dataclass(frozen=True)
 class Portion:
-    """What a batch of lines has for one day."""
+    """What a batch of lines has for one day.
+
+    Attributes:
+        formats: How many of the requests are lines of which of several formats.
+    """
 
     day: int
     requests: pa.Table
     rejects: pa.Table
+    formats: Mapping[int, int]
 
 
 @dataclass
@@ -213,7 +218,8 @@ class FileReader:
                 self.file.name,
                 self._lines + 1 + batch.numbers[others],
             )
-            portions.append(Portion(day, requests, rejects))
+            formats = {} if batch.formats is None else _counts(batch.formats[rows])
+            portions.append(Portion(day, requests, rejects, formats))
             self._record(day, batch, np.flatnonzero(rows), others)
         self.neither.update(batch.reasons[neither].tolist())
         self.days.update(of_day)

@@ -14,12 +14,14 @@ METHODS = (
     *("REBIND", "REPORT", "SEARCH", "TRACE", "UNBIND", "UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE"),
     *("UPDATEREDIRECTREF", "VERSION-CONTROL"),
 )
+APPLICATION_NAME = r"[a-z0-9][a-z0-9._-]{0,252}"
 APPLICATION = Column(
     "application",
     pa.string(),
     "name",
-    "What was asked: a constant of the source or a field of the line; '(invalid)' if that is no host name",
-    pattern=r"[a-z0-9][a-z0-9._-]{0,252}|\(invalid\)",
+    "What was asked: a constant of the source, a field of the line, or by a map; '(invalid)' if the field is no "
+    "host name, '(unmapped)' if the map has no rule",
+    pattern=rf"{APPLICATION_NAME}|\(invalid\)|\(unmapped\)",
 )
 VANTAGE = Column(
     "vantage",
