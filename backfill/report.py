@@ -201,6 +201,8 @@ def _rejects(reading: Reading, lines: Sequence[bytes], *, raw: bool) -> Iterator
             yield f"    line {each['line_number']} {shown}".rstrip()
     if reading.without_offset:
         yield f"  {reading.without_offset:,} of these have a time without an offset from UTC: set `timezone`."
+    if reading.without_year:
+        yield "  Times have no year, which nothing but the file's name or `year` may tell."
 
 
 def _verdict(verdict: Verdict, *, raw: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ small part of the plain parser's time.
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import lru_cache
 from itertools import chain
 from types import ModuleType
@@ -61,6 +62,7 @@ class BlockParser:
         passes: Passes | None = None,
         wrapping: Wrapping = NO_WRAPPING,
         noise: Noise | None = None,
+        year_begin: date | None = None,
     ) -> None:
         """Take what a file's lines are, and of which days they may be.
 
@@ -73,6 +75,7 @@ class BlockParser:
             passes: Follows the file's times; without it, of those that clocks showed twice it is the first.
             wrapping: What is taken off the lines before they are read.
             noise: Which of those that the format refuses are none of it.
+            year_begin: The first day of the twelve months that times without a year are of.
         """
         self.compiled = compiled
         self.plain_lines = 0
@@ -82,7 +85,7 @@ class BlockParser:
         self._ends = ends
         self._wrapping = wrapping
         self._neither = Neither(noise or Noise((), log_format))
-        self._plain = Parser(log_format, passes)
+        self._plain = Parser(log_format, passes, year_begin)
         self._kernel: tuple[Format, CompiledParser | None] | None = None
 
     def batches(self, blocks: Iterable[memoryview]) -> Iterator[Batch]:
@@ -199,6 +202,7 @@ def passes_of(
     log_format: Format,
     again: Callable[[], Iterable[memoryview]] = tuple,
     before: Callable[[], int | None] = lambda: None,
+    year_begin: date | None = None,
 ) -> Passes | None:
     """Return what follows the times in a raw file; None if they have an offset, or are of no zone that we know.
 
@@ -206,10 +210,11 @@ def passes_of(
         log_format: The format of its lines.
         again: Yields its blocks, from its first line on, where the first lines alone don't tell what they are.
         before: See Passes.
+        year_begin: See BlockParser.
     """
 
     def follow(passes: Passes) -> Iterator[None]:
-        parser = Parser(log_format, passes)
+        parser = Parser(log_format, passes, year_begin)
         for block in again():
             for piece, starts in _pieces(block):
                 parser.parse(lines_of(piece, starts))

@@ -32,6 +32,8 @@ from lake.memory.arrays import array, scalar, to_numpy
 
 TIME = "envelope_time"
 """The name of the field that has an envelope's time, in lines of a format that has none."""
+OF_BSD = b"_"
+"""What is between the parts of a BSD syslog's time, and in no other."""
 JSON = "json:"
 LINE_FEED = ord("\n")
 MOST_PENDING = 2 * MAX_LINE_BYTES  # bytes of lines of which some may go on
@@ -53,7 +55,7 @@ _ELEMENT = r'\[[^\]\\"]*(?:"(?:[^"\\]|\\.)*"[^\]"]*)*\]'
 SYSLOG = (
     rf"(?:[0-9]{{1,6}} )?(?:<[0-9]{{1,3}}>)?"
     rf"(?:1 (?:-|(?P<time>{ONE_WORD})) [!-~]+ [!-~]+ [!-~]+ [!-~]+ (?:-|(?:{_ELEMENT})+) (?:\xef\xbb\xbf)?"
-    rf"|(?:{_MONTH} (?: [1-9]|[0-3]?[0-9]) {_CLOCK}(?: [12][0-9]{{3}})?|(?P<iso>{ONE_WORD})"
+    rf"|(?:(?P<bsd>{_MONTH} (?: [1-9]|[0-3]?[0-9]) {_CLOCK}(?: [12][0-9]{{3}})?)|(?P<iso>{ONE_WORD})"
     rf"|(?P<unix>[0-9]{{10}}\.[0-9]{{6}})|{_WEEKDAY} [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [A-Z0-9+-]+)"
     r" (?:[!-~]+ )?[^ :\[\]]+(?:\[[^ \]]*\])?: )"
 )
@@ -70,7 +72,7 @@ class Envelope:
             in one of its groups; `more` is there if the line goes on in the next one of the same `stream`.
         keys: The keys of an object that may have the line, dotted where objects are nested; the first counts.
         times: The keys of an object that may have the time.
-        has_time: Whether it tells a time, with its year.
+        has_time: Whether it tells a time; that of BSD's syslog has no year.
         is_cut: Whether a text without a line end goes on in the next one of the same stream, as Docker has it.
         prefix: What the kernel calls such a prefix; None for one that it can't read.
     """
@@ -192,7 +194,7 @@ class Wrapping:
             raw_ends, text = np.append(raw_ends, len(raw)), _padded(bytes(raw) + b"\n")
         block, ends = text, np.append(raw_ends[:-1], len(text))
         lines = _lines_of(block, ends)
-        stop, runs, time = len(lines), [], NO_BYTES
+        stop, runs, time, without_year = len(lines), [], NO_BYTES, NO_BYTES
         for each in self.envelopes:
             if kernel and not self.timed and (read := _by_kernel(block, lines, each, kernel)):
                 block, ends = read
@@ -203,10 +205,13 @@ class Wrapping:
             block, ends = _block_of(lines)
             runs += begun
             stop = min(stop, pending)
-            time = pc.coalesce(level.times, time)
+            lacks_year = pc.match_substring(level.times, OF_BSD)
+            time = pc.coalesce(pc.if_else(lacks_year, NO_BYTES, level.times), time)
+            without_year = pc.coalesce(pc.if_else(lacks_year, level.times, NO_BYTES), without_year)
         while straddling := [run[0] for run in runs if run[0] < stop <= run[-1]]:
             stop = min(straddling)
         if self.timed:
+            time = pc.coalesce(time, without_year)
             block, ends = _block_of(_with_time(lines, time, is_json=isinstance(self.timed, Json)))
         continued = sorted(place for run in runs for place in run[:-1] if place < stop)
         size = int(raw_ends[stop - 1]) if stop else 0
@@ -317,6 +322,7 @@ def _of_prefix(lines: pa.BinaryArray, envelope: Envelope, *, wants_time: bool) -
         groups = [each.name for each in parts.type if each.name not in {"more", "stream"}]
         found = (pc.struct_field(parts, each) for each in groups)
         times = pc.coalesce(*(pc.if_else(pc.equal(each, scalar(b"")), NO_BYTES, each) for each in found), NO_BYTES)
+        times = pc.replace_substring(times, b" ", OF_BSD)  # one word, as it is before a line
         if may_go_on:
             goes_on = fits & to_numpy(pc.fill_null(pc.equal(pc.struct_field(parts, "more"), scalar(b"P")), False))  # noqa: FBT003 - an array's element
             is_error = pc.fill_null(pc.equal(pc.struct_field(parts, "stream"), scalar(b"stderr")), False)  # noqa: FBT003

@@ -302,7 +302,7 @@ def field_pattern(kind: Kind, delimiter: str) -> str:
         Kind.QUOTED: r'(?:[^"\\]|\\.)*',
         Kind.LIST: rf"{host}(?:(?:, | : ){host})*",
         Kind.PLAIN: rf'(?:"[^"\r\n]*"|[^{delimiter}\r\n]+)',
-        Kind.STAMP: rf"(?:{timestamps.WORDS}|{word})",
+        Kind.STAMP: rf"(?:{timestamps.WORDS}|{timestamps.unnamed(timestamps.BSD)}|{word})",
         Kind.NAMELESS: r"[^\r\n]*?",
     }[kind]
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +79,7 @@ _PAIR = re.compile(rb'([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
 _PAIRS = re.compile(
     rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:[^ ="]+=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: +|\Z))+)', re.DOTALL
 )
-_ISO = re.compile(timestamps.ISO.encode())
+_TIME = re.compile(f"{timestamps.unnamed(timestamps.ISO)}|{timestamps.unnamed(timestamps.BSD)}".encode())
 MOST_MENDED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
 _LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
 # A string; or what stands after a colon, is neither string, object nor array, and comes before another key or the
@@ -126,15 +127,16 @@ class Parser:
         current: The format of the lines that come next: a Headed one's is Delimited once its header was read.
     """
 
-    def __init__(self, log_format: Format, passes: Passes | None = None) -> None:
+    def __init__(self, log_format: Format, passes: Passes | None = None, year_begin: date | None = None) -> None:
         self._format = log_format
         self._passes = passes
+        self._year_begin = year_begin
         self.current = log_format
 
     def parse(self, lines: pa.BinaryArray) -> ParsedLines:
         """Take the file's next lines apart, as parse_lines does."""
         if not isinstance(self._format, Headed):
-            return parse_lines(lines, self._format, self._passes)
+            return parse_lines(lines, self._format, self._passes, self._year_begin)
         short = pc.less_equal(pc.binary_length(lines), scalar(MAX_LINE_BYTES))
         headers = np.flatnonzero(_mask(pc.and_(short, pc.match_substring_regex(lines, HEADER))))
         parts, begin = [], 0
@@ -167,7 +169,9 @@ def split_lines(block: bytes) -> pa.BinaryArray:
     return pa.BinaryArray.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
 
 
-def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None = None) -> ParsedLines:
+def parse_lines(
+    lines: pa.BinaryArray, log_format: Format, passes: Passes | None = None, year_begin: date | None = None
+) -> ParsedLines:
     """Take lines apart and say of each whether it is a request, and if not why.
 
     The shape of the line decides, not that of its request: whatever was answered with a status counts.
@@ -177,9 +181,10 @@ def parse_lines(lines: pa.BinaryArray, log_format: Format, passes: Passes | None
         log_format: Their format.
         passes: Follows the times of the raw file whose next lines they are; without it, of a time that clocks
             showed twice it is the first.
+        year_begin: The first day of the twelve months that times without a year are of; see timestamps.
     """
     too_long = to_numpy(pc.binary_length(lines)) > MAX_LINE_BYTES
-    found = _taken_apart(lines, too_long, log_format)
+    found = _taken_apart(lines, too_long, log_format, year_begin)
     microseconds = passes.placed(found.microseconds, found.local & found.fits) if passes else found.microseconds
     reasons = found.reasons
     blank = _mask(pc.match_substring_regex(pc.binary_slice(lines, 0, 3), r"^\r?\n?$"))
@@ -228,10 +233,10 @@ class _Parts:
         return _Parts(self.fits[chosen], self.fields.take(index), *arrays)
 
 
-def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format) -> _Parts:
+def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, year_begin: date | None) -> _Parts:
     """Return what is found of lines; that they are blank or too long is for others to say."""
     if isinstance(log_format, Alternatives):
-        return _of_the_first_that_fits(lines, too_long, log_format)
+        return _of_the_first_that_fits(lines, too_long, log_format, year_begin)
     fits, values = _read(lines, too_long, log_format)
     columns = _columns(log_format, values, len(lines))
     times = columns[Role.TIME]
@@ -240,7 +245,7 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format) 
         begins = pc.binary_slice(lines.take(numbers(others)), 0, MAX_LINE_BYTES)
         shown = timestamps.first_in(begins, _shown_time(log_format))
         times = pc.replace_with_mask(times, numbers(~fits), shown)
-    microseconds, readable, local = timestamps.parse_local(times, log_format.timezone)
+    microseconds, readable, local = timestamps.parse_local(times, log_format.timezone, year_begin)
     fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
     # the later, the stronger; what a column that may be NULL holds makes no line a reject
@@ -253,11 +258,13 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format) 
     return _Parts(fits, fields, microseconds, readable, local, reasons)
 
 
-def _of_the_first_that_fits(lines: pa.BinaryArray, too_long: Booleans, log_format: Alternatives) -> _Parts:
+def _of_the_first_that_fits(
+    lines: pa.BinaryArray, too_long: Booleans, log_format: Alternatives, year_begin: date | None
+) -> _Parts:
     parts, found = [], []
     left = np.arange(len(lines))
     for number, each in enumerate(log_format.in_zone, 1):
-        part = _taken_apart(lines.take(numbers(left)), too_long[left], each)
+        part = _taken_apart(lines.take(numbers(left)), too_long[left], each, year_begin)
         chosen = part.fits | (number == len(log_format.formats))
         parts.append(part.of_those(chosen))
         found.append(left[chosen])
@@ -529,7 +536,7 @@ def _logfmt_pairs(line: bytes) -> dict[bytes, bytes | None] | None:
         return None
     words = parts["words"].split(b" ")
     in_brackets = (word[1:] for word in words if word.startswith(b"["))
-    times = (word for word in (*words, *in_brackets) if _ISO.fullmatch(word))
+    times = (word for word in (*words, *in_brackets) if _TIME.fullmatch(word))
     return found | {PREFIX_TIME.encode(): next(times, None)}
 
 

@@ -1,15 +1,17 @@
-"""Timestamps of log lines, in the three ways that servers write them.
+"""Timestamps of log lines, in the four ways that servers write them.
 
 - CLF: `17/May/2015:10:05:03 +0000`, as Apache's %t and nginx's $time_local; also with a space before the time of
   day (Python's http.server), with a fraction (HAProxy), and without the offset.
 - ISO 8601: `2015-05-17T10:05:03.123456Z`, also with a space for the T, a comma before the fraction, an offset
   like `+02:00`, `+0200` or `+02`, after a space too, or none, and with slashes: `2015/05/17 - 10:05:03` (Go).
 - Epoch: seconds, with or without a fraction, milli-, micro- or nanoseconds since 1970, told by their digits.
+- BSD syslog: `Sep  9 10:05:03`, `Sep 09 10:05:03.123`, without an offset and mostly without a year. Then it is a
+  time if it is known in which twelve months it was.
 
 A time without an offset is one if it is known in which time zone the server wrote it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -30,8 +32,12 @@ DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 OFFSET = r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)"
 ISO = rf"{DATE}[T ]{PRECISE_CLOCK}(?: ?{OFFSET})?"
 SLASHED = rf"{DATE.replace('-(', '/(')}(?: | - ){PRECISE_CLOCK}"
+BSD_DAY = rf"(?P<month>{'|'.join(MONTHS)})[ _]{{1,2}}(?P<day>[0-9]{{1,2}})"
+BSD = rf"{BSD_DAY}[ _]{PRECISE_CLOCK}(?:[ _](?P<year>[0-9]{{4}}))?"
+"""With underscores, so that it is one word, as it comes from an envelope."""
 UNIX = r"(?P<seconds>[0-9]{10})(?:\.(?P<fraction>[0-9]{1,9})|(?P<digits>(?:[0-9]{3}){1,3}))?"
 
+HALF_A_YEAR = timedelta(days=182)
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MICROSECONDS = 1_000_000
 DAY_MICROSECONDS = 86_400 * MICROSECONDS
@@ -75,13 +81,19 @@ def parse(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers,
     return parse_local(texts, timezone)[:2]
 
 
-def parse_local(texts: pa.BinaryArray, timezone: str | None = None) -> tuple[Integers, Booleans, Booleans]:
-    """Read timestamps as `parse` does, and tell also which of them have no offset and were readable."""
+def parse_local(
+    texts: pa.BinaryArray, timezone: str | None = None, year_begin: date | None = None
+) -> tuple[Integers, Booleans, Booleans]:
+    """Read timestamps as `parse` does, and tell also which of them have no offset and were readable.
+
+    Times without a year are of the twelve months that begin with `year_begin`; without it, none is readable.
+    """
     encoded = texts.dictionary_encode()  # a log's lines share their seconds
     microseconds = np.zeros(len(encoded.dictionary), dtype=np.int64)
     readable, local = (np.zeros(len(encoded.dictionary), dtype=np.bool_) for _ in range(2))
     iso = partial(_iso, timezone=timezone)
-    for pattern, read in ((CLF, partial(_clf, timezone=timezone)), (ISO, iso), (UNIX, _epoch), (SLASHED, iso)):
+    clf, bsd = partial(_clf, timezone=timezone), partial(_bsd, timezone=timezone, year_begin=year_begin)
+    for pattern, read in ((CLF, clf), (ISO, iso), (UNIX, _epoch), (SLASHED, iso), (BSD, bsd)):
         parts = pc.extract_regex(encoded.dictionary, f"^{pattern}$")
         fits = to_numpy(parts.is_valid())
         if fits.any():
@@ -115,19 +127,39 @@ def days_of(microseconds: Integers, readable: Booleans) -> Integers:
     return np.where(readable, microseconds // DAY_MICROSECONDS, NO_DAY)
 
 
+def year_around(day: date) -> date:
+    """Return the first day of the twelve months around a day: of a time without a year, the nearest one counts."""
+    return max(date.min + HALF_A_YEAR, day) - HALF_A_YEAR
+
+
 def _clf(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
-    names = array([m.encode() for m in MONTHS], pa.binary())
-    month: Integers = to_numpy(pc.index_in(pc.struct_field(parts, "month"), names)) + 1
-    return _of_clock(parts, month, timezone)
+    return _of_clock(parts, _month(parts), _number(parts, "year"), timezone)
 
 
 def _iso(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
-    return _of_clock(parts, _number(parts, "month"), timezone)
+    return _of_clock(parts, _number(parts, "month"), _number(parts, "year"), timezone)
 
 
-def _of_clock(parts: pa.StructArray, month: Integers, timezone: str | None) -> tuple[Integers, Booleans]:
+def _bsd(parts: pa.StructArray, timezone: str | None, year_begin: date | None) -> tuple[Integers, Booleans]:
+    month, day, year = _month(parts), _number(parts, "day"), _number(parts, "year")
+    if year_begin:
+        is_next = (month < year_begin.month) | ((month == year_begin.month) & (day < year_begin.day))
+        year = np.where(year == 0, year_begin.year + is_next, year)
+    return _of_clock(parts, month, year, timezone)
+
+
+def _month(parts: pa.StructArray) -> Integers:
+    """Return the number of months that are named."""
+    names = array([m.encode() for m in MONTHS], pa.binary())
+    month: Integers = to_numpy(pc.index_in(pc.struct_field(parts, "month"), names)) + 1
+    return month
+
+
+def _of_clock(
+    parts: pa.StructArray, month: Integers, year: Integers, timezone: str | None
+) -> tuple[Integers, Booleans]:
     """Return microseconds since 1970 of what a calendar and a clock show, and whether there is such a time."""
-    seconds, exists = _clock_time(parts, month)
+    seconds, exists = _clock_time(parts, month, year)
     offset, valid = _offset(parts)
     local = exists & _is_local(parts)
     offset[local], valid[local] = _zone_offset(seconds[local], timezone)
@@ -150,9 +182,9 @@ def _epoch(parts: pa.StructArray) -> tuple[Integers, Booleans]:
     return seconds * MICROSECONDS + to_numpy(fraction.cast(pa.int64())), np.ones(len(parts), dtype=np.bool_)
 
 
-def _clock_time(parts: pa.StructArray, month: Integers) -> tuple[Integers, Booleans]:
+def _clock_time(parts: pa.StructArray, month: Integers, year: Integers) -> tuple[Integers, Booleans]:
     """Return seconds from 1970 to what a calendar and a clock show, and whether they ever do."""
-    day, year = _number(parts, "day"), _number(parts, "year")
+    day = _number(parts, "day")
     first_of_month = ((year - FIRST_YEAR) * 12 + month - 1).astype("datetime64[M]")
     days = first_of_month.astype("datetime64[D]").astype(np.int64) + day - 1
     exists = (days.astype("datetime64[D]").astype("datetime64[M]") == first_of_month) & (day > 0)

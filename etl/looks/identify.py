@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from etl.lines.envelopes import Wrapping, envelope, found_around
 from etl.lines.formats import FORMATS
 from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
+from etl.lines.timestamps import year_around
 from etl.looks import guess
 from etl.looks.guess import Settings
 from etl.looks.rotation import lying
@@ -48,6 +49,9 @@ PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "
 """What a source has to say, while only its format matters."""
 
 
+ANY_YEAR = date(1972, 1, 1)
+"""That of times without a year, as long as only the lines are known: one of 366 days, and of no log."""
+DATED = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2})(?![0-9]{3})")
 METHOD = re.compile(rb"\b(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)\b|HTTP/[0-9]")
 REQUESTED = re.compile(rb'HTTP/[0-9.]+"\s+(?P<status>[0-9]{3})\b')
 FAILED = re.compile(rb'(?:^|[\s"=:,|\[])5[0-9]{2}(?=[\s",;|}\]]|$)')
@@ -64,6 +68,7 @@ class Reading:
         without_offset: How many are rejects for nothing but a time without an offset.
         recognised: How many lines have the format's shape, with a time, in whichever time zone, and a status.
         columns: How many columns of `requests` the lines fill.
+        without_year: Whether times have no year.
         failed: How many of the rejects look like requests that were answered with a 5xx status.
         last: The last day of the log that is known.
     """
@@ -75,6 +80,7 @@ class Reading:
     without_offset: int
     recognised: int
     columns: int
+    without_year: bool = False
     failed: int = 0
     last: date | None = None
 
@@ -149,6 +155,7 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
         without_offset=_count(without_time) - _count(in_zone),
         recognised=len(rows_in_zone) + _count(minor),
         columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
+        without_year=_are_of_any_year(rows_in_zone["ts"].to_pylist()),
         failed=_failed(head, rejects),
     )
 
@@ -227,21 +234,28 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path) -> Readin
         path: The file's name, as `files` may have it.
         folder: That of luigi.cfg.
     """
-    source = _in_some_zone(found.source)
+    named = _day_in(path) if found.without_year else None
+    source = _in_some_zone(replace(found.source, year=year_around(named) if named else None))
     given = _parsed(first_lines(sample), source)[0]["ts"].to_pylist()
     lay = lying(
         *(path, folder, given, lambda lines: _parsed(lines, source)[0]["ts"].to_pylist()),
         found.settings["format"],
         has_offset=not found.without_offset,
     )
+    is_placed = named or not found.without_year
     settings = {
         **found.settings,
         **{key: value for key, value in lay.settings.items() if key != "since"},
         "application": _application(found, first_lines(sample)) or guess.name(path),
         "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
-        **{key: value for key, value in lay.settings.items() if key == "since"},
+        **{key: value for key, value in lay.settings.items() if key == "since" and is_placed},
     }
-    return replace(read(sample, declare(settings), settings), last=lay.last)
+    suggested = replace(declare(settings), year=source.year if named else None)
+    return replace(
+        read(sample, suggested, settings),
+        last=lay.last if is_placed else None,
+        without_year=found.without_year and not suggested.files.is_dated,
+    )
 
 
 def section(suggested: Reading, name: str) -> str:
@@ -255,6 +269,9 @@ def section(suggested: Reading, name: str) -> str:
         lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
     if suggested.without_offset:
         lines += ["# times have no offset from UTC; say where the server's clock is", "# timezone = Europe/Berlin"]
+    if suggested.without_year:
+        lines += ["# times have no year; say which, or the first day of the twelve months that they are of"]
+        lines += ["# year = YYYY"]
     if suggested.last:
         lines += ["# the first day without logs, if there is one", f"# until = {suggested.last + ONE_DAY}"]
     return "\n".join(lines)
@@ -286,6 +303,19 @@ def _application(found: Reading, head: bytes) -> str | None:
     return best if share.get(best, 0) >= ENOUGH else None
 
 
+def _day_in(path: str) -> date | None:
+    """Return the first day that is written in a name, None if there is none."""
+    for found in DATED.finditer(path):
+        with suppress(ValueError):
+            return date(int(found[1]), int(found[3]), int(found[4]))
+    return None
+
+
+def _are_of_any_year(times: Sequence[datetime]) -> bool:
+    """Tell whether times are of the year that those without one are taken to be of."""
+    return bool(times) and all(each.year == ANY_YEAR.year for each in times)
+
+
 def _failed(head: bytes, rejects: pa.Table) -> int:
     """Return how many rejects look like requests that were answered with a 5xx status."""
     lines = split(head) if len(rejects) else []
@@ -301,8 +331,9 @@ def looks_failed(line: bytes) -> bool:
 
 
 def _in_some_zone(source: Source) -> Source:
-    """Return a source that also reads times without an offset."""
-    return replace(source, format=replace(source.format, timezone=source.format.timezone or "UTC"))
+    """Return a source that also reads times without an offset, and those without a year."""
+    in_zone = replace(source.format, timezone=source.format.timezone or "UTC")
+    return replace(source, format=in_zone, year=source.year or ANY_YEAR)
 
 
 def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
@@ -310,7 +341,11 @@ def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
     block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
     rows, rejects, number = [], [], 1
     parser = BlockParser(
-        source.format, source.classifier, compiled=False, wrapping=source.wrapping, noise=source.noise
+        *(source.format, source.classifier),
+        compiled=False,
+        wrapping=source.wrapping,
+        noise=source.noise,
+        year_begin=source.year,
     )
     for batch in parser.batches([block]):
         rows.append(batch.rows)

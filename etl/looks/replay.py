@@ -142,7 +142,7 @@ def _rows(lake: Lake, partition: Partition) -> pa.Table:
 def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
     """Yield what the rejects of one raw file are; they are in the order of its lines."""
     line_numbers = to_numpy(rejects["line_number"])
-    parser = Parser(source.format)
+    parser = Parser(source.format, year_begin=source.year_begin(file))
     allowed = Days.of_file(file, source.covers)
     read = 0
     raw = RawReader(file, source.files.endpoint_url).blocks()

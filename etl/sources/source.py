@@ -32,6 +32,7 @@ from etl.lines.formats import (
 )
 from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
+from etl.lines.timestamps import year_around
 from etl.raw.files import FilePattern, RawFile
 from etl.sources.applications import read_applications
 from etl.sources.completeness import SECTION as COMPLETENESS
@@ -70,6 +71,7 @@ OPTIONAL = (
     "settle_hours",
     "covers",
     "neighbour_days",
+    "year",
     "max_reject_rate",
     "max_applications",
     "expected_files",
@@ -135,6 +137,8 @@ class Source:
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
         formerly: The names that it had; what is published under one of them is this source's.
+        year: The first day of the twelve months that times without a year are of; None where each file's name
+            tells it, or nothing does.
         kept_as: Under which of its names what is made now is published, None for the one that it has.
     """
 
@@ -159,6 +163,7 @@ class Source:
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
     formerly: tuple[str, ...] = ()
+    year: date | None = None
     kept_as: str | None = None
 
     @property
@@ -169,6 +174,10 @@ class Source:
     def names_in(self, there: Container[str | None]) -> list[str]:
         """Return under which of its names there is something: the one that it has, or else those that it had."""
         return [self.name] if self.name in there else [each for each in self.formerly if each in there]
+
+    def year_begin(self, file: RawFile) -> date | None:
+        """Return the first day of the twelve months that a file's times without a year are of, None if unknown."""
+        return year_around(file.day) if file.day else self.year
 
     def on(self, day: date) -> "Source":
         """Return the source with what its map of applications says of a day: all that shapes that day's rows."""
@@ -318,6 +327,7 @@ class Source:
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
             "application_field": self.classifier.application_field,
+            **({"year": self.year} if self.year else {}),
             **({MAP: [astuple(each) for each in mapped.rules]} if mapped else {}),
             "health_check_paths": self.classifier.health_check_paths,
             "synthetic_user_agents": self.classifier.synthetic_user_agents,
@@ -341,7 +351,7 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        has_more = self.wrapping.envelopes or self.noise or self.classifier.mapped
+        has_more = self.wrapping.envelopes or self.noise or self.classifier.mapped or self.year
         is_as_then = self.covers[0] == -self.covers[1] and not has_more
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
@@ -482,6 +492,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         max_applications=read(
             "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
         ),
+        year=read("year", _year, "a year, or the first day of the twelve months meant as YYYY-MM-DD", None),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         counts_lines_once=read("duplicates", lambda v: {"keep": False, "lines": True}[v], "keep or lines", False),  # noqa: FBT003 - the default
@@ -491,15 +502,26 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     source = replace(source, formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))))
     for former in source.formerly:
         check_name("formerly:", former)
+    _check_days(source)
+    return source
+
+
+def _check_days(source: Source) -> None:
+    """Make sure that what is said of days goes together.
+
+    Raises:
+        ConfigError: It does not.
+    """
     if source.since and source.until and source.since >= source.until:
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
+    if source.files.is_dated and source.year:
+        raise ConfigError("year is for files without a date in their names. Take it out: the names tell the year.")
     if not source.files.is_dated and source.counts_lines_once:
         raise ConfigError("duplicates = lines is for dated files; files has no {YYYY}{MM}{DD}.")
     if not source.files.is_dated and (source.covers != THE_DAY or (source.expected_files or 1) > 1):
         raise ConfigError(
             "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."
         )
-    return source
 
 
 def _sha256(shaping: object) -> str:
@@ -691,6 +713,11 @@ def _classifier(found_format: Format, folder: Path, values: Mapping[str, str]) -
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
+
+
+def _year(text: str) -> date:
+    """Return the first day of the year that a text names, or the day that it is; ValueError if it is neither."""
+    return parse_day(f"{text}-01-01" if len(text) == len("2026") else text)
 
 
 def _covers(text: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -46,6 +47,7 @@ DAYS_A_PASS = 200
 WAITING_ROWS = 2 * ROW_GROUP_ROWS
 # Of a day's lines, from which on it is said that the plain parser reads them
 MANY_PLAIN_LINES, MANY_PLAIN_SHARE = 200_000, 0.2
+WITHOUT_YEAR = re.compile(r"(?<!x)xxx[ _]{1,2}9{1,2}[ _]99:99:99")  # as it is masked
 ENOUGH_REJECTS = 5_000_000  # to see what kind of file it is, such as one that inflates to a billion line ends
 
 logger = logging.getLogger(__name__)
@@ -473,6 +475,9 @@ class _Day:
     def _advice(self, readers: Sequence[FileReader]) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
+        if any(map(WITHOUT_YEAR.search, self.lines.examples)):
+            key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"
+            return f"Their times have no year and no offset: set {key}."
         return f"Is it really format {self._source.format.name}?"
 
 

@@ -167,6 +167,7 @@ class FileReader:
             passes=self._passes,
             wrapping=source.wrapping,
             noise=source.noise,
+            year_begin=source.year_begin(self.file),
         )
         # only its own day records the file as it lies there, and another one what of it is read
         digests = self.own_day in days
@@ -258,7 +259,12 @@ class FileReader:
     def _first_day(self, batch: Batch) -> int:
         """Return an undated file's first day: in its first batch as a rule, else look ahead."""
         source = self._source
-        parser = BlockParser(source.format, source.classifier, wrapping=source.wrapping, noise=source.noise)
+        parser = BlockParser(
+            *(source.format, source.classifier),
+            wrapping=source.wrapping,
+            noise=source.noise,
+            year_begin=source.year,
+        )
         ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
         for each in chain([batch], parser.batches(ahead)):
             readable = np.flatnonzero((each.other_days != NO_DAY) & (each.reasons > ACCEPTED))[:1]
@@ -272,7 +278,8 @@ class FileReader:
                 return int(days[int(np.argmin(numbers))])
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
-            f"can be told. Check format and files in [source.{self._source.name}]."
+            f"can be told. Check format and files in [source.{self._source.name}]; times without a year need "
+            "year, and those without an offset timezone."
         )
 
 
@@ -290,7 +297,8 @@ def passes_in(source: Source, files: Sequence[RawFile], number: int, ends: dict[
         return ends.get(number - 1)
 
     reader = RawReader(files[number], source.files.endpoint_url, digests=False)
-    return passes_of(source.format, lambda: source.wrapping.inner_blocks(reader.blocks()), before)
+    begin = source.year_begin(files[number])
+    return passes_of(source.format, lambda: source.wrapping.inner_blocks(reader.blocks()), before, begin)
 
 
 def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:
