@@ -35,6 +35,7 @@ class Column:
         values: The only allowed values, where they are few.
         pattern: A regular expression (RE2) that the whole text must match.
         added: Whether it came after the first files of this version, so that some lack it.
+        varied: Whether few rows share a text, so that a dictionary of them only costs time and room.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column:
     values: tuple[str, ...] = ()
     pattern: str | None = None
     added: bool = False
+    varied: bool = False
 
     def allows(self, text: str) -> bool:
         """Tell whether a text matches the column's pattern."""

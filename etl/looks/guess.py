@@ -11,7 +11,7 @@ from typing import NamedTuple
 import orjson
 
 from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
-from etl.lines.timestamps import CLF, ISO, UNIX, unnamed
+from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
 from etl.looks.siblings import is_random
 
 Settings = Mapping[str, str]
@@ -56,7 +56,7 @@ UNITS = ("", "_s", "_seconds", "_ms", "_us")
 KEYS = {
     "time": (
         ("time_iso8601", "time_local", "timestamp", "@timestamp", "time", "ts", "datetime"),
-        f"{unnamed(CLF)}|{unnamed(ISO)}|{unnamed(UNIX)}",
+        f"{unnamed(CLF)}|{unnamed(ISO)}|{unnamed(UNIX)}|{unnamed(BSD)}",
     ),
     "request": (("request", "request_line"), r"[A-Z-]+ .+"),
     "method": (("request_method", "method", "http_method", "verb"), r"[A-Z-]+"),

@@ -31,6 +31,7 @@ CONTRACT = Contract(
             "The line's first 500 bytes with every letter an x and every digit a 9, except for a whole "
             "timestamp where its format has one; other than printable ASCII is '?'",
             pattern=r"[ -~]*",
+            varied=True,
         ),
     ),
 )

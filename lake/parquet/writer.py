@@ -1,5 +1,6 @@
 """Writing a partition's file: validated batch by batch, the same bytes for the same rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -79,6 +80,7 @@ class PartitionWriter:
         self.waiting_rows = 0
         self._row_groups = 0
         self._rules_hold = rules_hold
+        self._varied = frozenset(each.name for each in contract.columns if each.varied)
         self._waiting: list[pa.Table] = []
         self._joined = 0  # how many of them are no longer to be joined
         self._encoders = encoders if encoders and encoders.threads > 1 else None
@@ -138,11 +140,11 @@ class PartitionWriter:
         small = self._waiting[self._joined :]
         if len(small) >= MANY_TABLES:
             if sum(each.num_rows for each in small) < MANY_TABLES * FEW_ROWS:
-                self._waiting[self._joined :] = [_compact(_joined(small))]
+                self._waiting[self._joined :] = [_compact(_joined(small, self._varied))]
             self._joined = len(self._waiting)
 
     def _write_row_group(self) -> None:
-        rows = _joined(self._waiting) if self._waiting else arrays.no_rows(self.contract.schema)
+        rows = _joined(self._waiting, self._varied) if self._waiting else arrays.no_rows(self.contract.schema)
         row_group = rows.slice(0, ROW_GROUP_ROWS)
         self._row_groups += 1
         if not self._parquet:  # not before, so that a pass over many days doesn't hold a file open for each
@@ -158,7 +160,7 @@ class PartitionWriter:
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter | SplicedFile:
         """Return a file by its first row group; only if that is full will there be others to encode meanwhile."""
-        schema = _encoded(first.slice(0, 0)).schema
+        schema = _encoded(first.slice(0, 0), self._varied).schema
         writer = partial(_parquet_writer, schema=schema, rows=first.num_rows)
         if self._encoders and first.num_rows == ROW_GROUP_ROWS:
             return SplicedFile(self.path, writer, self._encoders)
@@ -166,7 +168,7 @@ class PartitionWriter:
 
     def _checked(self, row_group: pa.Table) -> pa.Table:
         """Return a row group as it is written; may run in a thread."""
-        compact = _compact(_encoded(row_group))
+        compact = _compact(_encoded(row_group, self._varied))
         self.contract.validate(compact, self.day, rules_hold=self._rules_hold)
         return compact
 
@@ -174,15 +176,17 @@ class PartitionWriter:
 def _parquet_writer(where: Path | pa.NativeFile, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
     """Return a writer of a file, by its schema and how many rows its first row group has.
 
-    Whole numbers are written by their differences, all else by dictionary. Of few rows, as an aggregate has, that
-    and zstd save little, and unpacking takes most of the time of who reads a year: they are written plain. Texts
-    get no statistics: their lowest and highest value are found in every row group, and cost a third of all.
+    Whole numbers are written by their differences, all else by dictionary, but for varied texts. Of few rows, as
+    an aggregate has, that and zstd save little, and unpacking takes most of the time of who reads a year: they are
+    written plain. Texts get no statistics: their lowest and highest value are found in every row group, and cost a
+    third of all.
     """
     whole = [each.name for each in schema if each.type in {pa.int64(), pa.timestamp("us")}]
-    texts = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+    varied = [each.name for each in schema if pa.types.is_string(each.type)]
+    texts = [each.name for each in schema if pa.types.is_dictionary(each.type)] + varied
     packed: dict[str, Any] = {
         "compression": "zstd",
-        "use_dictionary": [name for name in schema.names if name not in whole],
+        "use_dictionary": [name for name in schema.names if name not in whole + varied],
         "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
     }
     plain: dict[str, Any] = {"compression": "snappy", "use_dictionary": False}
@@ -196,16 +200,16 @@ def _parquet_writer(where: Path | pa.NativeFile, schema: pa.Schema, rows: int) -
     )
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
+def _joined(tables: list[pa.Table], varied: Collection[str]) -> pa.Table:
     """Return the rows of tables, whose texts are dictionary-encoded if those of some are."""
     is_mixed = any(each.schema != tables[0].schema for each in tables)
-    return pa.concat_tables(map(_encoded, tables) if is_mixed else tables)
+    return pa.concat_tables((_encoded(each, varied) for each in tables) if is_mixed else tables)
 
 
-def _encoded(table: pa.Table) -> pa.Table:
-    """Return a table with its texts dictionary-encoded."""
+def _encoded(table: pa.Table, varied: Collection[str] = ()) -> pa.Table:
+    """Return a table with its texts dictionary-encoded, but for varied ones."""
     for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
+        if pa.types.is_string(field.type) and field.name not in varied:
             encoded = table[position].dictionary_encode()
             if encoded.num_chunks > 1:  # each has the one dictionary of all
                 indices = pa.concat_arrays([each.indices for each in encoded.chunks])

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -201,3 +202,29 @@ def test_what_the_clean_check_finds_nothing_in_is_left_as_it_is() -> None:
     """Every pattern that masks is part of the check that lets most paths pass unmasked."""
     patterns: list[Any] = [pattern for pattern, _ in (*privacy.SEGMENT_MASKS, *privacy.MASKS)]
     assert all(pattern in privacy.UNSAFE for pattern in patterns)
+
+
+def test_the_shorter_way_to_a_time_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times as Apache writes them are found without the expression's groups: what is kept is the same."""
+    times = (
+        *("17/Sep/2026:12:00:00 +0000", "17/Sep/2026:23:59:59 -0730", "29/Feb/2024:12:00:00 +0000"),
+        *("29/Feb/2026:12:00:00 +0000", "17/Sep/2026:24:00:00 +0000", "17/Sep/2026:12:60:00 +0000"),
+        *("17/Sep/2026:12:00:60 +0000", "17/Sep/2026:12:00:00 +1500", "17/Xxx/2026:12:00:00 +0000"),
+        *("31/Dec/9999:23:30:00 -0100", "31/Dec/9999:23:30:00 +0000", "17/Sep/1969:12:00:00 +0000"),
+        *("17/Sep/2026:12:00:00", "17/Sep/2026:12:00:00.123 +0000", "17/Sep/2026 12:00:00 +0000"),
+        *("2026-09-17T12:00:00Z", "2026-09-17 12:00:00", "2026/09/17 - 12:00:00", "y" * 26, ""),
+    )
+    texts = [
+        f"{'h' * size} 192.0.2.7 - {user} [{time}{end}".encode()
+        for time in times
+        for size in (1, *range(446, 464), 600)
+        for user in ("-", "[17/Sep/2026:12:00:00 +0000]", "carol smith")
+        for end in ("]", '] "GET / HTTP/1.1" x', "", " ]")
+    ]
+    lines = pa.array(texts, pa.binary())
+    places = places_of(FORMATS["vhost_combined"])
+    found = privacy.mask_lines(lines, places)
+    monkeypatch.setattr(privacy, "IN_BRACKETS", "nowhere")
+    assert found.equals(privacy.mask_lines(lines, places))
+    kept = [time for time in times if time and f" [{time}]" in "\n".join(found.to_pylist())]
+    assert kept == [time for time in times if time in {*times[:3], times[10], *times[12:18]}]

@@ -163,11 +163,11 @@ def test_the_setting_shapes_rows_of_undated_files_only(declare: Declare) -> None
 def test_identify_asks_for_a_year_that_no_name_tells(tmp_path: Path, name: str, wanted: str) -> None:
     """A section for files with dates needs none; that for others says that it is missing, and no days."""
     times = tuple(f"Jan  1 00:{n:02}:00" for n in range(9))
-    log = _log("{time} web1 app[4242]: method=GET path=/{n} format=html status=200 duration=1.00", times)
+    log = _log('{{"time": "{time}", "method": "GET", "path": "/{n}", "status": 200}}', times)
     tmp_path.joinpath(name).write_bytes(log)
     found = identify.suggestion(identify.identify(log)[0], log, name, tmp_path)
     said = identify.section(found, "app")
     assert wanted in said
-    assert "envelope = syslog" in said
+    assert "format = json" in said
     assert ("since = 2027-01-01" in said) == (name != "app.log")
     assert "1972" not in said
