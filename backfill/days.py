@@ -1,6 +1,6 @@
 """What is there of a range, what is not, and why: the days of a unit, looked up in the lake."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from lake import evidence
 from lake.errors import ConfigError, LakeError, StoreError
 from lake.evidence import Evidence
 from lake.partition import EARLIEST
+from lake.provenance import Provenance
 
 
 class State(StrEnum):
@@ -152,8 +153,8 @@ class DayRange:
                     found[day] = max(each.published, found.get(day, each.published))
         return found
 
-    def incomplete(self, days: Iterable[Day]) -> dict[date, str]:
-        """Return what published days lack of their raw logs, by the footers of their partitions: all are opened.
+    def made(self, days: Iterable[Day]) -> dict[date, Provenance]:
+        """Return how published days were made, by the footers of their partitions: all are opened.
 
         Raises:
             StoreError: The lake can't be read.
@@ -165,8 +166,7 @@ class DayRange:
             for each in lake.latest(self.example.contract, self.start, self.stop)
             if each.source in self.example.names and each.dt in there
         ]
-        found = zip(partitions, lake.footers(partitions), strict=True)
-        return {p.dt: footer.provenance.incomplete for p, footer in found if footer.provenance.incomplete}
+        return {p.dt: each.provenance for p, each in zip(partitions, lake.footers(partitions), strict=True)}
 
     def __str__(self) -> str:
         count = (self.stop - self.start).days
@@ -262,6 +262,11 @@ def _indispensable(
         if needed or (of_day and len(of_day) == len(active_on(sources, day))):
             found[day] = (needed or of_day)[0]
     return found
+
+
+def incomplete(made: Mapping[date, Provenance]) -> dict[date, str]:
+    """Return what days lack of their raw logs, by how they were made."""
+    return {day: each.incomplete for day, each in made.items() if each.incomplete}
 
 
 def listed(days: Iterable[date]) -> str:

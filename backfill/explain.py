@@ -10,6 +10,7 @@ from etl.sources.source import ONE_DAY
 from etl.units import Unit
 from lake.digests import DIGITS
 from lake.provenance import Provenance
+from lake.rejected import shown
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def _made(made: Provenance) -> Iterator[str]:
         part = "" if each.lines is None else f", its first {each.lines:,} lines"
         digest = f", sha256 {each.sha256[:DIGITS]}" if each.sha256 else ""
         yield f"  from {each.name}, {each.bytes:,} bytes{part}{digest}"
+    if made.reject_statuses:
+        yield f"  rejects: {shown(made.reject_statuses)}"
     if made.incomplete:
         yield f"  incomplete: {made.incomplete}"
     for check in made.checks:

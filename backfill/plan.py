@@ -11,6 +11,7 @@ from backfill.attempts import Attempt, Attempts, Outcome
 from backfill.days import NO_GAP, TO_BUILD, WAITING, Day, DayRange, State, listed
 from backfill.tried import Trial
 from etl.units import Unit
+from lake import rejected
 
 WAITING_SHOWN = CAUSES_SHOWN = 3
 DIGITS = re.compile(r"\d+")
@@ -136,6 +137,9 @@ class Plan:
         if skipped:
             days = f"{self.range.example.of} --start {self.range.start} --stop {self.range.stop}"
             lines.append(f"  Skipped days are tried again by: backfill run {days} --retry-failed")
+        rejects = rejected.of_days(self.range.made([day for day in after if day.date in {*built}]))
+        if rejects:
+            lines.append(f"  {rejects[0].lower()}{rejects[1:]}")
         if failed or waiting or left or skipped:
             lines.append("  The range is incomplete. Fix what is named above, and run the same again.")
         elif not built:

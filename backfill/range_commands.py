@@ -16,7 +16,7 @@ from typing import TextIO
 
 from backfill import absent, calendar, check, concerns, explain, gaps, options, restate
 from backfill.attempts import NAME, Attempts
-from backfill.days import NO_GAP, Day, DayRange, State, listed
+from backfill.days import NO_GAP, Day, DayRange, State, incomplete, listed
 from backfill.engines.engine import Engine
 from backfill.engines.local import runner
 from backfill.engines.local.settings import quiet
@@ -27,7 +27,7 @@ from etl import clock
 from etl.project import project
 from etl.sources.source import ONE_DAY, latest_settled_day
 from etl.units import Unit, names
-from lake import restatements
+from lake import rejected, restatements
 from lake.cli import printable
 from lake.contracts import contract
 from lake.errors import ConfigError, InputError, LakeError, RangeIncomplete
@@ -184,19 +184,28 @@ def status(asked: options.Status) -> int:
     found = _plan(days, past).with_input().days
     there = {day.date for day in found if day.state is State.THERE}
     lacking, wrong = absent.absent(days, there), concerns.concerns(days, there)
-    incomplete = days.incomplete(found)
+    made = days.made(found)
+    lacks, rejects = incomplete(made), rejected.of_days(made)
     if asked.json:
         of_lacking = [
             {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
         ]
-        lacks = {str(day): text for day, text in incomplete.items()}
-        _print_json(days, found, absent=of_lacking, concerns=wrong, incomplete=lacks)
+        _print_json(
+            days,
+            found,
+            absent=of_lacking,
+            concerns=wrong,
+            incomplete={str(day): text for day, text in lacks.items()},
+            rejects={str(day): each.reject_statuses for day, each in made.items() if each.reject_statuses},
+        )
     else:
         print(days)
-        for row in calendar.rows(found, incomplete, colours=sys.stdout.isatty()):
+        for row in calendar.rows(found, lacks, colours=sys.stdout.isatty()):
             print(row)
         _print_reasons(found)
-        _print_groups((day, f"incomplete: {text}") for day, text in incomplete.items())
+        _print_groups((day, f"incomplete: {text}") for day, text in lacks.items())
+        if rejects:
+            print(f"{rejects}.")
         for each in lacking:
             for line in _absent(each):
                 print(line)
@@ -210,7 +219,7 @@ def checked(asked: options.Check) -> int:
     try:
         days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
         found = _plan(days, past).with_input(is_elsewhere=True).days
-        incomplete = days.incomplete(found)
+        lacks = incomplete(days.made(found))
         wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
         older = [] if asked.start or asked.stop else gaps.before(days, clock.utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
@@ -220,7 +229,7 @@ def checked(asked: options.Check) -> int:
         found,
         asked.warning,
         asked.critical,
-        incomplete,
+        lacks,
         asked.incomplete,
         wrong,
         days.example.of,
@@ -235,7 +244,7 @@ def checked(asked: options.Check) -> int:
             days,
             found,
             severity=finding.status.name,
-            incomplete={str(k): v for k, v in incomplete.items()},
+            incomplete={str(k): v for k, v in lacks.items()},
             concerns=wrong,
             older=older,
         ),

@@ -12,6 +12,7 @@ from lake.errors import ConfigError
 from lake.records import known
 
 KEY = "provenance"
+NO_STATUS_SHOWN = "none"
 LEFT_OUT = frozenset({"content", "of_day", "strays", "unmapped", "formats"})
 """What is left out where there is nothing to say: it is of raw files only, or of a few sources."""
 
@@ -138,6 +139,8 @@ class Provenance:
         supersedes: SHA-256 of the previous revision's bytes, for a restatement.
         reason: Why it was restated.
         requested_by: Who asked for that, if it is known.
+        reject_statuses: How many of the day's rejects, of one or of all sources, show each status, and how many
+            none, as NO_STATUS_SHOWN; None where they were not looked at, as in files of earlier versions.
         incomplete: What the day lacks of the raw logs of its source, or of any of its sources; None if nothing is
             known to be missing.
         counted: What the column that `Contract.counts` names adds up to; None where that is `rows_read`, as in
@@ -172,6 +175,7 @@ class Provenance:
     unmapped: int | None = None
     formats: dict[str, int] | None = None
     raw_contents: tuple[str, ...] = ()
+    reject_statuses: dict[str, int] | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""

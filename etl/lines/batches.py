@@ -98,6 +98,7 @@ class Batch:
         masked: These lines as they may be kept.
         reasons: Why they are no requests: the index in the contract's REASONS, or what they are in place of a
             reject, such as parse.DIRECTIVE.
+        statuses: The status that each of those that are rejects shows, statuses.NO_STATUS for none.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
         formats: Of each row, which of several formats its line has; None if there is but one.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
@@ -112,6 +113,7 @@ class Batch:
     numbers: timestamps.Integers
     masked: pa.StringArray
     reasons: timestamps.Integers
+    statuses: timestamps.Integers
     other_days: timestamps.Integers
     formats: timestamps.Integers | None = None
     ends: dict[int, ContentDigest] = field(default_factory=dict)

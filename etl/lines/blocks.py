@@ -25,6 +25,7 @@ from etl.lines.noise import Neither, Noise
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, Parser
 from etl.lines.passes import Passes
 from etl.lines.places import places_of
+from etl.lines.statuses import shown_statuses
 from etl.raw.reading import buffer_of, lines_in
 from lake.memory import arrays
 
@@ -194,7 +195,9 @@ class BlockParser:
                 offsets = starts[np.array(lasts, np.int64) + 1].tolist()
                 ends = dict(zip(lasts, self._ends.note(piece, offsets), strict=True))
             formats = None if parsed.formats is None else parsed.formats[chosen]
-            found = (others, masked, reasons[others], days[others], formats)
+            of_format = self._format if is_about_the_file else self._plain.current
+            statuses = shown_statuses(of_others, reasons[others], of_format)
+            found = (others, masked, reasons[others], statuses, days[others], formats)
             yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *found, ends)
 
 

@@ -29,6 +29,7 @@ from etl.lines.formats import (
 from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.lines.places import places_of
+from etl.lines.statuses import shown_statuses
 from etl.raw.content import ContentDigest
 from etl.raw.reading import buffer_of
 from lake.contracts import contract
@@ -256,18 +257,20 @@ class Others(NamedTuple):
     numbers: Numbers
     masked: pa.StringArray
     reasons: Numbers
+    statuses: Numbers
     days: Numbers
 
     @classmethod
     def of(cls, parts: "list[Others]") -> "Others":
         """Return what there is in several parts."""
-        places, masked, reasons, days = zip(*parts, strict=True)
-        return cls(np.concatenate(places), pa.concat_arrays(masked), np.concatenate(reasons), np.concatenate(days))
+        places, masked, *rest = zip(*parts, strict=True)
+        return cls(np.concatenate(places), pa.concat_arrays(masked), *map(np.concatenate, rest))
 
     def but(self, these: Numbers) -> "Others":
         """Return them without some."""
         rest = np.flatnonzero(~these)
-        return Others(self.numbers[rest], self.masked.take(numbers(rest)), self.reasons[rest], self.days[rest])
+        masked = self.masked.take(numbers(rest))
+        return Others(self.numbers[rest], masked, self.reasons[rest], self.statuses[rest], self.days[rest])
 
 
 class Slow(NamedTuple):
@@ -543,7 +546,8 @@ class CompiledParser:
                 elsewhere = undecided[accepted & ~wanted]
                 self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
         masked = privacy.mask_lines(texts, self._places)
-        others = Others(places, masked, self._neither.judged(texts, places, reasons), days)
+        of_all = self._neither.judged(texts, places, reasons)
+        others = Others(places, masked, of_all, shown_statuses(texts, of_all, self._format), days)
         self._judged.append(others.but(reasons == ACCEPTED) if (reasons == ACCEPTED).any() else others)
 
     def _declare_methods(self) -> None:

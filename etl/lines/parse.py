@@ -246,7 +246,7 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
         shown = timestamps.first_in(begins, _shown_time(log_format))
         times = pc.replace_with_mask(times, numbers(~fits), shown)
     microseconds, readable, local = timestamps.parse_local(times, log_format.timezone, year_begin)
-    fields = pa.StructArray.from_arrays(list(columns.values()), list(columns))
+    fields = _fields(columns)
 
     # the later, the stronger; what a column that may be NULL holds makes no line a reject
     reasons = np.full(len(lines), ACCEPTED, dtype=np.int64)
@@ -256,6 +256,12 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
     reasons[~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
     return _Parts(fits, fields, microseconds, readable, local, reasons)
+
+
+def keyed_statuses(lines: pa.BinaryArray, log_format: Format) -> tuple[Booleans, pa.BinaryArray]:
+    """Return which lines of keys and values can be read, and the text of their status, NULL for none."""
+    fits, values = _read(lines, np.zeros(len(lines), np.bool_), log_format)
+    return fits, _column(_fields(_columns(log_format, values, len(lines))), Role.STATUS)
 
 
 def _of_the_first_that_fits(
@@ -592,6 +598,10 @@ def _columns(log_format: Format, values: Sequence[pa.BinaryArray], count: int) -
         Role.TIME: time if clock is None else _joined(time, _joined(clock, b"Z", by=b""), by=b"T"),
         Role.REQUEST: pc.coalesce(columns.get(Role.REQUEST, nothing), request),
     }
+
+
+def _fields(columns: dict[str, pa.BinaryArray]) -> pa.StructArray:
+    return pa.StructArray.from_arrays(list(columns.values()), list(columns))
 
 
 def unified(field: Field, texts: pa.BinaryArray) -> pa.BinaryArray:

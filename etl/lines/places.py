@@ -90,12 +90,17 @@ def _of_delimited(log_format: Delimited, separator: str, literals: list[str]) ->
 
 
 def _of_json(name: str) -> list[str]:
-    """Return the place of a string of that name, dotted where objects are nested, before which anything may be."""
+    """Return the place of a string of that name, dotted where objects are nested."""
+    return [rf'(?P<before>{json_value(*name.split("."))}")(?P<time>{WORDS})"']
+
+
+def json_value(*keys: str) -> str:
+    """Return a line of JSON up to the value at a path of keys, before which anything may be."""
     other = rf'[^"{{}}]|{STRING}'
     for _ in range(DEEPEST):
         other = rf'[^"{{}}]|{STRING}|\{{(?:{other})*?\}}'
-    *outer, last = (rf'\{{(?:(?:{other})*?,)?\s*"{re.escape(key)}"\s*:\s*' for key in name.split("."))
-    return [rf'(?P<before>\s*{"".join(outer)}{last}")(?P<time>{WORDS})"']
+    *outer, last = (rf'\{{(?:(?:{other})*?,)?\s*"{re.escape(key)}"\s*:\s*' for key in keys)
+    return rf"\s*{''.join(outer)}{last}"
 
 
 def _of_logfmt(name: str) -> list[str]:

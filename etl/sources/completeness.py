@@ -32,6 +32,7 @@ class Severities:
         duplicate_files: Several files with the same content.
         repeated_lines: Runs of requests that an earlier file of the day has, too.
         uncounted_lines: Requests in its files that no day counts, since the files may hold none of their day.
+        rejected_errors: Rejects that show that a server failed, so many that the error rate is another with them.
     """
 
     fewer_files: Severity = Severity.FAIL
@@ -40,6 +41,7 @@ class Severities:
     duplicate_files: Severity = Severity.FAIL
     repeated_lines: Severity = Severity.WARN
     uncounted_lines: Severity = Severity.WARN
+    rejected_errors: Severity = Severity.FAIL
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -294,6 +295,7 @@ def _made(
         incomplete="; ".join(filter(None, (_incomplete(partition, inputs, lacking, sources), shared))) or None,
         counted=None if total == rows_read else total,
         raw_contents=_raw_contents(read) if partition.source else (),
+        reject_statuses=_reject_statuses(read, day),
     )
 
 
@@ -307,6 +309,15 @@ def _raw_contents(read: Sequence[Rows]) -> tuple[str, ...]:
         if raw.content and raw.content.bytes
     }
     return tuple(sorted(contents)[:MOST_CONTENTS])
+
+
+def _reject_statuses(read: Sequence[Rows], day: date) -> dict[str, int] | None:
+    """Return how many rejects of a day's sources show which status; None if none was looked at."""
+    of_sources = {
+        each.source: each.footer.provenance.reject_statuses for each in read if each.source and each.day == day
+    }
+    known = [each for each in of_sources.values() if each is not None]
+    return dict(sorted(sum(map(Counter, known), Counter[str]()).items())) if known else None
 
 
 def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[Source]) -> str:

@@ -26,6 +26,7 @@ from etl.raw.read_ahead import read_ahead
 from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
 from etl.sources.source import FARTHEST, Lack, Source
 from etl.steps import seen
+from etl.steps.answers import Answers
 from etl.steps.file_reader import FileReader, Portion, passes_in
 from etl.steps.repeats import Sample, repeated
 from etl.steps.seen import Seen
@@ -216,6 +217,7 @@ class _Day:
         self.kept, self.rejected = (opened(name, day) for name in ("requests", "rejects"))
         self.lines, self.recorded = Lines(), Lines()
         self._by_hour = np.zeros(HOURS, np.int64)
+        self._answers = Answers()
         self._applications: set[str] = set()
         self._unmapped = 0
         self._formats: Counter[int] = Counter()
@@ -241,6 +243,7 @@ class _Day:
             self.kept.write(requests)
             self._by_hour += hours_of(requests, self.day)
             self._formats.update(portion.formats)
+            self._answers.add(requests)
             if self._source.classifier.mapped:
                 self._unmapped += sum(count_of(UNMAPPED, each) for each in requests["application"].chunks)
             elif self._source.classifier.application_field and not self._has_too_many_applications:
@@ -248,6 +251,7 @@ class _Day:
         if rejects.num_rows:
             self.rejected.write(rejects)
             self.lines.note(rejects)
+            self._answers.add_rejects(rejects, portion.statuses)
 
     @property
     def _has_too_many_applications(self) -> bool:
@@ -319,6 +323,7 @@ class _Day:
                 incomplete=incomplete,
                 unmapped=self._unmapped if self._source.classifier.mapped else None,
                 formats=self._by_format(),
+                reject_statuses=self._answers.shown,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
@@ -413,6 +418,12 @@ class _Day:
                 "Take one away, or have files name only one",
             ),
             Flaw(_repeated(readers), bad.repeated_lines, "Bring each file once, or set duplicates = lines"),
+            Flaw(
+                self._answers.lacking,
+                bad.rejected_errors if self._answers.would_move_the_rate else Severity.WARN,
+                f"With them, the error rate is out of its interval. First ones: "
+                f"{', '.join(self._answers.examples)}. Look at such lines, and correct format",
+            ),
             Flaw(self._uncounted(readers), bad.uncounted_lines, f"Set {self._mending(readers)}"),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
         ]

@@ -38,12 +38,14 @@ class Portion:
 
     Attributes:
         formats: How many of the requests are lines of which of several formats.
+        statuses: The status that each of the rejects shows, see etl.lines.statuses.
     """
 
     day: int
     requests: pa.Table
     rejects: pa.Table
     formats: Mapping[int, int]
+    statuses: Integers
 
 
 @dataclass
@@ -220,7 +222,7 @@ class FileReader:
                 self._lines + 1 + batch.numbers[others],
             )
             formats = {} if batch.formats is None else _counts(batch.formats[rows])
-            portions.append(Portion(day, requests, rejects, formats))
+            portions.append(Portion(day, requests, rejects, formats, batch.statuses[others]))
             self._record(day, batch, np.flatnonzero(rows), others)
         self.neither.update(batch.reasons[neither].tolist())
         self.days.update(of_day)

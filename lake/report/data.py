@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from lake import rejected
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
@@ -153,6 +154,7 @@ class Report:
         days_not_built: Days without error_rate.
         days_without_counts: Days of error_rate without error_counts: of these no incident is known.
         days_counted_otherwise: Days whose error_counts are other counts than those of their error_rate.
+        rejects: A sentence on the lines that no rate counts, None if there are none or nobody looked.
         weeks_built: How many days there are of the seven that `movers` compares with, and of the last seven.
     """
 
@@ -168,6 +170,7 @@ class Report:
     days_not_built: tuple[date, ...]
     days_without_counts: tuple[date, ...]
     days_counted_otherwise: tuple[date, ...]
+    rejects: str | None
     weeks_built: tuple[int, int]
 
     @property
@@ -277,6 +280,7 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
         tuple(each for each in asked.days if each not in rates),
         tuple(sorted(rates - counts)),
         tuple(sorted(otherwise & rates & counts)),
+        _rejects(lake, asked),
         (len(_built(connection, "error_rate", *weeks[:2])), len(_built(connection, "error_rate", *weeks[1:]))),
     )
 
@@ -312,6 +316,13 @@ def _urgency(series: Series, budgets: list[Row]) -> tuple[float, float, str]:
     key = (series.application, series.vantage)
     left = [each["budget_left"] for each in budgets if _key(each) == key and each["budget_left"] is not None]
     return min(left, default=float("inf")), -(series.total["error_rate_low"] or 0), series.label
+
+
+def _rejects(lake: Lake, asked: Scope) -> str | None:
+    """Say how many rejects there are of all sources' days, and which statuses they show."""
+    latest = list(lake.latest(CONTRACTS["error_rate"], asked.start, asked.stop))
+    made = zip(latest, lake.footers(latest), strict=True)
+    return rejected.of_days({each.dt: footer.provenance for each, footer in made})
 
 
 def _restatements(lake: Lake, asked: Scope) -> list[Provenance]:

@@ -249,6 +249,8 @@ def _completeness(report: Report) -> Markup:
     told = [f"{report.published:,} of {plural(len(report.scope.days), 'day')} are published."]
     if report.absent:
         told.append(f"Of these applications there is nothing in these days: {', '.join(report.absent)}.")
+    if report.rejects:
+        told.append(f"{report.rejects}.")
     if not lacking:
         return paragraph(*told, "Of what is published, nothing is known to be missing.")
     if len(lacking) > LONGEST_TABLE:

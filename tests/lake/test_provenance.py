@@ -54,7 +54,10 @@ def test_what_is_not_said_is_null():
     made = Provenance("x", 1, "2015-05-17", None, 0, (Input("a", 1, "00"),), 0, 0, 0, 0, "1", ())
     told = json.loads(made.to_json())
     assert {name: value for name, value in told.items() if value is None} == dict.fromkeys(
-        ("source", "sql_sha256", "source_sha256", "supersedes", "reason", "requested_by", "incomplete", "counted")
+        (
+            *("source", "sql_sha256", "source_sha256", "supersedes", "reason", "requested_by", "incomplete"),
+            *("counted", "reject_statuses"),
+        )
     )
     assert told["directives"] == 0
     assert told["inputs"] == [{"bytes": 1, "lines": None, "name": "a", "sha256": "00"}]

@@ -622,3 +622,57 @@ def test_many_lines_of_the_plain_parser_are_told_once(  # noqa: PLR0913 - fixtur
     (told,) = (each.getMessage() for each in caplog.records if "plain parser" in each.getMessage())
     assert told.startswith("source web: 75 % of 4 lines were read by the plain parser")
     assert told.endswith(f"To see them: backfill identify {tmp_path}/access.log-20260918 --source web")
+
+
+@pytest.fixture
+def with_errors(tmp_path: Path, log_line: LogLine) -> Callable[..., None]:
+    """Writes access.log: requests without an error, and then errors whose lines are no request."""
+    error = log_line(NOON, status="502").replace(b'"curl', b"curl")
+
+    def write(count: int, requests: int) -> None:
+        tmp_path.joinpath("access.log").write_bytes(log_line(NOON) * requests + error * count)
+
+    return write
+
+
+def test_a_rate_that_lacks_the_errors_of_its_rejects_fails_the_day(
+    lake: Lake, declare: Declare, with_errors: Callable[..., None]
+) -> None:
+    """One percent of the lines, all of them errors: days, counts, examples and what to do are said."""
+    with_errors(10, 990)
+    expected = (
+        r"^source web, 2026-09-17: 10 rejects show a server error \(10 502\) that no rate counts\. With them, the "
+        r"error rate is out of its interval\. First ones: access.log:991, access.log:992, access.log:993\. Look "
+        r"at such lines, and correct format in \[source.web\], or have such days published with a warning, by "
+        r"\[completeness\] in luigi.cfg\.$"
+    )
+    with pytest.raises(InputError, match=expected):
+        extract_day(lake, declare(expected_hours="12"), DAY)
+    assert lake.partitions(contract("rejects")) == []
+    loose = replace(declare(expected_hours="12"), severities=Severities(rejected_errors=Severity.WARN))
+    extract_day(lake, loose, DAY)
+    for dataset in ("requests", "rejects"):
+        made = lake.provenance(_partition(dataset))
+        assert made.incomplete == "10 rejects show a server error (10 502) that no rate counts"
+        assert made.reject_statuses == {"502": 10}
+
+
+@pytest.mark.parametrize(("count", "requests"), [(1, 100), (9, 900)])
+def test_a_few_such_rejects_are_said(
+    lake: Lake, declare: Declare, with_errors: Callable[..., None], count: int, requests: int
+) -> None:
+    """The day is there, and does not look clean."""
+    with_errors(count, requests)
+    extract_day(lake, declare(expected_hours="12"), DAY)
+    assert f"({count} 502) that no rate counts" in (lake.provenance(_partition("requests")).incomplete or "")
+
+
+def test_a_client_cannot_have_a_reject_count_as_an_error(
+    lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine
+) -> None:
+    """What it sends in place of a status stands in quotes, as its server writes it."""
+    forged = log_line(NOON, user='" 502 1', request=r"GET /\" 502 5 \" HTTP/1.1", tail=r' "\" 502 5" "x')
+    tmp_path.joinpath("access.log").write_bytes(log_line(NOON) * 990 + forged.replace(b'" 502 1 [', b"x y [") * 10)
+    assert extract_day(lake, declare(expected_hours="12"), DAY).rejected == 10
+    made = lake.provenance(_partition("requests"))
+    assert (made.incomplete, made.reject_statuses) == (None, {"200": 10})
