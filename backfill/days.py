@@ -14,6 +14,7 @@ from lake.errors import ConfigError, LakeError, StoreError
 from lake.evidence import Evidence
 from lake.partition import EARLIEST
 from lake.provenance import Provenance
+from lake.silence import silences
 
 
 class State(StrEnum):
@@ -160,11 +161,28 @@ class DayRange:
             StoreError: The lake can't be read.
         """
         there = {day.date for day in days if day.state is State.THERE}
+        return self._made(self.start, self.stop, there)
+
+    def lacking(self, made: Mapping[date, Provenance]) -> dict[date, str]:
+        """Return what days lack of their raw logs, by how they were made and by when their sources are silent.
+
+        Raises:
+            StoreError: The lake can't be read.
+        """
+        lacks = [(day, each.incomplete) for day, each in made.items() if each.incomplete]
+        found: dict[date, list[str]] = {}
+        silent = silences(made, self._made).items()
+        of_sources = [(day, f"{name}: {text}") for day, texts in silent for name, text in texts.items()]
+        for day, text in (*lacks, *of_sources):
+            found.setdefault(day, []).append(text)
+        return {day: "; ".join(found[day]) for day in sorted(found)}
+
+    def _made(self, start: date, stop: date, among: Collection[date] | None = None) -> dict[date, Provenance]:
         lake = self.example.project.lake
         partitions = [
             each
-            for each in lake.latest(self.example.contract, self.start, self.stop)
-            if each.source in self.example.names and each.dt in there
+            for each in lake.latest(self.example.contract, start, stop)
+            if each.source in self.example.names and (among is None or each.dt in among)
         ]
         return {p.dt: each.provenance for p, each in zip(partitions, lake.footers(partitions), strict=True)}
 
@@ -262,11 +280,6 @@ def _indispensable(
         if needed or (of_day and len(of_day) == len(active_on(sources, day))):
             found[day] = (needed or of_day)[0]
     return found
-
-
-def incomplete(made: Mapping[date, Provenance]) -> dict[date, str]:
-    """Return what days lack of their raw logs, by how they were made."""
-    return {day: each.incomplete for day, each in made.items() if each.incomplete}
 
 
 def listed(days: Iterable[date]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.attempts import Attempt, Attempts
-from backfill.days import Day, State
+from backfill.days import Day, DayRange, State
 from etl.sources.source import ONE_DAY
 from etl.units import Unit
 from lake.digests import DIGITS
@@ -33,6 +33,7 @@ class Explanation:
         attempts: The recorded tries to build it.
         needs: What it is made from, and whether that is there.
         serves: What is made from it, and whether that is there.
+        incomplete: What it lacks of its raw logs, None if nothing is known to be missing.
         restate: The command to restate it, None if it is not there.
     """
 
@@ -42,6 +43,7 @@ class Explanation:
     attempts: list[Attempt]
     needs: list[str]
     serves: list[str]
+    incomplete: str | None
     restate: str | None
 
 
@@ -59,6 +61,7 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         if partition.source in unit.names
     ]
     is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
+    days = DayRange(unit, day.date, day.date + ONE_DAY)
     command = f'backfill restate {unit.of} --date {unit.day} --reason "…"'
     return Explanation(
         unit.title,
@@ -67,6 +70,7 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         past.of_day(day.date),
         [] if is_inactive else list(_needs(unit, now)),
         [] if is_inactive else [_standing(each) for each in unit.serves()],
+        days.lacking(days.made([day])).get(day.date),
         command if day.state is State.THERE else None,
     )
 
@@ -80,6 +84,8 @@ def lines(found: Explanation) -> Iterator[str]:
     if found.attempts:
         yield from ("", "Attempts:", *map(_tried, found.attempts))
     yield ""
+    if found.incomplete:
+        yield f"Incomplete: {found.incomplete}"
     yield from (f"Made from: {each}" for each in found.needs)
     yield from (f"Depends on it: {each}" for each in found.serves)
     if found.restate:

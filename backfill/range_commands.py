@@ -16,7 +16,7 @@ from typing import TextIO
 
 from backfill import absent, calendar, check, concerns, explain, gaps, options, restate
 from backfill.attempts import NAME, Attempts
-from backfill.days import NO_GAP, Day, DayRange, State, incomplete, listed
+from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
 from backfill.engines.local import runner
 from backfill.engines.local.settings import quiet
@@ -185,7 +185,7 @@ def status(asked: options.Status) -> int:
     there = {day.date for day in found if day.state is State.THERE}
     lacking, wrong = absent.absent(days, there), concerns.concerns(days, there)
     made = days.made(found)
-    lacks, rejects = incomplete(made), rejected.of_days(made)
+    lacks, rejects = days.lacking(made), rejected.of_days(made)
     if asked.json:
         of_lacking = [
             {"of": e.unit.name, "source": e.unit.source, "dates": e.days, "gone": e.gone} for e in lacking
@@ -219,7 +219,7 @@ def checked(asked: options.Check) -> int:
     try:
         days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
         found = _plan(days, past).with_input(is_elsewhere=True).days
-        lacks = incomplete(days.made(found))
+        lacks = days.lacking(days.made(found))
         wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
         older = [] if asked.start or asked.stop else gaps.before(days, clock.utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning

@@ -141,6 +141,8 @@ class Provenance:
         requested_by: Who asked for that, if it is known.
         reject_statuses: How many of the day's rejects, of one or of all sources, show each status, and how many
             none, as NO_STATUS_SHOWN; None where they were not looked at, as in files of earlier versions.
+        requests_by_hour: The requests in each hour of the UTC day, by source, for who looks at the day to judge
+            silence; not of sources with expected_hours, of which that is judged at once.
         incomplete: What the day lacks of the raw logs of its source, or of any of its sources; None if nothing is
             known to be missing.
         counted: What the column that `Contract.counts` names adds up to; None where that is `rows_read`, as in
@@ -176,6 +178,7 @@ class Provenance:
     formats: dict[str, int] | None = None
     raw_contents: tuple[str, ...] = ()
     reject_statuses: dict[str, int] | None = None
+    requests_by_hour: dict[str, tuple[int, ...]] | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
@@ -187,6 +190,8 @@ class Provenance:
         fields: dict[str, Any] = known(cls, json.loads(text))
         fields["inputs"] = tuple(map(Input.of_fields, fields["inputs"]))
         fields["checks"] = tuple(Check(**known(Check, each)) for each in fields["checks"])
+        hours = fields.get("requests_by_hour")
+        fields["requests_by_hour"] = hours and {source: tuple(each) for source, each in hours.items()}
         fields["raw_contents"] = tuple(fields.get("raw_contents", ()))
         return cls(**fields)
 

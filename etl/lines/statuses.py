@@ -15,8 +15,8 @@ from lake.contracts.rejects import REASONS
 from lake.memory.arrays import numbers, to_numpy
 
 NO_STATUS = 0
-SERVER_ERRORS = 5
-"""The first digit of a status that says that a server failed."""
+SERVER_ERRORS = 500
+"""The first of the hundred statuses that say that a server failed."""
 STATUS, END = "(?P<status>[1-5][0-9]{2})", "(?:[^0-9A-Za-z.]|$)"
 LOOKED_AT = 65_536  # bytes of a line: a status stands behind a request at the most
 WORDLESS = [REASONS.index(each) for each in ("blank", "too_long")]

@@ -9,8 +9,6 @@ from lake.errors import ConfigError
 
 SECTION = "completeness"
 HOURS = 24
-BUSY_HOUR = 100
-"""Requests an hour from which on an hour without one is no chance: with a tenth of it at night, one in 22,000."""
 
 
 class Severity(StrEnum):
@@ -26,7 +24,7 @@ class Severities:
 
     Attributes:
         fewer_files: Fewer files than `expected_files`, or no file of a neighbouring day that is read too.
-        silent_hours: No request in an hour in which there normally are some.
+        silent_hours: No request in an hour of `expected_hours`.
         missing_source: No file at all. Where luigi.cfg doesn't say, a warning of a source that alone
             brings its application, see `source.read_sources`; else it fails.
         duplicate_files: Several files with the same content.
@@ -86,27 +84,6 @@ def parse_hours(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def silent_hours(requests: Sequence[int], expected: frozenset[int] | None) -> list[int]:
-    """Return the hours of a UTC day without a request, in which there normally are some.
-
-    Args:
-        requests: How many there were in each of the 24 hours.
-        expected: The hours with requests; None if nobody said so: then all are, on a day on which the hours that
-            have requests have BUSY_HOUR and more on average.
-    """
-    silent = [hour for hour, count in enumerate(requests) if not count]
-    if expected is not None:
-        return [hour for hour in silent if hour in expected]
-    observed = HOURS - len(silent)
-    return silent if observed and sum(requests) >= BUSY_HOUR * observed else []
-
-
-def listed_hours(hours: Sequence[int]) -> str:
-    """Return hours as text, runs of them shortened: `3, 6-8`."""
-    runs: list[list[int]] = []
-    for hour in hours:
-        if runs and hour == runs[-1][-1] + 1:
-            runs[-1].append(hour)
-        else:
-            runs.append([hour])
-    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+def silent_hours(requests: Sequence[int], expected: frozenset[int]) -> list[int]:
+    """Return the hours of a UTC day without a request, of those in which some are expected."""
+    return [hour for hour, count in enumerate(requests) if not count and hour in expected]

@@ -296,6 +296,7 @@ def _made(
         counted=None if total == rows_read else total,
         raw_contents=_raw_contents(read) if partition.source else (),
         reject_statuses=_reject_statuses(read, day),
+        requests_by_hour=_requests_by_hour(read, day),
     )
 
 
@@ -318,6 +319,15 @@ def _reject_statuses(read: Sequence[Rows], day: date) -> dict[str, int] | None:
     }
     known = [each for each in of_sources.values() if each is not None]
     return dict(sorted(sum(map(Counter, known), Counter[str]()).items())) if known else None
+
+
+def _requests_by_hour(read: Sequence[Rows], day: date) -> dict[str, tuple[int, ...]] | None:
+    """Return the requests in each hour of a day by source, as far as its inputs say; None if none does."""
+    found: dict[str, tuple[int, ...]] = {}
+    for each in read:
+        if each.day == day:
+            found |= each.footer.provenance.requests_by_hour or {}
+    return dict(sorted(found.items())) or None
 
 
 def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[Source]) -> str:

@@ -98,13 +98,16 @@ def wilson_high(hits: int, total: int) -> float:
 def _are(values: pa.Array, text: str) -> Booleans:
     if not pa.types.is_dictionary(values.type):
         return np.array([each == text for each in values.to_pylist()], np.bool_)
-    known = np.array([each == text for each in values.dictionary.to_pylist()], np.bool_)
-    found: Booleans = known[to_numpy(values.indices)]
+    indices = to_numpy(values.indices)
+    found: Booleans = np.zeros(len(indices), np.bool_)
+    for place, each in enumerate(values.dictionary.to_pylist()):
+        if each == text:
+            found |= indices == place
     return found
 
 
 def _are_errors(statuses: Integers) -> Booleans:
-    found: Booleans = statuses // 100 == SERVER_ERRORS
+    found: Booleans = (statuses >= SERVER_ERRORS) & (statuses < SERVER_ERRORS + 100)
     return found
 
 

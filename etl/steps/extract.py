@@ -23,7 +23,7 @@ from etl.raw.doubled import doubled_lines
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile, mark_of
 from etl.raw.read_ahead import read_ahead
-from etl.sources.completeness import HOURS, Flaw, Severity, listed_hours, silent_hours
+from etl.sources.completeness import HOURS, Flaw, Severity, silent_hours
 from etl.sources.source import FARTHEST, Lack, Source
 from etl.steps import seen
 from etl.steps.answers import Answers
@@ -38,6 +38,7 @@ from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
 from lake.partition import Partition, date_of, days_since_epoch
 from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
+from lake.silence import listed_hours
 
 MANY_TIMES = 1000  # of few, to divide them takes less than to look
 MICROSECONDS_AN_HOUR = 3_600_000_000
@@ -324,6 +325,7 @@ class _Day:
                 unmapped=self._unmapped if self._source.classifier.mapped else None,
                 formats=self._by_format(),
                 reject_statuses=self._answers.shown,
+                requests_by_hour=None if self._source.expected_hours else {name: tuple(self._by_hour.tolist())},
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
@@ -401,7 +403,7 @@ class _Day:
         source, bad = self._source, self._source.severities
         files = [reader.file for reader in readers]
         lacking, gaps = self._lacking(files)
-        silent = silent_hours(self._by_hour.tolist(), source.expected_hours)
+        silent = silent_hours(self._by_hour.tolist(), source.expected_hours or frozenset())
         found = [
             Flaw(
                 ", ".join(map(str, lacking)), bad.fewer_files, "Bring what is missing, or correct expected_files"

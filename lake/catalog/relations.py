@@ -195,7 +195,8 @@ def _json_type(kind: Any) -> Any:  # noqa: ANN401 - types as annotations have th
     if get_origin(kind) is tuple:
         return [_json_type(kinds[0])]
     if get_origin(kind) is dict:
-        return f"MAP(VARCHAR, {_json_type(kinds[1])})"
+        of_values = _json_type(kinds[1])
+        return f"MAP(VARCHAR, {f'{of_values[0]}[]' if isinstance(of_values, list) else of_values})"
     if is_dataclass(kind):
         return _json_structure(kind)  # type: ignore[arg-type] # no instance
     return "BIGINT" if kind is int else "VARCHAR"

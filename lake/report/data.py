@@ -13,6 +13,7 @@ from lake.errors import ConfigError, StoreError
 from lake.lake import Lake
 from lake.provenance import Provenance, code_version
 from lake.report import INCIDENT_THRESHOLD
+from lake.silence import silences
 
 Row = dict[str, Any]
 LONGEST_DAYS = 365  # that are shown unless more are asked for
@@ -155,6 +156,7 @@ class Report:
         days_without_counts: Days of error_rate without error_counts: of these no incident is known.
         days_counted_otherwise: Days whose error_counts are other counts than those of their error_rate.
         rejects: A sentence on the lines that no rate counts, None if there are none or nobody looked.
+        silences: In which hours sources are silent, by day and source.
         weeks_built: How many days there are of the seven that `movers` compares with, and of the last seven.
     """
 
@@ -171,6 +173,7 @@ class Report:
     days_without_counts: tuple[date, ...]
     days_counted_otherwise: tuple[date, ...]
     rejects: str | None
+    silences: dict[date, dict[str, str]]
     weeks_built: tuple[int, int]
 
     @property
@@ -265,6 +268,7 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
                 tuple(incidents.get(key, [])),
             )
         )
+    made = _made(lake, asked.start, asked.stop)
     otherwise = {each["dt"] for each in _ask(connection, COUNTED_OTHERWISE, asked)}
     weeks = [asked.stop - timedelta(MOVERS_DAYS * n) for n in (2, 1, 0)]
     return Report(
@@ -280,7 +284,8 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
         tuple(each for each in asked.days if each not in rates),
         tuple(sorted(rates - counts)),
         tuple(sorted(otherwise & rates & counts)),
-        _rejects(lake, asked),
+        rejected.of_days(made),
+        silences(made, lambda start, stop: _made(lake, start, stop)),
         (len(_built(connection, "error_rate", *weeks[:2])), len(_built(connection, "error_rate", *weeks[1:]))),
     )
 
@@ -318,11 +323,10 @@ def _urgency(series: Series, budgets: list[Row]) -> tuple[float, float, str]:
     return min(left, default=float("inf")), -(series.total["error_rate_low"] or 0), series.label
 
 
-def _rejects(lake: Lake, asked: Scope) -> str | None:
-    """Say how many rejects there are of all sources' days, and which statuses they show."""
-    latest = list(lake.latest(CONTRACTS["error_rate"], asked.start, asked.stop))
-    made = zip(latest, lake.footers(latest), strict=True)
-    return rejected.of_days({each.dt: footer.provenance for each, footer in made})
+def _made(lake: Lake, start: date, stop: date) -> dict[date, Provenance]:
+    """Return how the error rates of days were made."""
+    latest = list(lake.latest(CONTRACTS["error_rate"], start, stop))
+    return {each.dt: footer.provenance for each, footer in zip(latest, lake.footers(latest), strict=True)}
 
 
 def _restatements(lake: Lake, asked: Scope) -> list[Provenance]:

@@ -38,6 +38,9 @@ def days_lacking(report: Report) -> dict[tuple[date, str], list[str]]:
             what = each["incomplete"] or (None if each["is_there"] else "no requests")
             if what and (each["dt"], "not built") not in found:
                 found.setdefault((each["dt"], what), []).append(series.label)
+    for day, texts in report.silences.items():
+        for source, text in texts.items():
+            found.setdefault((day, text), []).append(f"all of source {source}")
     return dict(sorted(found.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
 
 

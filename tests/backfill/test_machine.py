@@ -29,7 +29,7 @@ from s3_servers import KEYS, make_bucket
 from backfill import options, range_commands
 from backfill.attempts import LONGEST_ERROR, Attempts, Outcome
 from backfill.concerns import concerns
-from backfill.days import DayRange, incomplete
+from backfill.days import DayRange
 from backfill.engines.ends import End, attempts
 from backfill.engines.engine import Result
 from backfill.outdated import Look
@@ -590,7 +590,7 @@ class ProjectMachine(RuleBasedStateMachine):
                     )
         if not wrong and not self.is_as_published():
             return wrong
-        lacks = incomplete(days.made(days.survey(self.now)))
+        lacks = days.lacking(days.made(days.survey(self.now)))
         said = [*concerns(days, there, raw_logs=True), *(f"{day} {text}" for day, text in lacks.items())]
         named = set().union(*map(days_in, said))
         for day in wrong.keys() - named:

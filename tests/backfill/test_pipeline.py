@@ -46,7 +46,7 @@ def test_real_log(fixture, request, real_log):
     lake = dict(
         line.split(" = ") for line in (there.folder / "luigi.cfg").read_text().split("\n\n")[0].splitlines()[1:]
     )
-    there.configure(lake=lake, web=there.source | {"files": str(real_log)})
+    there.configure(lake=lake, web=there.source | {"files": str(real_log), "expected_hours": "0-23"})
     done = there.run(*RANGE)
     assert done.returncode == 0
     assert sorted(done.stderr.splitlines()) == [  # it begins and ends within a day

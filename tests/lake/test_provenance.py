@@ -56,7 +56,7 @@ def test_what_is_not_said_is_null():
     assert {name: value for name, value in told.items() if value is None} == dict.fromkeys(
         (
             *("source", "sql_sha256", "source_sha256", "supersedes", "reason", "requested_by", "incomplete"),
-            *("counted", "reject_statuses"),
+            *("counted", "reject_statuses", "requests_by_hour"),
         )
     )
     assert told["directives"] == 0

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from etl.steps.aggregate import Rows, run_query
 from lake import sql
 from lake.contracts import CONTRACTS, contract
 from lake.partition import Partition
+from lake.silence import UNKNOWN, are_silent
 
 QUESTIONS = [each.name for each in sql.questions()]
 CASES = sorted(path for path in Path(__file__).with_name("questions").glob("*/*") if path.is_dir())
@@ -251,3 +253,23 @@ def test_questions_agree_with_the_metric(catalog, tmp_path_factory, given_reques
                 f"from worst_days where dt = '{day}' order by all"
             )
             assert connection.execute(by_path).fetchall() == connection.execute(by_day).fetchall()
+
+
+@pytest.mark.parametrize("share", [0.0002, 0.002, 0.02])
+def test_silent_hours_are_those_that_commands_say(catalog, share):
+    """The view and `backfill status` judge alike: in random traffic, with days that are not there."""
+    chance, first = np.random.default_rng(17), datetime(2026, 1, 1)
+    rows, expected = [], set()
+    for source in ("api", "web"):
+        counts = np.where(chance.random((300, 24)) < share, 0, chance.choice([49, 50], (300, 24), p=[0.01, 0.99]))
+        counts[chance.random(300) < 0.01] = UNKNOWN
+        expected |= {(source, first + timedelta(hours=int(n))) for n in np.flatnonzero(are_silent(counts))}
+        for n in np.flatnonzero(counts.ravel() != UNKNOWN).tolist():
+            at = first + timedelta(hours=n)
+            key = {"source": source, "application": "shop", "bucket_start": at, "status_class": "2xx"}
+            rows.append({"dt": at.date(), **key, "requests_total": int(counts.ravel()[n])})
+    table = pa.Table.from_pylist(rows)
+    with catalog(source_counts=table) as connection:
+        found = connection.execute("select source, hour_start from silent_hours").fetchall()
+    assert sorted(found) == sorted(expected)
+    assert expected

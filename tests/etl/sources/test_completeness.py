@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from etl.sources.completeness import Severities, Severity, listed_hours, parse_hours, severities, silent_hours
+from etl.sources.completeness import Severities, Severity, parse_hours, severities, silent_hours
 from lake import config
 from lake.errors import ConfigError
+from lake.silence import listed_hours
 
-BUSY, QUIET = [100] * 24, [99] * 24
+BUSY = [100] * 24
 
 
 @pytest.mark.parametrize(
@@ -35,20 +36,17 @@ def without(counts: list[int], *hours: int) -> list[int]:
 @pytest.mark.parametrize(
     ("requests", "expected", "silent"),
     [
-        (BUSY, None, []),
-        (without(BUSY, 3, 4, 23), None, [3, 4, 23]),
-        (without(QUIET, 3), None, []),
-        ([0] * 24, None, []),
-        (without(QUIET, 3, 12), "6-21", [12]),
+        (without(BUSY, 3, 12), "6-21", [12]),
         (without(BUSY, 3), "6-21", []),
         ([0] * 24, "6-7", [6, 7]),
+        ([1] * 24, "0-23", []),
     ],
 )
-def test_an_hour_is_silent_where_there_normally_are_requests(
-    requests: list[int], expected: str | None, silent: list[int]
+def test_an_hour_is_silent_where_requests_are_expected(
+    requests: list[int], expected: str, silent: list[int]
 ) -> None:
-    """As the source says, or else as the rest of the day does, if it has enough of them."""
-    assert silent_hours(requests, parse_hours(expected) if expected else None) == silent
+    """As the source says, however many there are in others."""
+    assert silent_hours(requests, parse_hours(expected)) == silent
 
 
 def test_hours_are_listed_by_runs() -> None:

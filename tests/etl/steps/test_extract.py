@@ -533,15 +533,16 @@ def busy(tmp_path: Path, log_line: LogLine) -> None:
 @pytest.mark.parametrize(
     ("settings", "severities", "incomplete"),
     [
-        ({}, Severities(), "no request in UTC hours 3"),
+        ({}, Severities(silent_hours=Severity.FAIL), None),
+        ({"expected_hours": "0-23"}, Severities(), "no request in UTC hours 3"),
         ({"expected_hours": "0-2, 4-23"}, Severities(silent_hours=Severity.FAIL), None),
         (
-            {"expected_files": 3},
+            {"expected_files": 3, "expected_hours": "0-23"},
             Severities(fewer_files=Severity.WARN),
             "1 of 3 files for 2026-09-17, no request in",
         ),
         (
-            {"neighbour_days": 1},
+            {"neighbour_days": 1, "expected_hours": "3"},
             Severities(fewer_files=Severity.WARN),
             "0 of 1 files for 2026-09-18, 0 of 1 files for 2026-09-16, no request",
         ),
@@ -573,7 +574,7 @@ def test_a_file_that_may_be_gone_is_named_where_a_later_one_is_there(
     ("settings", "severities", "message"),
     [
         (
-            {},
+            {"expected_hours": "3"},
             Severities(silent_hours=Severity.FAIL),
             "source web, 2026-09-17: no request in UTC hours 3. Bring what",
         ),
@@ -588,6 +589,16 @@ def test_a_day_that_lacks_what_it_must_not_publishes_nothing(
         extract_day(lake, replace(declare(files=DATED, **settings), severities=severities), DAY)
     assert not lake.exists(_partition("rejects"))
     assert not lake.exists(_partition("requests"))
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("expected", [None, "0-23"])
+def test_a_days_files_keep_its_requests_by_hour(lake: Lake, declare: Declare, expected: str | None) -> None:
+    """For who looks at the day; where luigi.cfg says which hours have some, that was judged."""
+    extract_day(lake, declare(files=DATED, **({"expected_hours": expected} if expected else {})), DAY)
+    by_hour = {"web": (100, 100, 100, 0, *[100] * 20)}
+    for dataset in ("requests", "rejects"):
+        assert lake.provenance(_partition(dataset)).requests_by_hour == (None if expected else by_hour)
 
 
 def test_hours_are_counted_over_all_batches_of_a_day() -> None:
