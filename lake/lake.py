@@ -195,8 +195,12 @@ class Lake:
             StoreError: The lake can't be read.
             Damaged: One is no Parquet file of ours.
         """
-        with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
-            return list(readers.map(self.footer_reader(), partitions))
+        read = self.footer_reader()
+        try:
+            with ThreadPoolExecutor(FOOTERS_AT_ONCE) as readers:
+                return list(readers.map(read, partitions))
+        except RuntimeError:  # at the end of the process, where ranges report, no thread can be begun any more
+            return list(map(read, partitions))
 
     def footer_reader(self) -> Callable[[Partition], Footer]:
         """Return what reads a published partition's footer; it raises what `footers` does."""
