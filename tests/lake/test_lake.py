@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -225,6 +227,21 @@ def test_a_footer_that_can_not_be_read_is_named(lake, write_foreign, day, tmp_pa
         lake.footers([partition])
     assert str(failure.value).startswith(f"{lake.root}/{partition.key} ")
     assert "bring the object back from a copy" in str(failure.value)
+
+
+def test_footers_are_read_at_the_end_of_a_process(disk_lake, publish, error_rates, day):
+    """Where no thread can be begun any more, they are read one after the other: ranges report there."""
+    partition = Partition("error_rate", 1, day)
+    publish(disk_lake, partition, error_rates(shop=1))
+    program = f"""
+import atexit
+from lake.lake import Lake, open_store
+from lake.partition import Partition
+made = Lake(open_store({disk_lake.root!r}))
+atexit.register(lambda: print(made.footers([Partition.parse({partition.key!r})] * 2)[1].provenance.dt))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{day}\n", "")
 
 
 def test_a_days_file_is_named_after_it(lake, day, tmp_path):
