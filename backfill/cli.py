@@ -388,8 +388,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in COMMANDS:
-        name = f"backfill {each.asked.__name__.lower()}"
-        command = add_command(commands, name, each.short, each.description, each.examples, each.note)
+        name = each.asked.__name__.lower()
+        command = add_command(commands, "backfill", name, each.short, each.description, each.examples, each.note)
         for add in each.options:
             add(command)
         command.set_defaults(command=each.does, kind=each.asked)

@@ -45,6 +45,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _add_days(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
+    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lake",
@@ -57,15 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     command = add_command(
         commands,
-        "lake verify",
+        "lake",
+        "verify",
         "is all that was published still there, unchanged, and made from what it says?",
         "Look at every partition: its name, size and digest, its footer and contract, what it was "
         "made from, and its sums. Find and name what is wrong; repair nothing.",
         VERIFY,
     )
     command.add_argument("--dataset", choices=DATASETS, help="one dataset; default: all")
-    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
-    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
+    _add_days(command)
     command.add_argument("--deep", action="store_true", help="read and hash every byte, raw logs too")
     command.add_argument(
         "--rebuild-sample",
@@ -77,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run="etl.upkeep_commands:verify")
     command = add_command(
         commands,
-        "lake retention",
+        "lake",
+        "retention",
         "show what of a dataset is older than a day, and delete it",
         "Show what of a dataset is older than a day: all revisions, in all versions of its contract. "
         "With the code that is printed then, delete it for good, after a record of what it was. A day that is "
@@ -94,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run="etl.upkeep_commands:retention")
     command = add_command(
         commands,
-        "lake purge",
+        "lake",
+        "purge",
         "show what holds more than today's masks let through, and replace it",
         "Look at all that is kept of rejected lines and of paths, and name the partitions of which an "
         "earlier version kept more than is kept today. With --yes, publish masked revisions of them, and delete "
@@ -102,8 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         PURGE,
     )
     command.add_argument("--dataset", choices=("rejects", "requests"), help="one of the two; default: both")
-    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
-    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
+    _add_days(command)
     command.add_argument("--yes", action="store_true", help="do it")
     command.add_argument("--reason", help="why, for the records that stay")
     command.set_defaults(run="etl.upkeep_commands:purge")

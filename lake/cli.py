@@ -115,6 +115,7 @@ def day(text: str) -> date:
 
 def add_command(  # noqa: PLR0913, PLR0917 - each says another thing of it
     commands: "argparse._SubParsersAction[Any]",
+    program: str,
     name: str,
     short: str,
     description: str,
@@ -125,17 +126,18 @@ def add_command(  # noqa: PLR0913, PLR0917 - each says another thing of it
 
     Args:
         commands: Those of its program.
-        name: The program and the command, such as `lake verify`.
+        program: That program.
+        name: The command.
         short: What it is for, in the list of commands.
         description: The same in its own help.
         examples: A line each.
         note: What else its help says.
     """
     command: argparse.ArgumentParser = commands.add_parser(
-        name.rpartition(" ")[2],
+        name,
         help=short,
         description=description,
-        epilog=epilog(name, examples, note),
+        epilog=epilog(f"{program} {name}", examples, note),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return command
@@ -145,7 +147,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the commands that ask the lake."""
 
     def add(name: str, summary: str, examples: str, what: str) -> argparse.ArgumentParser:
-        command = add_command(commands, f"lake {name}", summary, f"{summary[0].upper()}{summary[1:]}.", examples)
+        command = add_command(commands, "lake", name, summary, f"{summary[0].upper()}{summary[1:]}.", examples)
         command.set_defaults(run=f"lake.commands.ask:{what}")
         return command
 

@@ -17,7 +17,8 @@ def add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command `report`."""
     command = add_command(
         commands,
-        "lake report",
+        "lake",
+        "report",
         "write a page for people: error rates, budgets, incidents, what is missing",
         "Write one HTML file that needs nothing else: a calendar of days and applications,\n"
         "each application's error rate over time, error budgets, incidents, what changed, and what is\n"
