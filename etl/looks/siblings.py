@@ -13,6 +13,7 @@ from etl.sources.source import FARTHEST
 
 MISLEADING = re.compile(r"[*\[{}%~;#\s]")
 COMPRESSED = r"(?:\.(?:gz|bz2|xz|zst|lz4|zip|Z))"
+COMPRESSED_END = re.compile(f"{COMPRESSED}$")
 _YEAR, _MONTH, _DAY = "(?P<YYYY>(?:19|20)[0-9]{2})", "(?P<MM>[01][0-9])", "(?P<DD>[0-3][0-9])"
 _HOUR = "(?=(?:[0-9]{2})?(?![0-9]))"
 FORMS = tuple(
@@ -31,6 +32,17 @@ PLACEHOLDER = re.compile(r"\{(YYYY|YY|MM|DD|HH)\}")
 DIGITS = {"YYYY": "[0-9]{4}", "YY": "[0-9]{2}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "HH": "[0-2][0-9]"}
 TOKEN = re.compile(r"\{[A-Z]+\}|[A-Za-z0-9]+|[^A-Za-z0-9{]+|\{")
 RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?![A-Za-z]+[0-9]{1,4}$)[A-Za-z0-9]{5,}")
+MONTH = re.compile(
+    r"(?<![A-Za-z])(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+SPELT = re.compile(
+    rf"(?<![A-Za-z0-9])(?:[0-9]{{1,2}}[-_.]?{MONTH.pattern}[-_.]?(?:[0-9]{{4}}|[0-9]{{2}})"
+    rf"|(?:[0-9]{{4}}[-_.]?)?{MONTH.pattern}[-_.]?[0-9]{{1,2}}(?:[-_.][0-9]{{4}})?)(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""A date whose month is spelt, for which `files` has no placeholder."""
 NUMBERED = re.compile(rf"(?P<base>.+)\.(?P<number>[0-9]{{1,3}})(?P<end>{COMPRESSED}?)")
 REPRESENTATIVES = 20
 
@@ -74,9 +86,9 @@ def family(path: str, others: Collection[str], days: Collection[date], hour: int
         hour: That of the first of them.
     """
     path = _literal(path)
-    numbered = _numbered(path, others)
-    if numbered:
-        return numbered
+    found_set = _numbered(path, others) or _spelt(path, others)
+    if found_set:
+        return found_set
     dated = dict(_dated_by_base(others, days)).get(path)  # the file that is still written to
     shape = _shape(dated or path, days, hour)
     found = _matching(shape, others) or [path]
@@ -94,11 +106,7 @@ def family(path: str, others: Collection[str], days: Collection[date], hour: int
     current = path if dated else next((each for each in others if each == _base(pattern)), None)
     undated = re.sub(r"\*+", "*", re.sub(r"\{[^}]*\}(?:[-_.T:*]*\{[^}]*\})*", "*", pattern))
     if current:
-        begin, end = current, ""
-        while not undated.startswith(begin):
-            begin, end = begin[:-1], begin[-1] + end
-        undated = f"{begin}*{end}" + "*" * pattern.endswith("*") if end else f"{begin}*"
-        undated = undated.replace("**", "*")
+        undated = _taking_also(current, undated)
     return Family(pattern, tuple((name, day or None) for day, name in members), undated, current)
 
 
@@ -132,6 +140,41 @@ def _numbered(path: str, others: Collection[str]) -> Family | None:
     current = base if base in others else None
     names = sorted({*members, *([current] if current else [])})
     return Family(f"{base}*", tuple((each, None) for each in names), f"{base}*", current)
+
+
+def _spelt(path: str, others: Collection[str]) -> Family | None:
+    """Return the files whose names have dates with a month that is spelt, None if there is none."""
+    patterns = {
+        each: re.sub(f"{COMPRESSED}$", "", SPELT.sub("*", each))
+        for each in {path, *others}
+        if SPELT.search(each.rpartition("/")[2])
+    }
+    bases = {each: _without_star(pattern) for each, pattern in patterns.items()}
+    base = bases.get(path, path)
+    members = sorted(each for each in bases if bases[each] == base)
+    if not members:
+        return None
+    pattern = patterns[members[0]]
+    pattern += "*" * any(COMPRESSED_END.search(each) is not None for each in members)
+    current = base if base in others or base == path else None
+    pattern = re.sub(r"\*+", "*", _taking_also(current, pattern) if current else pattern)
+    return Family(
+        pattern, tuple((each, None) for each in sorted({*members, *filter(None, [current])})), pattern, current
+    )
+
+
+def _taking_also(current: str, pattern: str) -> str:
+    """Return a pattern for what another one is for and for the file that is still written to."""
+    begin, end = current, ""
+    while not pattern.startswith(begin):
+        begin, end = begin[:-1], begin[-1] + end
+    found = f"{begin}*{end}" + "*" * pattern.endswith("*") if end else f"{begin}*"
+    return found.replace("**", "*")
+
+
+def _without_star(pattern: str) -> str:
+    begin, _, end = pattern.partition("*")
+    return begin.rstrip("-_.") + end.replace("*", "")
 
 
 def _dated_by_base(others: Collection[str], days: Collection[date]) -> Iterator[tuple[str, str]]:

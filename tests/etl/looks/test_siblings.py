@@ -48,6 +48,11 @@ DAY = date(2026, 9, 17)
         ("2026-09-17-14-17-28-3C8A1F0B2D4E5F67", [], "{YYYY}-{MM}-{DD}-{HH}-*"),
         ("web1-20260917.log", ["web2-20260917.log"], "web*-{YYYY}{MM}{DD}.log"),
         ("shop-7d9f8b6c5-x2x9k.log", [], "shop-*.log"),
+        ("access-17-Sep-2026.log", [], "access-*.log"),
+        ("logs/access-17-Sep-2026.log.gz", ["logs/access-18-Sep-2026.log"], "logs/access-*.log*"),
+        ("access.log.Sep-17", ["access.log.Sep-18", "error.log.Sep-18"], "access.log.*"),
+        ("access_2026Sep17.log", ["access_2026Oct01.log", "other_2026Sep17.log"], "access_*.log"),
+        ("marching-1.log", [], "marching-1.log"),
     ],
 )
 def test_what_varies_in_names_becomes_placeholders_and_stars(path: str, others: list[str], files: str) -> None:
@@ -66,6 +71,7 @@ def test_what_varies_in_names_becomes_placeholders_and_stars(path: str, others: 
         (["access.log.1", "access.log.2.gz"], "access.log*", None),
         (["access.log", "access.log-20260917.gz", "access.log-20260918"], "access.log*", "access.log"),
         (["access_log", "access_log-20260917", "error_log"], "access_log*", "access_log"),
+        (["access.log", "access-17-Sep-2026.log", "access-16-Sep-2026.log.gz"], "access*.log*", "access.log"),
         (["access.log", "access-2026-09-17.log", "access-2026-09-16.log.gz"], "access*.log*", "access.log"),
     ],
 )
