@@ -23,7 +23,7 @@ def identify_log(asked: options.Identify) -> int:
     declared = project().source(asked.source) if asked.source else None
     files = [each for given in asked.files for each in _found(given)]
     looked_at = files[-MOST_FILES:]
-    endpoint_url = declared.files.endpoint_url if declared else None
+    endpoint_url = declared.files.endpoint_url if declared else _endpoint_url(files)
     samples = [identify.sample(each, identify.SAMPLE_BYTES // len(looked_at), endpoint_url) for each in looked_at]
     sample = b"\n".join([*(each.removesuffix(b"\n") for each in samples[:-1]), samples[-1]])
     name = looked_at[-1].name if len(files) == 1 else f"{looked_at[-1].name} and {len(files) - 1:,} more"
@@ -38,7 +38,8 @@ def identify_log(asked: options.Identify) -> int:
         _print(report.of_unreadable(readings[0], head, name, asked.lines, raw=asked.raw))
         return 1
     folder = _folder()
-    best = identify.suggestion(readings[0], sample, _in_configuration(looked_at[-1], folder), folder)
+    path = _in_configuration(looked_at[-1], folder)
+    best = identify.suggestion(readings[0], sample, path, folder, endpoint_url)
     _print(report.of_unknown(best, readings, head, name, asked.lines, raw=asked.raw))
     return 0 if best.is_good else 1
 
@@ -85,6 +86,17 @@ def _folder() -> Path:
         return config.find().parent.absolute()
     except ConfigError:  # none so far: it will lie here
         return Path.cwd()
+
+
+def _endpoint_url(files: Iterable[RawFile]) -> str | None:
+    """Return where luigi.cfg says that S3 is, None for AWS, or if no file is there."""
+    if not any(each.location.startswith(S3_SCHEME) for each in files):
+        return None
+    try:
+        found = config.read(config.find())
+    except ConfigError:  # none so far
+        return None
+    return found.lake().endpoint_url if "lake" in found.sections else None
 
 
 def _in_configuration(file: RawFile, folder: Path) -> str:

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,7 +12,7 @@ import orjson
 
 from etl.lines.privacy import mask_line
 from etl.looks import guess
-from etl.looks.identify import Reading, runner_up, section, split
+from etl.looks.identify import Reading, read, runner_up, section, split
 from etl.looks.replay import Tally, Verdict
 
 WIDTH = 100
@@ -33,6 +32,9 @@ as format = log_format and log_format = …, which docs/reference/formats.md des
 NO_KEYS = """\
 Each line is a JSON object, but none of its keys is known to be the time of a request or its status. Name them by
 format = json and `fields`, as in fields = time = KEY, status = KEY. The keys, and values masked by type:"""
+NO_ZONE = """\
+Times of this log name no time zone. UTC is an assumption: if the server's clock shows another one, change
+`timezone` in the section below before you use it, or requests count on the wrong day."""
 NO_TIME = """\
 These lines have a request and a status, but no time: no day can be told. Have the server write the time, too.
 Uvicorn does by a formatter in --log-config: %(asctime)s %(client_addr)s "%(request_line)s" %(status_code)s"""
@@ -58,9 +60,10 @@ def of_unknown(  # noqa: PLR0913 - what was found, and how to show it
         lines: How many rows or lines to show.
         raw: Whether to show lines as they are.
     """
-    rows = suggested.rows.slice(0, len(readings[0].rows))
-    shown = replace(readings[0], rows=rows, source=suggested.source, settings=suggested.settings)
+    shown = read(head, suggested.source, suggested.settings)
     yield from of_known(shown, head, path, lines, raw=raw)
+    if suggested.assumes_zone:
+        yield f"\n{NO_ZONE}"
     second = runner_up(readings)
     if second:
         yield f"Next best: {_reads(second)}."
@@ -129,7 +132,7 @@ def of_replay(tally: Tally, *, raw: bool) -> Iterator[str]:
 
 def _reads(reading: Reading) -> str:
     name = reading.source.format.name
-    kind = f" with {reading.guessed}" if reading.guessed else ""
+    kind = f" with {reading.guessed}" if reading.guessed not in {None, name} else ""
     share = len(reading.rows) / max(reading.lines, 1)
     return f"{name}{kind} reads {len(reading.rows):,} of the first {reading.lines:,} lines ({share:.1%})"
 

@@ -12,7 +12,8 @@ import orjson
 
 from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
-from etl.looks.siblings import is_random
+from etl.looks.shapes import shapes
+from etl.looks.siblings import MONTH, is_random
 
 Settings = Mapping[str, str]
 """Keys of a section `[source.NAME]`."""
@@ -22,11 +23,37 @@ NO_NAME = "web"
 COMMONPLACE = frozenset(
     (
         *("access", "log", "logs", "ssl", "json", "txt", "csv", "ndjson", "out", "stdout", "stderr", "part", "ex"),
-        *("gz", "bz", "xz", "zst", "zip", "tar", "tgz", "localhost", "host", "hosts", "vhost", "vhosts", "other"),
+        *(
+            "gz",
+            "bz",
+            "xz",
+            "zst",
+            "zip",
+            "tar",
+            "tgz",
+            "syslog",
+            "localhost",
+            "host",
+            "hosts",
+            "vhost",
+            "vhosts",
+            "other",
+            "old",
+            "bak",
+            "save",
+            "copy",
+            "tmp",
+        ),
         *("request", "requests", "production", "combined", "common", "extend", "current", "daily", "hourly"),
     )
 )
 """Words that tell nothing of the application in the name of a log."""
+
+EXTENSIONS = re.compile(
+    r"(?:[.*](?:log|txt|json[l5]?|ndjson|[ct]sv|out|err|old|bak|[0-9*]+|tar|t?gz(?:ip)?|t?bz2?|tbz2|t?xz|t?zstd?|lz4|lzma|7z"
+    r"|br|zip|z|parquet|utf-?(?:8|16)))*\*?$"
+)
+"""Ends of names, which are no part of a log's own one."""
 
 STATUSES = r"[1-5][0-9]{2}(?:[,: ]+(?:[1-5][0-9]{2}|-))*"
 SECONDS = r"[0-9]+\.[0-9]+"
@@ -94,7 +121,8 @@ class Part(NamedTuple):
 def name(path: str) -> str:
     """Return a name for a source and its application: the first word of the file's name that says something."""
     text = re.sub(r"\{[A-Z]+\}", "-", path).rpartition("/")[2]
-    parts = re.findall(r"[a-z0-9]+", text.lower())
+    text = MONTH.sub("-", re.sub(r"(?:\*|\.[0-9*]+)+$", "", text.lower()))
+    parts = re.findall(r"[a-z0-9]+", EXTENSIONS.sub("", text))
     words = (word for part in parts if not is_random(part) for word in re.findall("[a-z]{2,63}", part))
     return next((word for word in words if word not in COMMONPLACE), NO_NAME)
 
@@ -113,6 +141,12 @@ def trailing(lines: Sequence[bytes]) -> Iterator[Settings]:
         split = [(told, parts) for told, end in found if (parts := _parts(end.rstrip(b"\r\n")))]
         if split:
             yield {"format": base, "trailing": _shape(split, len(known.fields) + 1) + MAY_FOLLOW}
+
+
+def log_formats(lines: Sequence[bytes]) -> Iterator[Settings]:
+    """Yield what an application's log may be declared as, if its lines have a request and a status."""
+    for shape in shapes(lines):
+        yield {"format": "log_format", "log_format": shape}
 
 
 def _parts(text: bytes) -> list[Part]:

@@ -1,9 +1,9 @@
 """What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -38,11 +38,20 @@ VHOST = re.compile(
 )
 """How a line begins that tells a host before the client's address."""
 GUESSED = {
+    "log_format": "where lines have a time, a request and a status; the rest may be anything, and is left out",
     "trailing": "what the values look like; compare the server's log_format",
     "fields": "the names of the keys; a duration without a sure unit is left out: add duration, duration_ms or "
     "duration_us",
 }
 """Keys of a source that are guessed, and by what."""
+ASSUMED_ZONE = "UTC"
+NO_ZONE = """\
+# a guess: times that name no time zone are taken for UTC. If the server's clock shows another one, name it, such
+# as Europe/Berlin or America/New_York. With a wrong zone, requests count on the wrong day"""
+COVERS_IN_ANOTHER_ZONE = """
+# (and then also say: covers = -1 to 1)"""
+ONE_FILE = """\
+# a guess by one file: any file may hold any day. Once there are several, identify may find dates in their names"""
 MINOR = ("bytes", "duration", "upstream")
 """Reasons of rejects whose shape, time and status are those of the format."""
 PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
@@ -71,6 +80,7 @@ class Reading:
         without_year: Whether times have no year.
         failed: How many of the rejects look like requests that were answered with a 5xx status.
         last: The last day of the log that is known.
+        comments: What to say before keys of its section.
     """
 
     source: Source
@@ -83,6 +93,12 @@ class Reading:
     without_year: bool = False
     failed: int = 0
     last: date | None = None
+    comments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def assumes_zone(self) -> bool:
+        """Whether its times are read by a time zone that nobody has named."""
+        return "timezone" in self.comments
 
     @property
     def lines(self) -> int:
@@ -144,7 +160,7 @@ def split(head: bytes) -> list[bytes]:
 def read(head: bytes, source: Source, settings: Settings | None = None) -> Reading:
     """Return what a source makes of the first lines of a file."""
     rows, rejects = _parsed(head, source)
-    rows_in_zone, rejects_in_zone = _parsed(head, _in_some_zone(source))
+    rows_in_zone, rejects_in_zone = _parsed(head, in_some_zone(source))
     minor = pc.is_in(rejects_in_zone["reason"], array(MINOR, pa.string()))
     without_time, in_zone = (pc.equal(each["reason"], scalar("time")) for each in (rejects, rejects_in_zone))
     return Reading(
@@ -167,15 +183,16 @@ def identify(head: bytes) -> list[Reading]:
     guessed, and then the one that fills most columns.
     """
     lines = split(head)
-    found = []
-    for wrapped, inner in _unwrapped(lines):
+    unwrapped = [*_unwrapped(lines)]
+    found: list[Reading] = []
+    for wrapped, inner in unwrapped:
         known = (name for name, each in FORMATS.items() if each.is_marked(inner))
         names = sorted(known, key=lambda name: IIS not in head or name != "iis")
         declared = ({"format": name} for name in names)
-        for settings in (*declared, *guess.trailing(inner), *guess.fields(inner)):
-            with suppress(ConfigError):  # the guess is no source
-                whole = {**settings, **wrapped}
-                found.append(read(head, declare(whole), whole))
+        found += _readings(head, (*declared, *guess.trailing(inner), *guess.fields(inner)), wrapped)
+    if not any(each.fits for each in found):
+        for wrapped, inner in unwrapped:
+            found += _readings(head, guess.log_formats(inner), wrapped)
     vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
     best, *others = sorted(
         found,
@@ -192,6 +209,14 @@ def identify(head: bytes) -> list[Reading]:
         others = [best, *(each for each in others if each is not known_format)]
         best = known_format
     return [_without_noise(best, head), *others]
+
+
+def _readings(head: bytes, guesses: Iterable[Settings], wrapped: Settings) -> Iterator[Reading]:
+    """Yield what each declaration makes of lines, but for those that are none."""
+    for settings in guesses:
+        with suppress(ConfigError):
+            whole = {**settings, **wrapped}
+            yield read(head, declare(whole), whole)
 
 
 def _unwrapped(lines: Sequence[bytes]) -> Iterator[tuple[Settings, Sequence[bytes]]]:
@@ -225,7 +250,7 @@ def runner_up(readings: Sequence[Reading]) -> Reading | None:
     return second if second.fits and second.recognised >= CLOSE * best.recognised else None
 
 
-def suggestion(found: Reading, sample: bytes, path: str, folder: Path) -> Reading:
+def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_url: str | None = None) -> Reading:
     """Return what the whole section of luigi.cfg that may be meant makes of a log.
 
     Args:
@@ -233,28 +258,35 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path) -> Readin
         sample: More of its lines, all of which are read.
         path: The file's name, as `files` may have it.
         folder: That of luigi.cfg.
+        endpoint_url: Of an S3 server other than AWS.
     """
     named = _day_in(path) if found.without_year else None
-    source = _in_some_zone(replace(found.source, year=year_around(named) if named else None))
+    source = in_some_zone(replace(found.source, year=year_around(named) if named else None))
     given = _parsed(first_lines(sample), source)[0]["ts"].to_pylist()
     lay = lying(
         *(path, folder, given, lambda lines: _parsed(lines, source)[0]["ts"].to_pylist()),
         found.settings["format"],
-        has_offset=not found.without_offset,
+        endpoint_url=endpoint_url,
     )
+    zone = {"timezone": ASSUMED_ZONE} if found.without_offset else {}
     is_placed = named or not found.without_year
     settings = {
         **found.settings,
+        **zone,
         **{key: value for key, value in lay.settings.items() if key != "since"},
         "application": _application(found, first_lines(sample)) or guess.name(path),
         "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
         **{key: value for key, value in lay.settings.items() if key == "since" and is_placed},
     }
+    comments = {"files": ONE_FILE} if lay.is_of_one else {}
+    if zone:
+        comments["timezone"] = NO_ZONE + COVERS_IN_ANOTHER_ZONE * ("{DD}" in settings["files"])
     suggested = replace(declare(settings), year=source.year if named else None)
     return replace(
         read(sample, suggested, settings),
         last=lay.last if is_placed else None,
         without_year=found.without_year and not suggested.files.is_dated,
+        comments=comments,
     )
 
 
@@ -264,11 +296,11 @@ def section(suggested: Reading, name: str) -> str:
     for key, value in suggested.settings.items():
         if key in GUESSED:
             lines.append(f"# a guess by {GUESSED[key]}")
+        if key in suggested.comments:
+            lines.append(suggested.comments[key])
         if key == "vantage":
             lines.append(f"# a guess; one of {', '.join(VANTAGES)}")
         lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
-    if suggested.without_offset:
-        lines += ["# times have no offset from UTC; say where the server's clock is", "# timezone = Europe/Berlin"]
     if suggested.without_year:
         lines += ["# times have no year; say which, or the first day of the twelve months that they are of"]
         lines += ["# year = YYYY"]
@@ -294,7 +326,7 @@ def _application(found: Reading, head: bytes) -> str | None:
     for host in (*found.source.format.hosts, AUTHORITY):
         application = f"{FIELD}{host}"
         with suppress(ConfigError):  # a format that has no authority
-            source = _in_some_zone(declare({**found.settings, "application": application}))
+            source = in_some_zone(declare({**found.settings, "application": application}))
             rows, _ = _parsed(head, source)
             named = rows["application"].filter(pc.not_equal(rows["application"], scalar(NO_APPLICATION)))
             if guess.are_applications(named.to_pylist()):
@@ -330,7 +362,7 @@ def looks_failed(line: bytes) -> bool:
     return bool(METHOD.search(line) and FAILED.search(line))
 
 
-def _in_some_zone(source: Source) -> Source:
+def in_some_zone(source: Source) -> Source:
     """Return a source that also reads times without an offset, and those without a year."""
     in_zone = replace(source.format, timezone=source.format.timezone or "UTC")
     return replace(source, format=in_zone, year=source.year or ANY_YEAR)

@@ -33,15 +33,23 @@ class Lying:
         settings: Keys of its section.
         last: The last day of which there is a line, None if that is not known.
         looked_at: How many files were looked into.
+        is_of_one: Whether it is one dated file with lines of other days, which tells nothing of the next ones.
     """
 
     settings: Mapping[str, str]
     last: date | None = None
     looked_at: int = 0
+    is_of_one: bool = False
 
 
 def lying(  # noqa: PLR0913 - what is known of the log
-    path: str, folder: Path, given: Sequence[datetime], times: Times, log_format: str, *, has_offset: bool
+    path: str,
+    folder: Path,
+    given: Sequence[datetime],
+    times: Times,
+    log_format: str,
+    *,
+    endpoint_url: str | None = None,
 ) -> Lying:
     """Return how a log is to be declared that a file is of.
 
@@ -51,10 +59,10 @@ def lying(  # noqa: PLR0913 - what is known of the log
         given: When the requests in its first lines were logged, in order.
         times: Reads lines of it.
         log_format: Its format's name.
-        has_offset: Whether its times tell their offset from UTC.
+        endpoint_url: Of an S3 server other than AWS.
     """
     days = {each.date() for each in given}
-    there = {each.name: each for each in _find(around(path), folder)}
+    there = {each.name: each for each in _find(around(path), folder, endpoint_url)}
     if not days:
         return Lying({"files": family(path, (), ()).files})
     found = family(path, there, days, given[0].hour)
@@ -62,20 +70,21 @@ def lying(  # noqa: PLR0913 - what is known of the log
     spans = [
         (day, span, offsets)
         for file, day in _spread(members)
-        if (looked := _span(file, times))
+        if (looked := _span(file, times, endpoint_url))
         for span, offsets in [looked]
     ]
     if found.current:
-        spans += [(None, *looked) for looked in [_span(there[found.current], times)] if looked]
+        spans += [(None, *looked) for looked in [_span(there[found.current], times, endpoint_url)] if looked]
     spans = spans or [(None, (min(given), max(given)), set())]
     known = {"since": str(min(begin.date() for _, (begin, _), _ in spans))}
     last = max(end.date() for _, (_, end), _ in spans)
     long = any((end.date() - begin.date()).days >= DAYS_OF_A_DATED_FILE for _, (begin, end), _ in spans)
     if all(day is None for _, day in members) or ((found.current or long) and len(members) <= MOST_UNDATED):
         return Lying({"files": found.undated, **known}, last, len(spans))
-    covers = _covers(
-        [(day, span, offsets) for day, span, offsets in spans if day], log_format, has_offset=has_offset
-    )
+    one = len(members) == 1 and spans[0][0] is not None and "*" not in found.undated.rpartition("/")[0]
+    if one and any(begin.date() != end.date() for _, (begin, end), _ in spans):
+        return Lying({"files": found.undated, **known}, last, len(spans), is_of_one=True)
+    covers = _covers([(day, span, offsets) for day, span, offsets in spans if day], log_format)
     if covers is None:
         return Lying({"files": found.undated, **known}, last, len(spans))
     reach = {} if covers == (0, 0) else {"covers": f"{covers[0]} to {covers[1]}"}
@@ -85,8 +94,6 @@ def lying(  # noqa: PLR0913 - what is known of the log
 def _covers(
     spans: Sequence[tuple[date, tuple[datetime, datetime], Collection[timedelta]]],
     log_format: str,
-    *,
-    has_offset: bool,
 ) -> tuple[int, int] | None:
     """Return of which days from its own a file may hold lines, None if they are too far."""
     first = min((begin.date() - day).days for day, (begin, _), _ in spans)
@@ -94,8 +101,6 @@ def _covers(
     first, last = min(first, 0), max(last, 0)
     if log_format in CLOSED_LATER:
         first = min(first, -1)
-    if not has_offset:  # by UTC it may be the day before or after
-        first, last = min(first, -1), max(last, 1)
     for day, (begin, end), offsets in spans:
         for offset in offsets:  # cut at local midnight, though no line was logged near it
             if (begin + offset).date() == day == (end + offset).date():
@@ -103,9 +108,9 @@ def _covers(
     return (first, last) if max(-first, last) <= FARTHEST else None
 
 
-def _find(pattern: str, folder: Path) -> list[RawFile]:
+def _find(pattern: str, folder: Path, endpoint_url: str | None) -> list[RawFile]:
     try:
-        return FilePattern(pattern, folder).find(date.min)
+        return FilePattern(pattern, folder, endpoint_url).find(date.min)
     except ConfigError:
         return []
 
@@ -117,11 +122,13 @@ def _spread(members: Sequence[tuple[RawFile, date | None]]) -> Iterator[tuple[Ra
         yield members[number * (len(members) - 1) // max(count - 1, 1)]
 
 
-def _span(file: RawFile, times: Times) -> tuple[tuple[datetime, datetime], set[timedelta]] | None:
+def _span(
+    file: RawFile, times: Times, endpoint_url: str | None
+) -> tuple[tuple[datetime, datetime], set[timedelta]] | None:
     """Return when the first and the last of a file's lines were logged, and at which offsets; None for none."""
     head, tail, read = b"", b"", 0
     try:
-        for block in RawReader(file).blocks():
+        for block in RawReader(file, endpoint_url).blocks():
             lines = bytes(block)
             head = head or b"\n".join(lines.split(b"\n", END_LINES)[:END_LINES])
             tail, read = lines, read + len(lines)

@@ -130,6 +130,12 @@ def test_raw_logs_on_s3(on_s3, moto_url):
     assert (done.returncode, done.stderr) == (0, "")
     url = f"s3://{bucket}/logs/2015/05/18/2015-05-18.log"
     assert on_s3.run("backfill", "identify", url, "--source", "web").returncode == 0
+    done = on_s3.run(
+        "backfill", "identify", url
+    )  # by the endpoint_url of [lake], which finds those beside it, too
+    assert done.returncode == 0
+    assert f"\nfiles = s3://{bucket}/logs/{{YYYY}}/{{MM}}/{{DD}}/{{YYYY}}-{{MM}}-{{DD}}.log\n" in done.stdout
+    assert "\nsince = 2015-05-17\n" in done.stdout
     files = "lake/requests/v1/dt=2015-05-18/*/*/*"
     name = "json_extract_string(decode(value), '$.inputs[0].name')"
     names = answer(on_s3, f"select {name} from parquet_kv_metadata('{files}') where key = 'provenance'")

@@ -61,8 +61,33 @@ def test_what_files_cover_is_told_by_their_lines(
     assert {key: found.get(key) for key in expected} == expected
 
 
-def test_times_without_an_offset_may_be_of_the_days_beside(tmp_path: Path) -> None:
-    """Until it is known which time zone they are in, a day also waits for the files beside its own."""
+def test_times_without_an_offset_are_taken_for_utc(tmp_path: Path) -> None:
+    """The days of names are those of lines, so no day waits for the file of the next one."""
     line = '{{"time": "2026-09-{}T10:00:00", "status": 200}}\n'
-    found = _settings(tmp_path, {NAMES[n]: line.format(n) * 3 for n in (16, 17)})
-    assert (found["covers"], found["since"]) == ("-1 to 1", "2026-09-16")
+    for n in (16, 17):
+        (tmp_path / NAMES[n]).write_text(line.format(n) * 3)
+    head = line.format(17).encode()
+    found = identify.suggestion(identify.identify(head)[0], head, NAMES[17], tmp_path)
+    assert found.settings.keys() & {"covers", "timezone"} == {"timezone"}
+    assert (found.settings["since"], found.settings["timezone"]) == ("2026-09-16", "UTC")
+    assert "# (and then also say: covers = -1 to 1)\ntimezone = UTC\n" in identify.section(found, "web")
+
+
+@pytest.mark.parametrize(
+    ("lines", "files"),
+    [
+        (_lines("16 12", "17 06"), "access.log-*"),
+        (_lines("16 03", "16 23"), "access.log-{YYYY}{MM}{DD}"),
+        (_lines("17 03", "17 23"), "access.log-{YYYY}{MM}{DD}"),
+    ],
+)
+def test_one_file_with_lines_of_two_days_may_hold_any(tmp_path: Path, lines: str, files: str) -> None:
+    """What the next ones hold is unknown, and no day waits for a file that may never come."""
+    name = NAMES[16]
+    (tmp_path / name).write_text(lines)
+    head = lines.encode()
+    found = identify.suggestion(identify.identify(head)[0], head, name, tmp_path)
+    assert found.settings["files"] == files
+    assert ("files" in found.comments) == ("*" in files)
+    if "*" in files:
+        assert "# a guess by one file: any file may hold any day." in identify.section(found, "web")
