@@ -191,7 +191,8 @@ def identify(head: bytes) -> list[Reading]:
         declared = ({"format": name} for name in names)
         found += _readings(head, (*declared, *guess.trailing(inner), *guess.fields(inner)), wrapped)
     if not any(each.fits for each in found):
-        for wrapped, inner in unwrapped:
+        parts = "cri"  # which may cut a line in parts, that only its envelope joins
+        for wrapped, inner in sorted(unwrapped, key=lambda each: parts not in each[0].get("envelope", "")):
             found += _readings(head, guess.log_formats(inner), wrapped)
     vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
     best, *others = sorted(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from identified import rows, said
 
 from etl.lines.formats import FORMATS
 from etl.looks import guess, identify
@@ -82,6 +83,7 @@ def test_a_golden_log_is_identified_and_read_alike(case: Path, tmp_path: Path) -
     head = identify.first_lines(identify.sample(_file(case / "access.log")))
     golden = _source(case.joinpath("source.ini").read_text(), tmp_path)
     best = identify.identify(head)[0]
+    assert rows()[case.name] == said(identify.suggestion(best, head, "access.log", Path("/nowhere")))
     if golden.format.name == LOG_FORMAT:
         _, section = _suggested(head)
         found = _rows(head, _source(section, tmp_path), UNSHAPED).to_pylist()
