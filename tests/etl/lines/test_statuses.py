@@ -83,7 +83,7 @@ def test_keys_and_labels_have_places_too(name: str, line: bytes, status: int) ->
 
 def test_of_several_formats_the_first_that_shows_one_counts() -> None:
     """As of the first that fits a line."""
-    both = Alternatives.of((shaped("log_format", "$status|$time_iso8601|$host"), COMBINED))
+    both = Alternatives.of((shaped("log_format", "$status|$time_iso8601|$host"), COMBINED), ("bars", "combined"))
     assert shown([b"503|x", BEGIN + b" 502 "], both) == [503, 502]
 
 
