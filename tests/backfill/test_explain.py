@@ -15,7 +15,7 @@ def test_formats_and_requests_without_an_application_are_said():
         formats={"combined": 6, "common": 4},
     )
     day = Day(date(2026, 9, 17), State.THERE)
-    said = [*lines(Explanation("RequestsDaily web", day, [Published("key", "00", made)], [], [], [], None))]
+    said = [*lines(Explanation("RequestsDaily web", day, [Published("key", "00", made)], [], [], [], None, None))]
     assert (
         "10 requests, 2 rejects, 0 of other days; 3 of the requests have no application in the source's map"
         in ("\n".join(said))

@@ -147,6 +147,7 @@ def test_a_purge_makes_nothing_stale(in_project, build, monkeypatch):
     )
     with monkeypatch.context() as former:
         former.setattr(privacy, "clean_path", bytes.decode)
+        former.setattr("etl.lines.blocks.WORTH_LOADING", 1 << 60)  # the kernel has its own
         assert build(ErrorRateDaily(date=FIRST), ErrorRateDaily(date=SECOND))
     lake, sources = project().lake, {each.name: each for each in project().sources}
     leaks = list(purge.leaks(lake, sources, purge.to_look_at(lake, purge.COLUMNS, None, None), lambda: None))
