@@ -35,21 +35,21 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
 test: $(VENV)/dev ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n 3 -m "not slow" --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" --cov --cov-report=term
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
-	@$(BIN)/python -m pytest -n 3 -m slow
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
 
 test-root: $(VENV)/dev ## what only root may do
-	@$(BIN)/python -m pytest -n 2 -m root
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m root
 
 test-fresh: ## `make run` and `make test` of what is committed, on a Debian made for it; as root, some ten minutes
 	@.ci/fresh var/test-fresh.log
 
 test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums against MiniStack; both on this machine only
-	@RACES=8 $(BIN)/python -m pytest -n 2 --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \
+	@RACES=8 $(BIN)/python -m pytest -n 2 --dist worksteal --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \
 		tests/backfill/test_pipeline.py tests/backfill/test_troubles.py
-	@$(BIN)/python -m pytest -n 2 --s3-server ministack \
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --s3-server ministack \
 		$(addprefix tests/lake/,store/test_s3.py store/test_store.py \
 		$(addprefix test_,faults.py lake.py race.py readers.py troubles.py verify.py))
 
@@ -61,7 +61,7 @@ test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that 
 	@$(VENV)-without-luigi/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
 		--no-build-isolation --force-reinstall --editable .
 	@! $(VENV)-without-luigi/bin/python -c 'import luigi' 2>/dev/null
-	@$(VENV)-without-luigi/bin/python -m pytest -n 3 -m "not slow" -k "not s3" tests/lake/test_*.py \
+	@$(VENV)-without-luigi/bin/python -m pytest -n 3 --dist worksteal -m "not slow" -k "not s3" tests/lake/test_*.py \
 		tests/lake/catalog/test_connections.py tests/etl/sources tests/etl/steps tests/queries tests/tools
 
 lint: $(VENV)/dev ## ruff, mypy, import layers, SQL

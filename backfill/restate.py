@@ -149,7 +149,7 @@ def resumed(project: Project, begun: Begun, *, accepts_loss: bool = False) -> It
     if removed:
         raise ConfigError(
             f"{begun}. It has days of {', '.join(sorted(removed))}, which luigi.cfg no longer declares. Declare "
-            f"[source.{min(removed)}] again, complete it: backfill restate --unfinished, then remove the section."
+            f"[source.{min(removed)}] again for as long as it takes to complete it: backfill restate --unfinished"
         )
     units = [
         Unit(project, each.dataset, each.day, now[each.source] if each.source else None)

@@ -85,7 +85,7 @@ _LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
 # A string; or what stands after a colon, is neither string, object nor array, and comes before another key or the
 # object's end, as nginx writes variables without quotes around them.
 _UNQUOTED = re.compile(
-    rb'"(?:[^"\\]|\\.)*"'
+    rb'"(?:[^"\\]|\\.)*+"?'  # one without end goes to the line's, so that nothing is looked at twice
     rb'|(?P<before>:[ \t]*)(?P<value>[^"{}\[\]\\\s][^"{}\[\]\\\r\n]{0,200}?|)(?=[ \t]*(?:,[ \t]*"|\}))',
     re.DOTALL,
 )

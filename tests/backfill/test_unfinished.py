@@ -289,7 +289,7 @@ def test_a_source_that_is_no_longer_declared_is_needed_to_complete(built):
     with suppress(Killed):
         restate([RequestsDaily(source="web", date=DATE).unit], killed_after=2)
     built.configure(other=built.source | {"files": "other/{YYYY}-{MM}-{DD}.log"})
-    with pytest.raises(ConfigError, match=r"It has days of web, .* Declare \[source\.web\] again, complete it"):
+    with pytest.raises(ConfigError, match=r"It has days of web, .* Declare \[source\.web\] again for as long as"):
         complete()
     built.configure(web=built.source)
     complete()

@@ -8,10 +8,11 @@ from random import Random
 from typing import TypeVar
 
 from backfill.attempts import _Record
-from etl.sources.completeness import listed_hours, parse_hours
+from etl.sources.completeness import parse_hours
 from lake.errors import ConfigError
 from lake.evidence import Evidence
 from lake.partition import Partition, check_name, parse_day
+from lake.silence import listed_hours
 from lake.store.s3_client import split_url
 
 LONGEST = 400
