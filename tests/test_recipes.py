@@ -139,6 +139,7 @@ line_number,reason,day
 """,
 }
 PAGE = Path("docs/reference/formats.md")
+TRIED = Path("docs/reference/identified.md")
 SECTION = """\
 ## bunny
 
@@ -231,8 +232,15 @@ def test_adding_a_format(copy):
     page, mark, recipe = (copy / PAGE).read_text(encoding="utf-8").partition("## Add a format\n")
     section = SECTION.format(line=line.splitlines()[0], source=source)
     (copy / PAGE).write_text(f"{page}{section}{mark}{recipe}", encoding="utf-8")
+    tried = (copy / TRIED).read_text(encoding="utf-8")
+    next_row = "| `bunyan` |"
+    assert tried.count(next_row) == 1
+    tried = tried.replace(next_row, f"| `bunny` | public shape | `format = bunny` |\n{next_row}")
+    (copy / TRIED).write_text(tried, encoding="utf-8")
     add(copy, FORMAT)
     suites = concerned(OF_FORMATS)
     assert {"tests/etl/test_golden.py", "tests/etl/lines/test_formats.py"} <= {*suites}
     said = in_copy(copy, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", *suites)
     assert " passed" in said
+    identified = "tests/etl/looks/test_identify.py::test_a_golden_log_is_identified_and_read_alike[bunny]"
+    assert "1 passed" in in_copy(copy, sys.executable, "-m", "pytest", "-q", identified)

@@ -32,6 +32,7 @@ def test_its_days_are_there_and_stay_as_they_are(former):
     assert (verified.returncode, "; 0 findings." in verified.stdout) == (0, True)
 
 
+@pytest.mark.slow
 def test_it_is_extended_and_restated(former):
     """A new day gains all datasets, a restated one those that it lacked; all figures stay the same."""
     assert former.run("luigi", "RangeDailyBase", *OF, "--start", "2015-05-17").returncode == 0

@@ -147,6 +147,7 @@ def test_what_cannot_be_read_is_said_with_what_to_do(a_project, lines, said):
     assert "alice" not in done.stdout
 
 
+@pytest.mark.slow
 def test_several_files_are_one_log(a_project):
     """Folders, globs and the standard input, too; the section is for all of them."""
     whole = None

@@ -382,6 +382,7 @@ def test_the_scan_finds_secrets_in_any_form(tmp_path):
     assert not traces(b"/kept kept.example.com 192.0.2.1 2001:db8::1 " + bytes(range(256)) * 99)
 
 
+@pytest.mark.slow
 def test_every_secret_is_in_the_logs_of_every_format(tmp_path):
     """What the next tests look for was there to be found; and no format is left out."""
     assert {*TEMPLATES} == {*FORMATS, "log_format"}

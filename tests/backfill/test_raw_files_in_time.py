@@ -100,6 +100,7 @@ def test_a_file_that_comes_later_is_late_for_its_days_only(undated: Project) -> 
     assert figures(undated) == {0: (144, 1), 1: (162, 2)}
 
 
+@pytest.mark.slow
 def test_numbered_rotation_makes_no_day_late_and_no_file_damaged(undated: Project) -> None:
     """`access.log`, `.1`, `.2.gz` … each night: the same contents under other names, compressed once."""
     names = ["access.log", "access.log.1", *(f"access.log.{n}.gz" for n in (2, 3, 4))]
@@ -149,6 +150,7 @@ def test_a_day_whose_raw_file_was_rotated_away_is_not_shrunk(undated: Project) -
     assert figures(undated) == {1: (108, 1), 2: (144, 2)}
 
 
+@pytest.mark.slow
 def test_a_dated_file_that_is_gone_or_shorter_is_not_lost(a_project: Project) -> None:
     """Of several files of a day one is deleted, another is copied again and breaks off."""
     a_project.write_logs(days=2)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from lake.rejected import of_days, shown
 
 OF = ("--of", "ErrorRateDaily")
@@ -10,6 +12,7 @@ CUT = '192.0.2.7 - - [18/May/2015:10:00:00 +0000] "GET / HTTP/1.1" {} 5 "-"\n'
 SAID = "2 rejects show a server error (2 502) that no rate counts"
 
 
+@pytest.mark.slow
 def test_every_command_says_rejects_beside_the_rate(a_project):
     """Those that show a server error, those that show another status, and those that show none."""
     log = LINE.format(200) * 996 + CUT.format(502) * 2 + CUT.format(404) + "x\n"

@@ -162,6 +162,7 @@ def test_nightly_is_silent_unless_something_is_wrong(a_project):
     assert "  failed: 2015-05-17" in done.stdout
 
 
+@pytest.mark.slow
 def test_gaps_older_than_the_window_are_named_and_built_if_asked(a_project):
     """By nightly and check, whatever the window is; what retention deleted is no gap."""
     nightly = ("backfill", "nightly", *OF, "--days", "2")
@@ -189,6 +190,7 @@ def test_gaps_older_than_the_window_are_named_and_built_if_asked(a_project):
     assert a_project.run(*nightly).returncode == 0
 
 
+@pytest.mark.slow
 def test_late_days_are_restated_by_the_night_where_that_is_wanted(a_project):
     """Off by default; on, only of so many days, with the difference in the report, once."""
     nightly = ("backfill", "nightly", *OF)
@@ -341,6 +343,7 @@ def test_check_of_a_broken_configuration_is_unknown(a_project, name):
     assert 'error_rate_lake_check_succeeded{task="ErrorRateDaily"} 0' in output.read_text()
 
 
+@pytest.mark.slow
 def test_a_day_that_is_lost_is_gone_and_built_again(a_project):
     """Not what it failed of before it was built; status, check and its metrics have the same word."""
     good = (a_project.folder / "logs/2015-05-18.log").read_text()

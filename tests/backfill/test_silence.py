@@ -3,6 +3,8 @@
 import json
 from datetime import date, timedelta
 
+import pytest
+
 from lake.silence import BUSY
 
 OF = ("--of", "ErrorRateDaily")
@@ -16,6 +18,7 @@ def log_of(day: date, hours: list[int]) -> str:
     return "".join(LINE.format(day, hour) * BUSY for hour in hours)
 
 
+@pytest.mark.slow
 def test_a_silent_hour_is_said_wherever_the_day_is_looked_at(make_project):
     """By the same hour of the four weeks before, of which one day each is there."""
     project = make_project("silent")

@@ -84,6 +84,7 @@ def findings():
     return [each.what for each in Verification(project().lake, Scope(is_deep=True)).findings()]
 
 
+@pytest.mark.slow
 def test_a_restatement_that_is_killed_is_seen_and_completed(built):
     """After each of its publications: it is named, and completing it leaves what an unkilled one leaves."""
     lake = built.folder / "lake"

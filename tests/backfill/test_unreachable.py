@@ -46,6 +46,7 @@ def test_objects_that_do_not_come_are_no_damage(built, faulty_s3, slow_down, nam
     assert "from a copy" not in said
 
 
+@pytest.mark.slow
 def test_one_in_twenty_refused_is_no_failure(built, faulty_s3, slow_down):
     """Readers try again as builders do."""
     faulty_s3.refuse = lambda _: slow_down if len(faulty_s3.requests) % 20 == 0 else None

@@ -171,6 +171,7 @@ def test_more_applications_than_anybody_has_fail_the_day(declare, lake, tmp_path
         declare(max_applications=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opening", ["[", '{"a": '])
 @pytest.mark.parametrize("key", ["status", "request_time", "msec", "other"])
 def test_deep_json_is_a_reject_or_nothing(declare, lake, tmp_path, key, opening):
@@ -185,6 +186,7 @@ def test_deep_json_is_a_reject_or_nothing(declare, lake, tmp_path, key, opening)
     assert identify.identify(text.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["status", "body_bytes_sent", "request_time", "msec", "upstream_status"])
 def test_huge_numbers_are_rejects_or_nothing(declare, lake, tmp_path, key):
     """No value of JSON that says it is a number ends an extraction, nor a look at the log."""

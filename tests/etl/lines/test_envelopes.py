@@ -327,6 +327,7 @@ def _told(log: bytes, sizes: list[int], *, compiled: bool) -> list[Any]:
     return [lines[n] for n in range(begin)]
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     parts=LOGS,

@@ -77,6 +77,7 @@ def _rows(head: bytes, source: Source, without: list[str]) -> pa.Table:
     return identify.read(head, source).rows.drop_columns(["application", "vantage", "traffic_class", *without])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_a_golden_log_is_identified_and_read_alike(case: Path, tmp_path: Path) -> None:
     """Each is its own format by its lines alone, and the suggested section reads the rows that its source does."""
@@ -398,6 +399,7 @@ def test_a_host_before_an_address_is_the_virtual_one() -> None:
     assert (best.settings["format"], best.settings["application"]) == ("vhost_combined", "field:vhost")
 
 
+@pytest.mark.slow
 def test_every_format_is_tried() -> None:
     """No format can be added that is not looked for."""
     tried = {reading.settings["format"] for reading in identify.identify(COMBINED)}

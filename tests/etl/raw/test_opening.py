@@ -285,6 +285,7 @@ def _bombs() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_a_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that expands to 24 MiB, and one that says that it has as much to be held, take a few."""
     monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 16)

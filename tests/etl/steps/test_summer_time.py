@@ -101,6 +101,7 @@ def test_a_complete_day_has_as_many_requests_in_each_hour(  # noqa: PLR0913, PLR
     assert _incomplete(lake) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", [20_011, 16 << 20])
 def test_blocks_readers_and_the_kernel_change_no_byte(  # noqa: PLR0913, PLR0917 - fixtures
     monkeypatch: pytest.MonkeyPatch,
@@ -174,6 +175,7 @@ def test_hourly_files_of_one_name_each_are_told_by_the_file_before(
     )
 
 
+@pytest.mark.slow
 def test_many_small_files_within_the_hour_are_each_told_by_the_one_before(
     lake: Lake, berlin: Berlin, tmp_path: Path, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:

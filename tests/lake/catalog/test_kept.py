@@ -511,6 +511,7 @@ def on_s3(configure, s3_root, moto_url):
     return configure(f"endpoint_url = {moto_url}\n", root=s3_root)
 
 
+@pytest.mark.slow
 def test_a_lake_on_s3_is_asked_from_what_was_pulled(on_s3, publish, error_rates, day):
     """What is pulled is kept true by who asks; nothing is copied by itself."""
     found = on_s3

@@ -92,6 +92,7 @@ def test_scheduled_in_parallel_is_all_at_once(in_project, most_at_once):
     assert max(most_at_once) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "code", "text"),
     [
