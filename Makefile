@@ -38,7 +38,7 @@ test: $(VENV)/dev ## all tests but the slow ones
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" --cov --cov-report=term
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m slow
 
 test-root: $(VENV)/dev ## what only root may do
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m root

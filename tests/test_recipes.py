@@ -209,6 +209,7 @@ def concerned(words: str) -> list[str]:
     return sorted(name for name, text in texts.items() if re.search(words, text) and name != own)
 
 
+@pytest.mark.longest
 def test_adding_a_metric(copy):
     """Four files and the rows that go in: whatever asks all metrics, or knows one, passes with one more."""
     add(copy, METRIC)
@@ -221,6 +222,7 @@ def test_adding_a_metric(copy):
     )
 
 
+@pytest.mark.longest
 def test_adding_a_format(copy):
     """Its fields, a line, a golden folder and a section of the page: what asks all formats passes with it."""
     text = (copy / FORMATS).read_text(encoding="utf-8")

@@ -707,12 +707,14 @@ def test_no_figure_is_wrong_in_silence(living):
     live(living("root = lake\n"), lives=8)
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 def test_no_figure_of_a_lake_on_disk_is_wrong_in_silence(living):
     """The same, of many lives."""
     live(living("root = lake\n"), lives=300)
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 def test_no_figure_of_a_lake_on_s3_is_wrong_in_silence(living, moto_url, monkeypatch):
     """The same, in a bucket."""

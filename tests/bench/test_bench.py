@@ -116,6 +116,7 @@ def test_the_model_is_bounded_by_its_slowest_stage(module: Any) -> None:
     assert [encoding.wall(cores, 24) for cores in (1, 2, 4, 16)] == [17, 11, 6, 2.25]
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 def test_every_figure_of_extraction_can_be_taken(tmp_path: Path) -> None:
     """A trial of a few thousand lines takes each figure but the shapes' once, and every result in it is right."""
