@@ -711,7 +711,7 @@ def test_no_figure_is_wrong_in_silence(living):
 @pytest.mark.slow
 def test_no_figure_of_a_lake_on_disk_is_wrong_in_silence(living):
     """The same, of many lives."""
-    live(living("root = lake\n"), lives=300)
+    live(living("root = lake\n"), lives=150)
 
 
 @pytest.mark.longest
@@ -721,4 +721,4 @@ def test_no_figure_of_a_lake_on_s3_is_wrong_in_silence(living, moto_url, monkeyp
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     make_bucket(moto_url, "machine")
-    live(living(f"root = s3://machine/{{}}\nendpoint_url = {moto_url}\n"), lives=30)
+    live(living(f"root = s3://machine/{{}}\nendpoint_url = {moto_url}\n"), lives=15)
