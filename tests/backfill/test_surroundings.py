@@ -347,7 +347,8 @@ def test_hosts_with_different_clocks_at_the_same_time(a_project, expected):
     right, behind = map(ended, hosts)
     assert (right.returncode, right.stderr, behind.stderr) == (0, "", "")
     assert behind.returncode in {0, 1}  # as it looks before or after the other has built the last day
-    assert ("waiting: 2015-06-01 unsettled until 2015-06-02 06:00 UTC" in behind.stdout) == behind.returncode
+    if behind.returncode:
+        assert "waiting: 2015-06-01 unsettled until 2015-06-02 06:00 UTC" in behind.stdout
     assert published(a_project.folder / "lake") == whole
     assert a_project.run("lake", "verify", "--deep").returncode == 0
 
