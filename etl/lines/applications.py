@@ -29,7 +29,7 @@ class Rule:
         prefix: Begins with a slash and ends without one; empty for any path, even one that can't be read. It
             matches whole segments: `/api` is a prefix of `/api` and `/api/v1`, and not of `/apis`.
         application: The name.
-        since: The first UTC day, None for ever.
+        since: The first UTC day, None if it always holds.
     """
 
     host: str
@@ -173,7 +173,7 @@ class Applications:
 
 
 def _begin(rule: Rule) -> int:
-    """Return the day from which a rule holds; of one that holds for ever, one before all others."""
+    """Return the day from which a rule holds; of one that always holds, one before all others."""
     return days_since_epoch(rule.since) if rule.since else np.iinfo(np.int64).min
 
 

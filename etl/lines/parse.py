@@ -80,7 +80,7 @@ _PAIRS = re.compile(
     rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:[^ ="]+=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: +|\Z))+)', re.DOTALL
 )
 _TIME = re.compile(f"{timestamps.unnamed(timestamps.ISO)}|{timestamps.unnamed(timestamps.BSD)}".encode())
-MOST_MENDED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
+MOST_CORRECTED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
 _LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
 # A string; or what stands after a colon, is neither string, object nor array, and comes before another key or the
 # object's end, as nginx writes variables without quotes around them.
@@ -462,12 +462,12 @@ def _json_object(line: bytes) -> dict[str, Any] | None:
 
     What nginx writes that is not JSON is corrected first: \xHH, and then values that are not in quotes.
     """
-    escaped = _ESCAPE.sub(_mended, line) if rb"\x" in line else line
+    escaped = _ESCAPE.sub(_corrected, line) if rb"\x" in line else line
     for text in (line, escaped) if escaped is not line else (line,):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(text)
             return found if isinstance(found, dict) else None
-    if len(escaped) <= MOST_MENDED and escaped.lstrip(b" \t").startswith(b"{"):
+    if len(escaped) <= MOST_CORRECTED and escaped.lstrip(b" \t").startswith(b"{"):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(_UNQUOTED.sub(_in_quotes, escaped))
             return found if isinstance(found, dict) else None
@@ -484,7 +484,7 @@ def _in_quotes(value: re.Match[bytes]) -> bytes:
     return b'%s"%s"' % (value["before"], value["value"])
 
 
-def _mended(escape: re.Match[bytes]) -> bytes:
+def _corrected(escape: re.Match[bytes]) -> bytes:
     """Return an escape as JSON has it; a character of ASCII stays escaped, and so ends no string."""
     if escape[1] is None:
         return escape[0]

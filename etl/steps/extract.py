@@ -38,6 +38,7 @@ from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
 from lake.partition import Partition, date_of, days_since_epoch
 from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
+from lake.rejected import shown
 from lake.silence import listed_hours
 
 MANY_TIMES = 1000  # of few, to divide them takes less than to look
@@ -386,10 +387,11 @@ class _Day:
 
     def _judge_rejects(self, kept: int, rejected: int, readers: Sequence[FileReader], which: str = "") -> None:
         source, reasons = self._source, self.lines.reasons.most_common()
+        statuses = f"; {shown(self._answers.shown)}" if self._answers.lost else ""
         if rejected > source.max_reject_rate * (kept + rejected):
             raise InputError(
                 f"source {source.name}, {self.day}: {rejected:,} of {which}{kept + rejected:,} lines are rejects "
-                f"({', '.join(f'{n:,} {reason}' for reason, n in reasons)}), more than "
+                f"({', '.join(f'{n:,} {reason}' for reason, n in reasons)}{statuses}), more than "
                 f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice(readers)} "
                 f"First ones: {'; '.join(self.lines.examples)}"
             )

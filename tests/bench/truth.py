@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from traffic import Integers
 
-REASONS = ("shape", "status", "time", "blank", "bytes", "wrong_day")
+REASONS = ("shape", "status", "time", "blank", "wrong_day")
 WRONG_DAY = REASONS.index("wrong_day")
 NO_NAME = "(none)"
 SERVER_ERROR = 500

@@ -481,12 +481,12 @@ def list_lengths(text: bytes, stop: bytes) -> Iterator[int]:
 
 def json_fields(content: bytes, dialect: Dialect) -> dict[str, Value]:
     """Return the values of a JSON object by key (dotted where nested), each as its text."""
-    escaped = mended(content) if rb"\x" in content else content
-    may_be_mended = len(escaped) <= 1 << 16 and escaped.lstrip(b" \t").startswith(b"{")
+    escaped = corrected(content) if rb"\x" in content else content
+    may_be_corrected = len(escaped) <= 1 << 16 and escaped.lstrip(b" \t").startswith(b"{")
     found = None
-    for mend in (bytes, lambda _: escaped, quoted_values if may_be_mended else bytes):
+    for correct in (bytes, lambda _: escaped, quoted_values if may_be_corrected else bytes):
         with contextlib.suppress(ValueError):
-            found = strict_json(mend(escaped if mend is quoted_values else content))
+            found = strict_json(correct(escaped if correct is quoted_values else content))
             break
     if not isinstance(found, dict):
         raise MisfitError
@@ -548,7 +548,7 @@ def refuse(text: str) -> None:
     raise ValueError(text)
 
 
-def mended(content: bytes) -> bytes:
+def corrected(content: bytes) -> bytes:
     r"""Return JSON in whose strings each of nginx's `\xHH` is written as JSON writes that byte."""
     done, in_string = [], False
     for piece in re.findall(rb'\\x[0-9A-Fa-f]{2}|\\.|"|[^"\\]+|\\', content, re.DOTALL):

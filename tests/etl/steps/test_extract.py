@@ -668,6 +668,15 @@ def test_a_rate_that_lacks_the_errors_of_its_rejects_fails_the_day(
         assert made.reject_statuses == {"502": 10}
 
 
+def test_too_many_rejects_say_which_statuses_they_show(
+    lake: Lake, declare: Declare, with_errors: Callable[..., None]
+) -> None:
+    """Who reads that a day failed learns at once that failing requests are among them."""
+    with_errors(10, 100)
+    with pytest.raises(InputError, match=r"10 of 110 lines are rejects \(10 [a-z]+; 10 show 502\), more than "):
+        extract_day(lake, declare(expected_hours="12"), DAY)
+
+
 @pytest.mark.parametrize(("count", "requests"), [(1, 100), (9, 900)])
 def test_a_few_such_rejects_are_said(
     lake: Lake, declare: Declare, with_errors: Callable[..., None], count: int, requests: int
