@@ -1,6 +1,5 @@
 """luigi.cfg: what is read from it, and what is refused."""
 
-import luigi
 import pytest
 
 from lake import config
@@ -210,6 +209,7 @@ def test_sections_of_luigi_and_of_other_tasks_are_theirs(write):
         "hdfs hive kubernetes mysqldb postgres redshift s3 sge spark pyspark task_history webhdfs scalding "
         "salesforce sendgrid dropbox datadog beam_dataflow"
     )
+    luigi = pytest.importorskip("luigi")
     families = {each.partition(".")[0] for each in luigi.task_register.Register.task_names()}
     names = {*luigis.split(), *families, "MyTask", "sales.Orders", "RangeHourly", "worker_1"}
     text = "".join(f"[{each}]\nx = 1\n" for each in sorted(names))
