@@ -34,8 +34,8 @@ $(VENV)/dev: $(VENV)/run requirements-dev.lock
 run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then says
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
-test: $(VENV)/dev ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" --cov --cov-report=term
+test: $(VENV)/dev ## all tests but the slow ones; with COVERAGE=1 what they reach is measured, half as long again
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m slow

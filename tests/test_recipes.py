@@ -199,7 +199,7 @@ def add(folder: Path, files: dict[Path, str]) -> None:
 
 
 def concerned(words: str) -> list[str]:
-    """Return the test modules in which one of these words is, be it not only imported."""
+    """Return the test modules in which one of these words is, and not only imported."""
     own = str(Path(__file__).relative_to(REPOSITORY))
     texts = {
         str(path.relative_to(REPOSITORY)): re.sub(r"(?m)^(from|import) .*$", "", path.read_text(encoding="utf-8"))
