@@ -1,11 +1,13 @@
 """The recipes of the documentation, done for real: a metric and a format are added to a copy of the repository."""
 
+import ast
 import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 import lake.contracts
 import queries
 import tasks
-from etl.lines.formats import Json
+from etl.lines.formats import FORMATS, Json
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +23,7 @@ REPOSITORY = Path(__file__).parent.parent
 CONTRACTS, QUERIES, TASKS = (
     Path(each.__file__).parent.relative_to(REPOSITORY) for each in (lake.contracts, queries, tasks)
 )
-FORMATS = Path(inspect.getsourcefile(Json)).relative_to(REPOSITORY)
+FORMATS_FILE = Path(inspect.getsourcefile(Json)).relative_to(REPOSITORY)
 METRIC = {  # its name comes before all others, as no metric's does so far
     CONTRACTS / "busiest_minutes.py": '''\
 """How busy a day's busiest five minutes were."""
@@ -89,7 +91,7 @@ shop,edge,2
 """,
 }
 # what all metrics are looked at by, and a metric that was added like this one
-METRICS = r"\b(CONTRACTS|DATASETS)\b(?!\[)|\b(in_build_order|daily_tasks|names)\(|StatusMixDaily"
+METRICS = r"\b(CONTRACTS|DATASETS)\b(?!\[)|\b(in_build_order|daily_tasks|names)\(|StatusMixDaily|status_mix"
 FIELDS = """\
 BUNNY = (
     Field("When", Role.TIME),
@@ -199,24 +201,54 @@ def add(folder: Path, files: dict[Path, str]) -> None:
 
 
 def concerned(words: str) -> list[str]:
-    """Return the test modules in which one of these words is, and not only imported."""
-    own = str(Path(__file__).relative_to(REPOSITORY))
-    texts = {
-        str(path.relative_to(REPOSITORY)): re.sub(r"(?m)^(from|import) .*$", "", path.read_text(encoding="utf-8"))
-        for path in (REPOSITORY / "tests").rglob("test_*.py")
-        if "bench" not in path.parts
-    }
-    return sorted(name for name, text in texts.items() if re.search(words, text) and name != own)
+    """Return the tests in which one of these words is, be it in a function, fixture or table that they use."""
+    found = []
+    for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
+        name = str(path.relative_to(REPOSITORY))
+        if "bench" not in path.parts and path != Path(__file__):
+            found += [f"{name}::{each}" for each in _with(words, path.read_text(encoding="utf-8"))]
+    return found
+
+
+def _with(words: str, module: str) -> list[str]:
+    """Return the names of a module's tests in which one of these words is, or that use what has it."""
+    texts, uses = {}, {}
+    for node in ast.parse(module).body:
+        inside = [*ast.walk(node)]
+        names = {each.id: each.ctx for each in inside if isinstance(each, ast.Name)}
+        made = [name for name, context in names.items() if isinstance(context, ast.Store)]
+        for name in made if isinstance(node, ast.Assign | ast.AnnAssign) else [getattr(node, "name", "")]:
+            first = min(each.lineno for each in (node, *getattr(node, "decorator_list", [])))
+            texts[name] = "\n".join(module.splitlines()[first - 1 : node.end_lineno])
+            uses[name] = {*names, *(each.arg for each in inside if isinstance(each, ast.arg))}
+    found = {name for name, text in texts.items() if name and re.search(words, text)}
+    while more := {name for name, used in uses.items() if name and used & found} - found:
+        found |= more
+    return sorted(name for name in found if name.startswith("test_"))
+
+
+def run_but(folder: Path, tests: list[str], values: Iterable[str]) -> None:
+    """Run the quick ones of these tests in the copy, but those with one of these values as a parameter."""
+    pytest_here = (sys.executable, "-m", "pytest", "-q", "-m", "not slow")
+    left_out = re.compile(rf"::\S+\[(.*-)?({'|'.join(map(re.escape, values))})(-.*)?\]$")
+    collected = in_copy(folder, *pytest_here, "--collect-only", *tests).splitlines()
+    kept = [each for each in collected if "::" in each and not left_out.search(each)]
+    assert 0 < len(kept) < len(collected)
+    (folder / "var").mkdir(exist_ok=True)
+    (folder / "var/tests.txt").write_text("\n".join(kept), encoding="utf-8")
+    assert " passed" in in_copy(folder, *pytest_here, "-n", "2", "@var/tests.txt")
 
 
 @pytest.mark.longest
 def test_adding_a_metric(copy):
     """Four files and the rows that go in: whatever asks all metrics, or knows one, passes with one more."""
     add(copy, METRIC)
-    suites = concerned(METRICS)
-    assert {"tests/queries/test_golden.py", "tests/tasks/test_daily.py"} <= {*suites}
-    said = in_copy(copy, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", *suites)
-    assert " passed" in said
+    tests = concerned(METRICS)
+    assert {each.partition("::")[0] for each in tests} >= {
+        "tests/queries/test_golden.py",
+        "tests/tasks/test_daily.py",
+    }
+    run_but(copy, tests, ["s3"])  # where a lake lies is nothing to a metric
     assert "two_peaks" in in_copy(
         copy, sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/queries/test_golden.py"
     )
@@ -225,11 +257,11 @@ def test_adding_a_metric(copy):
 @pytest.mark.longest
 def test_adding_a_format(copy):
     """Its fields, a line, a golden folder and a section of the page: what asks all formats passes with it."""
-    text = (copy / FORMATS).read_text(encoding="utf-8")
+    text = (copy / FORMATS_FILE).read_text(encoding="utf-8")
     last = '        Json("fastly", FASTLY),\n'
     assert text.count(last) == 1
     text = text.replace(last, last + DECLARED).replace("FORMATS: dict", f"{FIELDS}FORMATS: dict")
-    (copy / FORMATS).write_text(text, encoding="utf-8")
+    (copy / FORMATS_FILE).write_text(text, encoding="utf-8")
     line, source = (FORMAT[Path(f"tests/etl/golden/bunny/{name}")] for name in ("access.log", "source.ini"))
     page, mark, recipe = (copy / PAGE).read_text(encoding="utf-8").partition("## Add a format\n")
     section = SECTION.format(line=line.splitlines()[0], source=source)
@@ -240,9 +272,8 @@ def test_adding_a_format(copy):
     tried = tried.replace(next_row, f"| `bunny` | public shape | `format = bunny` |\n{next_row}")
     (copy / TRIED).write_text(tried, encoding="utf-8")
     add(copy, FORMAT)
-    suites = concerned(OF_FORMATS)
-    assert {"tests/etl/test_golden.py", "tests/etl/lines/test_formats.py"} <= {*suites}
-    said = in_copy(copy, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", *suites)
-    assert " passed" in said
+    tests = concerned(OF_FORMATS)
+    assert {each.partition("::")[0] for each in tests} >= {"tests/etl/test_golden.py", "tests/test_documents.py"}
+    run_but(copy, tests, FORMATS)
     identified = "tests/etl/looks/test_identify.py::test_a_golden_log_is_identified_and_read_alike[bunny]"
     assert "1 passed" in in_copy(copy, sys.executable, "-m", "pytest", "-q", identified)

@@ -362,7 +362,7 @@ def live(make: Callable[[], Lake], lives: int, steps: int) -> None:
 @pytest.mark.slow
 def test_a_lake_on_disk_is_what_it_promises(tmp_path):
     """Whatever is published, restated, raced for, cut off, lost and retained, in whatever order."""
-    live(lambda: Lake(open_store(str(tmp_path / f"lake{next(LAKES)}"))), lives=40, steps=20)
+    live(lambda: Lake(open_store(str(tmp_path / f"lake{next(LAKES)}"))), lives=25, steps=20)
 
 
 @pytest.mark.slow
