@@ -67,6 +67,7 @@ def project(bench: Bench, first: date, count: int, log: Log | None = None) -> It
             application=APPLICATION["vhost_combined"],
             since=first,
             until=first + timedelta(days=count),
+            neighbour_days=0,
             max_reject_rate=0.1,
             allow_empty="false",
         )
