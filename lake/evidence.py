@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lake.contract import Contract
@@ -129,11 +129,11 @@ def record(store: Store, key: str, file: StagedFile) -> StagedFile:
     evidence = Evidence(key, file.sha256, file.bytes)
     path = file.path.with_name(f"{file.path.name}.json")
     path.unlink(missing_ok=True)  # an earlier try's is read-only: it may be the very file that the lake has
-    content = (json.dumps(asdict(evidence), sort_keys=True) + "\n").encode()
+    content = (json.dumps(vars(evidence), sort_keys=True) + "\n").encode()
     path.write_bytes(content)
     staged = StagedFile(path, hashlib.sha256(content).hexdigest(), len(content))
     store.create(evidence.name, staged)
-    return staged
+    return replace(staged, is_safe=True)
 
 
 def confirm(store: Store, key: str, file: StagedFile, intent: StagedFile, at: datetime) -> None:

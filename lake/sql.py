@@ -55,12 +55,10 @@ class Definition:
         """What it answers, in one line."""
         return " ".join(line.removeprefix("--").strip() for line in self._head["comment"].splitlines())
 
-    @cached_property
+    @property
     def used(self) -> frozenset[str]:
-        """The names that it reads from or calls; a column of such a name is neither."""
-        words = tokens(self.statement)
-        around = zip(("", *words), words, (*words[1:], ""), strict=False)
-        return frozenset(word for before, word, after in around if after == "(" or before.lower() in READS)
+        """The names that it reads from or calls."""
+        return used(self.statement)
 
     def uses(self, other: "Definition") -> bool:
         """Tell whether this one makes use of another."""
@@ -71,6 +69,14 @@ class Definition:
 def metric(dataset: str) -> str:
     """Return the SELECT that makes one day of a dataset from one day of its inputs."""
     return files("queries").joinpath(f"{dataset}.sql").read_text(encoding="utf-8")
+
+
+@lru_cache
+def used(text: str) -> frozenset[str]:
+    """Return the names that some SQL reads from or calls; a column of such a name is neither."""
+    words = tokens(text)
+    around = zip(("", *words), words, (*words[1:], ""), strict=False)
+    return frozenset(word for before, word, after in around if after == "(" or before.lower() in READS)
 
 
 def macros() -> tuple[Definition, ...]:

@@ -1,5 +1,6 @@
 """The aggregation step: one day of a dataset made by SQL from one day of its inputs, and published."""
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
@@ -8,7 +9,7 @@ from datetime import date
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import duckdb
 import pyarrow as pa
@@ -25,7 +26,7 @@ from lake.errors import ConfigError, ContractViolation, InputError, PartitionMis
 from lake.lake import Lake
 from lake.memory.arrays import array, no_rows, stream
 from lake.memory.database import prepared
-from lake.parquet.writer import Footer, read_footer
+from lake.parquet.writer import Footer, footer_of
 from lake.partition import Partition
 from lake.provenance import FIRST, Check, Content, Provenance, Revision, code_version
 
@@ -50,17 +51,44 @@ SQL_TYPES = {pa.string(): "varchar", pa.bool_(): "boolean", pa.int64(): "bigint"
 SHOW_SOURCES = "select unnest(getvariable('sources'), recursive := true)"
 MISSING = "no raw logs"
 MOST_CONTENTS = 1000
+SMALL_BYTES = 1 << 20
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A partition that goes in, a local file with its rows, its footer, and the digest of its bytes."""
+    """A partition that goes in.
+
+    Attributes:
+        file: A local file with its rows.
+        footer: That file's.
+        sha256: The digest of its bytes.
+        bytes: Its size.
+        counted: What its counts add up to; without counts, how many rows it has.
+    """
 
     partition: Partition
     file: Path
     footer: Footer
     sha256: str = ""
+    bytes: int = 0
+    counted: int = 0
+
+    @classmethod
+    def of(cls, lake: Lake, partition: Partition, folder: Path) -> Self:
+        """Return a published partition, of which there may be a copy in `folder` then; a small file is read once.
+
+        Raises:
+            PartitionMissing: It is not published.
+            StoreError: The lake can't be read.
+        """
+        file = lake.local_copy(partition, folder)
+        size = file.stat().st_size
+        content = file.read_bytes() if size <= SMALL_BYTES else None
+        with pq.ParquetFile(file if content is None else pa.BufferReader(content)) as opened:
+            footer, counted = footer_of(opened.metadata), counted_in(contract(partition.dataset), opened)
+        digest = lake.sha256(partition) if content is None else hashlib.sha256(content).hexdigest()
+        return cls(partition, file, footer, digest, size, counted)
 
     @property
     def source(self) -> str | None:
@@ -94,7 +122,7 @@ def run_query(
     """
     query, macros = sql.metric(made.name), sql.metric_macros(made.name)
     shown = [_show(wanted, inputs[wanted.dataset]) for wanted in made.inputs]
-    if "sources" in sql.Definition(query).used:
+    if _asks_for_sources(made.name):
         shown.append(_Shown("sources", SHOW_SOURCES, {"sources": _literal(sources or no_rows(SOURCES))}))
     # a view takes longer than to set what it reads, so views are made once, and read what is set for the day
     values = "; ".join(f"set variable {name} = {value}" for each in shown for name, value in each.values.items())
@@ -107,12 +135,11 @@ def run_query(
             connection.execute(f"create temporary view {each.name} as {each.query}")
         connection.execute(macros)  # which are made only where what they read is there
 
-    size = sum(each.file.stat().st_size for files in inputs.values() for each in files if each.file.exists())
+    size = sum(each.bytes for files in inputs.values() for each in files)
     try:
         with prepared((tuple(each.query for each in shown), macros), prepare, size) as connection:
-            connection.execute(values)
             try:
-                rows = connection.sql(made.judged(query)).to_arrow_table()
+                rows = connection.execute(f"{values}; {made.judged(query)}").to_arrow_table()
             except duckdb.BinderException:  # the query's own, or a rule asks for a column that it doesn't yield
                 names = connection.sql(query).columns
                 if names != made.schema.names:
@@ -237,8 +264,7 @@ def aggregate_day(  # noqa: PLR0913 - each says another thing of what goes in
 
         @cache
         def fetched(partition: Partition) -> Rows:
-            file = lake.local_copy(partition, folder)
-            return Rows(partition, file, read_footer(file), lake.sha256(partition))
+            return Rows.of(lake, partition, folder)
 
         for partition in partitions:
             inputs = {
@@ -269,11 +295,12 @@ def _made(
     shared = "" if partition.source else _shared(made, day, read, sources)
     for name in (name for name, what in lacking.items() if what == MISSING):
         _tell_missing(day, name)
-    rows = run_query(made, day, inputs, _sources(read, active_on(sources, day), lacking))
+    asked = _sources(read, active_on(sources, day), lacking) if _asks_for_sources(made.name) else None
+    rows = run_query(made, day, inputs, asked)
     rows_read = sum(each.footer.rows for each in read)
     checks, total = [Check("contract", "every row")], rows_read
     if made.counts:
-        total = counted_in(inputs[made.inputs[0].dataset])
+        total = sum(each.counted for each in inputs[made.inputs[0].dataset])
         checks.append(check_sum(made, rows, total, day))
     return rows, Provenance(
         dataset=made.name,
@@ -281,7 +308,7 @@ def _made(
         dt=day.isoformat(),
         source=partition.source,
         revision=revision.number,
-        inputs=tuple(provenance.Input(each.partition.key, each.file.stat().st_size, each.sha256) for each in read),
+        inputs=tuple(provenance.Input(each.partition.key, each.bytes, each.sha256) for each in read),
         rows_read=rows_read,
         rows_kept=rows_read,
         rows_rejected=0,
@@ -415,6 +442,11 @@ def _incomplete(
     return "; ".join(dict.fromkeys(said)) or None
 
 
+def _asks_for_sources(dataset: str) -> bool:
+    """Tell whether a dataset's SQL asks for the day's sources."""
+    return "sources" in sql.used(sql.metric(dataset))
+
+
 def _sources(inputs: Sequence[Rows], sources: Sequence[Source], lacking: Mapping[str, str | None]) -> pa.Table:
     """Return what a day's sources are and lack."""
     made = {each.source: each.footer.provenance for each in inputs if each.source}
@@ -432,17 +464,10 @@ def _sources(inputs: Sequence[Rows], sources: Sequence[Source], lacking: Mapping
     return pa.table([array(columns[field.name], field.type) for field in SOURCES], schema=SOURCES)
 
 
-def counted_in(files: Sequence[Rows]) -> int:
-    """Return what the counts of some partitions add up to; of those without counts, how many rows they have."""
-    total = 0
-    for each in files:
-        counts = contract(each.partition.dataset).counts
-        if counts:
-            with pq.ParquetFile(each.file) as file:
-                total += pc.sum(file.read([counts])[counts]).as_py() or 0
-        else:
-            total += each.footer.rows
-    return total
+def counted_in(made: Contract, file: pq.ParquetFile) -> int:
+    """Return what the counts in a file of a dataset add up to; of one without counts, how many rows it has."""
+    rows: int = file.metadata.num_rows
+    return (pc.sum(file.read([made.counts])[made.counts]).as_py() or 0) if made.counts else rows
 
 
 def check_sum(made: Contract, rows: pa.Table, expected: int, day: date) -> Check:

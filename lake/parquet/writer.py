@@ -1,5 +1,6 @@
 """Writing a partition's file: validated batch by batch, the same bytes for the same rows."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -85,6 +86,7 @@ class PartitionWriter:
         self._joined = 0  # how many of them are no longer to be joined
         self._encoders = encoders if encoders and encoders.threads > 1 else None
         self._parquet: pq.ParquetWriter | SplicedFile | None = None
+        self._in_memory: pa.BufferOutputStream | None = None  # the file, if it has few rows
 
     def __enter__(self) -> Self:
         return self
@@ -130,9 +132,14 @@ class PartitionWriter:
         elif self._parquet:
             self._parquet.add_key_value_metadata(key_values)
             self._parquet.close()
+        content = self._in_memory.getvalue() if self._in_memory else None
+        if content:
+            self.path.write_bytes(content)
         if self.contract.key and self._row_groups > 1:  # within each it is checked already
             with pq.ParquetFile(self.path) as file:
                 self.contract.validate_key(file.read(list(self.contract.key)), self.day)
+        if content:
+            return StagedFile(self.path, hashlib.sha256(content).hexdigest(), len(content))
         return StagedFile.of(self.path)
 
     def _join_small_ones(self) -> None:
@@ -164,6 +171,9 @@ class PartitionWriter:
         writer = partial(_parquet_writer, schema=schema, rows=first.num_rows)
         if self._encoders and first.num_rows == ROW_GROUP_ROWS:
             return SplicedFile(self.path, writer, self._encoders)
+        if first.num_rows < FEW_ROWS:
+            self._in_memory = pa.BufferOutputStream()
+            return writer(self._in_memory)
         return writer(self.path)
 
     def _checked(self, row_group: pa.Table) -> pa.Table:

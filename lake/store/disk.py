@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from lake.digests import short
@@ -22,7 +23,7 @@ OF_THE_DISK = DISK_FULL | {errno.EROFS, errno.EIO}
 
 def disk_of(folder: Path) -> int:
     """Return the number of the file system that a folder is in, or would be made in."""
-    for each in (folder, *folder.parents):
+    for each in chain((folder,), folder.parents):
         with suppress(FileNotFoundError):
             return os.stat(f"{each}/.").st_dev  # noqa: PTH116 - a Path takes the dot away, which has it mounted on demand
     raise FileNotFoundError(folder)

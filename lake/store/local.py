@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 
 import pyarrow.fs
@@ -35,12 +34,33 @@ def _translated(root: str, doing: str) -> Iterator[None]:
         raise disk_error(f"{doing} the lake at {root}", error, step) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path | str) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _make_safe(path: Path) -> None:
+    """Have a finished file on the disk for sure, for everybody to read and for nobody to write to."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fchmod(handle, 0o444)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _made_folders(folder: str) -> list[str]:
+    """Make a folder, and those above it, where there is none; return in which others they were made."""
+    if os.path.isdir(folder):  # noqa: PTH112 - as in create
+        return []
+    above = os.path.dirname(folder)  # noqa: PTH120
+    changed = _made_folders(above)
+    with suppress(FileExistsError):  # another process has made it meanwhile
+        os.mkdir(folder)  # noqa: PTH102
+    return [above, *changed]
 
 
 class LocalStore:
@@ -52,29 +72,27 @@ class LocalStore:
 
     def create(self, key: str, file: StagedFile) -> bool:
         """See Store."""
-        target = self._root / key
+        target = f"{self.root}/{key}"
+        folder = os.path.dirname(target)  # noqa: PTH120 - a small day makes dozens of files, and Paths would take a tenth
         with _translated(self.root, "write to"):
             self._check_disk()
-            file.path.chmod(0o444)
-            with file.path.open("rb") as staged:
-                os.fsync(staged.fileno())
-            new_folders = list(takewhile(lambda folder: not folder.exists(), target.parents))
-            for folder in reversed(new_folders):
-                folder.mkdir(exist_ok=True)
-            if new_folders or not target.exists():  # else it may be the very file that is there
+            if not file.is_safe:
+                _make_safe(file.path)
+            changed = [folder, *_made_folders(folder)]
+            if changed[1:] or not os.path.exists(target):  # noqa: PTH110 - else it may be the very file that is there
                 os.utime(file.path)  # it may have been made long before
             try:
-                target.hardlink_to(file.path)
+                os.link(file.path, target)
             except FileExistsError:
                 is_new = self._same_bytes(key, file)
                 # whoever has it there may not be done yet, or may have been killed before it was safe on the disk
-                for folder in (target.parent, *target.parent.parents):
-                    _sync_folder(folder)
-                    if folder == self._root:
+                for each in (Path(folder), *Path(folder).parents):
+                    _sync_folder(each)
+                    if each == self._root:
                         break
                 return is_new
-            for folder in {target.parent, *(f.parent for f in new_folders)}:
-                _sync_folder(folder)
+            for parent in changed:
+                _sync_folder(parent)
         return True
 
     def _same_bytes(self, key: str, file: StagedFile) -> bool:

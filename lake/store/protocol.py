@@ -22,11 +22,13 @@ class StagedFile:
     Attributes:
         sha256: Digest of its bytes, in hexadecimal.
         bytes: Its size.
+        is_safe: Whether it is on the disk for sure, since it was created in the lake already, under another key.
     """
 
     path: Path
     sha256: str
     bytes: int
+    is_safe: bool = False
 
     @classmethod
     def of(cls, path: Path) -> Self:
