@@ -93,13 +93,14 @@ class Batch:
         days: The day of each row, since 1970-01-01.
         elsewhere: Of each request of another day, its place among all lines, from 0, ascending.
         elsewhere_days: Their days.
-        strays: The days of the requests that are rejects since the file may hold none of those days.
         numbers: Of each line that is no request, its place likewise.
         masked: These lines as they may be kept.
         reasons: Why they are no requests: the index in the contract's REASONS, or what they are in place of a
             reject, such as parse.DIRECTIVE.
         statuses: The status that each of those that are rejects shows, statuses.NO_STATUS for none.
         other_days: Their days, timestamps.NO_DAY where the time is unreadable or farther than may be.
+        strays: The days of those that are requests, and rejects since the file may hold none of those days; NO_DAY
+            of the others.
         formats: Of each row, which of several formats its line has; None if there is but one.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
     """
@@ -109,12 +110,12 @@ class Batch:
     days: timestamps.Integers
     elsewhere: timestamps.Integers
     elsewhere_days: timestamps.Integers
-    strays: timestamps.Integers
     numbers: timestamps.Integers
     masked: pa.StringArray
     reasons: timestamps.Integers
     statuses: timestamps.Integers
     other_days: timestamps.Integers
+    strays: timestamps.Integers
     formats: timestamps.Integers | None = None
     ends: dict[int, ContentDigest] = field(default_factory=dict)
 
@@ -128,12 +129,12 @@ def placed(
 ) -> tuple[timestamps.Integers, timestamps.Integers, timestamps.Integers]:
     """Return lines' days and reasons once those of days too far are rejects, of no day of their own.
 
-    The days of those that are requests else come third.
+    The days of those that are requests else come third, NO_DAY for the others.
     """
     far = (days != timestamps.NO_DAY) & ~allowed.have(days)
     strays = far & (reasons == ACCEPTED)
     wrong = np.where(strays, REASONS.index("wrong_day"), reasons)
-    return np.where(far, timestamps.NO_DAY, days), wrong, days[strays]
+    return np.where(far, timestamps.NO_DAY, days), wrong, np.where(strays, days, timestamps.NO_DAY)
 
 
 def last_of_each(days: timestamps.Integers, chosen: timestamps.Integers) -> list[int]:

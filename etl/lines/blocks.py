@@ -197,8 +197,8 @@ class BlockParser:
             formats = None if parsed.formats is None else parsed.formats[chosen]
             of_format = self._format if is_about_the_file else self._plain.current
             statuses = shown_statuses(of_others, reasons[others], of_format)
-            found = (others, masked, reasons[others], statuses, days[others], formats)
-            yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], strays, *found, ends)
+            found = (others, masked, reasons[others], statuses, days[others], strays[others], formats)
+            yield Batch(len(days), rows, days[chosen], elsewhere, days[elsewhere], *found, ends)
 
 
 def passes_of(

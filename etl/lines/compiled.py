@@ -259,6 +259,7 @@ class Others(NamedTuple):
     reasons: Numbers
     statuses: Numbers
     days: Numbers
+    strays: Numbers
 
     @classmethod
     def of(cls, parts: "list[Others]") -> "Others":
@@ -270,7 +271,7 @@ class Others(NamedTuple):
         """Return them without some."""
         rest = np.flatnonzero(~these)
         masked = self.masked.take(numbers(rest))
-        return Others(self.numbers[rest], masked, self.reasons[rest], self.statuses[rest], self.days[rest])
+        return Others(self.numbers[rest], masked, *(each[rest] for each in self[2:]))
 
 
 class Slow(NamedTuple):
@@ -436,7 +437,6 @@ class CompiledParser:
         self._judged: list[Others] = []
         self._slow: list[Slow] = []
         self._slow_elsewhere: list[tuple[Numbers, Numbers]] = []  # places and days
-        self._strays: list[Numbers] = []
 
     def _note_ends(self, file: Ends, piece: memoryview, rows: int, others: int) -> None:
         """Note what a file is after lines that may be the last of their day; that of a few is not known yet.
@@ -489,9 +489,8 @@ class CompiledParser:
         slow = Slow.of(self._slow) if self._slow else None
         rows = self._rows(self._merged(found, slow) if slow else found, slow)
         days, others = _days_of(rows["ts"].chunk(0)), Others.of(self._judged)
-        strays = np.concatenate(self._strays)
         formats = self._formats(rows.num_rows, slow)
-        return Batch(lines, rows, days, *self._all_elsewhere(), strays, *others, formats, self._noted)
+        return Batch(lines, rows, days, *self._all_elsewhere(), *others, formats, self._noted)
 
     def _formats(self, count: int, slow: Slow | None) -> timestamps.Integers | None:
         """Return which of several formats the line of each row has; None if there is but one."""
@@ -529,12 +528,11 @@ class CompiledParser:
         times[undecided] = layout.NO_TIME
         known = timestamps.days_of(times, times != layout.NO_TIME)
         days, reasons, strays = placed(known, REASON_OF[codes], self._days)
-        self._strays.append(strays)
         texts = _texts(offsets, workspace.other_texts[: offsets[-1]])
         if len(undecided):
             parsed = self.plain(texts.take(numbers(undecided)))
-            days[undecided], reasons[undecided], strays = placed(parsed.days, parsed.reasons, self._days)
-            self._strays.append(strays)
+            found = placed(parsed.days, parsed.reasons, self._days)
+            days[undecided], reasons[undecided], strays[undecided] = found
             accepted = reasons[undecided] == ACCEPTED
             wanted = accepted & self._wanted.have(days[undecided])
             if wanted.any():
@@ -547,7 +545,7 @@ class CompiledParser:
                 self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
         masked = privacy.mask_lines(texts, self._places)
         of_all = self._neither.judged(texts, places, reasons)
-        others = Others(places, masked, of_all, shown_statuses(texts, of_all, self._format), days)
+        others = Others(places, masked, of_all, shown_statuses(texts, of_all, self._format), days, strays)
         self._judged.append(others.but(reasons == ACCEPTED) if (reasons == ACCEPTED).any() else others)
 
     def _declare_methods(self) -> None:

@@ -281,19 +281,22 @@ def _of_the_first_that_fits(
 
 
 def rejects_table(
-    masked: pa.StringArray, reasons: timestamps.Integers, file: str, line_numbers: timestamps.Integers
+    masked: pa.StringArray,
+    reasons: timestamps.Integers,
+    files: str | pa.StringArray,
+    line_numbers: timestamps.Integers,
 ) -> pa.Table:
     """Return rejected lines as rows of `rejects`.
 
     Args:
         masked: The lines as they may be kept.
         reasons: Why they are rejects, as indices in the contract's REASONS.
-        file: The raw file's name.
+        files: The name of their raw file, or of each one's.
         line_numbers: Their numbers in that file, from 1.
     """
     return pa.table(
         {
-            "file": pa.repeat(scalar(file), len(masked)),
+            "file": pa.repeat(scalar(files), len(masked)) if isinstance(files, str) else files,
             "line_number": numbers(line_numbers),
             "reason": array(REASONS, pa.string()).take(numbers(reasons)),
             "masked_line": masked,

@@ -22,7 +22,8 @@ class Fetched:
     def __init__(self, files: Sequence[RawFile], endpoint_url: str | None) -> None:
         """Take the files; nothing is fetched before one is taken."""
         small = [each for each in files if each.location.startswith(S3_SCHEME) and _size(each) <= SMALL_BYTES]
-        self._left = iter(small if len(small) > THREADS else ())
+        self._left = iter(small if len(small) > 1 else ())
+        self._not_begun = {each.location for each in small}
         self._endpoint_url = endpoint_url
         self._begun: dict[str, Future[bytes]] = {}
         self._lock = Lock()
@@ -43,7 +44,10 @@ class Fetched:
             StoreError: It is gone, S3 doesn't answer, or it breaks off too often.
         """
         with self._lock:
-            while len(self._begun) < AHEAD and (following := next(self._left, None)):
+            while (len(self._begun) < AHEAD or file.location in self._not_begun) and (
+                following := next(self._left, None)
+            ):
+                self._not_begun.discard(following.location)
                 run = copy_context().run  # whose patience is the caller's
                 self._begun[following.location] = self._pool.submit(run, _fetch, following, self._endpoint_url)
             found = self._begun.pop(file.location, None)

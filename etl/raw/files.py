@@ -1,6 +1,7 @@
 """Raw files: found by a pattern on disk or on S3, never changed."""
 
 import glob
+import math
 import os
 import re
 from collections.abc import Callable
@@ -191,6 +192,16 @@ def size_of(file: RawFile, endpoint_url: str | None = None) -> int:
         StoreError: S3 doesn't answer.
     """
     return mark_of(file, endpoint_url)[0]
+
+
+def known_size(file: RawFile) -> float:
+    """Return a raw file's size in bytes; infinity where S3 would have to be asked for it, or it is gone."""
+    if file.listed:
+        return file.listed[0]
+    with suppress(OSError):
+        if not file.location.startswith(S3_SCHEME):
+            return Path(file.location).stat().st_size
+    return math.inf
 
 
 def mark_of(file: RawFile, endpoint_url: str | None = None) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import IO, Protocol
 import pyarrow as pa
 from isal import isal_zlib
 
-from etl.raw.streams import PIECE_BYTES, Damaged, Peeked, Pieces, Readable, Unreadable, joined, pieces
+from etl.raw.streams import PIECE_BYTES, Damaged, Peeked, Pieces, Readable, Unreadable, joined, pieces, read_all
 
 READ_BYTES = 1 << 20
 HEAD_BYTES = 512  # of which a tar header is the longest sign
@@ -153,6 +154,20 @@ def lines_of(stream: Readable, seekable: Callable[[Readable], IO[bytes]], *, car
         return Pieces(joined(_member(*each, "tar", careful=careful) for each in tar_members(peeked)))
     _refuse(peeked.peek(HEAD_BYTES), "is")
     return _in_utf_8(peeked)
+
+
+def lines_in_memory(data: bytes, most: int) -> bytes | None:
+    """Return the bytes of the lines of a raw file, as it lies there, None if they are more than so many.
+
+    Raises:
+        Unreadable: It is something that isn't read here.
+        Damaged: It is cut off or not what it begins as; also one of gzip's errors.
+    """
+    head = data[:HEAD_BYTES]
+    if not is_as_it_lies(head):
+        return read_all(lines_of(io.BytesIO(data), lambda _: io.BytesIO(data)), most)
+    _refuse(head, "is")
+    return data if len(data) <= most else None
 
 
 def _member(name: str, stream: Readable, archive: str, *, careful: bool) -> Readable:

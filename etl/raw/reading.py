@@ -15,8 +15,8 @@ from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.raw.content import ContentDigest
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
-from etl.raw.opening import DAMAGE, GZIP, READ_BYTES, lines_of
-from etl.raw.streams import Damaged, Readable, Unreadable, pieces
+from etl.raw.opening import DAMAGE, GZIP, READ_BYTES, lines_in_memory, lines_of
+from etl.raw.streams import Damaged, Readable, Unreadable, pieces, read_all
 from lake.errors import InputError
 from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
@@ -29,7 +29,7 @@ _idle_buffers: list[bytearray] = []
 class _Digesting(io.RawIOBase):
     """Passes a stream's bytes on and keeps their number, and their digest if that is wanted."""
 
-    def __init__(self, stream: io.RawIOBase, *, digests: bool) -> None:
+    def __init__(self, stream: Readable, *, digests: bool) -> None:
         self.stream = stream
         self.digest = hashlib.sha256() if digests else None
         self.bytes = 0
@@ -38,11 +38,15 @@ class _Digesting(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        size: int = self.stream.readinto(buffer)
-        if self.digest:
-            self.digest.update(memoryview(buffer)[:size])
-        self.bytes += size
+        size = self.stream.readinto(buffer) or 0
+        self.note(memoryview(buffer)[:size])
         return size
+
+    def note(self, data: bytes | memoryview) -> None:
+        """Add the next bytes."""
+        if self.digest:
+            self.digest.update(data)
+        self.bytes += len(data)
 
 
 def lines_in(block: memoryview) -> int:
@@ -101,13 +105,37 @@ class RawReader:
         Raises:
             InputError: The file can't be read to its end, is cut off or damaged, or is nothing that is read here.
         """
+        with self._named(), self._open() as stream:
+            for block in whole_lines(stream, buffers):
+                self.lines += self._lines_in(block)
+                self.content.update(block)
+                self.is_cut = block[-1] != LINE_FEED
+                yield block
+
+    def whole(self, most: int) -> bytes | None:
+        """Return the bytes of the file's lines, None if they are more than so many, at most MAX_LINE_BYTES.
+
+        Raises:
+            InputError: As `blocks` does.
+        """
+        with self._named():
+            with self._open_raw() as raw:
+                data = read_all(raw, most)
+            found = data if data is None else lines_in_memory(data, most)
+        if data is None or found is None:
+            return None
+        self._source = _Digesting(io.BytesIO(), digests=self._digests)
+        self._source.note(data)
+        self.is_cut = bool(found) and found[-1] != LINE_FEED
+        self.lines = found.count(b"\n") + self.is_cut
+        self.content.update(memoryview(found))
+        return found
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what goes wrong while the file is read into an InputError with the next step."""
         try:
-            with self._open() as stream:
-                for block in whole_lines(stream, buffers):
-                    self.lines += self._lines_in(block)
-                    self.content.update(block)
-                    self.is_cut = block[-1] != LINE_FEED
-                    yield block
+            yield
         except Unreadable as error:
             raise InputError(f"{self.file.name} {error}") from error
         except DAMAGE as error:

@@ -89,6 +89,15 @@ class Pieces(io.RawIOBase):
         return size
 
 
+def read_all(stream: Readable, most: int) -> bytes | None:
+    """Return a stream's bytes, None if they are more than so many."""
+    found, left = [], most + 1
+    while left and (piece := stream.read(min(left, PIECE_BYTES))):
+        found.append(piece)
+        left -= len(piece)
+    return b"".join(found) if left else None
+
+
 def pieces(stream: Readable) -> Iterator[bytes]:
     """Yield a stream's bytes."""
     while piece := stream.read(PIECE_BYTES):

@@ -27,7 +27,9 @@ from etl.sources.completeness import HOURS, Flaw, Severity, silent_hours
 from etl.sources.source import FARTHEST, Lack, Source
 from etl.steps import seen
 from etl.steps.answers import Answers
-from etl.steps.file_reader import FileReader, Portion, passes_in
+from etl.steps.bundle import bundled
+from etl.steps.file_reader import FileReader, passes_in
+from etl.steps.portions import Portion
 from etl.steps.repeats import Sample, repeated
 from etl.steps.seen import Seen
 from lake.contracts import contract
@@ -155,7 +157,9 @@ def extract_day(
             )
             for n, each in enumerate(files)
         ]
-        ahead = read_ahead([each.portions for each in readers], source.limits.readers, source.limits.blocks_ahead)
+        ahead = read_ahead(
+            [each.portions for each in bundled(readers)], source.limits.readers, source.limits.blocks_ahead
+        )
         with closing(ahead):
             for portions in ahead:
                 for of_block in portions:

@@ -1,51 +1,34 @@
 """Reading one raw file for one or more days: its rows and rejects by day, counted, and what of it is recorded."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from etl.lines.batches import Batch, Days, Ends
 from etl.lines.blocks import BlockParser, passes_of
-from etl.lines.parse import ACCEPTED, rejects_table
+from etl.lines.formats import Headed
+from etl.lines.parse import ACCEPTED
 from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
 from etl.raw.read_ahead import read_ahead
-from etl.raw.reading import BLOCK_BYTES, RawReader
+from etl.raw.reading import BLOCK_BYTES, RawReader, lines_in
 from etl.sources.source import FARTHEST, Source
+from etl.steps.portions import Chosen, Portion, counts, portions_of
 from etl.steps.repeats import Sample
 from lake.errors import InputError
-from lake.memory import arrays
 from lake.partition import date_of, days_since_epoch
 from lake.provenance import Content, Input
 
 # Blocks in use where they are read ahead: in the parser's hands, waiting, and being read
 BUFFERS_AHEAD = 3
-
-
-@dataclass(frozen=True)
-class Portion:
-    """What a batch of lines has for one day.
-
-    Attributes:
-        formats: How many of the requests are lines of which of several formats.
-        statuses: The status that each of the rejects shows, see etl.lines.statuses.
-    """
-
-    day: int
-    requests: pa.Table
-    rejects: pa.Table
-    formats: Mapping[int, int]
-    statuses: Integers
 
 
 @dataclass
@@ -81,6 +64,8 @@ class FileReader:
         neither: How many of them are neither requests nor rejects, by what they are; see parse.DIRECTIVE.
         days: How many of its lines, requests and rejects, are of each day.
         doubled: How many of its lines are left out, since an earlier file has them; they are of no day.
+        days_wanted: The days that it is read for.
+        passes: Follows its times; None if there is no need.
         sample: Some of its requests, None where nobody asks for them.
         own_day: The day that its name tells, or else its first line; None for an undated file until it is read.
         is_cut: Whether its last line lacks its end.
@@ -106,7 +91,7 @@ class FileReader:
         self._is_read_ahead = is_read_ahead
         self._begun = begun
         self._fetched = fetched
-        self._passes = passes
+        self.passes = passes
         self._doubled = doubled
         self.sample = sample
         self.doubled = 0
@@ -114,7 +99,7 @@ class FileReader:
         self.neither: Counter[int] = Counter()
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
-        self._days = days
+        self.days_wanted = days
         self._parts: dict[int, Part] = {}
         self._source = source
         self.own_day = days_since_epoch(file.day) if file.day else None
@@ -148,7 +133,7 @@ class FileReader:
 
     def untold(self, day: date) -> list[str]:
         """Say which times of a day may be an hour off, and why; see Passes."""
-        return self._passes.untold(days_since_epoch(day)) if self._passes else []
+        return self.passes.untold(days_since_epoch(day)) if self.passes else []
 
     def of_day(self, day: int) -> int:
         """Return how many lines, requests and rejects, are of a day."""
@@ -160,28 +145,60 @@ class FileReader:
 
     def portions(self) -> Iterator[list[Portion]]:
         """Yield what there is for the days, batch by batch."""
-        source, days = self._source, self._days
-        wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
-        may_be = replace(Days.of_file(self.file, source.covers), wanted=wanted)
-        parser = BlockParser(
-            *(source.format, source.classifier, may_be),
-            ends=self._ends,
-            passes=self._passes,
-            wrapping=source.wrapping,
-            noise=source.noise,
-            year_begin=source.year_begin(self.file),
-        )
-        # only its own day records the file as it lies there, and another one what of it is read
-        digests = self.own_day in days
-        reader = RawReader(
-            *(self.file, source.files.endpoint_url, parser.lines_in), digests=digests, fetched=self._fetched
-        )
+        parser = self.parser(self.passes, self._ends)
+        reader = self._raw(parser.lines_in)
         for batch in parser.batches(self._blocks(reader)):
             if self.own_day is None:
                 self.own_day = self._first_day(batch)
             yield self._sorted(batch, self.own_day)
         self.lines, self.plain_lines, self._input = reader.lines, parser.plain_lines, reader.input()
         self.is_cut = reader.is_cut
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether each of its lines says all by itself, so that it can be read beside those of other files."""
+        log_format, wrapping = self._source.format, self._source.wrapping
+        is_as_usual = self.file.day is not None and self._doubled is None and self._begun is None
+        return is_as_usual and not wrapping.envelopes and not isinstance(log_format, Headed)
+
+    def parser(self, passes: Passes | None, ends: Ends | None = None) -> BlockParser:
+        """Return what takes its lines apart; see BlockParser."""
+        source, days = self._source, self.days_wanted
+        wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
+        return BlockParser(
+            *(source.format, source.classifier),
+            replace(Days.of_file(self.file, source.covers), wanted=wanted),
+            ends=ends,
+            passes=passes,
+            wrapping=source.wrapping,
+            noise=source.noise,
+            year_begin=source.year_begin(self.file),
+        )
+
+    def whole(self, most: int) -> bytes | None:
+        """Return the bytes of its lines, which others take apart, None if they are more than so many.
+
+        Raises:
+            InputError: It can't be read.
+            StoreError: S3 doesn't answer.
+        """
+        reader = self._raw(lines_in)
+        text = reader.whole(most)
+        if text is not None:
+            self.lines, self.is_cut, self._input = reader.lines, reader.is_cut, reader.input()
+        return text
+
+    def record(self, day: int, part: Part) -> None:
+        """Note what the file is up to a day's last line."""
+        self._parts[day] = part
+
+    def _raw(self, lines_in: Callable[[memoryview], int]) -> RawReader:
+        # only its own day records the file as it lies there, and another one what of it is read
+        return RawReader(
+            *(self.file, self._source.files.endpoint_url, lines_in),
+            digests=self.own_day in self.days_wanted,
+            fetched=self._fetched,
+        )
 
     def _blocks(self, reader: RawReader) -> Iterator[memoryview]:
         """Yield the file's blocks; those of a large one are read ahead, if there is a core for it."""
@@ -208,26 +225,18 @@ class FileReader:
         other_days = np.where(untold, own_day, batch.other_days)
         single, single_others = self._single(batch)
         single_others &= ~neither
-        of_day = Counter(_counts(batch.days[single])) + Counter(_counts(other_days[single_others]))
+        of_day = Counter(counts(batch.days[single])) + Counter(counts(other_days[single_others]))
         if self.sample:
             self.sample.add(batch.rows)
-        portions = []
-        for day in sorted(self._days & of_day.keys()):
-            rows, others = (batch.days == day) & single, np.flatnonzero((other_days == day) & single_others)
-            requests = batch.rows if rows.all() else batch.rows.filter(arrays.numbers(rows))
-            rejects = rejects_table(
-                batch.masked if len(others) == len(batch.masked) else batch.masked.take(arrays.numbers(others)),
-                batch.reasons[others],
-                self.file.name,
-                self._lines + 1 + batch.numbers[others],
-            )
-            formats = {} if batch.formats is None else _counts(batch.formats[rows])
-            portions.append(Portion(day, requests, rejects, formats, batch.statuses[others]))
-            self._record(day, batch, np.flatnonzero(rows), others)
+        chosen, line_numbers = Chosen(single, single_others, other_days), self._lines + 1 + batch.numbers
+        portions, days = [], self.days_wanted & of_day.keys()
+        for portion, rows, others in portions_of(batch, days, chosen, self.file.name, line_numbers):
+            portions.append(portion)
+            self._record(portion.day, batch, rows, others)
         self.neither.update(batch.reasons[neither].tolist())
         self.days.update(of_day)
-        self.days.update(_counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
-        self.strays.update(_counts(batch.strays))
+        self.days.update(counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
+        self.strays.update(counts(batch.strays[batch.strays != NO_DAY]))
         self._lines += batch.lines
         return portions
 
@@ -256,7 +265,7 @@ class FileReader:
         neither = self.neither + Counter(reasons[reasons < ACCEPTED].tolist())
         lines = self._lines + last + 1
         of_others = lines - neither.total() - (self.days[day] + len(rows) + len(others))
-        self._parts[day] = Part(lines, of_others, neither, batch.ends[last])
+        self.record(day, Part(lines, of_others, neither, batch.ends[last]))
 
     def _first_day(self, batch: Batch) -> int:
         """Return an undated file's first day: in its first batch as a rule, else look ahead."""
@@ -298,9 +307,11 @@ def passes_in(source: Source, files: Sequence[RawFile], number: int, ends: dict[
             ends[number - 1] = passes.at_end() if passes else None
         return ends.get(number - 1)
 
-    reader = RawReader(files[number], source.files.endpoint_url, digests=False)
-    begin = source.year_begin(files[number])
-    return passes_of(source.format, lambda: source.wrapping.inner_blocks(reader.blocks()), before, begin)
+    def again() -> Iterator[memoryview]:
+        reader = RawReader(files[number], source.files.endpoint_url, digests=False)
+        return source.wrapping.inner_blocks(reader.blocks())
+
+    return passes_of(source.format, again, before, source.year_begin(files[number]))
 
 
 def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:
@@ -309,13 +320,3 @@ def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:
         if size < len(block):
             yield block[size:]
         size -= min(size, len(block))
-
-
-def _counts(days: npt.NDArray[np.int64]) -> dict[int, int]:
-    """Return how many lines are of each day; most batches have but one."""
-    if not len(days):
-        return {}
-    if days.min() == days.max():
-        return {int(days[0]): len(days)}
-    numbers, counts = np.unique(days, return_counts=True)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))

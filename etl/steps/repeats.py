@@ -6,6 +6,7 @@ not kept. Four of these in a row, in the same order in two files, are about 32 r
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,34 @@ DIFFERENT = 3
 MOST = 4_000_000
 """Requests that are remembered of a file: 64 MB of it, from then on nothing."""
 FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
+FEWEST = ONE_IN * IN_A_ROW
+"""Requests one after the other: a run is longer."""
 Hashes = npt.NDArray[np.uint64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Some of some requests: where they are among all, and a hash and the time of each."""
+
+    places: npt.NDArray[np.intp]
+    hashes: Hashes
+    times: Integers
+
+    @classmethod
+    def of(cls, requests: pa.Table) -> Self:
+        """Choose some."""
+        times, sizes = (_integers(requests[name]) for name in ("ts", "response_bytes"))
+        mixed = times.view(np.uint64) * FACTORS[0] ^ sizes.view(np.uint64) * FACTORS[1]
+        chosen = np.flatnonzero((mixed >> np.uint64(40)) % np.uint64(ONE_IN) == 0)
+        statuses = _integers(requests["status"].cast(pa.int64()))[chosen].view(np.uint64)
+        hashes = mixed[chosen] ^ statuses * FACTORS[2] ^ _hashes(requests["path"], chosen) * FACTORS[3]
+        return cls(chosen, hashes, times[chosen])
+
+    def within(self, begin: int, end: int) -> Self:
+        """Return those that are between two places."""
+        at = slice(*np.searchsorted(self.places, (begin, end)).tolist())
+        return type(self)(self.places[at], self.hashes[at], self.times[at])
 
 
 @dataclass
@@ -28,23 +56,20 @@ class Sample:
     """Some of a file's requests: a hash and the time of each, in their order."""
 
     hashes: list[Hashes] = field(default_factory=list)
-    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    times: list[Integers] = field(default_factory=list)
     count: int = 0
 
     def add(self, requests: pa.Table) -> None:
         """Take some of a file's next requests."""
-        if self.count >= MOST or requests.num_rows < ONE_IN * IN_A_ROW:  # a run is longer
-            return
-        times, sizes = (_integers(requests[name]) for name in ("ts", "response_bytes"))
-        mixed = times.view(np.uint64) * FACTORS[0] ^ sizes.view(np.uint64) * FACTORS[1]
-        chosen = np.flatnonzero((mixed >> np.uint64(40)) % np.uint64(ONE_IN) == 0)
-        if len(chosen):
-            statuses = _integers(requests["status"].cast(pa.int64()))[chosen].view(np.uint64)
-            self.hashes.append(
-                mixed[chosen] ^ statuses * FACTORS[2] ^ _hashes(requests["path"], chosen) * FACTORS[3]
-            )
-            self.times.append(times[chosen])
-            self.count += len(chosen)
+        if self.count < MOST and requests.num_rows >= FEWEST:
+            self.take(Sampled.of(requests))
+
+    def take(self, found: Sampled) -> None:
+        """Take these of a file's next requests, of which there are FEWEST or more."""
+        if self.count < MOST and len(found.places):
+            self.hashes.append(found.hashes)
+            self.times.append(found.times)
+            self.count += len(found.places)
 
     def runs(self) -> tuple[Hashes, npt.NDArray[np.int64]]:
         """Return a hash of every so many in a row that differ enough, and where each begins."""

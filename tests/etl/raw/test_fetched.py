@@ -60,10 +60,10 @@ def test_what_is_wrong_with_one_is_said_to_its_reader(files, faulty_s3, moto_url
     assert len(faulty_s3.requests) == count + 1
 
 
-def test_large_ones_few_ones_and_those_on_disk_are_streamed(files, tmp_path):
+def test_large_ones_a_single_one_and_those_on_disk_are_streamed(files, tmp_path):
     """Nothing is fetched of what is read as it comes."""
     large = [RawFile(each.name, each.location, None, (SMALL_BYTES + 1, "")) for each in files]
     on_disk = [RawFile(each.name, str(tmp_path / each.name), None) for each in files]
-    for some in (large, files[:THREADS], on_disk):
+    for some in (large, files[:1], on_disk):
         with Fetched(some, None) as fetched:
             assert fetched.take(some[0]) is None

@@ -1,0 +1,189 @@
+"""Many small raw files, taken apart together: one alone costs more than its lines do.
+
+Their lines become one block, and each is told its own again: what a file is, and what becomes of its lines, is the
+same as if it were read alone.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from etl.kernel.layout import MAX_LINE_BYTES, PADDING
+from etl.lines.batches import Batch
+from etl.lines.parse import ACCEPTED
+from etl.lines.passes import Passes
+from etl.lines.timestamps import NO_DAY, Integers
+from etl.raw.content import ContentDigest
+from etl.raw.files import known_size
+from etl.raw.reading import BLOCK_BYTES, LINE_FEED
+from etl.steps.file_reader import FileReader, Part
+from etl.steps.portions import Chosen, Portion, portions_of
+from etl.steps.repeats import FEWEST, Sampled
+from lake.memory import arrays
+
+SMALL_BYTES = 1 << 18  # as it lies there
+BUNDLE_BYTES, BUNDLE_FILES = 1 << 20, 256
+MOST_BYTES = MAX_LINE_BYTES - 1  # of a file's lines, so that none is too long
+
+
+class Bundle:
+    """Reads one raw file, or small ones whose names tell one day, and has each count and digest what it has."""
+
+    def __init__(self, readers: Sequence[FileReader]) -> None:
+        self.readers = readers
+
+    def portions(self) -> Iterator[list[Portion]]:
+        """Yield what there is for the days, batch by batch."""
+        if len(self.readers) == 1:
+            yield from self.readers[0].portions()
+            return
+        waiting: list[tuple[FileReader, bytes]] = []
+        size = 0
+        for reader in self.readers:
+            text = reader.whole(MOST_BYTES)
+            if text is None or size + len(text) >= BLOCK_BYTES:
+                yield from _taken_apart(waiting)
+                waiting, size = [], 0
+            if text is None:
+                yield from reader.portions()
+            else:
+                waiting.append((reader, text))
+                size += len(text) + 1
+        yield from _taken_apart(waiting)
+
+
+def bundled(readers: Sequence[FileReader]) -> list[Bundle]:
+    """Return files in bundles, in order: each alone, or several small ones in a row."""
+    bundles: list[Bundle] = []
+    bundle: list[FileReader] = []
+    left = 0.0
+    for reader in readers:
+        size = known_size(reader.file) if reader.stands_alone else math.inf
+        goes_on = 0 < len(bundle) < BUNDLE_FILES and bundle[0].file.day == reader.file.day
+        if not goes_on or size > min(left, SMALL_BYTES):
+            bundle, left = [], BUNDLE_BYTES if size <= SMALL_BYTES else -math.inf
+            bundles.append(Bundle(bundle))
+        bundle.append(reader)
+        left -= size
+    return bundles
+
+
+def _taken_apart(files: Sequence[tuple[FileReader, bytes]]) -> Iterator[list[Portion]]:
+    """Yield what small files have for the days, batch by batch."""
+    ended = b"".join(text + b"\n" if text and text[-1] != LINE_FEED else text for _, text in files)
+    if not ended:
+        return
+    first = files[0][0]
+    # an hour that clocks show twice is told by the order of one file's lines
+    passes = Passes(first.passes.timezone) if first.passes else None
+    parser = first.parser(passes)
+    buffer = bytearray(ended + bytes(PADDING))
+    batches = list(parser.batches([memoryview(buffer)[: len(ended)]]))
+    if passes and passes.hours:
+        for reader, _ in files:
+            yield from reader.portions()
+        return
+    first.plain_lines = parser.plain_lines
+    lines = _Lines(files)
+    for batch in batches:
+        yield lines.sorted(batch)
+    lines.finish()
+
+
+class _Lines:
+    """The lines of small files, one file's after the other's, as they are taken apart."""
+
+    def __init__(self, files: Sequence[tuple[FileReader, bytes]]) -> None:
+        self._readers = [reader for reader, _ in files]
+        self._texts = [text for _, text in files]
+        self._names = arrays.array([each.file.name for each in self._readers], pa.string())
+        self._begins = np.cumsum([0, *(each.lines for each in self._readers)])
+        self._days, self._own_day = self._readers[0].days_wanted, self._readers[0].own_day or 0
+        self._done = 0  # of the lines
+        self._lasts = {day: np.full(len(files), -1) for day in self._days - {self._own_day}}
+        self._neither: list[tuple[Integers, Integers]] = []
+
+    def sorted(self, batch: Batch) -> list[Portion]:
+        """Return the next batch's rows and rejects by day, and have each file count its own."""
+        neither = batch.reasons < ACCEPTED
+        # a line whose time can't be read counts for the file's day: some day has to read it
+        other_days = np.where((batch.other_days == NO_DAY) & ~neither, self._own_day, batch.other_days)
+        rows = self._done + batch.numbers_of(np.arange(len(batch.days)))
+        others = self._done + batch.numbers
+        of_rows, of_others = self._files_of(rows), self._files_of(others)
+        of_elsewhere = self._files_of(self._done + batch.elsewhere)
+        for file, reason, count in _tallied(of_others[neither], batch.reasons[neither]):
+            self._readers[file].neither[reason] += count
+        for files, days in (
+            (of_rows, batch.days),
+            (of_others[~neither], other_days[~neither]),
+            (of_elsewhere, batch.elsewhere_days),
+        ):
+            for file, day, count in _tallied(files, days):
+                self._readers[file].days[day] += count
+        is_stray = batch.strays != NO_DAY
+        for file, day, count in _tallied(of_others[is_stray], batch.strays[is_stray]):
+            self._readers[file].strays[day] += count
+        self._sample(batch.rows, of_rows)
+        chosen = Chosen(np.ones(len(rows), bool), ~neither, other_days)
+        names, numbers = self._names.take(arrays.numbers(of_others)), others - self._begins[of_others] + 1
+        portions = []
+        for portion, its_rows, its_others in portions_of(batch, self._days, chosen, names, numbers):
+            portions.append(portion)
+            if portion.day in self._lasts:
+                for places, files in (
+                    (rows[its_rows], of_rows[its_rows]),
+                    (others[its_others], of_others[its_others]),
+                ):
+                    lasts = np.full(len(self._readers), -1)
+                    lasts[files] = places  # which ascend: of several the last one stays
+                    np.maximum(self._lasts[portion.day], lasts, out=self._lasts[portion.day])
+        self._neither.append((others[neither], batch.reasons[neither]))
+        self._done += batch.lines
+        return portions
+
+    def finish(self) -> None:
+        """Have each file note what it is up to its last line of a day that is not its own."""
+        places, reasons = (np.concatenate(each) for each in zip(*self._neither, strict=True))
+        for day, lasts in self._lasts.items():
+            for file in np.flatnonzero(lasts >= 0).tolist():
+                reader, begin, end = self._readers[file], int(self._begins[file]), int(lasts[file]) + 1
+                neither = Counter(reasons[(places >= begin) & (places < end)].tolist())
+                others = end - begin - neither.total() - reader.of_day(day)
+                digest = ContentDigest()
+                digest.update(_first_lines(self._texts[file], end - begin))
+                reader.record(day, Part(end - begin, others, neither, digest))
+
+    def _files_of(self, places: Integers) -> Integers:
+        """Return of which file each line is, by its place among all."""
+        return np.searchsorted(self._begins, places, side="right") - 1
+
+    def _sample(self, rows: pa.Table, of_rows: Integers) -> None:
+        """Have files remember some of their requests."""
+        bounds = np.searchsorted(of_rows, np.arange(len(self._readers) + 1))
+        many = np.flatnonzero(np.diff(bounds) >= FEWEST).tolist()
+        if not many or self._readers[0].sample is None:
+            return
+        found = Sampled.of(rows)
+        for file in many:
+            if sample := self._readers[file].sample:
+                sample.take(found.within(*bounds[file : file + 2].tolist()))
+
+
+def _tallied(files: Integers, values: Integers) -> Iterator[tuple[int, int, int]]:
+    """Yield how often each file has each value: the file, the value, the count."""
+    if len(values):
+        distinct, numbers = np.unique(values, return_inverse=True)
+        found = np.bincount(files * len(distinct) + numbers)
+        places = np.flatnonzero(found)
+        columns = (places // len(distinct), distinct[places % len(distinct)], found[places])
+        yield from zip(*(each.tolist() for each in columns), strict=True)
+
+
+def _first_lines(text: bytes, count: int) -> memoryview:
+    """Return so many of a file's lines; the last one may lack its end."""
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == LINE_FEED)
+    return memoryview(text)[: int(ends[count - 1]) + 1 if count <= len(ends) else len(text)]
