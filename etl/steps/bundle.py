@@ -6,13 +6,15 @@ same as if it were read alone.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
 from etl.lines.batches import Batch
+from etl.lines.blocks import DIRECTIVE_SIGN
 from etl.lines.parse import ACCEPTED
 from etl.lines.passes import Passes
 from etl.lines.timestamps import NO_DAY, Integers
@@ -40,19 +42,43 @@ class Bundle:
         if len(self.readers) == 1:
             yield from self.readers[0].portions()
             return
-        waiting: list[tuple[FileReader, bytes]] = []
+        waiting: list[_Small] = []
         size = 0
         for reader in self.readers:
             text = reader.whole(MOST_BYTES)
-            if text is None or size + len(text) >= BLOCK_BYTES:
+            if text == b"":
+                continue
+            small = None if text is None else _Small(reader, text, _head_of(text) if reader.is_headed else b"")
+            if not small or size + len(small.text) >= BLOCK_BYTES or (waiting and small.head != waiting[0].head):
                 yield from _taken_apart(waiting)
                 waiting, size = [], 0
-            if text is None:
-                yield from reader.portions()
+            if small:
+                waiting.append(small)
+                size += len(small.text) + 1
             else:
-                waiting.append((reader, text))
-                size += len(text) + 1
+                yield from reader.portions()
         yield from _taken_apart(waiting)
+
+
+class _Small(NamedTuple):
+    """A small file.
+
+    Attributes:
+        text: The bytes of its lines.
+        head: Those of the lines before its first request that say what lines mean; the whole text where others do,
+            too.
+    """
+
+    reader: FileReader
+    text: bytes
+    head: bytes
+
+
+def _head_of(text: bytes) -> bytes:
+    end = 0
+    while text.startswith(DIRECTIVE_SIGN, end):
+        end = text.find(b"\n", end) + 1 or len(text)
+    return text if text.find(b"\n" + DIRECTIVE_SIGN, end) >= 0 else text[:end]
 
 
 def bundled(readers: Sequence[FileReader]) -> list[Bundle]:
@@ -71,36 +97,59 @@ def bundled(readers: Sequence[FileReader]) -> list[Bundle]:
     return bundles
 
 
-def _taken_apart(files: Sequence[tuple[FileReader, bytes]]) -> Iterator[list[Portion]]:
-    """Yield what small files have for the days, batch by batch."""
-    ended = b"".join(text + b"\n" if text and text[-1] != LINE_FEED else text for _, text in files)
-    if not ended:
+def _taken_apart(files: Sequence[_Small]) -> Iterator[list[Portion]]:
+    """Yield what small files with the same head have for the days, batch by batch."""
+    if not files:
         return
-    first = files[0][0]
+    first, head = files[0].reader, files[0].head
+    texts = [each.text[len(head) if n else 0 :] for n, each in enumerate(files)]
+    ended = b"".join(text + b"\n" if text and text[-1] != LINE_FEED else text for text in texts)
     # an hour that clocks show twice is told by the order of one file's lines
     passes = Passes(first.passes.timezone) if first.passes else None
     parser = first.parser(passes)
     buffer = bytearray(ended + bytes(PADDING))
     batches = list(parser.batches([memoryview(buffer)[: len(ended)]]))
+    about = _of_head(batches, head.count(b"\n"))
     if passes and passes.hours:
-        for reader, _ in files:
-            yield from reader.portions()
-        return
-    first.plain_lines = parser.plain_lines
-    lines = _Lines(files)
+        for each in files:
+            yield from each.reader.portions()
+    elif head and len(files) > 1 and about is None:
+        for each in files:
+            yield from _taken_apart([each])
+    else:
+        first.plain_lines = parser.plain_lines
+        lines = _Lines(files, about or Counter())
+        for batch in batches:
+            yield lines.sorted(batch)
+        lines.finish()
+
+
+def _of_head(batches: Iterable[Batch], lines: int) -> Counter[int] | None:
+    """Return what the first lines are, None unless all of them are neither requests nor rejects."""
+    reasons: list[int] = []
+    done = 0
     for batch in batches:
-        yield lines.sorted(batch)
-    lines.finish()
+        reasons += batch.reasons[batch.numbers + done < lines].tolist()
+        done += batch.lines
+    return Counter(reasons) if len(reasons) == lines and max(reasons, default=0) < ACCEPTED else None
 
 
 class _Lines:
-    """The lines of small files, one file's after the other's, as they are taken apart."""
+    """The lines of small files, one file's after the other's, as they are taken apart.
 
-    def __init__(self, files: Sequence[tuple[FileReader, bytes]]) -> None:
-        self._readers = [reader for reader, _ in files]
-        self._texts = [text for _, text in files]
+    Those of their head are there once.
+    """
+
+    def __init__(self, files: Sequence[_Small], about: Counter[int]) -> None:
+        self._files = files
+        self._readers = [each.reader for each in files]
+        self._about = about  # the lines of the head
+        for reader in self._readers[1:]:
+            reader.neither.update(about)
         self._names = arrays.array([each.file.name for each in self._readers], pa.string())
-        self._begins = np.cumsum([0, *(each.lines for each in self._readers)])
+        self._skipped = np.full(len(files), about.total())
+        self._skipped[0] = 0
+        self._begins = np.cumsum([0, *([each.lines for each in self._readers] - self._skipped)])
         self._days, self._own_day = self._readers[0].days_wanted, self._readers[0].own_day or 0
         self._done = 0  # of the lines
         self._lasts = {day: np.full(len(files), -1) for day in self._days - {self._own_day}}
@@ -129,7 +178,8 @@ class _Lines:
             self._readers[file].strays[day] += count
         self._sample(batch.rows, of_rows)
         chosen = Chosen(np.ones(len(rows), bool), ~neither, other_days)
-        names, numbers = self._names.take(arrays.numbers(of_others)), others - self._begins[of_others] + 1
+        names = self._names.take(arrays.numbers(of_others))
+        numbers = others - self._begins[of_others] + self._skipped[of_others] + 1
         portions = []
         for portion, its_rows, its_others in portions_of(batch, self._days, chosen, names, numbers):
             portions.append(portion)
@@ -152,10 +202,13 @@ class _Lines:
             for file in np.flatnonzero(lasts >= 0).tolist():
                 reader, begin, end = self._readers[file], int(self._begins[file]), int(lasts[file]) + 1
                 neither = Counter(reasons[(places >= begin) & (places < end)].tolist())
-                others = end - begin - neither.total() - reader.of_day(day)
+                if self._skipped[file]:
+                    neither.update(self._about)
+                lines = end - begin + int(self._skipped[file])
+                others = lines - neither.total() - reader.of_day(day)
                 digest = ContentDigest()
-                digest.update(_first_lines(self._texts[file], end - begin))
-                reader.record(day, Part(end - begin, others, neither, digest))
+                digest.update(_first_lines(self._files[file].text, lines))
+                reader.record(day, Part(lines, others, neither, digest))
 
     def _files_of(self, places: Integers) -> Integers:
         """Return of which file each line is, by its place among all."""
@@ -177,9 +230,8 @@ def _tallied(files: Integers, values: Integers) -> Iterator[tuple[int, int, int]
     """Yield how often each file has each value: the file, the value, the count."""
     if len(values):
         distinct, numbers = np.unique(values, return_inverse=True)
-        found = np.bincount(files * len(distinct) + numbers)
-        places = np.flatnonzero(found)
-        columns = (places // len(distinct), distinct[places % len(distinct)], found[places])
+        places, found = np.unique(files * len(distinct) + numbers, return_counts=True)
+        columns = (places // len(distinct), distinct[places % len(distinct)], found)
         yield from zip(*(each.tolist() for each in columns), strict=True)
 
 

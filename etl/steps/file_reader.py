@@ -156,10 +156,14 @@ class FileReader:
 
     @property
     def stands_alone(self) -> bool:
-        """Whether each of its lines says all by itself, so that it can be read beside those of other files."""
-        log_format, wrapping = self._source.format, self._source.wrapping
+        """Whether each of its lines, but for a head, says all by itself, so that other files' may follow."""
         is_as_usual = self.file.day is not None and self._doubled is None and self._begun is None
-        return is_as_usual and not wrapping.envelopes and not isinstance(log_format, Headed)
+        return is_as_usual and not self._source.wrapping.envelopes
+
+    @property
+    def is_headed(self) -> bool:
+        """Whether some of its lines say what the following ones mean."""
+        return isinstance(self._source.format, Headed)
 
     def parser(self, passes: Passes | None, ends: Ends | None = None) -> BlockParser:
         """Return what takes its lines apart; see BlockParser."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from etl.lines import blocks
+from etl.lines.parse import DIRECTIVE
 from etl.sources.completeness import Severities, Severity
 from etl.sources.source import Source
 from etl.steps import bundle
@@ -45,7 +46,6 @@ def _beside_lines(name: str) -> ModuleType:
 
 
 reference, lines, agreement = (_beside_lines(name) for name in ("reference", "lines", "agreement"))
-STAND_ALONE = sorted(name for name, case in agreement.CASES.items() if case.dialect.style != "headed")
 
 
 def _readers(source: Source, day: int) -> list[FileReader]:
@@ -85,7 +85,7 @@ def _write(folder: Path, rng: Random, case: Any, name: str, count: int) -> None:
         path.write_bytes(gzip.compress(text) if rng.random() < 0.3 else text)
 
 
-@pytest.mark.parametrize("name", STAND_ALONE)
+@pytest.mark.parametrize("name", sorted(agreement.CASES))
 def test_files_together_are_what_each_is_alone(
     declare: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -102,6 +102,31 @@ def test_files_together_are_what_each_is_alone(
         bundles = bundled(together)
         assert len(bundles) < len(alone)
         assert _all_of(together, bundles, day) == _all_of(alone, alone, day)
+
+
+def test_files_with_the_same_head_have_it_each(declare: Declare, tmp_path: Path) -> None:
+    """Its lines are counted in each, and one without a head, with another or a second one is read by its own."""
+    fields, version = b"#Fields: date time cs-method cs-uri-stem sc-status\n", b"#Version: 1.0\n"
+    other = b"#Fields: date time sc-status cs-method cs-uri-stem\n"
+    rows = [b"2026-09-%d\t00:00:%02d\tGET\t/a\t200\n" % (day, n) for n, day in enumerate((16, 17, 17, 18))]
+    head, body = version + fields, b"".join(rows) + b"bad\n"
+    of_other = other + b"2026-09-17\t10:00:00\t500\tGET\t/b\n"
+    texts = [head + body, head + body[:-1], head[:-1], b"", head + rows[0] + rows[1] + b"#Remark: x\nbad\n", body]
+    texts += [of_other, of_other, b"#Odd\n" + head + body, b"#Odd\n" + head + body, head + body + other + of_other]
+    texts += [head + body, head + rows[1], head + body]
+    for day in (16, 17):
+        for n, text in enumerate(texts):
+            path = tmp_path / "logs" / f"2026-09-{day}" / f"{n:02}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+    source = declare(files=DATED, format="cloudfront", neighbour_days=1)
+    for day in (NUMBER - 1, NUMBER, NUMBER + 1):
+        alone, together = _readers(source, day), _readers(source, day)
+        assert [len(each.readers) for each in bundled(together)] == [len(texts), len(texts)]
+        assert _all_of(together, bundled(together), day) == _all_of(alone, alone, day)
+    assert together[len(texts)].neither == {DIRECTIVE: 2}
+    assert together[len(texts) + 1].neither == {DIRECTIVE: 2}
+    assert not together[len(texts) + 5].neither
 
 
 def _lines_of(log_line: Any, minute: int, count: int) -> bytes:
@@ -182,5 +207,4 @@ def test_files_are_bundled_while_they_are_small_and_of_a_day(declare: Declare, t
         return [len(each.readers) for each in bundled(readers)]
 
     assert together(neighbour_days=1) == [1, BUNDLE_FILES, 1, 1, 5, 1]
-    assert together(format="w3c") == [1] * len(sizes)
     assert together(format="json", envelope="docker") == [1] * len(sizes)
