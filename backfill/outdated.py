@@ -1,6 +1,6 @@
 """Days that are there and would be others today: raw files came late, or SQL, contract or settings changed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -83,9 +83,14 @@ class Look:
         return sorted(found, key=lambda each: each.unit.day)
 
     def of_requests(
-        self, source: Source, day: date, made: Provenance, holds: Callable[[], list[Seen]]
+        self,
+        source: Source,
+        made: Provenance,
+        holds: Callable[[], list[Seen]],
+        made_of: Callable[[date], Provenance | None],
     ) -> Iterator[str]:
-        """Yield why a source's requests would be others."""
+        """Yield why a source's requests would be others; see `account` for the latter."""
+        day = date.fromisoformat(made.dt)
         if self.stale and made.source_sha256 not in source.on(day).known_as:
             yield f"stale: the settings of source {source.name} have changed"
         twice = twice_within(source.format.timezone, days_since_epoch(day))
@@ -94,7 +99,7 @@ class Look:
         if not self.late:
             return
         there = None if source.files.is_dated else holds()
-        for text in account(source, day, made, there, deep=self.deep).late:
+        for text in account(source, day, made, there, made_of=made_of, deep=self.deep).late:
             yield f"{LATE}: {text}"
 
     def of_derived(self, kind: Unit, contract: Contract, made: Provenance, inputs: "_Inputs") -> Iterator[str]:
@@ -133,16 +138,25 @@ def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs")
         if not partitions:
             continue
         confirmations = confirmed.latest(lake, contract, partitions)
-        for partition, footer in zip(partitions, lake.footers(partitions), strict=True):
-            made = confirmations.get(partition, footer.provenance)
+        footers = dict(zip(partitions, lake.footers(partitions), strict=True))
+        of_days = {each.dt: confirmations.get(each, footer.provenance) for each, footer in footers.items()}
+        made_of = _made_of(kind, of_days)
+        for partition, footer in footers.items():
+            made = of_days[partition.dt]
             if kind.is_extracted:
-                reasons = look.of_requests(kind.sources()[0], partition.dt, made, holds)
+                reasons = look.of_requests(kind.sources()[0], made, holds, made_of)
             else:
                 reasons = look.of_derived(kind, contract, made, inputs)
             reason = (look.stale and _contract_change(contract, footer)) or next(reasons, None)
             if reason:
                 found.setdefault(partition.dt, reason)
     yield from found.items()
+
+
+def _made_of(kind: Unit, known: Mapping[date, Provenance]) -> Callable[[date], Provenance | None]:
+    """Return what returns what is recorded of a unit's days, some of which are known."""
+    looked_up = cache(lambda day: kind.on(day).made())
+    return lambda day: known[day] if day in known else looked_up(day)
 
 
 def _reach(kinds: Sequence[Unit]) -> dict[Unit, timedelta]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -219,7 +220,8 @@ def _accounts(units: Sequence[Unit], *, accepts_loss: bool) -> dict[Unit, Accoun
         if made:
             if not source.files.is_dated and source.name not in holds:
                 holds[source.name] = seen.look(source, seen.last(unit.project.lake, source))
-            found[unit] = account(source, unit.day, made, holds.get(source.name))
+            made_of = cache(lambda day, unit=unit: unit.on(day).made())
+            found[unit] = account(source, unit.day, made, holds.get(source.name), made_of=made_of)
             if found[unit].gone and not accepts_loss:
                 raise InputError(
                     f"{unit} is not restated, since it would lose requests: {'; '.join(found[unit].gone)}. Bring "

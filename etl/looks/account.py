@@ -1,6 +1,6 @@
 """What became of the raw files that a published day was made from: which came, changed, or are gone since."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -8,7 +8,9 @@ from etl.raw.content import begins_alike
 from etl.raw.files import RawFile, size_of
 from etl.raw.recorded import begins_with, has_content_of, is_as_recorded, told_of
 from etl.sources.source import Source
+from etl.steps.file_reader import FileReader, passes_in
 from etl.steps.seen import Seen, total
+from lake.partition import days_since_epoch
 from lake.provenance import Input, Provenance
 
 
@@ -39,8 +41,14 @@ class Account:
             yield from (f"{verb}: {text}" for text in texts)
 
 
-def account(
-    source: Source, day: date, made: Provenance, seen: Sequence[Seen] | None = None, *, deep: bool = False
+def account(  # noqa: PLR0913 - what is known of the day and of its files
+    source: Source,
+    day: date,
+    made: Provenance,
+    seen: Sequence[Seen] | None = None,
+    *,
+    made_of: Callable[[date], Provenance | None] = lambda _: None,
+    deep: bool = False,
 ) -> Account:
     """Return what became of the raw files that a source's day was made from.
 
@@ -49,6 +57,7 @@ def account(
         day: The day.
         made: What is recorded of its requests.
         seen: What undated files hold by now; None for dated ones.
+        made_of: Returns what is recorded of the requests of another day, whose files hold lines of this one.
         deep: Whether to read all files again, and not only those that have another name or size.
 
     Raises:
@@ -56,11 +65,13 @@ def account(
         StoreError: S3 doesn't answer.
     """
     if source.files.is_dated:
-        return _of_dated(source, day, made, deep=deep)
+        return _of_dated(source, day, made, made_of, deep=deep)
     return _of_undated(source, day, made, seen or (), deep=deep)
 
 
-def _of_dated(source: Source, day: date, made: Provenance, *, deep: bool) -> Account:
+def _of_dated(
+    source: Source, day: date, made: Provenance, made_of: Callable[[date], Provenance | None], *, deep: bool
+) -> Account:
     found, endpoint_url = Account(), source.files.endpoint_url
     files = {file.name: file for file in source.find_files(day)}
     left = {each.name: each for each in made.inputs}
@@ -75,6 +86,8 @@ def _of_dated(source: Source, day: date, made: Provenance, *, deep: bool) -> Acc
             continue
         if deep and not is_as_recorded(file, before, endpoint_url):
             found.changed.append(f"{name} has other bytes")
+        if before.lines is not None and _may_have_grown(source, file, made_of):
+            found.came += _more(source, file, day, before)
         found.files[name] = files.pop(name)
         del left[name]
     unmatched = [left[name] for name in left if name not in resized]
@@ -83,15 +96,49 @@ def _of_dated(source: Source, day: date, made: Provenance, *, deep: bool) -> Acc
         del left[name]
     for name, size in resized.items():
         found.files[name], before = files.pop(name), left.pop(name)
-        if has_content_of(found.files[name], before, endpoint_url):  # it was compressed under its name
-            continue
-        text = f"{name} has {size:,} bytes, had {before.bytes:,}"
-        found.changed.append(text)
-        if size < before.bytes:
-            found.gone.append(text)
+        _add_resized(found, source, day, before, size)
     found.came += [f"{name} has come" for name in files]
     found.gone += [f"{_told(each)} is no longer there" for each in left.values() if each.lines != 0]
     return found
+
+
+def _add_resized(found: Account, source: Source, day: date, before: Input, size: int) -> None:
+    """Say what became of a file of the day that has another size."""
+    file = found.files[before.name]
+    if has_content_of(file, before, source.files.endpoint_url):  # it was compressed under its name
+        return
+    if _has_grown(source, file, before):
+        found.came += _more(source, file, day, before)
+        return
+    text = f"{before.name} has {size:,} bytes, had {before.bytes:,}"
+    found.changed.append(text)
+    if size < before.bytes:
+        found.gone.append(text)
+
+
+def _has_grown(source: Source, file: RawFile, before: Input) -> bool:
+    """Tell whether a file of another size is what was recorded, and more: then its lines tell what came."""
+    known = before.content is not None and before.of_day is not None and not source.counts_lines_once
+    return known and begins_with(file, before, source.files.endpoint_url)
+
+
+def _may_have_grown(source: Source, file: RawFile, made_of: Callable[[date], Provenance | None]) -> bool:
+    """Tell whether a file of another day may be more than it was when that day was made first."""
+    if source.counts_lines_once or file.day is None:
+        return False
+    made = made_of(file.day)
+    then = next((each for each in made.inputs if each.name == file.name), None) if made else None
+    is_of_first = made is not None and made.revision == 0
+    return not is_of_first or then is None or then.bytes != size_of(file, source.files.endpoint_url)
+
+
+def _more(source: Source, file: RawFile, day: date, before: Input) -> list[str]:
+    """Say how many more lines of a day a file has than were recorded; nothing for none."""
+    reader = FileReader(source, file, frozenset(), passes_in(source, [file], 0, {}))
+    for _ in reader.portions():
+        pass
+    more = reader.of_day(days_since_epoch(day)) - (before.of_day or 0)
+    return [f"{file.name} has {more:,} more lines of the day"] if more > 0 else []
 
 
 def _of_undated(source: Source, day: date, made: Provenance, seen: Sequence[Seen], *, deep: bool) -> Account:

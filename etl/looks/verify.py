@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etl.looks.account import account
+from etl.raw.files import size_of
 from etl.sources.source import Source
 from etl.steps import seen
 from etl.steps.aggregate import aggregate_day
@@ -137,6 +138,11 @@ def _other_inputs(lake: Lake, source: Source | None, partition: Partition, made:
         return None
     if made.source_sha256 not in source.on(partition.dt).known_as:
         return "the settings of its source have changed"
-    there = {each.name for each in source.find_files(partition.dt)}  # which stand in the provenance
-    gone = next((each.name for each in made.inputs if each.name not in there), None)
-    return gone and f"its raw log {gone} is not there, or has another name"
+    there = {each.name: each for each in source.find_files(partition.dt)}  # which stand in the provenance
+    endpoint_url = source.files.endpoint_url
+    for each in made.inputs:
+        if each.name not in there:
+            return f"its raw log {each.name} is not there, or has another name"
+        if each.lines is None and size_of(there[each.name], endpoint_url) != each.bytes:
+            return f"its raw log {each.name} has another size"
+    return None

@@ -426,8 +426,7 @@ class ProjectMachine(RuleBasedStateMachine):
         """Lines of the next day, or of the day before, come to a dated file."""
         stream, day = self.any_stream(data), min(day, self.today)
         if stream.is_dated and 0 <= day + off <= self.today:
-            is_made = (stream.application, day) in self.made_of  # that it grows is told unread
-            self.is_troubled |= not stream.covers_next or off < 0 or is_made
+            self.is_troubled |= not stream.covers_next or off < 0
             self.write(stream, day + off, day, 2, 1)
 
     @rule(data=st.data())

@@ -51,10 +51,40 @@ def test_raw_files_that_changed_are_late(days, in_project):
     assert found(days, late=True, stale=True) == []
     reason = "late input: logs/2015-05-18.log has other bytes"
     assert found(days, late=True, deep=True) == [("RequestsDaily", SECOND, reason)]
-    path.write_text(text + text)
-    reason = f"late input: logs/2015-05-18.log has {2 * len(text)} bytes, had {len(text)}"
+    path.write_text(text[:-1] + text)
+    reason = f"late input: logs/2015-05-18.log has {2 * len(text) - 1} bytes, had {len(text)}"
     assert found(days, late=True) == [("RequestsDaily", SECOND, reason)]
     assert found(days, stale=True) == []
+
+
+def test_a_dated_file_that_grows_is_judged_by_the_lines_that_came(in_project, build):
+    """Of the days that they are of, its own or a neighbour's; of none if they are of none that is published."""
+    in_project.configure(web=in_project.source | {"neighbour_days": "1"})
+    first, second = (in_project.folder / f"logs/2015-05-{day}.log" for day in (17, 18))
+    of_first, of_second = first.read_text(), second.read_text()
+    first.write_text(of_first + of_second.splitlines(keepends=True)[0])
+    assert build(ErrorRateDaily(date=FIRST), ErrorRateDaily(date=SECOND))
+    days = DayRange(ErrorRateDaily(date=FIRST).unit, FIRST, THIRD)
+    assert found(days, late=True) == []
+
+    def appended(text):
+        with first.open("a") as log:
+            log.write(text)
+
+    appended('192.0.2.9 - - [16/May/2015:20:00:00 +0000] "GET /late HTTP/1.1" 502 10 "-" "curl"\n')
+    assert found(days, late=True) == []
+    appended(of_second.splitlines(keepends=True)[1])
+    of_one = ("RequestsDaily", SECOND, "late input: logs/2015-05-17.log has 1 more lines of the day")
+    assert found(days, late=True) == [of_one]
+    appended(of_first.splitlines(keepends=True)[0] * 2)
+    of_other = ("RequestsDaily", FIRST, "late input: logs/2015-05-17.log has 2 more lines of the day")
+    assert found(days, late=True) == [of_other, of_one]
+    RequestsDaily(date=FIRST, source="web").unit.build(Revision(1, "late"))
+    assert of_one in found(days, late=True)
+    RequestsDaily(date=SECOND, source="web").unit.build(Revision(1, "late"))
+    assert [each for each in found(days, late=True) if each[2].startswith("late")] == []
+    appended("cut")
+    assert [each[:2] for each in found(days, late=True) if each[2].startswith("late")] == [of_other[:2]]
 
 
 @pytest.mark.parametrize("module", [gzip, bz2, lzma])

@@ -49,7 +49,7 @@ def test_the_difference_is_shown_and_the_old_stays(built):
     assert "There is no terminal to ask at" in done.stderr
     assert done.stdout.splitlines() == [
         "RequestsDaily 2015-05-18, 1 day",
-        "RequestsDaily web 2015-05-18: changed: logs/2015-05-18.log has 401 bytes, had 237",
+        "RequestsDaily web 2015-05-18: came: logs/2015-05-18.log has 2 more lines of the day",
         "rejects 2015-05-18 of source web: revision 0 → 1, 0 → 0 rows; 0 removed, 0 added",
         "requests 2015-05-18 of source web: revision 0 → 1, 3 → 5 rows; 0 removed, 2 added",
         "  shop origin: 3 → 5 requests",
