@@ -179,7 +179,7 @@ class BlockParser:
         # lines that only look like directives are in no place of any format
         is_about_the_file = isinstance(self._format, Headed) and block[:1] == DIRECTIVE_SIGN
         places = () if is_about_the_file else places_of(self._plain.current)
-        for piece, starts in _pieces(block):
+        for piece, starts in pieces_of(block):
             parsed = self._parsed_plainly(lines_of(piece, starts))
             days, reasons, strays = placed(parsed.days, parsed.reasons, self._days)
             accepted = reasons == ACCEPTED
@@ -219,7 +219,7 @@ def passes_of(
     def follow(passes: Passes) -> Iterator[None]:
         parser = Parser(log_format, passes, year_begin)
         for block in again():
-            for piece, starts in _pieces(block):
+            for piece, starts in pieces_of(block):
                 parser.parse(lines_of(piece, starts))
                 yield
 
@@ -260,7 +260,7 @@ def lines_of(block: memoryview, starts: npt.NDArray[np.int32]) -> pa.BinaryArray
     )
 
 
-def _pieces(block: memoryview) -> Iterator[tuple[memoryview, npt.NDArray[np.int32]]]:
+def pieces_of(block: memoryview) -> Iterator[tuple[memoryview, npt.NDArray[np.int32]]]:
     """Yield a block in pieces of so many lines that short ones don't take many times the block's memory.
 
     With each comes where its lines begin in it, and where the last one ends.

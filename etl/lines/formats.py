@@ -286,6 +286,38 @@ class Alternatives(Format):
 PREFIX_TIME = "prefix_time"
 
 
+def with_field(log_format: Format, name: str) -> Format:
+    """Return a format that reads a field of that name too, as one of its hosts.
+
+    Raises:
+        ConfigError: No line has it, or it is read for something else.
+    """
+    if isinstance(log_format, Alternatives):
+        found = [_with_field(each, name) for each in log_format.formats]
+        if any(found):
+            formats = [new or old for new, old in zip(found, log_format.formats, strict=True)]
+            return replace(log_format, formats=tuple(formats))
+    elif new := _with_field(log_format, name):
+        return new
+    names = ", ".join(field.name for field in log_format.fields if field.role in {None, Role.HOST})
+    raise ConfigError(
+        f"field:{name}: format {log_format.name} has no such field, or reads it for something else"
+        f"{f'. Others are {names}' if names else ''}."
+    )
+
+
+def _with_field(log_format: Format, name: str) -> Format | None:
+    known = [field for field in log_format.fields if field.name == name]
+    if any(field.role not in {None, Role.HOST} for field in known):
+        return None
+    if known:
+        fields = (replace(each, role=Role.HOST) if each.name == name else each for each in log_format.fields)
+        return replace(log_format, fields=tuple(fields))
+    if isinstance(log_format, Delimited):
+        return None
+    return replace(log_format, fields=(*log_format.fields, Field(name, Role.HOST, Kind.PLAIN)))
+
+
 def field_pattern(kind: Kind, delimiter: str) -> str:
     """Return the regular expression of a field that is written so, up to a delimiter."""
     may_hold_spaces = delimiter != "" and delimiter in BETWEEN_TEXTS

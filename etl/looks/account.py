@@ -118,13 +118,13 @@ def _add_resized(found: Account, source: Source, day: date, before: Input, size:
 
 def _has_grown(source: Source, file: RawFile, before: Input) -> bool:
     """Tell whether a file of another size is what was recorded, and more: then its lines tell what came."""
-    known = before.content is not None and before.of_day is not None and not source.counts_lines_once
+    known = before.content is not None and before.of_day is not None and not source.leaves_out_doubled
     return known and begins_with(file, before, source.files.endpoint_url)
 
 
 def _may_have_grown(source: Source, file: RawFile, made_of: Callable[[date], Provenance | None]) -> bool:
     """Tell whether a file of another day may be more than it was when that day was made first."""
-    if source.counts_lines_once or file.day is None:
+    if source.leaves_out_doubled or file.day is None:
         return False
     made = made_of(file.day)
     then = next((each for each in made.inputs if each.name == file.name), None) if made else None

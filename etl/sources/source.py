@@ -29,6 +29,7 @@ from etl.lines.formats import (
     Kind,
     Role,
     shaped,
+    with_field,
 )
 from etl.lines.noise import Noise
 from etl.lines.parse import AUTHORITY, Classifier
@@ -45,6 +46,7 @@ from lake.partition import EARLIEST, LATEST, check_name, parse_day
 
 SECTION = "source."
 FIELD = "field:"
+KEEP, LINES = "keep", "lines"  # of `duplicates`
 REQUIRED = ("format", "files", "application", "vantage")
 MAP = "applications"
 LOG_FORMAT = "log_format"
@@ -133,6 +135,7 @@ class Source:
         expected_hours: The hours of a UTC day in which there normally are requests, None if that is not said.
         allow_empty: Whether a day may have no line at all.
         counts_lines_once: Whether a whole line that several files of a day have counts once.
+        request_id: The field by which a request is known, so that it counts once; None where each line is one.
         declared: What the section says of how lines are written beside the format's name, key by key.
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
@@ -159,6 +162,7 @@ class Source:
     expected_hours: frozenset[int] | None = None
     allow_empty: bool = False
     counts_lines_once: bool = False
+    request_id: str | None = None
     declared: tuple[tuple[str, str], ...] = ()
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
@@ -174,6 +178,11 @@ class Source:
     def names_in(self, there: Container[str | None]) -> list[str]:
         """Return under which of its names there is something: the one that it has, or else those that it had."""
         return [self.name] if self.name in there else [each for each in self.formerly if each in there]
+
+    @property
+    def leaves_out_doubled(self) -> bool:
+        """Whether what its files have more than once counts once."""
+        return self.counts_lines_once or self.request_id is not None
 
     def year_begin(self, file: RawFile) -> date | None:
         """Return the first day of the twelve months that a file's times without a year are of, None if unknown."""
@@ -322,6 +331,7 @@ class Source:
             "declared": self.declared,
             **self._shaping_reach,
             **({"duplicates": "lines"} if self.counts_lines_once else {}),
+            **({"duplicates": FIELD + self.request_id} if self.request_id else {}),
             **({"envelope": [each.name for each in self.wrapping.envelopes]} if self.wrapping.envelopes else {}),
             **({"noise": self.noise.declared} if self.noise else {}),
             "vantage": self.classifier.vantage,
@@ -495,7 +505,8 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         year=read("year", _year, "a year, or the first day of the twelve months meant as YYYY-MM-DD", None),
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
-        counts_lines_once=read("duplicates", lambda v: {"keep": False, "lines": True}[v], "keep or lines", False),  # noqa: FBT003 - the default
+        counts_lines_once=values.get("duplicates") == LINES,
+        request_id=read("duplicates", lambda v: _request_id(v, found_format), "keep, lines or field:NAME", None),
         declared=tuple((key, _as_declared(key, values[key])) for key in FORMAT_KEYS if key in values),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
@@ -516,8 +527,8 @@ def _check_days(source: Source) -> None:
         raise ConfigError(f"since = {source.since} is not before until = {source.until} (exclusive).")
     if source.files.is_dated and source.year:
         raise ConfigError("year is for files without a date in their names. Take it out: the names tell the year.")
-    if not source.files.is_dated and source.counts_lines_once:
-        raise ConfigError("duplicates = lines is for dated files; files has no {YYYY}{MM}{DD}.")
+    if not source.files.is_dated and source.leaves_out_doubled:
+        raise ConfigError("duplicates is for dated files; files has no {YYYY}{MM}{DD}.")
     if not source.files.is_dated and (source.covers != THE_DAY or (source.expected_files or 1) > 1):
         raise ConfigError(
             "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."
@@ -709,6 +720,18 @@ def _classifier(found_format: Format, folder: Path, values: Mapping[str, str]) -
         health_check_paths=paths,
         synthetic_user_agents=agents,
     )
+
+
+def _request_id(text: str, found_format: Format) -> str | None:
+    """Return the field that `duplicates` names, None if it names none; KeyError if it is something else."""
+    if not text.startswith(FIELD):
+        return {KEEP: None, LINES: None}[text]
+    name = text.removeprefix(FIELD)
+    try:
+        with_field(found_format, name)
+    except ConfigError as error:
+        raise ConfigError(f"duplicates = {error}") from error
+    return name
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from etl.lines.applications import UNMAPPED
 from etl.lines.formats import Alternatives
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, twice_within
-from etl.raw.doubled import doubled_lines
+from etl.raw.doubled import Places, doubled_lines
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile, mark_of
 from etl.raw.read_ahead import read_ahead
@@ -29,6 +29,7 @@ from etl.steps import seen
 from etl.steps.answers import Answers
 from etl.steps.bundle import bundled
 from etl.steps.file_reader import FileReader, passes_in
+from etl.steps.identified import repeated_requests
 from etl.steps.portions import Portion
 from etl.steps.repeats import Sample, repeated
 from etl.steps.seen import Seen
@@ -143,7 +144,7 @@ def extract_day(
         files = source.find_files(day)
         undated = [] if source.files.is_dated else files
         marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
-        doubled = doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
+        doubled = _doubled(source, files)
         has_cores_left = source.limits.readers > len(files)
         ends: dict[int, int | None] = {}
         fetched = open_files.enter_context(Fetched(files, source.files.endpoint_url))
@@ -174,6 +175,13 @@ def extract_day(
                 with suppress(InputError, PartitionExists, StoreError):
                     each.publish(readers, FIRST)
         return asked.publish(readers, revision)
+
+
+def _doubled(source: Source, files: Sequence[RawFile]) -> list[Places] | None:
+    """Return which lines of each file are left out, since they are there already; None if all count."""
+    if source.request_id:
+        return repeated_requests(source, source.request_id, files)
+    return doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
 
 
 def _tell_what_is_slow(source: Source, readers: Sequence[FileReader]) -> None:
@@ -463,7 +471,7 @@ class _Day:
         number = days_since_epoch(self.day)
         names: dict[Content, list[str]] = {}
         for reader in readers:
-            if reader.of_day(number) and not self._source.counts_lines_once:
+            if reader.of_day(number) and not self._source.leaves_out_doubled:
                 names.setdefault(reader.content, []).append(reader.file.name)
         return [each for each in names.values() if len(each) > 1]
 
