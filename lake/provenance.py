@@ -128,7 +128,7 @@ class Provenance:
         rows_kept: Those of them that became requests of this day, or were counted.
         rows_rejected: Lines of this day that are no request.
         rows_of_other_days: Lines read that belong to other days' partitions.
-        doubled: Lines that were left out, since the source counts each line or request once and it was there before.
+        doubled: Lines that were left out, since the source counts each line or request once.
         directives: Lines read that describe the log, such as `#Fields:`, and are neither.
         noise: Lines read that the source declares to be no access lines at all.
         continued: Lines read that go on in another one, with which they are one line.

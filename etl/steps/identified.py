@@ -30,7 +30,7 @@ Hashes = npt.NDArray[np.uint64]
 def repeated_requests(source: Source, field: str, files: Sequence[RawFile]) -> list[Places]:
     """Return of each file which lines, from 0, are of a request that an earlier line is of, in it or in another.
 
-    All files are read, and twelve bytes of each request are held in memory while this runs.
+    All files are read, and about forty bytes of each request are held in memory while this runs.
 
     Args:
         source: Theirs.
