@@ -11,6 +11,7 @@ A line that lacks the envelope stays as it is.
                                     192.0.2.7 - - [17/Sep/2026:10:05:03 +0000] "GET /a/b HTTP/1.1" 200 512
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,10 +26,12 @@ import pyarrow.compute as pc
 
 from etl.kernel import layout
 from etl.kernel.layout import MAX_LINE_BYTES, PADDING
-from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Role
+from etl.lines import timestamps
+from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Logfmt, Ltsv, Role
 from etl.lines.places import ONE_WORD
 from lake.errors import ConfigError
-from lake.memory.arrays import array, scalar, to_numpy
+from lake.memory.arrays import array, numbers, scalar, to_numpy
+from lake.partition import date_of
 
 TIME = "envelope_time"
 """The name of the field that has an envelope's time, in lines of a format that has none."""
@@ -45,6 +48,15 @@ Kernel = Callable[..., int]
 Booleans = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 NO_BYTES, DASH, END = scalar(None, pa.binary()), scalar(b"-"), scalar(b"\n")
+
+SHAPED = ("log_format", "json", "logfmt", "ltsv")
+"""Formats whose times a section may have written in any way; those of the others have a year."""
+OF_BSD_TIME = timestamps.unnamed(timestamps.BSD).replace("[ _]", "_")
+BSD_TIME = re.compile(
+    timestamps.BSD.replace("(?P<year>[0-9]{4})", "(?P<year>(?:19|20)[0-9]{2})(?![0-9:.])").encode()
+)
+WITHOUT_YEAR = timestamps.unnamed(timestamps.BSD)
+"""What may be a time without a year."""
 
 _ESCAPES = r"(?:\x1b\[[0-9;]*m)*"
 _FRACTION = r"(?:[.,][0-9]{1,9})?"
@@ -135,11 +147,16 @@ class Wrapping:
 
     Attributes:
         envelopes: From the outside in.
-        timed: What the format is if its lines have no time and an envelope has one; None for others.
+        timed: What the format is if an envelope has a time and its lines have none, or may have none; None for
+            others.
+        lines: What tells which lines have no time of their own; None if none has or all have one.
+        has_years: Whether the lines' own times have years, as far as anybody knows.
     """
 
     envelopes: tuple[Envelope, ...] = ()
     timed: Format | None = None
+    lines: "OwnTime | None" = None
+    has_years: bool = True
 
     @classmethod
     def of(cls, names: Sequence[str], log_format: Format) -> "Wrapping":
@@ -150,14 +167,19 @@ class Wrapping:
         """
         envelopes = tuple(map(envelope, names))
         tells_no_time = isinstance(log_format, Headed) or not any(each.has_time for each in envelopes)
-        if log_format.has(Role.TIME) or tells_no_time:
+        if tells_no_time or log_format.has(Role.CLOCK):
             return cls(envelopes)
+        has_years = log_format.name not in SHAPED or not log_format.has(Role.TIME)
+        if log_format.has(Role.TIME) and not isinstance(log_format, Json | Logfmt | Ltsv):
+            return cls(envelopes, has_years=has_years)
         if isinstance(log_format, Delimited):
             first, *others = log_format.literals
             fields, literals = (Field(TIME, Role.TIME), *log_format.fields), ("", f" {first}", *others)
             return cls(envelopes, replace(log_format, fields=fields, literals=literals))
-        name = TIME if isinstance(log_format, Json) else PREFIX_TIME
-        return cls(envelopes, replace(log_format, fields=(*log_format.fields, Field(name, Role.TIME))))
+        lines = OwnTime.of(log_format) if log_format.has(Role.TIME) else None
+        last = Field(PREFIX_TIME if isinstance(log_format, Logfmt) else TIME, Role.TIME)
+        fields = (*(each for each in log_format.fields if each != last), last)
+        return cls(envelopes, replace(log_format, fields=fields), lines, has_years)
 
     def taken_off(
         self, blocks: Iterable[memoryview], kernel: Callable[[], Kernel | None] = lambda: None
@@ -171,12 +193,12 @@ class Wrapping:
         rest = b""
         for block in blocks:
             raw = _padded(rest + bytes(block)) if rest else block
-            inner, size = self._taken(raw, kernel(), is_last=len(rest) > MOST_PENDING)
+            inner, size = self._taken(raw, kernel(), is_last=len(rest) > MOST_PENDING, wants_time=self._is_timed)
             if size:
                 yield inner
             rest = bytes(raw[size:])
         if rest:
-            yield self._taken(_padded(rest), kernel(), is_last=True)[0]
+            yield self._taken(_padded(rest), kernel(), is_last=True, wants_time=self._is_timed)[0]
 
     def inner_blocks(self, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
         """Yield blocks of lines without their envelopes, as many lines as there are."""
@@ -186,7 +208,21 @@ class Wrapping:
         for each in self.taken_off(blocks):
             yield each.block
 
-    def _taken(self, raw: memoryview, kernel: Kernel | None, *, is_last: bool) -> tuple["Inner", int]:
+    @property
+    def _is_timed(self) -> bool:
+        """Whether every line gets its envelope's time."""
+        return self.timed is not None and self.lines is None
+
+    def _lack_times(self, lines: pa.BinaryArray) -> bool:
+        """Tell whether some lines have no time of their own, or one without a year."""
+        return bool(
+            (self.lines and to_numpy(self.lines.lack(lines)).any())
+            or (not self.has_years and pc.any(pc.match_substring_regex(lines, WITHOUT_YEAR)).as_py())
+        )
+
+    def _taken(
+        self, raw: memoryview, kernel: Kernel | None, *, is_last: bool, wants_time: bool
+    ) -> tuple["Inner", int]:
         """Return the lines of a block up to the first one whose end may follow, and how many bytes these are."""
         raw_ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == LINE_FEED) + 1
         text = raw
@@ -196,11 +232,11 @@ class Wrapping:
         lines = _lines_of(block, ends)
         stop, runs, time, without_year = len(lines), [], NO_BYTES, NO_BYTES
         for each in self.envelopes:
-            if kernel and not self.timed and (read := _by_kernel(block, lines, each, kernel)):
+            if kernel and not wants_time and (read := _by_kernel(block, lines, each, kernel)):
                 block, ends = read
                 lines = _lines_of(block, ends)
                 continue
-            level = _level(lines, each, wants_time=bool(self.timed))
+            level = _level(lines, each, wants_time=wants_time)
             lines, begun, pending = _joined(level, is_last=is_last)
             block, ends = _block_of(lines)
             runs += begun
@@ -210,13 +246,64 @@ class Wrapping:
             without_year = pc.coalesce(pc.if_else(lacks_year, level.times, NO_BYTES), without_year)
         while straddling := [run[0] for run in runs if run[0] < stop <= run[-1]]:
             stop = min(straddling)
-        if self.timed:
-            time = pc.coalesce(time, without_year)
-            block, ends = _block_of(_with_time(lines, time, is_json=isinstance(self.timed, Json)))
+        if not wants_time and self._lack_times(lines):
+            return self._taken(raw, None, is_last=is_last, wants_time=True)
+        if wants_time:
+            block, ends = _block_of(self._timed_lines(lines, time, pc.coalesce(time, without_year)))
         continued = sorted(place for run in runs for place in run[:-1] if place < stop)
         size = int(raw_ends[stop - 1]) if stop else 0
         block, ends = block[: int(ends[stop - 1]) if stop else 0], ends[:stop]
         return Inner(block, ends, raw[:size], raw_ends[:stop], np.array(continued, np.int64)), size
+
+    def _timed_lines(
+        self, lines: pa.BinaryArray, with_year: pa.BinaryArray, times: pa.BinaryArray
+    ) -> pa.BinaryArray:
+        """Return lines with what they lack of their time.
+
+        Args:
+            lines: The lines.
+            with_year: Their envelopes' times, NULL where these have no year.
+            times: Their envelopes' times, NULL where there is none.
+        """
+        if not self.has_years:
+            lines = _with_years(lines, with_year)
+        if not self.timed:
+            return lines
+        timed = _with_time(lines, times, self.timed)
+        return pc.if_else(self.lines.lack(lines), timed, lines) if self.lines else timed
+
+
+@dataclass(frozen=True)
+class OwnTime:
+    """Which lines of keys and values have no time of their own.
+
+    Attributes:
+        line: A regular expression of lines that may be requests.
+        time: A regular expression of those that have a time.
+    """
+
+    line: str
+    time: str
+
+    @classmethod
+    def of(cls, log_format: Format) -> "OwnTime":
+        """Return what tells it of lines of a format that has keys."""
+        keys = [each.name for each in log_format.fields if each.role is Role.TIME]
+        names = "|".join(re.escape(each.rpartition(".")[2]) for each in keys)
+        if isinstance(log_format, Json):
+            return cls(r"^[ \t]*\{", rf'"(?:{names})"[ \t]*:[ \t]*"?[0-9A-Z]')
+        if isinstance(log_format, Ltsv):
+            return cls("^[0-9A-Za-z_.-]+:", rf"(?:^|\t)(?:{names}):\[?[0-9A-Z]")
+        statuses = "|".join(re.escape(each.name) for each in log_format.fields if each.role is Role.STATUS)
+        first = rf'(?s)^(?:[^ ="]+ +)*\[?(?:{ONE_WORD}|{OF_BSD_TIME}) ' if PREFIX_TIME in keys else "^$"
+        return cls(rf"(?:^| )(?:{statuses})=", rf'{first}|(?:^| )(?:{names})="?[0-9A-Z]')
+
+    def lack(self, lines: pa.BinaryArray) -> pa.BooleanArray:
+        """Tell which lines have none, though they may be requests."""
+        has_one = pc.match_substring_regex(lines, self.time)
+        if pc.all(has_one).as_py():
+            return pc.invert(has_one)
+        return pc.and_not(pc.match_substring_regex(lines, self.line), has_one)
 
 
 class Inner(NamedTuple):
@@ -425,15 +512,49 @@ def _joined(level: _Level, *, is_last: bool) -> tuple[pa.BinaryArray, list[list[
     return pc.replace_with_mask(lines, pa.array(changed), values), runs, pending
 
 
-def _with_time(lines: pa.BinaryArray, times: pa.BinaryArray, *, is_json: bool) -> pa.BinaryArray:
+def _with_time(lines: pa.BinaryArray, times: pa.BinaryArray, log_format: Format) -> pa.BinaryArray:
     """Return lines with the envelope's times before them, or as their first key; blank ones stay so."""
-    if is_json:
+    if isinstance(log_format, Json):
         opening = pc.binary_join_element_wise(b'{"' + TIME.encode() + b'":"', times, b"")
-        timed = pc.binary_join_element_wise(opening, pc.binary_slice(lines, 1), b'",')
+        rest = pc.replace_substring(lines, b"{", b"", max_replacements=1)
+        timed = pc.binary_join_element_wise(opening, rest, b'",')
         fits = pc.and_(pc.starts_with(lines, b"{"), pc.is_valid(times))
         return pc.if_else(fits, timed, lines)
+    if isinstance(log_format, Ltsv):
+        return pc.coalesce(pc.binary_join_element_wise(TIME.encode() + b":", times, b"\t", lines, b""), lines)
+    if isinstance(log_format, Logfmt):
+        times = _in_words(times)
     timed = pc.binary_join_element_wise(pc.coalesce(times, DASH), lines, b" ")
     return pc.if_else(pc.match_substring_regex(lines, r"^\r?\n$"), lines, timed)
+
+
+def _in_words(times: pa.BinaryArray) -> pa.BinaryArray:
+    """Return times as they may stand before pairs, where a number may be anything."""
+    if not pc.any(pc.match_substring_regex(times, r"^[0-9.]+$")).as_py():
+        return times
+    microseconds, readable = timestamps.parse(times)
+    texts = numbers(microseconds).cast(pa.timestamp("us")).cast(pa.string()).cast(pa.binary())
+    words = pc.binary_join_element_wise(pc.replace_substring(texts, b" ", b"T"), b"Z", b"")
+    return pc.if_else(numbers(readable), words, times)
+
+
+def _with_years(lines: pa.BinaryArray, times: pa.BinaryArray) -> pa.BinaryArray:
+    """Return lines with a year behind a time that has none: the nearest one to their envelope's time."""
+    places = np.flatnonzero(to_numpy(pc.match_substring_regex(lines, WITHOUT_YEAR)))
+    index = pa.array(places)
+    microseconds, readable = timestamps.parse(times.take(index))
+    days = timestamps.days_of(microseconds, readable)
+    texts = []
+    for line, day in zip(lines.take(index).to_pylist(), days.tolist(), strict=True):
+        found = BSD_TIME.search(line)
+        end, year = 0, b""
+        if found and not found["year"] and day != timestamps.NO_DAY:
+            end = found.end()
+            year = b" %d" % timestamps.year_near(date_of(day), found["month"].decode(), int(found["day"]))
+        texts.append(line[:end] + year + line[end:])
+    chosen = np.zeros(len(lines), np.bool_)
+    chosen[places] = True
+    return pc.replace_with_mask(lines, pa.array(chosen), array(texts, pa.binary()))
 
 
 def _padded(text: bytes) -> memoryview:

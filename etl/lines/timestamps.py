@@ -132,6 +132,12 @@ def year_around(day: date) -> date:
     return max(date.min + HALF_A_YEAR, day) - HALF_A_YEAR
 
 
+def year_near(day: date, month: str, day_of_month: int) -> int:
+    """Return the year of a time that has none and is near a day, by its month's name and its day."""
+    begin = year_around(day)
+    return begin.year + ((MONTHS.index(month) + 1, day_of_month) < (begin.month, begin.day))
+
+
 def _clf(parts: pa.StructArray, timezone: str | None) -> tuple[Integers, Booleans]:
     return _of_clock(parts, _month(parts), _number(parts, "year"), timezone)
 

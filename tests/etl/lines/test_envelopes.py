@@ -1,5 +1,7 @@
 """Envelopes: what comes out of them, line for line, wherever blocks end, and what the parsers make of it."""
 
+import dataclasses
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from etl.lines.envelopes import DOCKERS_PART, ENVELOPES, Wrapping, envelope, fou
 from etl.lines.formats import FORMATS, Format, Json, Role, shaped
 from etl.lines.noise import Noise
 from etl.lines.parse import ACCEPTED, CONTINUED, Classifier
+from etl.looks import identify
 from etl.raw.content import ContentDigest
 from etl.sources.source import Source
 from lake.errors import ConfigError
@@ -412,3 +415,52 @@ def test_many_damaged_lines_come_out_alike(name: str) -> None:
     log = b"\n".join(lines)
     found = _wrapping(name).taken_off(_blocks(log, iter([7000] * 9)), machine_code.kernel)
     assert b"".join(bytes(each.block) for each in found) == b"".join(_inner(log, _wrapping(name))[0])
+
+
+LOGRAGE = b"method=GET path=/a format=html controller=Items action=show status=500 duration=12.3 view=1 db=2"
+OBJECT = b'{"method":"GET","path":"/a","format":"html","controller":"I","action":"a","status":500,"duration":12.3}'
+LABELS = b"host:192.0.2.7\treq:GET /a HTTP/1.1\tstatus:500\tsize:7"
+UNTIMED = [
+    ("lograge", "syslog", b"2026-09-17T10:05:03Z web1 rails[4242]: ", LOGRAGE),
+    ("lograge", "syslog", b"Sep 17 10:05:03 web1 rails[4242]: ", LOGRAGE),
+    ("lograge", "cri, syslog", ISO + b" stdout F Sep  9 10:05:03 web1 rails: ", LOGRAGE),
+    ("lograge_json", "cri", ISO + b" stdout F ", OBJECT),
+    ("ltsv", "cri", ISO + b" stdout F ", LABELS),
+]
+TIMED = {
+    "lograge": b"2026-09-17T11:05:03Z INFO " + LOGRAGE,
+    "lograge_json": b'{"@timestamp":"2026-09-17T11:05:03Z",' + OBJECT[1:],
+    "ltsv": b"time:17/Sep/2026:11:05:03 +0000\t" + LABELS,
+}
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("name", "envelopes", "before", "line"), UNTIMED)
+def test_a_line_without_a_time_has_its_envelopes(
+    name: str, envelopes: str, before: bytes, line: bytes, *, compiled: bool
+) -> None:
+    """Of formats whose lines may have one: those that do keep it, and another line of the log is left alone."""
+    log = b"".join(before + each + b"\n" for each in (line, TIMED[name], b"GET / 500", line, b"", TIMED[name]))
+    wrapping = _wrapping(envelopes, FORMATS[name])
+    log_format = dataclasses.replace(wrapping.timed or FORMATS[name], timezone="UTC")
+    block = memoryview(bytearray(log + bytes(PADDING)))[: len(log)]
+    parser = BlockParser(
+        log_format, EVERYONE, compiled=compiled, wrapping=wrapping, year_begin=dt.date(2026, 1, 1)
+    )
+    (batch,) = parser.batches([block])
+    assert [f"{each['ts']:%F %H:%M} {each['status']}" for each in batch.rows.to_pylist()] == [
+        f"2026-09-17 {hour}:05 500" for hour in (10, 11, 10, 11)
+    ]
+    assert batch.numbers.tolist() == [2, 4]
+
+
+def test_journald_tells_the_time_of_a_line_without_one() -> None:
+    """In microseconds; and identify finds both."""
+    log = b"".join(
+        _json(MESSAGE=LOGRAGE.decode(), __REALTIME_TIMESTAMP=f"178963950{n}123456") + b"\n" for n in range(5)
+    )
+    found = identify.identify(log)[0]
+    assert (found.settings, len(found.rows), found.without_offset) == (
+        {"format": "lograge", "envelope": "journald"},
+        *(5, 0),
+    )

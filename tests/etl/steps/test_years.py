@@ -1,5 +1,6 @@
 """Times without a year: it comes from the file's name, an envelope or a setting, and from nothing else."""
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -109,6 +110,42 @@ def test_an_envelope_around_it_tells_it(
     assert [each["ts"] for each in published(lake, "requests", EVE)] == [
         datetime(2026, 12, 31, 23, 59, 59, 500_000)
     ]
+
+
+@pytest.mark.parametrize("worth_loading", [0, 1 << 40])
+@pytest.mark.parametrize("kind", ["own", "key"])
+@pytest.mark.parametrize("envelope", ["cri", "docker"])
+def test_an_envelope_tells_the_year_of_a_lines_own_time(  # noqa: PLR0913, PLR0917 - fixtures
+    declare: Declare,
+    lake: Lake,
+    tmp_path: Path,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
+    worth_loading: int,
+    kind: str,
+    envelope: str,
+) -> None:
+    """Each line's, the nearest one, in one file of two years; a year that is written stays."""
+    monkeypatch.setattr(blocks, "WORTH_LOADING", worth_loading)
+    settings, line = SHAPES[kind]
+    told = (
+        ("2026-12-31T23:59:59.5Z", "Dec 31 23:59:58"),
+        ("2027-01-01T00:00:00.5Z", "Dec 31 23:59:59"),
+        ("2026-12-31T23:59:59.5Z", "Jan  1 00:00:00"),
+        ("2027-01-01T00:00:01Z", "Jan  1 00:00:00.25"),
+        ("2028-01-01T00:00:01Z", "Jan  1 00:00:01 2027"),
+    )
+    lines = []
+    for n, (outer, own) in enumerate(told):
+        inner = line.format(time=own, n=n)
+        wrapped = json.dumps({"log": f"{inner}\n", "stream": "stdout", "time": outer})
+        lines.append(f"{outer} stdout F {inner}" if envelope == "cri" else wrapped)
+    tmp_path.joinpath("access.log").write_text("\n".join(lines) + "\n")
+    source = declare(**settings | {"envelope": envelope})
+    extract_day(lake, source, EVE)
+    extract_day(lake, source, NEW_YEAR)
+    assert [each["status"] for each in published(lake, "requests", EVE)] == [500, 501]
+    assert [each["status"] for each in published(lake, "requests", NEW_YEAR)] == [502, 503, 504]
 
 
 def test_a_year_that_is_written_counts(declare: Declare, lake: Lake, tmp_path: Path, published: Published) -> None:
