@@ -200,6 +200,10 @@ class Wrapping:
         if rest:
             yield self._taken(_padded(rest), kernel(), is_last=True, wants_time=self._is_timed)[0]
 
+    def times_of(self, lines: bytes) -> pa.BinaryArray:
+        """Return the times of the envelopes of some lines, the innermost one that has a year; NULL for none."""
+        return self._taken(_padded(lines), None, is_last=True, wants_time=True)[0].times
+
     def inner_blocks(self, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
         """Yield blocks of lines without their envelopes, as many lines as there are."""
         if not self.envelopes:
@@ -253,7 +257,8 @@ class Wrapping:
         continued = sorted(place for run in runs for place in run[:-1] if place < stop)
         size = int(raw_ends[stop - 1]) if stop else 0
         block, ends = block[: int(ends[stop - 1]) if stop else 0], ends[:stop]
-        return Inner(block, ends, raw[:size], raw_ends[:stop], np.array(continued, np.int64)), size
+        inner = Inner(block, ends, raw[:size], raw_ends[:stop], np.array(continued, np.int64), time)
+        return inner, size
 
     def _timed_lines(
         self, lines: pa.BinaryArray, with_year: pa.BinaryArray, times: pa.BinaryArray
@@ -315,6 +320,7 @@ class Inner(NamedTuple):
         raw: The raw lines.
         raw_ends: Where each of those ends.
         continued: The places of those that go on in another one, ascending; here they are empty.
+        times: Their envelopes' times, if they were wanted.
     """
 
     block: memoryview
@@ -322,6 +328,7 @@ class Inner(NamedTuple):
     raw: memoryview
     raw_ends: Places
     continued: Places
+    times: pa.BinaryArray | pa.BinaryScalar = NO_BYTES
 
 
 class _Level(NamedTuple):

@@ -7,19 +7,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.kernel.layout import PADDING
+from etl.lines.batches import Batch
 from etl.lines.blocks import BlockParser
 from etl.lines.envelopes import Wrapping, envelope, found_around
 from etl.lines.formats import FORMATS
 from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
-from etl.lines.timestamps import year_around
+from etl.lines.timestamps import parse, year_around
 from etl.looks import guess
 from etl.looks.guess import Settings
 from etl.looks.rotation import lying
+from etl.looks.zone import shown_offset, zone_of
 from etl.raw.files import RawFile
 from etl.raw.reading import RawReader
 from etl.sources.source import FIELD, ONE_DAY, SECTION, Source, read_sources
@@ -48,6 +51,10 @@ ASSUMED_ZONE = "UTC"
 NO_ZONE = """\
 # a guess: times that name no time zone are taken for UTC. If the server's clock shows another one, name it, such
 # as Europe/Berlin or America/New_York. With a wrong zone, requests count on the wrong day"""
+SHOWN_ZONE = """\
+# the times of the envelope show that the server's clock is so far from UTC (in Etc/GMT, the sign is the opposite
+# one). If it has summer time, name the zone, such as Europe/Berlin or America/New_York"""
+UTC_SHOWN = "# shown by the times of the envelope"
 COVERS_IN_ANOTHER_ZONE = """
 # (and then also say: covers = -1 to 1)"""
 ONE_FILE = """\
@@ -81,6 +88,7 @@ class Reading:
         failed: How many of the rejects look like requests that were answered with a 5xx status.
         last: The last day of the log that is known.
         comments: What to say before keys of its section.
+        assumes_zone: Whether its times are read by a time zone that nothing shows.
     """
 
     source: Source
@@ -94,11 +102,7 @@ class Reading:
     failed: int = 0
     last: date | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def assumes_zone(self) -> bool:
-        """Whether its times are read by a time zone that nobody has named."""
-        return "timezone" in self.comments
+    assumes_zone: bool = False
 
     @property
     def lines(self) -> int:
@@ -191,8 +195,7 @@ def identify(head: bytes) -> list[Reading]:
         declared = ({"format": name} for name in names)
         found += _readings(head, (*declared, *guess.trailing(inner), *guess.fields(inner)), wrapped)
     if not any(each.fits for each in found):
-        parts = "cri"  # which may cut a line in parts, that only its envelope joins
-        for wrapped, inner in sorted(unwrapped, key=lambda each: parts not in each[0].get("envelope", "")):
+        for wrapped, inner in reversed(unwrapped):  # an envelope knows its own time, and joins a line's parts
             found += _readings(head, guess.log_formats(inner), wrapped)
     vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
     best, *others = sorted(
@@ -262,14 +265,16 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         endpoint_url: Of an S3 server other than AWS.
     """
     named = _day_in(path) if found.without_year else None
-    source = in_some_zone(replace(found.source, year=year_around(named) if named else None))
+    shown = _zone_shown(found, first_lines(sample)) if found.without_offset else None
+    in_zone = replace(found.source.format, timezone=shown or found.source.format.timezone)
+    source = in_some_zone(replace(found.source, format=in_zone, year=year_around(named) if named else None))
     given = _parsed(first_lines(sample), source)[0]["ts"].to_pylist()
     lay = lying(
         *(path, folder, given, lambda lines: _parsed(lines, source)[0]["ts"].to_pylist()),
         found.settings["format"],
         endpoint_url=endpoint_url,
     )
-    zone = {"timezone": ASSUMED_ZONE} if found.without_offset else {}
+    zone = {"timezone": shown or ASSUMED_ZONE} if found.without_offset else {}
     is_placed = named or not found.without_year
     settings = {
         **found.settings,
@@ -280,7 +285,9 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         **{key: value for key, value in lay.settings.items() if key == "since" and is_placed},
     }
     comments = {"files": ONE_FILE} if lay.is_of_one else {}
-    if zone:
+    if shown:
+        comments["timezone"] = UTC_SHOWN if shown == ASSUMED_ZONE else SHOWN_ZONE
+    elif zone:
         comments["timezone"] = NO_ZONE + COVERS_IN_ANOTHER_ZONE * ("{DD}" in settings["files"])
     suggested = replace(declare(settings), year=source.year if named else None)
     return replace(
@@ -288,6 +295,7 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         last=lay.last if is_placed else None,
         without_year=found.without_year and not suggested.files.is_dated,
         comments=comments,
+        assumes_zone=bool(zone and not shown),
     )
 
 
@@ -371,16 +379,8 @@ def in_some_zone(source: Source) -> Source:
 
 def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
     """Return lines as rows of `requests` and of `rejects`."""
-    block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
     rows, rejects, number = [], [], 1
-    parser = BlockParser(
-        *(source.format, source.classifier),
-        compiled=False,
-        wrapping=source.wrapping,
-        noise=source.noise,
-        year_begin=source.year,
-    )
-    for batch in parser.batches([block]):
+    for batch in _batches(head, source):
         rows.append(batch.rows)
         chosen = batch.reasons > ACCEPTED
         masked = batch.masked.filter(numbers(chosen))
@@ -388,6 +388,33 @@ def _parsed(head: bytes, source: Source) -> tuple[pa.Table, pa.Table]:
         rejects.append(rejects_table(masked, batch.reasons[chosen], source.files.text, line_numbers))
         number += batch.lines
     return pa.concat_tables(rows), pa.concat_tables(rejects)
+
+
+def _batches(head: bytes, source: Source) -> Iterator[Batch]:
+    block = memoryview(bytearray(head + bytes(PADDING)))[: len(head)]
+    parser = BlockParser(
+        *(source.format, source.classifier),
+        compiled=False,
+        wrapping=source.wrapping,
+        noise=source.noise,
+        year_begin=source.year,
+    )
+    return parser.batches([block])
+
+
+def _zone_shown(found: Reading, head: bytes) -> str | None:
+    """Return the time zone that the times of envelopes around lines show, None if they show none."""
+    if not any(each.has_time for each in found.source.wrapping.envelopes):
+        return None
+    around, readable = parse(found.source.wrapping.times_of(head))
+    own, places, begin = [], [], 0
+    for batch in _batches(head, in_some_zone(found.source)):
+        own += batch.rows["ts"].cast(pa.int64()).to_pylist()
+        places += (begin + batch.numbers_of(np.arange(len(batch.rows)))).tolist()
+        begin += batch.lines
+    told = readable[places]
+    offset = shown_offset(np.array(own, np.int64)[told], around[places][told])
+    return None if offset is None else zone_of(offset)
 
 
 def _count(values: pa.BooleanArray) -> int:

@@ -14,10 +14,10 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from etl.lines.formats import UNNAMED
-from etl.lines.timestamps import CLF, UNIX, WORDS, unnamed
+from etl.lines.timestamps import BSD, CLF, UNIX, WORDS, unnamed
 
 METHODS = "GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|TRACE|CONNECT|PROPFIND|REPORT|PURGE"
-TIME = re.compile(f"(?:{WORDS}|{unnamed(UNIX)})")
+TIME = re.compile(f"(?:{WORDS}|{unnamed(BSD)}|{unnamed(UNIX)})")
 CLF_TIME = re.compile(unnamed(CLF))
 WITH_OFFSET = re.compile(r".*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})|[0-9.]+")
 REQUEST = re.compile(rf"(?:{METHODS}) [^\s].*")
