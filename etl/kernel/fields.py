@@ -441,4 +441,7 @@ def is_whole(frame, line):
         for _ in range(places):
             power *= 10
         store_float(line + DURATIONS, mantissa / power)
-    return load64(line + TIMES) != NO_TIME and load16(line + STATUSES) != 0xFFFF
+    status = load16(line + STATUSES)
+    if status == 0 and load16(line + METHOD_NUMBERS) == 0xFFFF:
+        return False  # may be no request at all
+    return load64(line + TIMES) != NO_TIME and status != 0xFFFF

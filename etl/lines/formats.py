@@ -104,6 +104,7 @@ class Format:
 
     Attributes:
         zero_status: Whether 000, 0 and -1 are a status: the client left before there was one.
+        has_sessions: Whether lines without a status and a request are connections of TCP, which are no requests.
         first_duration: Whether of several durations the first that a line has counts, not their sum.
         mark: A regular expression that is found in most lines, by which to know the format where others have such
             lines too, with another unit. Lines are read without a look at it.
@@ -118,6 +119,7 @@ class Format:
     separator: str = ""
     first_duration: bool = False
     mark: str = ""
+    has_sessions: bool = False
 
     def is_marked(self, lines: Sequence[bytes]) -> bool:
         """Tell whether at least half of the lines have the format's mark, if it has one."""
@@ -760,8 +762,8 @@ FORMATS: dict[str, Format] = {
         replace(
             shaped("haproxy", HAPROXY, HAPROXY_VARIABLES, extra=True, prefix=HAPROXY_PREFIX), zero_status=True
         ),
-        replace(shaped("envoy", ENVOY, ENVOY_VARIABLES), zero_status=True),
-        replace(shaped("istio", ISTIO, ENVOY_VARIABLES, extra=True), zero_status=True),
+        replace(shaped("envoy", ENVOY, ENVOY_VARIABLES), zero_status=True, has_sessions=True),
+        replace(shaped("istio", ISTIO, ENVOY_VARIABLES, extra=True), zero_status=True, has_sessions=True),
         shaped("ingress_nginx", INGRESS_NGINX, INGRESS_VARIABLES),
         shaped("ingress_nginx_host", INGRESS_NGINX + " $host", INGRESS_VARIABLES),
         shaped("traefik", TRAEFIK),
@@ -780,7 +782,7 @@ FORMATS: dict[str, Format] = {
         _keyed(Json, "api_gateway", API_GATEWAY),
         _keyed(Json, "gcp_http", GCP_HTTP),
         _keyed(Json, "akamai", AKAMAI),
-        _keyed(Json, "envoy_json", ENVOY_JSON, mark='"response_flags"'),
+        replace(_keyed(Json, "envoy_json", ENVOY_JSON, mark='"response_flags"'), has_sessions=True),
         _keyed(Json, "lograge_json", LOGRAGE, mark='"(?:controller|format)"'),
         _keyed(Json, "pino", PINO, mark='"responseTime"'),
         _keyed(Json, "bunyan", BUNYAN, mark='"v":0'),

@@ -253,9 +253,18 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
     status = f"{STATUS}|{NO_STATUS}" if log_format.zero_status else STATUS
     has_status = pc.match_substring_regex(_column(fields, Role.STATUS), f"(?s)^(?:{status})$")
     reasons[~_mask(has_status)] = REASONS.index("status")
+    if log_format.has_sessions:
+        reasons[_are_sessions(fields)] = REASONS.index("status")
     reasons[~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
     return _Parts(fits, fields, microseconds, readable, local, reasons)
+
+
+def _are_sessions(fields: pa.StructArray) -> Booleans:
+    """Tell which lines are connections of TCP: without a status, and with a dash or nothing for their request."""
+    without_status = pc.match_substring_regex(_column(fields, Role.STATUS), f"^(?:{NO_STATUS})$")
+    request = pc.fill_null(_column(fields, Role.REQUEST), DASH)
+    return _mask(pc.and_(without_status, pc.match_substring_regex(request, r"^-(?: - -| - HTTP/1\.1)?$")))
 
 
 def keyed_statuses(lines: pa.BinaryArray, log_format: Format) -> tuple[Booleans, pa.BinaryArray]:

@@ -43,6 +43,11 @@ WRITTEN = {
         b"192.0.2.7:4000 [17/Sep/2026:10:05:03.123] fe_db be_db/db1 0/0/5007 212 -- 1/1/1/1/0 0/0",
         b"Sep 17 10:05:03 lb1 haproxy[42]: Proxy be_web stopped (cumulated conns: FE: 0, BE: 7).",
     ],
+    "envoy": [
+        b'[2026-09-17T10:05:07.000Z] "- - -" 0 UF,URX 123 456 5012 - "-" "-" "-" "-" "10.0.0.1:5432"',
+        b'{"start_time":"2026-09-17T10:05:07.000Z","method":null,"response_code":0,"bytes_sent":212}',
+        b'{"method":"-","response_code": "0","start_time":"2026-09-17T10:05:07.000Z"}',
+    ],
     "s3": [
         b'0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57 S3.EXPIRE.OBJECT a "-" - - - 512 - - -',
         b"0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EXAMPLE S3.CREATE.DELETEMARKER a -",

@@ -27,7 +27,7 @@ COMBINED = LINE + b' "-" "curl/8"'
 UNTOLD = ("apache_microseconds", "format_list", "json_unquoted")
 """Cases whose lines alone don't tell what they are: a unit, several formats, the keys of what is hardly JSON."""
 GUESSED = {"trailing": "trailing", "logfmt": "fields", "json_fields": "fields"}
-NEXT = {"w3c": "iis", "iis": "w3c", "lograge": "heroku"}
+NEXT = {"heroku": "logfmt", "w3c": "iis", "iis": "w3c", "lograge": "heroku"}
 """Formats whose lines another one can read, too."""
 TRAILED = ("combinedio", "ingress_nginx_host", "puma", "traefik")
 """Cases with lines that their format rejects, and that a guessed end reads: so identify takes that."""
@@ -445,3 +445,14 @@ def test_noise_is_declared_by_the_names_of_what_is_there(tmp_path: Path) -> None
     assert len(identify.read(head, _source(section, tmp_path)).rejects) == 2
     assert "noise" not in _suggested(COMBINED)[1]
     assert "noise" not in _suggested(COMBINED + b"\nunknown\n" + COMBINED)[1]
+
+
+@pytest.mark.parametrize("name", ["envoy", "istio", "envoy_json"])
+def test_connections_of_tcp_are_noise_of_a_mesh(name: str) -> None:
+    """Also where they are most of the lines; a request that a client left is one."""
+    lines = GOLDEN.joinpath(name, "access.log").read_bytes().splitlines()[:5]
+    requests, session = lines[:3], lines[4]
+    head = b"\n".join([*requests * 3, *[session] * 12]) + b"\n"
+    best = identify.identify(head)[0]
+    assert (best.settings, len(best.rows), len(best.rejects)) == ({"format": name, "noise": "envoy"}, 9, 0)
+    assert best.rows["status"].to_pylist() == [200, 503, 0] * 3
