@@ -12,6 +12,7 @@ import orjson
 
 from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
+from etl.looks import pods
 from etl.looks.shapes import shapes
 from etl.looks.siblings import MONTH, is_random
 
@@ -119,7 +120,9 @@ class Part(NamedTuple):
 
 
 def name(path: str) -> str:
-    """Return a name for a source and its application: the first word of the file's name that says something."""
+    """Return a name for a source and its application: the workload's, or the first word that says something."""
+    if of_pods := pods.name(path):
+        return of_pods
     text = re.sub(r"\{[A-Z]+\}", "-", path).rpartition("/")[2]
     text = MONTH.sub("-", re.sub(r"(?:\*|\.[0-9*]+)+$", "", text.lower()))
     parts = re.findall(r"[a-z0-9]+", EXTENSIONS.sub("", text))

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fnmatch import fnmatchcase
 
+from etl.looks import pods
 from etl.sources.source import FARTHEST
 
 MISLEADING = re.compile(r"[*\[{}%~;#\s]")
@@ -71,6 +73,8 @@ def is_random(word: str) -> bool:
 
 def around(path: str) -> str:
     """Return a pattern for all names that may be of one log with this one: dates in folders may be others."""
+    if of_pods := pods.around(path):
+        return of_pods
     folder, slash, _ = _literal(path).rpartition("/")
     parts = [re.sub(r"[0-9]+", "*", each) if _is_of_a_date(each) else each for each in folder.split("/")]
     return "/".join(parts) + slash + "*"
@@ -85,6 +89,9 @@ def family(path: str, others: Collection[str], days: Collection[date], hour: int
         days: Of which days lines of it are.
         hour: That of the first of them.
     """
+    if of_pods := pods.files_of(path, others):
+        names = sorted({path, *(each for each in others if fnmatchcase(each, of_pods))})
+        return Family(of_pods, tuple((each, None) for each in names), of_pods)
     path = _literal(path)
     found_set = _numbered(path, others) or _spelt(path, others)
     if found_set:
