@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ from lake import rejected, restatements
 from lake.cli import printable
 from lake.contracts import contract
 from lake.errors import ConfigError, InputError, LakeError, RangeIncomplete
-from lake.provenance import requester
+from lake.provenance import Provenance, requester
 
 REASONS_SHOWN = 10
 COUNTS, COMMAND = " asked for: ", ": backfill "  # in lines that are never cut
@@ -196,7 +196,7 @@ def status(asked: options.Status) -> int:
             absent=of_lacking,
             concerns=wrong,
             incomplete={str(day): text for day, text in lacks.items()},
-            rejects={str(day): each.reject_statuses for day, each in made.items() if each.reject_statuses},
+            rejects=_rejects(made),
         )
     else:
         print(days)
@@ -390,7 +390,10 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
             say=None if as_json or sys.stderr.isatty() else _say,
         )
     if as_json:
-        _print_json(days, _plan(days, past, retry_failed=failures.retry_failed).with_input().days)
+        after = _plan(days, past, retry_failed=failures.retry_failed).with_input().days
+        before = {day.date for day in found.days if day.state is State.THERE}
+        built = [day for day in after if day.state is State.THERE and day.date not in before]
+        _print_json(days, after, built=[day.date for day in built], rejects=_rejects(days.made(built)))
     else:
         print(
             printable(
@@ -398,11 +401,11 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
             ),
             flush=True,
         )
-    after = Plan.of(days, clock.utc_now(), past, max_attempts=0)
-    if result.stopped and after.not_there:
+    left = Plan.of(days, clock.utc_now(), past, max_attempts=0)
+    if result.stopped and left.not_there:
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
         return result.stopped, result.stopped
-    return RangeIncomplete.exit_code if after.not_there else 0, result.stopped
+    return RangeIncomplete.exit_code if left.not_there else 0, result.stopped
 
 
 def _concerned(days: DayRange, *, as_json: bool) -> int:
@@ -497,6 +500,11 @@ def _as_json(days: DayRange, found: Sequence[Day], **more: object) -> str:
         "days": [asdict(each) for each in found],
     }
     return json.dumps(answer, default=str, indent=1) + "\n"
+
+
+def _rejects(made: Mapping[date, Provenance]) -> dict[str, dict[str, int]]:
+    """Return how many rejects of which days show which status."""
+    return {str(day): each.reject_statuses for day, each in made.items() if each.reject_statuses}
 
 
 def _absent(found: absent.Absent) -> Iterator[str]:

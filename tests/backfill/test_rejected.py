@@ -41,6 +41,16 @@ def test_every_command_says_rejects_beside_the_rate(a_project):
     assert SAID in page
 
 
+def test_run_says_the_rejects_of_what_it_built_as_json(a_project):
+    """By day and status; of days that were there before, `status` does."""
+    (a_project.folder / "logs/2015-05-18.log").write_text(LINE.format(200) * 996 + CUT.format(502) * 2 + "x\n")
+    told = json.loads(a_project.run("backfill", "run", *OF, "--json").stdout)
+    assert told["rejects"] == {"2015-05-18": {"502": 2, "none": 1}}
+    assert told["built"] == [f"2015-05-{day}" for day in range(17, 21)]
+    again = json.loads(a_project.run("backfill", "run", *OF, "--json").stdout)
+    assert (again["built"], again["rejects"]) == ([], {})
+
+
 def test_a_day_without_rejects_says_nothing_of_them(a_project):
     """Nor does one of which an earlier version did not look at them."""
     assert "ejects" not in a_project.run("backfill", "run", *OF).stdout
