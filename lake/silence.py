@@ -1,15 +1,20 @@
 """Hours without a request that a source's own history says are a loss: judged when a day is looked at.
 
 An hour is quiet if it has no request, though the same hour of each of the last WEEKS weeks had BUSY and more. By
-chance that hardly ever happens. But sources have holidays, deployments and bursts of their own, so a quiet hour is
-silence only if the source had none in the GUARD_DAYS before. A run of hours without a request is one: it counts on
-the day after, too, if it began in that day's last EVENING hours.
+chance that hardly ever happens. But sources have holidays, deployments and bursts of their own, so a quiet hour
+is silence only if it is unlike the source: if there were quiet hours on no more days of the GUARD_DAYS before
+than ALLOWED has it for as many days as are known, or if they were always more on end. Hours on end without a
+request are a silence of each of their days, but not of the next one if quiet hours before its last EVENING hours
+said it.
 
-However often a source has quiet hours of its own, if they come independently of each other, then of its complete
-days at most (1 + EVENING / 24) / (e * GUARD_DAYS) are called silent: 3.9 of 1,000.
+However often a source has silences of its own, and however long they are, if they come independently of each
+other, at most 3.9 of 1,000 of its complete days are called silent, and EVENING / 24 as many for those that go on
+over midnight: the first ones, and later ones if each of the n before was longer, whose probability is 1 / (n +
+1).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -20,7 +25,11 @@ from lake.provenance import Provenance
 HOURS = 24
 WEEKS, WEEK_DAYS = 4, 7
 BUSY = 50
-GUARD_DAYS = 119
+GUARD_DAYS = 420
+ALLOWED = {245: 1, 405: 2}
+"""On how many days a source may have had quiet hours, from so many known days on; on fewer, on none."""
+ENOUGH_DAYS = max(ALLOWED)
+"""How many known days show how long a source's silences are."""
 EVENING = 6
 HISTORY_DAYS = GUARD_DAYS + WEEKS * WEEK_DAYS
 """How many days before a day say whether it is silent."""
@@ -86,15 +95,50 @@ def are_silent(counts: Integers) -> Booleans:
         counts: The requests of a source by day, one after the other, and hour; UNKNOWN where nobody knows.
     """
     quiet = are_quiet(counts).ravel()
-    at = np.arange(quiet.size)
-    day_begins = at // HOURS * HOURS
+    at = np.flatnonzero(quiet)
+    hours = np.arange(quiet.size)
     # the first hour without a request of those on end in which each hour is
-    runs_begin = np.maximum.accumulate(np.where(counts.ravel() != 0, at + 1, 0))
-    before = np.append(0, np.cumsum(quiet))
-    stop = np.where(runs_begin >= day_begins - EVENING, np.minimum(runs_begin, day_begins), day_begins)
-    earlier = before[stop] - before[np.minimum(np.maximum(day_begins - GUARD_DAYS * HOURS, 0), stop)]
-    silent: Booleans = (quiet & (earlier == 0)).reshape(counts.shape)
+    runs_begin = np.maximum.accumulate(np.where(counts.ravel() != 0, hours + 1, 0))[at]
+    begins, first, part, sizes = np.unique(
+        np.maximum(runs_begin, at // HOURS * HOURS), return_index=True, return_inverse=True, return_counts=True
+    )
+    known = np.append(0, np.cumsum((counts != UNKNOWN).any(axis=1)))
+    found = Parts(begins // HOURS, begins, runs_begin[first], sizes, known)
+    quiet[at] = np.array([found.is_silent(number) for number in range(len(begins))], bool)[part]
+    silent: Booleans = quiet.reshape(counts.shape)
     return silent
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What quiet hours are on end on a day; all but `known` have an element for each such part of a day, in order.
+
+    Attributes:
+        days: The day, counted from the first.
+        begins: The first hour without a request on that day, counted from the first day's first.
+        runs_begin: The first hour of those on end, which may be of a day before.
+        sizes: How many hours of it are quiet.
+        known: How many days are known before each day.
+    """
+
+    days: Integers
+    begins: Integers
+    runs_begin: Integers
+    sizes: Integers
+    known: Integers
+
+    def is_silent(self, number: int) -> bool:
+        """Tell whether a part is unlike the source."""
+        day, run_begin = int(self.days[number]), self.runs_begin[number]
+        before = slice(*np.searchsorted(self.days, (day - GUARD_DAYS, day)).tolist())
+        of_run = self.begins[before] >= run_begin
+        if run_begin < day * HOURS - EVENING and of_run.any():
+            return False  # said on the day before
+        earlier, sizes = self.days[before][~of_run], self.sizes[before][~of_run]
+        known = self.known[day] - self.known[max(day - GUARD_DAYS, 0)]
+        if len(np.unique(earlier)) <= max((n for days, n in ALLOWED.items() if known >= days), default=0):
+            return True
+        return bool(known >= ENOUGH_DAYS and sizes.min() > self.sizes[number])
 
 
 def are_quiet(counts: Integers) -> Booleans:

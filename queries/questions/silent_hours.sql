@@ -1,6 +1,8 @@
 -- Hours without a request that are a loss by the source's own history: the same hour of each of the last four
--- weeks had 50 requests and more, and the source had no such hour in the 119 days before. Hours on end are one,
--- over midnight if it began after 18:00 UTC. Commands say the same of sources without expected_hours.
+-- weeks had 50 requests and more, and of the 420 days before, the source had such hours on none if fewer than
+-- 245 of them are known, on one if fewer than 405 are, on two, or always more of them on end. Hours on end are
+-- one such silence, over midnight if it began after 18:00 UTC. Commands say the same of sources without
+-- expected_hours.
 create or replace view silent_hours as
 with days as (
     select distinct
@@ -65,31 +67,79 @@ quiet as (
     from known
 ),
 
-judged as (
+quiet_hours as (
     select
         source,
         hour_start,
+        run_start,
         date_trunc('day', hour_start) as day_start,
-        case
-            when run_start >= day_start - interval 6 hours then least(run_start, day_start)
-            else day_start
-        end as began
+        greatest(run_start, date_trunc('day', hour_start)) as part_start
     from quiet
     where is_quiet
+),
+
+parts as (
+    select
+        source,
+        day_start,
+        part_start,
+        run_start,
+        count(*) as quiet_hours
+    from quiet_hours
+    group by all
+),
+
+known_days as (
+    select
+        source,
+        cast(dt as timestamp) as day_start,
+        count(*) over (
+            partition by source
+            order by cast(dt as timestamp)
+            range between interval 420 days preceding and interval 1 day preceding
+        ) as days_known
+    from days
+),
+
+compared as (
+    select
+        parts.source,
+        parts.part_start,
+        parts.run_start,
+        parts.day_start,
+        parts.quiet_hours,
+        any_value(known_days.days_known) as days_known,
+        count(distinct earlier.day_start) filter (where earlier.part_start < parts.run_start) as silent_days,
+        min(earlier.quiet_hours) filter (where earlier.part_start < parts.run_start) as shortest,
+        coalesce(
+            bool_or(
+                earlier.part_start >= parts.run_start
+                and parts.run_start < parts.day_start - interval 6 hours
+            ),
+            false
+        ) as was_said_before
+    from parts
+    inner join known_days on parts.source = known_days.source and parts.day_start = known_days.day_start
+    left join parts as earlier
+        on
+            parts.source = earlier.source
+            and parts.day_start > earlier.day_start
+            and parts.day_start - interval 420 days <= earlier.day_start
+    group by all
 )
 
 select
-    source,
-    cast(hour_start as date) as dt,
-    hour(hour_start) as hour,
-    hour_start
-from judged
-where not exists (
-    select 1
-    from quiet
-    where
-        quiet.is_quiet
-        and quiet.source = judged.source
-        and quiet.hour_start >= judged.day_start - interval 119 days
-        and quiet.hour_start < judged.began
-);
+    quiet_hours.source,
+    cast(quiet_hours.hour_start as date) as dt,
+    hour(quiet_hours.hour_start) as hour,
+    quiet_hours.hour_start
+from quiet_hours
+inner join compared
+    on quiet_hours.source = compared.source and quiet_hours.part_start = compared.part_start
+where
+    not compared.was_said_before
+    and (
+        compared.silent_days
+        <= case when compared.days_known >= 405 then 2 when compared.days_known >= 245 then 1 else 0 end
+        or (compared.days_known >= 405 and compared.shortest > compared.quiet_hours)
+    );

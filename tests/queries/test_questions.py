@@ -260,9 +260,11 @@ def test_silent_hours_are_those_that_commands_say(catalog, share):
     """The view and `backfill status` judge alike: in random traffic, with days that are not there."""
     chance, first = np.random.default_rng(17), datetime(2026, 1, 1)
     rows, expected = [], set()
-    for source in ("api", "web"):
-        counts = np.where(chance.random((300, 24)) < share, 0, chance.choice([49, 50], (300, 24), p=[0.01, 0.99]))
-        counts[chance.random(300) < 0.01] = UNKNOWN
+    for source, days in (("api", 280), ("web", 700)):
+        counts = chance.choice([49, 50], (days, 24), p=[0.001, 0.999])
+        for n in np.flatnonzero(chance.random(days * 24) < share):
+            counts.ravel()[n : n + chance.integers(1, 12)] = 0
+        counts[chance.random(days) < 0.01] = UNKNOWN
         expected |= {(source, first + timedelta(hours=int(n))) for n in np.flatnonzero(are_silent(counts))}
         for n in np.flatnonzero(counts.ravel() != UNKNOWN).tolist():
             at = first + timedelta(hours=n)
