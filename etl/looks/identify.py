@@ -37,9 +37,11 @@ ENOUGH_BYTES = 1 << 20
 IIS = b"#Software: Microsoft Internet Information Services"
 ENOUGH, CLOSE = 0.5, 0.9
 VHOST = re.compile(
-    rb"(?=[^ ]*[A-Za-z])[A-Za-z0-9_.:-]+ (?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+) "
+    rb"(?=[^ ]*[A-Za-z])(?![0-9]{4}-[0-9]{2}-[0-9]{2}T)[A-Za-z0-9_.:-]+ "
+    rb"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+) "
 )
 """How a line begins that tells a host before the client's address."""
+VHOST_COMBINED = "vhost_combined"
 GUESSED = {
     "log_format": "where lines have a time, a request and a status; the rest may be anything, and is left out",
     "trailing": "what the values look like; compare the server's log_format",
@@ -173,11 +175,16 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
         rows,
         rejects,
         without_offset=_count(without_time) - _count(in_zone),
-        recognised=len(rows_in_zone) + _count(minor),
+        recognised=len(rows_in_zone) + _count(minor) + _sessions(source, rejects_in_zone),
         columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
         without_year=_are_of_any_year(rows_in_zone["ts"].to_pylist()),
         failed=_failed(head, rejects),
     )
+
+
+def _sessions(source: Source, rejects: pa.Table) -> int:
+    """Return how many rejects are connections of TCP that the format knows."""
+    return _count(pc.equal(rejects["reason"], scalar("status"))) if source.format.has_sessions else 0
 
 
 def identify(head: bytes) -> list[Reading]:
@@ -203,6 +210,7 @@ def identify(head: bytes) -> list[Reading]:
         key=lambda each: (
             -each.recognised,
             vhosts and not each.source.format.hosts,
+            not vhosts and each.source.format.name == VHOST_COMBINED,
             each.guessed == "trailing",
             -each.columns,
         ),
@@ -309,7 +317,8 @@ def section(suggested: Reading, name: str) -> str:
             lines.append(suggested.comments[key])
         if key == "vantage":
             lines.append(f"# a guess; one of {', '.join(VANTAGES)}")
-        lines.append(f"{key} = {value}".replace(" \n", "\n").replace("\n", "\n    "))
+        written = value.replace("\t", r"\t")
+        lines.append(f"{key} = {written}".replace(" \n", "\n").replace("\n", "\n    "))
     if suggested.without_year:
         lines += ["# times have no year; say which, or the first day of the twelve months that they are of"]
         lines += ["# year = YYYY"]

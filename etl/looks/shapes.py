@@ -62,7 +62,7 @@ def _cells(text: str, separator: str) -> list[Token]:
         return []
     found: list[Token] = []
     for number, part in enumerate(parts):
-        gap = "" if number + 1 == len(parts) else " |  " if separator == "|" else separator
+        gap = _between(part, parts[number + 1], separator) if number + 1 < len(parts) else ""
         inner = _tokens(part.strip())
         if any(each.is_time for each in inner) or (len(inner) > 1 and METHOD.fullmatch(inner[0].value)):
             found += [*inner[:-1], inner[-1]._replace(gap=gap)]
@@ -71,6 +71,12 @@ def _cells(text: str, separator: str) -> list[Token]:
         else:
             found.append(Token("", part.strip(), "", gap))
     return found
+
+
+def _between(part: str, following: str, separator: str) -> str:
+    """Return the literal between two cells: pipes mostly have spaces around them."""
+    has_spaces = separator == "|" and (part.endswith(" ") or following.startswith(" "))
+    return " |  " if has_spaces else separator
 
 
 def _tokens(text: str) -> list[Token]:
@@ -188,6 +194,8 @@ def _gap(gaps: Sequence[str]) -> str:
     """Return what separates two fields: one space if it is always one, else a run of them."""
     if all(gap == gaps[0] for gap in gaps) and not gaps[0].startswith("  "):
         return gaps[0]
+    if any("|" in gap for gap in gaps):
+        return " |  "
     return "  "
 
 

@@ -638,8 +638,9 @@ def _wrapping(found_format: Format, values: Mapping[str, str]) -> Wrapping:
 
 
 def _shaped(name: str, key: str, shape: str, before: str = "") -> Delimited:
+    r"""Return the format of a shape, in which `\t` is a tab, as in the servers' own settings."""
     try:
-        return shaped(name, before + shape)
+        return shaped(name, before + shape.replace(r"\t", "\t"))
     except ConfigError as error:
         raise ConfigError(f"{key} = {shape}: {error}") from error
 
