@@ -176,6 +176,9 @@ def copy(tmp_path: Path) -> Path:
         if (REPOSITORY / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, folder / name)
+    compiled = Path("etl/kernel/__pycache__")
+    if (REPOSITORY / compiled).exists():  # else each process of the copy's tests takes a minute to do so
+        shutil.copytree(REPOSITORY / compiled, folder / compiled, ignore=shutil.ignore_patterns("*.pyc"))
     in_copy(folder, "git", "init", "--quiet")
     return folder
 
