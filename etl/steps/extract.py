@@ -1,6 +1,7 @@
 """The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -43,9 +44,11 @@ from lake.partition import Partition, date_of, days_since_epoch
 from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
 from lake.rejected import shown
 from lake.silence import listed_hours
+from lake.store.protocol import S3_SCHEME
 
 MANY_TIMES = 1000  # of few, to divide them takes less than to look
 MICROSECONDS_AN_HOUR = 3_600_000_000
+FEW_BYTES = 1 << 18
 EXAMPLES = 2
 EXAMPLE_CHARACTERS = 100
 # A pass that publishes several days holds a file open for each, and the rows that wait for their row group
@@ -145,7 +148,7 @@ def extract_day(
         undated = [] if source.files.is_dated else files
         marks = {each.name: mark_of(each, source.files.endpoint_url) for each in undated}
         doubled = _doubled(source, files)
-        has_cores_left = source.limits.readers > len(files)
+        threads = 1 if _are_few_bytes(files) else source.limits.readers
         ends: dict[int, int | None] = {}
         fetched = open_files.enter_context(Fetched(files, source.files.endpoint_url))
         readers = [
@@ -153,14 +156,12 @@ def extract_day(
                 *(source, each, frozenset(days), passes_in(source, files, n, ends)),
                 doubled=doubled[n] if doubled else None,
                 sample=Sample() if len(files) > 1 and not doubled else None,
-                is_read_ahead=has_cores_left,
+                is_read_ahead=threads > len(files),
                 fetched=fetched,
             )
             for n, each in enumerate(files)
         ]
-        ahead = read_ahead(
-            [each.portions for each in bundled(readers)], source.limits.readers, source.limits.blocks_ahead
-        )
+        ahead = read_ahead([each.portions for each in bundled(readers)], threads, source.limits.blocks_ahead)
         with closing(ahead):
             for portions in ahead:
                 for of_block in portions:
@@ -182,6 +183,15 @@ def _doubled(source: Source, files: Sequence[RawFile]) -> list[Places] | None:
     if source.request_id:
         return repeated_requests(source, source.request_id, files)
     return doubled_lines(files, source.files.endpoint_url) if source.counts_lines_once else None
+
+
+def _are_few_bytes(files: Sequence[RawFile]) -> bool:
+    """Tell whether it takes no longer to read files one after the other than to begin threads for them."""
+    if any(each.location.startswith(S3_SCHEME) for each in files):  # which are waited for
+        return False
+    with suppress(OSError):  # who reads one that is gone says so
+        return sum(os.path.getsize(each.location) for each in files) <= FEW_BYTES  # noqa: PTH202 - of thousands of small days
+    return False
 
 
 def _tell_what_is_slow(source: Source, readers: Sequence[FileReader]) -> None:

@@ -72,7 +72,7 @@ def scalar(value: str | bytes | float | None, kind: pa.DataType | None = None) -
 
 def filled(values: pa.Array | pa.ChunkedArray, filler: str | bytes | float) -> pa.Array | pa.ChunkedArray:
     """Return values with another one for each NULL."""
-    return pc.fill_null(values, scalar(filler, values.type))
+    return values if not values.null_count else pc.fill_null(values, scalar(filler, values.type))
 
 
 def to_numpy(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
