@@ -18,7 +18,7 @@ from etl.lines import blocks
 from etl.raw import reading
 from etl.sources.limits import Limits
 from etl.sources.source import Source
-from etl.steps import file_reader
+from etl.steps import extract, file_reader
 from etl.steps.extract import extract_day
 from lake.errors import InputError
 from lake.lake import Lake
@@ -75,6 +75,7 @@ def test_readers_and_kernel_change_no_byte(
 ) -> None:
     """One reader and encoder or three, compiled or plain, in blocks of any size: the same partitions."""
     monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(extract, "FEW_BYTES", 0)
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", hourly // 5)
     source = declare(files="access.log-{YYYY}{MM}{DD}{HH}")
     found = []
@@ -95,6 +96,7 @@ def test_reading_a_file_ahead_changes_no_byte(
     """One large gzip file is inflated in a thread where there is a core left: same partitions, and same errors."""
     monkeypatch.setattr(reading, "BLOCK_BYTES", 50_000)
     monkeypatch.setattr(file_reader, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(extract, "FEW_BYTES", 0)
     hours = [file.read_bytes() for file in sorted(tmp_path.glob("access.log-*"))]
     data = b"".join(gzip.decompress(each) if each.startswith(b"\x1f\x8b") else each for each in hours)
     file, source = tmp_path / f"whole-{DAY:%Y%m%d}", declare(files="whole-{YYYY}{MM}{DD}")
@@ -109,6 +111,31 @@ def test_reading_a_file_ahead_changes_no_byte(
     with pytest.raises(InputError, match="cut off or damaged after line"):
         extract_day(new_lake("lake-damaged"), replace(source, limits=Limits(2)), DAY)
     assert not [each for each in threading.enumerate() if each.name.endswith("(_fill)")]
+
+
+def test_few_bytes_are_read_without_a_thread(
+    monkeypatch: pytest.MonkeyPatch, hourly: int, declare: Callable[..., Source], new_lake: NewLake
+) -> None:
+    """To begin threads takes longer than to read small files; the same is published."""
+    source = replace(declare(files="access.log-{YYYY}{MM}{DD}{HH}"), limits=Limits(3, 2, 3))
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    found = []
+    for few in (0, 1 << 30):
+        monkeypatch.setattr(extract, "FEW_BYTES", few)
+        started.clear()
+        lake = new_lake(f"lake-{few}")
+        assert extract_day(lake, source, DAY).read == hourly
+        found.append((bool(started), _digests(lake)))
+    (has_threads, digests), small = found
+    assert has_threads
+    assert small == (False, digests)
 
 
 def test_without_numba_extraction_goes_on_and_says_so_once(

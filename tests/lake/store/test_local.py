@@ -145,6 +145,17 @@ def test_a_publication_outlives_a_power_cut(disk, create, monkeypatch):
     assert {path for path, _ in synced[1:]} == {target.parent.with_name("rev=1"), target.parents[1]}
 
 
+def test_what_is_safe_is_not_brought_to_the_disk_again(disk_lake, publish, error_rates, day, monkeypatch):
+    """Of the two records of a publication, which are one file, the second only has its folder synced."""
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    publish(disk_lake, Partition("error_rate", 1, day), error_rates())
+    assert sorted(each.suffix for each in synced if STAGING in each.parts) == [".json", ".unfinished"]
+    records = [*Path(disk_lake.root, "_evidence").rglob("*.json")]
+    assert len({each.stat().st_ino for each in records}) == 1
+    assert {each.parent for each in records} <= set(synced)
+
+
 def test_no_handles_stay_open(disk, create):
     """Whoever publishes ten years of days has as many handles afterwards as before."""
     create(disk, KEY, b"one")
