@@ -17,7 +17,7 @@ from etl.lines.batches import Batch
 from etl.lines.blocks import DIRECTIVE_SIGN
 from etl.lines.parse import ACCEPTED
 from etl.lines.passes import Passes
-from etl.lines.timestamps import NO_DAY, Integers
+from etl.lines.timestamps import NO_DAY, Booleans, Integers
 from etl.raw.content import ContentDigest
 from etl.raw.files import known_size
 from etl.raw.reading import BLOCK_BYTES, LINE_FEED
@@ -151,6 +151,7 @@ class _Lines:
         self._skipped[0] = 0
         self._begins = np.cumsum([0, *([each.lines for each in self._readers] - self._skipped)])
         self._days, self._own_day = self._readers[0].days_wanted, self._readers[0].own_day or 0
+        self._doubled = self._all_doubled()
         self._done = 0  # of the lines
         self._lasts = {day: np.full(len(files), -1) for day in self._days - {self._own_day}}
         self._neither: list[tuple[Integers, Integers]] = []
@@ -163,37 +164,36 @@ class _Lines:
         rows = self._done + batch.numbers_of(np.arange(len(batch.days)))
         others = self._done + batch.numbers
         of_rows, of_others = self._files_of(rows), self._files_of(others)
-        of_elsewhere = self._files_of(self._done + batch.elsewhere)
+        elsewhere = self._done + batch.elsewhere
         for file, reason, count in _tallied(of_others[neither], batch.reasons[neither]):
             self._readers[file].neither[reason] += count
-        for files, days in (
-            (of_rows, batch.days),
-            (of_others[~neither], other_days[~neither]),
-            (of_elsewhere, batch.elsewhere_days),
+        chosen = Chosen(self._are_single(rows), self._are_single(others) & ~neither, other_days)
+        for files, days, counted in (
+            (of_rows, batch.days, chosen.rows),
+            (of_others[~neither], other_days[~neither], chosen.others[~neither]),
+            (self._files_of(elsewhere), batch.elsewhere_days, self._are_single(elsewhere)),
         ):
-            for file, day, count in _tallied(files, days):
+            for file, day, count in _tallied(files[counted], days[counted]):
                 self._readers[file].days[day] += count
+            for file, _, count in _tallied(files[~counted], days[~counted]):
+                self._readers[file].doubled += count
         is_stray = batch.strays != NO_DAY
         for file, day, count in _tallied(of_others[is_stray], batch.strays[is_stray]):
             self._readers[file].strays[day] += count
         self._sample(batch.rows, of_rows)
-        chosen = Chosen(np.ones(len(rows), bool), ~neither, other_days)
         names = self._names.take(arrays.numbers(of_others))
         numbers = others - self._begins[of_others] + self._skipped[of_others] + 1
-        portions = []
-        for portion, its_rows, its_others in portions_of(batch, self._days, chosen, names, numbers):
-            portions.append(portion)
-            if portion.day in self._lasts:
-                for places, files in (
-                    (rows[its_rows], of_rows[its_rows]),
-                    (others[its_others], of_others[its_others]),
-                ):
-                    lasts = np.full(len(self._readers), -1)
-                    lasts[files] = places  # which ascend: of several the last one stays
-                    np.maximum(self._lasts[portion.day], lasts, out=self._lasts[portion.day])
+        for day, lasts in self._lasts.items():
+            for places, files, of_day in (
+                (rows, of_rows, batch.days == day),
+                (others, of_others, ~neither & (other_days == day)),
+            ):
+                found = np.full(len(self._readers), -1)
+                found[files[of_day]] = places[of_day]  # which ascend: of several the last one stays
+                np.maximum(lasts, found, out=lasts)
         self._neither.append((others[neither], batch.reasons[neither]))
         self._done += batch.lines
-        return portions
+        return [*portions_of(batch, self._days, chosen, names, numbers)]
 
     def finish(self) -> None:
         """Have each file note what it is up to its last line of a day that is not its own."""
@@ -209,6 +209,19 @@ class _Lines:
                 digest = ContentDigest()
                 digest.update(_first_lines(self._files[file].text, lines))
                 reader.record(day, Part(lines, others, neither, digest))
+
+    def _all_doubled(self) -> Integers:
+        """Return the places among all lines of those that don't count."""
+        found = [np.empty(0, np.int64)]
+        for number, reader in enumerate(self._readers):
+            if reader.doubled_places is not None:
+                places = reader.doubled_places - self._skipped[number]
+                found.append(places[places >= 0] + self._begins[number])
+        return np.concatenate(found)
+
+    def _are_single(self, places: Integers) -> Booleans:
+        """Tell which lines count, by their places among all."""
+        return ~np.isin(places, self._doubled) if len(self._doubled) else np.ones(len(places), bool)
 
     def _files_of(self, places: Integers) -> Integers:
         """Return of which file each line is, by its place among all."""

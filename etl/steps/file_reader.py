@@ -64,6 +64,7 @@ class FileReader:
         neither: How many of them are neither requests nor rejects, by what they are; see parse.DIRECTIVE.
         days: How many of its lines, requests and rejects, are of each day.
         doubled: How many of its lines are left out, since an earlier file has them; they are of no day.
+        doubled_places: Which of its lines, from 0, these are; None where all count.
         days_wanted: The days that it is read for.
         passes: Follows its times; None if there is no need.
         sample: Some of its requests, None where nobody asks for them.
@@ -92,7 +93,7 @@ class FileReader:
         self._begun = begun
         self._fetched = fetched
         self.passes = passes
-        self._doubled = doubled
+        self.doubled_places = doubled
         self.sample = sample
         self.doubled = 0
         self.lines = self.plain_lines = 0
@@ -157,8 +158,7 @@ class FileReader:
     @property
     def stands_alone(self) -> bool:
         """Whether each of its lines, but for a head, says all by itself, so that other files' may follow."""
-        is_as_usual = self.file.day is not None and self._doubled is None and self._begun is None
-        return is_as_usual and not self._source.wrapping.envelopes
+        return self.file.day is not None and self._begun is None and not self._source.wrapping.envelopes
 
     @property
     def is_headed(self) -> bool:
@@ -233,10 +233,10 @@ class FileReader:
         if self.sample:
             self.sample.add(batch.rows)
         chosen, line_numbers = Chosen(single, single_others, other_days), self._lines + 1 + batch.numbers
-        portions, days = [], self.days_wanted & of_day.keys()
-        for portion, rows, others in portions_of(batch, days, chosen, self.file.name, line_numbers):
-            portions.append(portion)
-            self._record(portion.day, batch, rows, others)
+        days = self.days_wanted & of_day.keys()
+        portions = [*portions_of(batch, days, chosen, self.file.name, line_numbers)]
+        if self._ends:
+            self._record(batch, np.where(neither, NO_DAY, other_days), of_day)
         self.neither.update(batch.reasons[neither].tolist())
         self.days.update(of_day)
         self.days.update(counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
@@ -246,7 +246,7 @@ class FileReader:
 
     def _single(self, batch: Batch) -> tuple[Booleans, Booleans]:
         """Tell which rows and which other lines of a batch no earlier file has, and count the others."""
-        if self._doubled is None:
+        if self.doubled_places is None:
             return np.ones(len(batch.days), bool), np.ones(len(batch.numbers), bool)
         rows = self._are_single(batch.numbers_of(np.arange(len(batch.days))))
         others = self._are_single(batch.numbers) | (batch.reasons < ACCEPTED)
@@ -256,20 +256,27 @@ class FileReader:
 
     def _are_single(self, places: Integers) -> Booleans:
         """Tell which lines of a batch, by their places, no earlier file has."""
-        if self._doubled is None:
+        if self.doubled_places is None:
             return np.ones(len(places), bool)
-        return ~np.isin(places + self._lines, self._doubled)
+        return ~np.isin(places + self._lines, self.doubled_places)
 
-    def _record(self, day: int, batch: Batch, rows: Integers, others: Integers) -> None:
-        """Note what the file is up to a day's last line so far, one of some rows and other lines of a batch."""
-        if self._ends is None:
-            return
-        last = max(int(each[-1]) for each in (batch.numbers_of(rows[-1:]), batch.numbers[others]) if len(each))
-        reasons = batch.reasons[batch.numbers <= last]
-        neither = self.neither + Counter(reasons[reasons < ACCEPTED].tolist())
-        lines = self._lines + last + 1
-        of_others = lines - neither.total() - (self.days[day] + len(rows) + len(others))
-        self.record(day, Part(lines, of_others, neither, batch.ends[last]))
+    def _record(self, batch: Batch, other_days: Integers, of_day: Counter[int]) -> None:
+        """Note what the file is up to each day's last line so far, whether that line counts or not.
+
+        Args:
+            batch: The next lines.
+            other_days: The days of those that have no row.
+            of_day: How many of all of them count, by day.
+        """
+        there = {*counts(batch.days), *counts(other_days)} if self.doubled_places is not None else of_day.keys()
+        for day in self.days_wanted & there:
+            rows, others = np.flatnonzero(batch.days == day)[-1:], np.flatnonzero(other_days == day)[-1:]
+            last = max(*batch.numbers_of(rows).tolist(), *batch.numbers[others].tolist(), -1)
+            reasons = batch.reasons[batch.numbers <= last]
+            neither = self.neither + Counter(reasons[reasons < ACCEPTED].tolist())
+            lines = self._lines + last + 1
+            of_others = lines - neither.total() - (self.days[day] + of_day[day])
+            self.record(day, Part(lines, of_others, neither, batch.ends[last]))
 
     def _first_day(self, batch: Batch) -> int:
         """Return an undated file's first day: in its first batch as a rule, else look ahead."""

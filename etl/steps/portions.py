@@ -45,8 +45,8 @@ class Chosen:
 
 def portions_of(
     batch: Batch, days: frozenset[int], chosen: Chosen, files: str | pa.StringArray, line_numbers: Integers
-) -> Iterator[tuple[Portion, Integers, Integers]]:
-    """Yield what a batch has for each of some days that it has lines of, and which rows and other lines these are.
+) -> Iterator[Portion]:
+    """Yield what a batch has for each of some days that it has lines of.
 
     Args:
         batch: The lines.
@@ -69,11 +69,7 @@ def portions_of(
             line_numbers[others],
         )
         formats = {} if batch.formats is None else counts(batch.formats[rows])
-        yield (
-            Portion(day, requests, rejects, formats, batch.statuses[others]),
-            np.flatnonzero(rows),
-            others,
-        )
+        yield Portion(day, requests, rejects, formats, batch.statuses[others])
 
 
 def counts(values: Integers) -> dict[int, int]:

@@ -15,6 +15,7 @@ from etl.raw.doubled import doubled_lines
 from etl.raw.files import RawFile
 from etl.sources.completeness import Severities, Severity
 from etl.sources.source import Source
+from etl.steps import bundle
 from etl.steps.aggregate import aggregate_day
 from etl.steps.extract import extract_day
 from lake.contracts import contract
@@ -111,6 +112,33 @@ def test_lines_that_come_again_count_once_where_that_is_asked_for(
     assert (
         declare(files="access-{YYYY}{MM}{DD}-*.log", expected_hours="0").settings_sha256 != source.settings_sha256
     )
+
+
+@pytest.mark.parametrize("bundle_files", [1, 256])
+def test_the_last_line_of_a_day_in_a_neighbours_file_may_come_again(  # noqa: PLR0913, PLR0917 - fixtures
+    lake: Lake,
+    declare: Declare,
+    tmp_path: Path,
+    log_line: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    bundle_files: int,
+) -> None:
+    """What is recorded of that file goes up to it all the same, whether files are read together or not."""
+    monkeypatch.setattr(bundle, "BUNDLE_FILES", bundle_files)
+    late = [log_line(MIDNIGHT + timedelta(seconds=n), request=f"GET /{n} HTTP/1.1") for n in range(3)]
+    (tmp_path / "access-20260916-a.log").write_bytes(late[0] + late[1])
+    (tmp_path / "access-20260916-b.log").write_bytes(late[2] + late[1] + b"junk\n")
+    (tmp_path / "access-20260917-a.log").write_bytes(late[2])
+    source = declare(files="access-{YYYY}{MM}{DD}-*.log", duplicates="lines", covers="0 to 1")
+    lines = extract_day(lake, source, DAY)
+    assert (lines.read, lines.kept, lines.doubled) == (6, 3, 2)
+    (partition,) = lake.latest_of_day(contract("requests"), DAY)
+    inputs = lake.provenance(partition).inputs
+    assert [(each.name, each.lines, each.of_day) for each in inputs] == [
+        ("access-20260916-a.log", 2, 2),
+        ("access-20260916-b.log", 2, 1),
+        ("access-20260917-a.log", None, 0),
+    ]
 
 
 @given(st.lists(st.lists(st.sampled_from([b"a", b"b", b"", b"cc"]), max_size=12), min_size=1, max_size=4))
