@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import chain
+from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ NO_WRAPPING = Wrapping()
 
 logger = logging.getLogger(__name__)
 _bytes_read = 0  # plainly, by this process
+_loading = Lock()
 
 
 class BlockParser:
@@ -227,9 +229,14 @@ def passes_of(
     return None if zone is None or zone == "UTC" else Passes(zone, follow, before)
 
 
-@lru_cache
 def _load() -> ModuleType | None:
     """Return the module that has the kernel, None where it can't be had; the first time ever, it compiles."""
+    with _loading:  # threads that begin at once would load it, and warn, each
+        return _loaded()
+
+
+@lru_cache
+def _loaded() -> ModuleType | None:
     try:
         # small days are done before these are loaded
         from etl.kernel import machine_code  # noqa: PLC0415

@@ -6,8 +6,10 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,16 +162,34 @@ def test_without_numba_extraction_goes_on_and_says_so_once(
             raise ImportError("No module named 'numba'")
         return imported(name, *arguments, **named)
 
-    blocks._load.cache_clear()  # noqa: SLF001 - as in a new process
+    blocks._loaded.cache_clear()  # noqa: SLF001 - as in a new process
     monkeypatch.setattr(builtins, "__import__", without)
     with caplog.at_level(logging.WARNING):
         lines = extract_day(new_lake("without"), source, DAY)
     monkeypatch.undo()
-    blocks._load.cache_clear()  # noqa: SLF001
+    blocks._loaded.cache_clear()  # noqa: SLF001
     assert lines.read == hourly
     assert caplog.text.count("Extraction takes five to ten times the CPU without its compiled kernel") == 1
     assert "pip install 'error-rate-lake[fast]'" in caplog.text
     assert _digests(new_lake("without")) == _digests(new_lake("with"))
+
+
+def test_the_kernel_is_loaded_once_by_threads_that_begin_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that where it can't be had, one warning says so."""
+    begun, several = [], threading.Event()
+
+    @lru_cache
+    def loaded() -> None:
+        begun.append(1)
+        if len(begun) > 1:
+            several.set()
+        several.wait(0.2)
+
+    monkeypatch.setattr(blocks, "_loaded", loaded)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(blocks._load) for _ in range(4)]:  # noqa: SLF001
+            done.result()
+    assert len(begun) == 1
 
 
 def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

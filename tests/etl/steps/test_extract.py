@@ -623,7 +623,7 @@ def test_many_lines_of_the_plain_parser_are_told_once(  # noqa: PLR0913 - fixtur
     monkeypatch.setattr(extract, "MANY_PLAIN_LINES", 3)
     monkeypatch.setattr(extract, "_told", set())
     monkeypatch.setattr(blocks, "WORTH_LOADING", 0)
-    blocks._load.cache_clear()  # noqa: SLF001 - another test's process may have gone without the kernel
+    blocks._loaded.cache_clear()  # noqa: SLF001 - another test's process may have gone without the kernel
     source = declare(files=DATED)
     lines = [log_line(NOON, user=user) for user in ("a b", "a c", "-", "a d")]
     for day, count in ((DAY, 2), (DAY + ONE_DAY, 4), (DAY + 2 * ONE_DAY, 4)):
