@@ -182,7 +182,12 @@ class Provenance:
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
-        return json.dumps(self, default=_told, sort_keys=True, separators=(",", ":"))
+        # of many inputs each by itself, since the encoder takes many times the text's memory
+        texts = {
+            key: f"[{','.join(map(ENCODER.encode, self.inputs))}]" if key == "inputs" else ENCODER.encode(value)
+            for key, value in _told(self).items()
+        }
+        return "{" + ",".join(f'"{key}":{texts[key]}' for key in sorted(texts)) + "}"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Provenance":
@@ -199,3 +204,6 @@ class Provenance:
 def _told(each: object) -> dict[str, Any]:
     """Return what there is to say of an object."""
     return {key: value for key, value in vars(each).items() if value is not None or key not in LEFT_OUT}
+
+
+ENCODER = json.JSONEncoder(default=_told, sort_keys=True, separators=(",", ":"))
