@@ -521,6 +521,8 @@ def logfmt_pairs(frame, at):
             if prefix >= 0 and p - begin >= 19 and load8(begin + 4) == 45 and load8(begin + 10) == 84:
                 if not is_noted(frame, prefix):  # the first counts
                     note_value(frame, prefix, TEXT, begin, p)
+            elif prefix >= 0 and load8(begin + 3) == 95:
+                return 0  # perhaps a time of BSD's syslog
         elif byte == 61:
             if position == EXPECTED_ROWS or p - begin > LONGEST_EXPECTED:
                 return 0

@@ -300,7 +300,7 @@ class OwnTime:
         if isinstance(log_format, Ltsv):
             return cls("^[0-9A-Za-z_.-]+:", rf"(?:^|\t)(?:{names}):\[?[0-9A-Z]")
         statuses = "|".join(re.escape(each.name) for each in log_format.fields if each.role is Role.STATUS)
-        first = rf'(?s)^(?:[^ ="]+ +)*\[?(?:{ONE_WORD}|{OF_BSD_TIME}) ' if PREFIX_TIME in keys else "^$"
+        first = rf'(?s)^ *(?:[^ ="]+ +)*\[?(?:{ONE_WORD}|{OF_BSD_TIME}) ' if PREFIX_TIME in keys else "^$"
         return cls(rf"(?:^| )(?:{statuses})=", rf'{first}|(?:^| )(?:{names})="?[0-9A-Z]')
 
     def lack(self, lines: pa.BinaryArray) -> pa.BooleanArray:

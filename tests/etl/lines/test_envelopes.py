@@ -454,6 +454,17 @@ def test_a_line_without_a_time_has_its_envelopes(
     assert batch.numbers.tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_of_several_times_before_pairs_the_first_counts(*, compiled: bool) -> None:
+    """Also where it has no year, which the kernel leaves to the plain parser."""
+    line = b"Sep__9_10:05:03 2026-09-17T11:05:03Z " + LOGRAGE + b"\n"
+    block = memoryview(bytearray(line + bytes(PADDING)))[: len(line)]
+    log_format = dataclasses.replace(FORMATS["lograge"], timezone="UTC")
+    parser = BlockParser(log_format, EVERYONE, compiled=compiled, year_begin=dt.date(2026, 1, 1))
+    (batch,) = parser.batches([block])
+    assert f"{batch.rows['ts'][0].as_py():%F %T}" == "2026-09-09 10:05:03"
+
+
 def test_journald_tells_the_time_of_a_line_without_one() -> None:
     """In microseconds; and identify finds both."""
     log = b"".join(
