@@ -6,6 +6,7 @@ from etl.kernel.layout import (
     ADDRESS,
     AGENT_TEXTS,
     AGENTS,
+    BACK,
     BAD_SHAPE,
     BAD_STATUS,
     BAD_TIME,
@@ -23,11 +24,15 @@ from etl.kernel.layout import (
     KIND,
     LAST,
     LIST,
+    LISTS,
     LITERAL,
     LITERAL_MASK,
     MAX_LINE_BYTES,
+    NAMELESS,
     NO_TIME,
+    NOTHING,
     PLAIN,
+    PREFIXED,
     PROGRAM,
     QUOTED,
     RESPONSE_BYTES,
@@ -36,6 +41,7 @@ from etl.kernel.layout import (
     SCALE,
     SHORTCUT,
     SIZES,
+    SPACES,
     STAMP,
     STATUS,
     TIME,
@@ -43,6 +49,7 @@ from etl.kernel.layout import (
     UNDECIDED,
     USER_AGENT,
     VHOST_COMBINED,
+    WORDS,
 )
 from etl.kernel.masks import clf_end, is_digit
 from etl.kernel.texts import compiled, hex_digit, inlined
@@ -143,6 +150,108 @@ def field_end(kind, p, end, last):
     return p
 
 
+@compiled
+def list_end(p, end, last):
+    """Return where a list of words ends that begins here, as `a, b : c`; 0 if that isn't proven."""
+    while True:
+        begin = p
+        mask = word_ends(p, end)
+        while mask == 0:
+            p += 32
+            mask = word_ends(p, end)
+        p += first_set(mask)
+        byte = load8(p)
+        if p == begin:
+            return 0
+        if byte == 32 and load8(p - 1) == 44:
+            if p - 1 == begin:
+                return 0
+            p += 1
+        elif byte == 32 and load16(p + 1) == 0x203A:  # ': '
+            p += 3
+        else:
+            is_end = byte == end or (last and (byte == 10 or (byte == 13 and load8(p + 1) == 10)))
+            return p if is_end else 0
+
+
+@compiled
+def words_end(p, end, last, back):
+    """Return where words end that go to a tab or a bar, with so many spaces before it, or to the line end; else 0.
+
+    Of more spaces the words have the first ones.
+    """
+    begin = p
+    while True:
+        mask = word_ends(p, end)
+        if mask == 0:
+            p += 32
+            continue
+        p += first_set(mask)
+        byte = load8(p)
+        if byte == end:
+            break
+        if byte == 10 or byte == 13:
+            return p if last and (byte == 10 or load8(p + 1) == 10) else 0
+        p += 1
+    for _ in range(back):
+        p -= 1
+        if p < begin or load8(p) != 32:
+            return 0
+    return p
+
+
+@compiled
+def nameless_end(row, p):
+    """Return where the literal of the row behind this one comes first, or the line ends; else 0."""
+    end, mask = load64(row + 8 * END), load64(row + 8 * (ROW + LITERAL_MASK))
+    literal = load64(row + 8 * (ROW + LITERAL))
+    while True:
+        byte = load8(p)
+        if byte == end and mask and (load64(p) & mask) == literal:
+            return p
+        if byte == 10 or byte == 13:
+            return p if load64(row + 8 * LAST) and (byte == 10 or load8(p + 1) == 10) else 0
+        p += 1
+
+
+@compiled
+def after_prefix(at):
+    """Return where a line of HAProxy begins behind what syslog puts before it, 0 if it isn't proven what that is.
+
+    It begins with a client, a word before the first time in brackets.
+    """
+    p = at
+    while True:
+        mask = word_ends(p, 91)
+        if mask == 0:
+            p += 32
+            continue
+        p += first_set(mask)
+        byte = load8(p)
+        if byte == 91 and p > at:
+            break
+        if byte == 10 or byte == 13 or byte == 34 or byte == 91 or byte == 93:
+            return 0
+        p += 1
+    if load8(p - 1) == 32:
+        if load8(p + 3) != 47:
+            return 0
+        p -= 1
+        while p > at and load8(p - 1) != 32:
+            p -= 1
+        return p
+    begin = p + 1
+    p = begin
+    while 48 <= load8(p) <= 57:
+        p += 1
+    if p == begin or (load32(p) & 0xFFFFFF) != 0x203A5D:  # ']: '
+        return 0
+    p += 2
+    while load8(p) == 32:
+        p += 1
+    return p
+
+
 @inlined
 def line_end(at):
     """Return the address of the next line feed."""
@@ -194,27 +303,61 @@ def is_flawed(line, found):
 def delimited_line(frame, line, at):
     """Take a line of one field after the other; return where it ends, or 0 if it isn't proven what it is."""
     p, flawed = at, UNDECIDED
+    is_list = commas = False
     row = load64(frame + 8 * PROGRAM)
+    if load64(frame + 8 * PREFIXED):
+        p = after_prefix(at)
+        if p == 0:
+            return 0
     for _ in range(load64(frame + 8 * FIELDS)):
         size = load64(row)
         if size:
             if (load64(p) & load64(row + 8 * LITERAL_MASK)) != load64(row + 8 * LITERAL):
                 return 0
             p += size
-        begin = p
-        p = field_end(load64(row + 8 * KIND), p, load64(row + 8 * END), load64(row + 8 * LAST))
+        begin, kind = p, load64(row + 8 * KIND)
+        if kind < NOTHING:
+            p = field_end(kind, p, load64(row + 8 * END), load64(row + 8 * LAST))
+            if p == 0 and kind == LIST and load64(frame + 8 * LISTS):
+                p, is_list = list_end(begin, load64(row + 8 * END), load64(row + 8 * LAST)), True
+            end = p
+            if p and kind < LIST:
+                commas |= load8(p - 1) == 44 or load8(p - 1) == 58
+        elif kind == NOTHING:
+            row += 8 * ROW
+            continue
+        elif kind == SPACES:
+            while load8(p) == 32:
+                p += 1
+            row += 8 * ROW
+            continue
+        elif kind == WORDS:
+            p = words_end(p, load64(row + 8 * END), load64(row + 8 * LAST), load64(row + 8 * BACK))
+            end = p
+        elif kind == NAMELESS:
+            p = nameless_end(row, p)
+            end = p
+        elif load8(p) == 45:  # for no value
+            p += 1
+            begin, end = p, p
+        else:
+            begin += 1
+            end = quoted_end(begin) if load8(p) == 34 else 0
+            p = end + 1 if end else 0
         if p == 0:
             return 0
         role = load64(row + 8 * ROLE)
-        if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, p):
+        if role != IGNORED and not take(frame, line, role, load64(row + 8 * SCALE), begin, end):
             if role == RESPONSE_BYTES:
                 store64(line + SIZES, -1)  # not known
             else:
-                found = flaw(role, load64(row + 8 * KIND), begin, p)
+                found = flaw(role, kind, begin, end)
                 if found == UNDECIDED:
                     return 0
                 flawed = max(flawed, found)
         row += 8 * ROW
+    if is_list and commas:  # a comma may be of a list or of a word
+        return 0
     size = load64(row)
     if size:
         if (load64(p) & load64(row + 8 * LITERAL_MASK)) != load64(row + 8 * LITERAL):

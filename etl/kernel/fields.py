@@ -55,6 +55,7 @@ from etl.kernel.layout import (
     SIZES,
     STATUS,
     STATUSES,
+    STRICT,
     TARGET,
     TIME,
     TIMES,
@@ -67,7 +68,9 @@ from etl.kernel.layout import (
     ZERO_STATUS,
 )
 from etl.kernel.texts import compiled, encoded, hash_of, inlined, intern, same_text, two_digits
-from etl.kernel.times import any_time, iso_day, iso_time
+from etl.kernel.times import IN_UTC, any_time, clock_time, iso_day
+
+MOST = 1_000_000_000_000_000  # the digits of a duration, which a float of 64 bits has all
 
 
 @inlined
@@ -239,41 +242,63 @@ def take_target(frame, line, at, end):
 
 
 @compiled
-def take_duration(frame, line, at, end, scale):
-    """Add a duration to the line's; False if it isn't proven what it is."""
+def unit_scale(at, end, scale):
+    """Return the decimal places of a unit that a text is, those of the field for none, -1 if it isn't proven."""
     size = end - at
-    if size == 0 or (size == 1 and load8(at) == 45):
+    if size == 0:
+        return scale
+    if size == 1:
+        return 0 if load8(at) == 115 else -1
+    word = load16(at)
+    if size == 2:
+        return 3 if word == 0x736D else 6 if word == 0x7375 else 9 if word == 0x736E else -1  # ms, us, ns
+    is_micro = word == 0xB5C2 or word == 0xBCCE  # the sign, or the letter mu
+    return 6 if size == 3 and is_micro and load8(at + 2) == 115 else -1
+
+
+@compiled
+def take_duration(frame, line, at, end, scale, is_number):
+    """Add a duration to the line's; False if it isn't proven what it is. A number of JSON is rounded."""
+    size, strict = end - at, load64(frame + 8 * STRICT)
+    if size == 0 or load8(at) == 45:
         store64(line + MANTISSA, UNKNOWN)
-        return True
-    if load8(at) == 45:
-        store64(line + MANTISSA, UNKNOWN)
-        return size == 2 and load8(at + 1) == 49
+        if size == 1:
+            return True
+        return strict == 0 and (size == 0 or (size == 2 and load8(at + 1) == 49))
     mantissa, places, p = 0, 0, at
     while p < end and 48 <= load8(p) <= 57:
         mantissa = mantissa * 10 + load8(p) - 48
         p += 1
-        if p - at > 9:
+        if mantissa >= MOST:
             return False
-    if p == at:
+    digits = p - at
+    if digits == 0:
         return False
     if p < end and load8(p) == 46:
         p += 1
-        begin = p
+        begin, rest = p, 0
         while p < end and 48 <= load8(p) <= 57:
-            mantissa = mantissa * 10 + load8(p) - 48
+            if p - begin < 9:
+                mantissa = mantissa * 10 + load8(p) - 48
+                if mantissa >= MOST:
+                    return False
+            elif p - begin < 12:
+                rest = rest * 10 + load8(p) - 48
             p += 1
-            if p - begin > 9:
-                return False
-        places = p - begin
-        if places == 0 or mantissa >= 1_000_000_000_000_000:
+        places = min(p - begin, 9)
+        if places == 0:
             return False
-    if end - p == 2 and load8(p) == 109 and load8(p + 1) == 115:
-        scale = 3
-    elif end - p == 2 and load8(p) == 117 and load8(p + 1) == 115:
-        scale = 6
-    elif end - p == 1 and load8(p) == 115:
-        scale = 0
-    elif p != end:
+        if p - begin > 9:
+            for _ in range(p - begin, 12):
+                rest *= 10
+            # the number's binary form is that near to what is written
+            if not is_number or digits > 3 or 499 <= rest <= 500:
+                return False
+            mantissa += rest > 500
+    if strict and (digits > 9 or end - p > 2 or (end > p and load8(p) == 110)):
+        return False
+    scale = unit_scale(p, end, scale)
+    if scale < 0:
         return False
     places += scale
     total, of_total = load64(line + MANTISSA), load64(frame + 8 * PLACES)
@@ -284,44 +309,65 @@ def take_duration(frame, line, at, end, scale):
     while of_total < places:
         total *= 10
         of_total += 1
-        if total >= 1_000_000_000_000_000:
+        if total >= MOST:
             return False
     while places < of_total:
         mantissa *= 10
         places += 1
-        if mantissa >= 1_000_000_000_000_000:
+        if mantissa >= MOST:
             return False
-    if mantissa + total >= 1_000_000_000_000_000:
+    if mantissa + total >= MOST:
         return False
     store64(line + MANTISSA, total + mantissa)
     store64(frame + 8 * PLACES, places)
     return True
 
 
+@inlined
+def note_retried(line, is_so):
+    """Note whether a list of upstreams has several; one that has is enough."""
+    if is_so or load8(line + RETRIED) != 1:
+        store8(line + RETRIED, is_so)
+
+
 @compiled
 def take_upstream_status(frame, line, at, end):
-    """Take the status of one upstream; False if it isn't just one."""
-    size = end - at
-    if size == 0 or (size == 1 and load8(at) == 45):
-        value = -1
-    elif size == 3:
-        hundreds, rest = load8(at) - 48, two_digits(at + 1)
-        if hundreds < 0 or hundreds > 5 or rest < 0:
-            return False
-        value = hundreds * 100 + rest
-    else:
+    """Take the status of the last of a list of upstreams; False if it isn't written as nginx does."""
+    value, p = -1, at
+    if p == end and load64(frame + 8 * STRICT):
         return False
+    while p < end:
+        value = -1
+        if load8(p) == 45:
+            p += 1
+        else:
+            hundreds, rest = load8(p) - 48, two_digits(p + 1)
+            if end - p < 3 or hundreds < 0 or hundreds > 5 or rest < 0:
+                return False
+            value = hundreds * 100 + rest
+            p += 3
+        if p == end:
+            break
+        if load16(p) == 0x202C:  # ', '
+            p += 2
+        elif load8(p) == 32 and load16(p + 1) == 0x203A:  # ' : '
+            p += 3
+        else:
+            return False
+        if p >= end:
+            return False
+        note_retried(line, 1)
     store16(line + UPSTREAM, value)
     return True
 
 
 @compiled
-def is_single(at, end):
-    """Tell whether a list has at most one element."""
+def are_several(at, end):
+    """Tell whether a list has more than one element."""
     for p in range(at, end):
         if load8(p) == 44 or load8(p) == 32:
-            return False
-    return True
+            return True
+    return False
 
 
 @inlined
@@ -362,7 +408,7 @@ def take_status(frame, line, at, end):
     return True
 
 
-@inlined
+@compiled
 def take(frame, line, role, scale, at, end):
     """Take what a field holds; False if it isn't proven what it means."""
     if role == TIME:
@@ -398,13 +444,13 @@ def take(frame, line, role, scale, at, end):
     if role == HOST:
         return take_text(frame + 8 * HOST_TEXTS, line + HOSTS, at, end)
     if role == DURATION:
-        return take_duration(frame, line, at, end, scale)
+        return take_duration(frame, line, at, end, scale, False)
     if role == UPSTREAM_STATUS:
-        store8(line + RETRIED, 0)
+        note_retried(line, 0)
         return take_upstream_status(frame, line, at, end)
     if role == UPSTREAMS:
-        store8(line + RETRIED, 0)
-        return is_single(at, end)
+        note_retried(line, are_several(at, end))
+        return True
     if role == DATE:
         store64(line + DATE_AT, at)
         return end - at == 10
@@ -412,7 +458,7 @@ def take(frame, line, role, scale, at, end):
         day = load64(line + DATE_AT)
         if day == 0:
             return False
-        value = iso_time(frame, iso_day(frame, day), at, end, True)
+        value = clock_time(frame, iso_day(frame, day), at, end, IN_UTC)
         store64(line + TIMES, value)
         return value != NO_TIME
     return True

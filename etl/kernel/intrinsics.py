@@ -164,6 +164,7 @@ quotes = _finder(64, '"\\\n')
 cuts = _finder(64, "?#;%")
 key_ends = _finder(32, '= "\r\n')
 bare_ends = _finder(32, ' "\r\n')
+tabs = _finder(64, "\t\r\n")
 authority_ends = _finder(32, "/?#; ")
 
 

@@ -1,7 +1,7 @@
-"""Lines of keys and values: JSON objects and logfmt."""
+"""Lines of names and values: JSON objects, logfmt and LTSV."""
 
-from etl.kernel.delimited import field_end
-from etl.kernel.fields import is_whole, take
+from etl.kernel.delimited import quoted_end
+from etl.kernel.fields import is_whole, note_retried, take, take_duration
 from etl.kernel.intrinsics import (
     bare_ends,
     first_set,
@@ -12,43 +12,60 @@ from etl.kernel.intrinsics import (
     load64,
     store8,
     store64,
+    tabs,
     text_stops,
 )
 from etl.kernel.layout import (
     CLOCK,
     DATE,
     DURATION,
+    ELEMENTS,
     EXPECTED,
     EXPECTED_BYTES,
+    EXPECTED_IN,
     EXPECTED_KEY,
     EXPECTED_ROW,
     EXPECTED_ROWS,
     FIELDS,
+    FINDABLE,
+    FIRST_DURATION,
     FOUND,
     HOST,
-    KEY_BYTES,
+    JSON,
+    KEY_DASHES,
     KEY_ROLE,
     KEY_ROW,
     KEY_SCALE,
     KEYS,
     LINE_ROW,
+    LOGFMT,
     LONGEST_EXPECTED,
     LONGEST_KEPT,
+    LONGEST_NAME,
     MANTISSA,
     METHOD,
+    MOST_CORRECTED,
+    NAME_BYTES,
+    NAME_IN,
+    NAME_INDEX,
+    NAME_ROW,
+    NAME_SIZES,
+    NAMES,
+    NO_TIME,
     NULL,
     NUMBER,
     PREFIX,
-    QUOTED,
     REQUEST,
-    RETRIED,
     RING,
     SCRATCH,
     SLOT_BYTES,
     TARGET,
     TEXT,
     TIME,
+    TIMES,
     UNESCAPED,
+    UNESCAPED_AT,
+    UNESCAPED_END,
     UNKNOWN,
     UPSTREAM_STATUS,
     UPSTREAMS,
@@ -59,28 +76,41 @@ from etl.kernel.layout import (
     VALUE_ROW,
 )
 from etl.kernel.texts import compiled, copy, hex_digit, inlined, same_text
+from etl.kernel.times import json_time
 
-FEW_DIGITS, MANY_DIGITS = 18, 100  # of which a number is the text that it was, and of which it is finite
+FEW_DIGITS, MANY_DIGITS = 19, 100  # of which a whole number is the text that it was, and of which it is finite
 ESCAPED_BYTE, ESCAPED_CODE = 0x785C, 0x755C  # a backslash and x, u
+LONGEST_BARE = 201  # bytes of a value without quotes that is no JSON
 
 
 @compiled
-def key_index(frame, position, at, size):
-    """Return which row of KEYS the key at a position of the line is, -1 if none; and expect it from now on."""
+def name_index(frame, position, inside, at, size):
+    """Return what the name at a position of the line is, -1 if nothing that is wanted; and expect it from now on.
+
+    Args:
+        frame: What the kernel keeps.
+        position: How many names the line has before it.
+        inside: The object that has it.
+        at: Where it is.
+        size: How many bytes it has.
+    """
     expected = load64(frame + 8 * EXPECTED) + 8 * EXPECTED_ROW * position
     is_short = position < EXPECTED_ROWS and size <= LONGEST_EXPECTED
     if is_short and load64(expected + 8 * EXPECTED_BYTES) == size and same_text(expected, at, size):
-        return load64(expected + 8 * EXPECTED_KEY)
-    index, row = -1, load64(frame + 8 * KEYS)
-    for n in range(load64(frame + 8 * FIELDS)):
-        if load64(row + 8 * KEY_BYTES) == size and same_text(load64(row), at, size):
-            index = n
-            break
-        row += 8 * KEY_ROW
+        if load64(expected + 8 * EXPECTED_IN) == inside:
+            return load64(expected + 8 * EXPECTED_KEY)
+    index, sizes = -1, load64(frame + 8 * NAME_SIZES) + 8 * min(size, LONGEST_NAME + 1)
+    first = load64(frame + 8 * NAMES)
+    for row in range(first + 8 * NAME_ROW * load64(sizes), first + 8 * NAME_ROW * load64(sizes + 8), 8 * NAME_ROW):
+        if load64(row + 8 * NAME_IN) == inside and load64(row + 8 * NAME_BYTES) == size:
+            if same_text(load64(row), at, size):
+                index = load64(row + 8 * NAME_INDEX)
+                break
     if is_short:
         copy(at, size, expected)
         store64(expected + 8 * EXPECTED_BYTES, size)
         store64(expected + 8 * EXPECTED_KEY, index)
+        store64(expected + 8 * EXPECTED_IN, inside)
     return index
 
 
@@ -99,35 +129,43 @@ def is_noted(frame, index):
     return load64(load64(frame + 8 * FOUND) + 8 * VALUE_ROW * index) != 0
 
 
+@inlined
+def is_none(key, at, end):
+    """Tell whether a text is a dash that stands for no value."""
+    return load64(key + 8 * KEY_DASHES) != 0 and end - at == 1 and load8(at) == 45
+
+
 @compiled
 def take_values(frame, line):
-    """Take the values that were found; False if it isn't proven what they mean."""
+    """Take the values that were found; False if it isn't proven what they mean. A whole request comes first."""
     keys, found, count = load64(frame + 8 * KEYS), load64(frame + 8 * FOUND), load64(frame + 8 * FIELDS)
-    has_request = False
-    for n in range(count):
-        value = found + 8 * VALUE_ROW * n
-        if load64(keys + 8 * (KEY_ROW * n + KEY_ROLE)) == REQUEST:
-            has_request |= load64(value) != 0 and load64(value + 8 * VALUE_KIND) != NULL
-    taken = 0
+    first_duration = load64(frame + 8 * FIRST_DURATION)
+    taken = 0  # a bit for each role
     for n in range(count):
         key, value = keys + 8 * KEY_ROW * n, found + 8 * VALUE_ROW * n
         role, kind = load64(key + 8 * KEY_ROLE), load64(value + 8 * VALUE_KIND)
         at, end = load64(value), load64(value + 8 * VALUE_END)
-        if at == 0 or kind == NULL:
-            if role == DURATION:
+        if at == 0 or kind == NULL or is_none(key, at, end):
+            if role == DURATION and not first_duration:
                 store64(line + MANTISSA, UNKNOWN)
-            if role == UPSTREAM_STATUS or role == UPSTREAMS:
-                store8(line + RETRIED, 0)
+            elif role == UPSTREAM_STATUS or role == UPSTREAMS:
+                note_retried(line, 0)
             continue
-        if (role == METHOD or role == TARGET) and has_request:
+        if (role == METHOD or role == TARGET) and taken & (1 << REQUEST):
             continue
-        if role != DURATION and role != UPSTREAMS:
-            if taken & (1 << role):  # of several, the first counts
-                continue
-            taken |= 1 << role
-        if kind == NUMBER and role == TIME and load8(at + 10) == 46 and end - at > 14:
-            return False  # more digits than a number surely keeps
-        if not take(frame, line, role, load64(key + 8 * KEY_SCALE), at, end):
+        is_other = taken & (1 << role)  # of several, the first counts
+        taken |= 1 << role
+        if is_other and role != UPSTREAMS and (first_duration or role != DURATION):
+            continue
+        if kind == NUMBER and role == TIME:
+            time = json_time(frame, at, end)
+            if time == NO_TIME:
+                return False
+            store64(line + TIMES, time)
+        elif role == DURATION:
+            if not take_duration(frame, line, at, end, load64(key + 8 * KEY_SCALE), kind == NUMBER):
+                return False
+        elif not take(frame, line, role, 0, at, end):
             return False
     return is_whole(frame, line)
 
@@ -407,32 +445,112 @@ def kind_wanted(frame, index, byte):
 
 
 @compiled
+def wanted_text_end(frame, index, at):
+    """Note a string that begins here, and return what follows it; 0 if it isn't proven what it is."""
+    end = json_text_end(at + 1)
+    if end > 0:
+        note_value(frame, index, TEXT, at + 1, end)
+        return end + 1
+    out = load64(frame + 8 * UNESCAPED_AT)
+    if end == 0 or out - end - at > load64(frame + 8 * UNESCAPED_END):
+        return 0
+    stop = unescaped(at + 1, -end, out)
+    note_value(frame, index, TEXT, out, stop)
+    store64(frame + 8 * UNESCAPED_AT, stop + 1)
+    return 1 - end
+
+
+@compiled
+def are_wanted(frame, index, at, end):
+    """Note a value that is no string; False if it isn't proven what it is to who wants it."""
+    kind = kind_wanted(frame, index, load8(at))
+    if kind < 0 or (kind == NUMBER and json_number_end(at, FEW_DIGITS) != end):
+        return False
+    note_value(frame, index, kind, at, end)
+    return True
+
+
+@compiled
+def first_element(frame, index, at):
+    """Note the first element of an array that is in place of an object; False if it isn't proven what it is."""
+    wanted = load64(load64(frame + 8 * ELEMENTS) + 8 * (index - load64(frame + 8 * FIELDS)))
+    at = after_blanks(at + 1)
+    byte = load8(at)
+    if wanted < 0 or byte == 93:
+        return True
+    if is_noted(frame, wanted):
+        return False
+    if byte == 34:
+        return wanted_text_end(frame, wanted, at) != 0
+    end = json_nested_end(at) if byte == 123 or byte == 91 else json_scalar_end(at)
+    return end != 0 and are_wanted(frame, wanted, at, end)
+
+
+@compiled
+def is_followed(at):
+    """Tell whether a value's end is followed by another key or by the end of the object."""
+    at = after_blanks(at)
+    if load8(at) == 44:
+        return load8(after_blanks(at + 1)) == 34
+    return load8(at) == 125
+
+
+@compiled
+def bare_end(at):
+    """Return where a value ends that is no JSON, as nginx writes those without quotes; 0 if that isn't proven."""
+    if is_followed(at):
+        return at
+    is_number, p = True, at
+    while p - at < LONGEST_BARE:
+        byte = load8(p)
+        if byte < 32 or byte > 125 or byte == 34 or byte == 92 or byte == 91 or byte == 93 or byte == 123:
+            return 0
+        if byte == 125 or (p == at and byte == 32):
+            return 0
+        # a digit, plus, dash, point, e
+        is_number &= 48 <= byte <= 57 or byte == 43 or byte == 45 or byte == 46 or byte | 32 == 101
+        p += 1
+        if is_followed(p):  # what looks like a number may be one that json_number_end doesn't know
+            return 0 if is_number and (byte != 45 or p > at + 1) else p
+    return 0
+
+
+@compiled
 def json_object(frame, line, at):
     """Find the wanted values of an object; return what follows it, or 0 if it isn't proven what it has."""
     p, position = after_blanks(at), 0
     if load8(p) != 123:
         return 0
     p += 1
+    fields = load64(frame + 8 * FIELDS)
     out = load64(frame + 8 * SCRATCH) + UNESCAPED + (line - load64(frame + 8 * RING)) // LINE_ROW * SLOT_BYTES
-    room = out + LONGEST_KEPT
+    store64(frame + 8 * UNESCAPED_AT, out)
+    store64(frame + 8 * UNESCAPED_END, out + LONGEST_KEPT)
+    inside, is_bare = 0, False  # of the objects around the next key, a byte each; the line's own is 0
     while True:
         p = after_blanks(p)
         if load8(p) != 34:
             return 0
         expected = load64(frame + 8 * EXPECTED) + 8 * EXPECTED_ROW * position
         size = load64(expected + 8 * EXPECTED_BYTES) if position < EXPECTED_ROWS else -1
-        if size >= 0 and load8(p + 1 + size) == 34 and same_text(expected, p + 1, size):
+        if (
+            size >= 0
+            and load8(p + 1 + size) == 34
+            and same_text(expected, p + 1, size)
+            and load64(expected + 8 * EXPECTED_IN) == inside & 255
+        ):
             index = load64(expected + 8 * EXPECTED_KEY)
             end = p + 1 + size
         else:
             end = json_text_end(p + 1)
             if end < 0:
-                if out - end - p > room:
+                out = load64(frame + 8 * UNESCAPED_AT)
+                if out - end - p > load64(frame + 8 * UNESCAPED_END):
                     return 0
-                index = key_index(frame, EXPECTED_ROWS, out, unescaped(p + 1, -end, out) - out)
+                index = name_index(frame, EXPECTED_ROWS, inside & 255, out, unescaped(p + 1, -end, out) - out)
                 end = -end
             elif end:
-                index = key_index(frame, position, p + 1, end - p - 1)
+                index = name_index(frame, position, inside & 255, p + 1, end - p - 1)
             else:
                 return 0
         position += 1
@@ -441,34 +559,54 @@ def json_object(frame, line, at):
             return 0
         p = after_blanks(p + 1)
         byte = load8(p)
+        if index >= 0 and is_noted(frame, index):  # which of two counts is for others to say
+            return 0
         if byte == 34:
-            begin = p + 1
-            end = json_text_end(begin)
-            if end == 0:
+            if 0 <= index < fields:
+                p = wanted_text_end(frame, index, p)
+            else:
+                end = json_text_end(p + 1)
+                p = 0 if end == 0 else abs(end) + 1
+        elif byte == 123 and index >= fields:
+            inside = inside << 8 | (index - fields)
+            note_value(frame, index, NULL, p, p)
+            p = after_blanks(p + 1)
+            if load8(p) != 125:
+                continue
+        elif byte == 123 or byte == 91:
+            begin = p
+            p = json_nested_end(p)
+            if p != 0 and 0 <= index < fields and not are_wanted(frame, index, begin, p):
                 return 0
-            p = abs(end) + 1
-            if index >= 0 and end < 0:
-                if out - end - begin > room:
-                    return 0
-                end, begin = unescaped(begin, -end, out), out
-                out = end + 1
-            if index >= 0:  # of several of one key, the last counts
-                note_value(frame, index, TEXT, begin, end)
+            if p != 0 and byte == 91 and index >= fields and not first_element(frame, index, begin):
+                return 0
         else:
             begin = p
-            p = json_nested_end(p) if byte == 123 or byte == 91 else json_scalar_end(p)
-            if index >= 0:
-                kind = kind_wanted(frame, index, byte)
-                if kind < 0 or (kind == NUMBER and json_number_end(begin, FEW_DIGITS) != p):
+            p = json_scalar_end(p)
+            if p == 0 or not is_followed(p):
+                p = bare_end(begin)
+                if p == 0:
                     return 0
-                note_value(frame, index, kind, begin, p)
+                is_bare = True
+                if 0 <= index < fields:
+                    note_value(frame, index, TEXT, begin, p)
+            elif 0 <= index < fields and not are_wanted(frame, index, begin, p):
+                return 0
+        if index >= fields:
+            note_value(frame, index, NULL, at, at)
         if p == 0:
             return 0
         p = after_blanks(p)
         byte = load8(p)
         p += 1
-        if byte == 125:
-            return after_blanks(p)
+        while byte == 125:
+            if inside == 0:
+                p = after_blanks(p)
+                return 0 if is_bare and p - at > MOST_CORRECTED else p
+            inside >>= 8
+            p = after_blanks(p)
+            byte = load8(p)
+            p += 1
         if byte != 44:
             return 0
 
@@ -503,6 +641,7 @@ def after_spaces(at):
 def logfmt_pairs(frame, at):
     """Find the wanted values of a line of pairs; return where it ends, or 0 if it isn't proven what it has."""
     p, position, is_new = at, 0, False
+    bracketed = bracketed_end = 0  # a time that counts if none does without a bracket
     prefix = load64(frame + 8 * PREFIX)
     expected = load64(frame + 8 * EXPECTED)
     while True:
@@ -518,24 +657,29 @@ def logfmt_pairs(frame, at):
         if byte == 32:
             if position:
                 return 0
-            if prefix >= 0 and p - begin >= 19 and load8(begin + 4) == 45 and load8(begin + 10) == 84:
-                if not is_noted(frame, prefix):  # the first counts
+            if prefix >= 0 and load8(begin + 3) == 95:  # perhaps a time of syslog
+                return 0
+            is_bracketed = load8(begin) == 91
+            begin += is_bracketed
+            is_time = p - begin >= 19 and load8(begin + 4) == 45 and load8(begin + 10) == 84
+            if prefix >= 0 and is_time and not is_noted(frame, prefix):  # the first counts
+                if not is_bracketed:
                     note_value(frame, prefix, TEXT, begin, p)
-            elif prefix >= 0 and load8(begin + 3) == 95:
-                return 0  # perhaps a time of BSD's syslog
+                elif not bracketed:
+                    bracketed, bracketed_end = begin, p
         elif byte == 61:
             if position == EXPECTED_ROWS or p - begin > LONGEST_EXPECTED:
                 return 0
             size = p - begin
             row = expected + 8 * EXPECTED_ROW * position
             is_new |= load64(row + 8 * EXPECTED_BYTES) != size or not same_text(row, begin, size)
-            index = key_index(frame, position, begin, size)
+            index = name_index(frame, position, 0, begin, size)
             position += 1
             p += 1
             begin = p
             if load8(p) == 34:
                 begin = p + 1
-                p = field_end(QUOTED, begin, 34, False)
+                p = quoted_end(begin)
                 if p == 0:
                     return 0
                 if index >= 0:
@@ -564,17 +708,79 @@ def logfmt_pairs(frame, at):
         p = after_spaces(p)
         byte = load8(p)
         if byte == 10 or (byte == 13 and load8(p + 1) == 10):
+            if bracketed and not is_noted(frame, prefix):
+                note_value(frame, prefix, TEXT, bracketed, bracketed_end)
             return p if position and not (is_new and have_duplicates(frame, position)) else 0
 
 
+@compiled
+def label_end(at):
+    """Return where a label of LTSV ends that begins here: at its colon; 0 if none does."""
+    p = at
+    while True:
+        byte = load8(p)
+        if byte == 58:
+            return p if p > at else 0
+        is_sign = byte == 95 or byte == 45 or byte == 46
+        if not (is_sign or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122):
+            return 0
+        p += 1
+
+
+@compiled
+def ltsv_pairs(frame, at):
+    """Find the wanted values of labels between tabs; return where the line ends, or 0 if it isn't proven."""
+    p, position, is_new = at, 0, False
+    expected = load64(frame + 8 * EXPECTED)
+    keys = load64(frame + 8 * KEYS)
+    while position < EXPECTED_ROWS:
+        size = load64(expected + 8 * EXPECTED_BYTES)
+        if size >= 0 and load8(p + size) == 58 and same_text(expected, p, size):
+            index = load64(expected + 8 * EXPECTED_KEY)
+            p += size + 1
+        else:
+            begin = p
+            p = label_end(p)
+            if p == 0 or p - begin > LONGEST_EXPECTED:
+                return 0
+            index, is_new = name_index(frame, position, 0, begin, p - begin), True
+            p += 1
+        position += 1
+        expected += 8 * EXPECTED_ROW
+        begin = p
+        mask = tabs(p)
+        while mask == 0:
+            p += 64
+            mask = tabs(p)
+        p += first_set(mask)
+        if index >= 0:
+            end = p
+            if load8(begin) == 91 and load8(end - 1) == 93:
+                if load64(keys + 8 * (KEY_ROW * index + KEY_ROLE)) == TIME:
+                    begin, end = begin + 1, end - 1
+            note_value(frame, index, TEXT, begin, end)
+        byte = load8(p)
+        if byte != 9:
+            if byte == 13 and load8(p + 1) != 10:
+                return 0
+            return 0 if is_new and have_duplicates(frame, position) else p
+        p += 1
+    return 0
+
+
 @inlined
-def keyed_line(frame, line, at, is_json):
-    """Take a line of keys with their values, likewise."""
+def keyed_line(frame, line, at, shape):
+    """Take a line of names with their values, likewise."""
     found = load64(frame + 8 * FOUND)
-    for n in range(load64(frame + 8 * FIELDS)):
+    for n in range(load64(frame + 8 * FINDABLE)):
         store64(found + 8 * VALUE_ROW * n, 0)
-    p = json_object(frame, line, at) if is_json else logfmt_pairs(frame, at)
+    if shape == JSON:
+        p = json_object(frame, line, at)
+    else:
+        p = logfmt_pairs(frame, at) if shape == LOGFMT else ltsv_pairs(frame, at)
     if p == 0:
+        if shape != JSON:  # its names are new to the next line, which they could be in twice
+            store64(load64(frame + 8 * EXPECTED) + 8 * EXPECTED_BYTES, -1)
         return 0
     if load8(p) == 13:
         p += 1

@@ -11,13 +11,17 @@ NO_ID = -1
 # but quotes and brackets are letters as any; as a word that may be one of a list; in quotes; in brackets; in
 # brackets, and read as a time
 WORD, ADDRESS, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(7)
+# Likewise, more seldom: no field; none, but any number of spaces; as words up to a tab or a bar, and the spaces
+# that its literal has before that; as little of anything as fits; and in quotes, or else a dash without them
+NOTHING, SPACES, WORDS, NAMELESS, DASHED = range(7, 12)
 # What a field is read for
 IGNORED, TIME, DATE, CLOCK, REQUEST, METHOD, TARGET, STATUS, RESPONSE_BYTES, DURATION = range(10)
 UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
 
 # A program's row: the literal before the field (its length, a mask of so many bytes, and the bytes), how the
-# field is written, the byte that ends it, what it is read for, and the decimal places of its unit
-LITERAL_BYTES, LITERAL_MASK, LITERAL, KIND, END, LAST, ROLE, SCALE, ROW = range(9)
+# field is written, the byte that ends it, what it is read for, the decimal places of its unit, and how many spaces
+# belong to that end
+LITERAL_BYTES, LITERAL_MASK, LITERAL, KIND, END, LAST, ROLE, SCALE, BACK, ROW = range(10)
 
 # What is found out of a line until its batch has it: a row of two cache lines. The last ones say where the date
 # is, the sum of the durations, where the path is, its size and its hash, and where in the block the line ends
@@ -47,8 +51,8 @@ PATH_TEXTS, HOST_TEXTS, AGENT_TEXTS = 9, 10, 11  # addresses of interning tables
 LAST_TIME, LAST_TIME_BYTES, LAST_MICROSECONDS = 12, 16, 17  # the line before: up to 32 bytes, and what they meant
 LAST_DATE, LAST_DAY = 18, 20
 PLACES = 21  # decimal places of the line's durations
-# For lines of keys and values: the keys, as many rows as FIELDS; where in the line their values are; the keys of
-# the line before, as the same ones are expected; and which field is a time that stands before the keys
+# For lines of keys and values: what is wanted, as many rows as FIELDS; where in the line it is; the names of the
+# line before, as the same ones are expected; and which field is a time that stands before the names
 KEYS, FOUND, EXPECTED, PREFIX = 22, 23, 24, 25
 # The batch: the address of the addresses of its columns, how many rows and lines it has, and how many lines it may
 # have. Of the lines that have no row: the address of their rows, how many there are and may be, and where the next
@@ -65,7 +69,15 @@ WANTED, UNWANTED = 41, 42  # the first time of which a request has a row, and th
 # how many there are and may be
 ELSEWHERE, ELSEWHERE_COUNT, ELSEWHERE_ROOM = 43, 44, 45
 ELSEWHERE_ROW = 2
-FRAME = 46
+# Likewise for lines of keys and values: how many fields and objects may be found; the names by which they are
+# known, and by size the number of the first one; of each object which row of FOUND has the first element of an
+# array in its place, -1 if none; whether of several durations the first counts; and where the next text without
+# its escapes is put and the room for them ends
+FINDABLE, NAMES, NAME_SIZES, ELEMENTS, FIRST_DURATION, UNESCAPED_AT, UNESCAPED_END = range(46, 53)
+STRICT = 53  # whether durations are only read as formats.READABLE has them
+# Whether lists without quotes may have several elements, and whether words of syslog may stand before the fields
+LISTS, PREFIXED = 54, 55
+FRAME = 56
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {
@@ -98,14 +110,21 @@ ENCODED_BYTES, MASKED_BYTES = 3 * LONGEST_KEPT + PADDING, 5 * LONGEST_KEPT + PAD
 UNESCAPED, SLOT_BYTES = 2 * ENCODED_BYTES + 2 * MASKED_BYTES, LONGEST_KEPT + PADDING
 SCRATCH_BYTES = UNESCAPED + RING_LINES * SLOT_BYTES
 
-# A key's row: its text's address and size, what its value is read for, and the decimal places of its unit
-KEY_AT, KEY_BYTES, KEY_ROLE, KEY_SCALE, KEY_ROW = range(5)
+# A key's row: what its value is read for, the decimal places of its unit, and whether a dash is none
+KEY_ROLE, KEY_SCALE, KEY_DASHES, KEY_ROW = range(4)
+# A name's row: its text's address and size, the object that it is in (0 for the line's own), and the row of FOUND
+# that has its value; those behind the fields' are the objects' that values may be in, from 1. A path of keys has a
+# name in each object on the way to it, since keys may be nested or dotted. Names ascend by size
+NAME_AT, NAME_BYTES, NAME_IN, NAME_INDEX, NAME_ROW = range(5)
+LONGEST_NAME = 63  # of which NAME_SIZES has a number; longer ones come last
+MOST_OBJECTS, DEEPEST = 255, 7  # of those that values may be in
 # A value that was found: its begin and end, and what it is; an address of 0 if there is none
 VALUE_AT, VALUE_END, VALUE_KIND, VALUE_ROW = range(4)
 TEXT, NUMBER, NULL = range(3)
-# An expected key: its text, its size (-1 if none is), and the row of KEYS, -1 if nobody wants it
-EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 64
+# An expected name: its text, its size (-1 if none is), the row of FOUND, -1 if nobody wants it, and what it is in
+EXPECTED_BYTES, EXPECTED_KEY, EXPECTED_IN, EXPECTED_ROW, EXPECTED_ROWS = 8, 9, 10, 11, 64
 LONGEST_EXPECTED = 56
+MOST_CORRECTED = 40_000  # bytes of a line in which values without quotes are read; see etl.lines.parse
 
 # An interning table: the addresses of its slots and entries, the slots' number less one, the entries' number, with
 # how many of them no further line is begun, and where the next text is put and the room for them ends. A slot has
@@ -114,7 +133,7 @@ SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
 # What the kernel can do: take lines of one of these shapes apart, copy a table's texts, intern texts that are as
 # they may be kept, count line feeds, take envelopes off
-DELIMITED, JSON, LOGFMT, GATHER, INTERN, COUNT_LINES, UNWRAP = range(7)
+DELIMITED, JSON, LOGFMT, LTSV, GATHER, INTERN, COUNT_LINES, UNWRAP = range(8)
 
 # What lines are wrapped in: which envelope; of an object, the address and the size of the key that has the line,
 # and whether its text has to have a line end

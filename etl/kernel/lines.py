@@ -48,7 +48,6 @@ from etl.kernel.layout import (
     HOST_TEXTS,
     HOSTS,
     INTERN,
-    JSON,
     LATEST,
     LINE_COUNT,
     LINE_END,
@@ -121,7 +120,7 @@ def line_taken(frame, line, at, shape):
             begin_line(line)
             p = delimited_line(frame, line, at)
     else:
-        p = keyed_line(frame, line, at, shape == JSON)
+        p = keyed_line(frame, line, at, shape)
     return p if p != 0 and load8(p) == 10 and p + 1 - at <= MAX_LINE_BYTES else 0
 
 

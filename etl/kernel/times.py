@@ -4,6 +4,8 @@ from etl.kernel.intrinsics import load8, load16, load32, load64, store64
 from etl.kernel.layout import LAST_DATE, LAST_DAY, NAIVE_IS_UTC, NO_TIME
 from etl.kernel.texts import compiled, two_digits
 
+IN_UTC, SLASHED, AS_CLF, AS_ISO = range(4)  # which offset a time of day may have
+
 
 @compiled
 def day_number(year, month, day):
@@ -70,11 +72,19 @@ def month_number(at):
 
 
 @compiled
+def clf_day(at):
+    """Return days since 1970-01-01 of `17/May/2015`, NO_TIME if it isn't written so."""
+    if load8(at + 2) != 47 or load8(at + 6) != 47:
+        return NO_TIME
+    return day_number(two_digits(at + 7) * 100 + two_digits(at + 9), month_number(at + 3), two_digits(at))
+
+
+@compiled
 def clf_time(at):
     """Return microseconds since 1970 of `17/May/2015:10:05:03 +0000`, NO_TIME if it isn't written so."""
-    if load8(at + 2) != 47 or load8(at + 6) != 47 or load8(at + 11) != 58 or load8(at + 20) != 32:
+    if load8(at + 11) != 58 or load8(at + 20) != 32:
         return NO_TIME
-    days = day_number(two_digits(at + 7) * 100 + two_digits(at + 9), month_number(at + 3), two_digits(at))
+    days = clf_day(at)
     seconds = seconds_of_day(at + 12)
     sign, hours, minutes = load8(at + 21), two_digits(at + 22), two_digits(at + 24)
     if days == NO_TIME or seconds < 0 or hours < 0 or hours > 14 or minutes < 0 or minutes > 59:
@@ -121,8 +131,33 @@ def fraction(at, end):
 
 
 @compiled
-def iso_time(frame, day, at, end, offset_given):
-    """Return microseconds since 1970 of a day and `HH:MM:SS[.f][offset]`, NO_TIME if it isn't written so."""
+def offset_of(at, end):
+    """Return the seconds of an offset as `+02`, `+0200` or `+02:00`, NO_TIME if it isn't written so."""
+    sign, hours, minutes = load8(at), two_digits(at + 1), 0
+    if sign != 43 and sign != 45:
+        return NO_TIME
+    if end - at == 6 and load8(at + 3) == 58:
+        minutes = two_digits(at + 4)
+    elif end - at == 5:
+        minutes = two_digits(at + 3)
+    elif end - at != 3:
+        return NO_TIME
+    if hours < 0 or hours > 14 or minutes < 0 or minutes > 59:
+        return NO_TIME
+    return (hours * 3600 + minutes * 60) * (1 if sign == 43 else -1)
+
+
+@compiled
+def clock_time(frame, day, at, end, style):
+    """Return microseconds since 1970 of a day and `HH:MM:SS[.f][offset]`, NO_TIME if it isn't written so.
+
+    Args:
+        frame: What the kernel keeps.
+        day: The day, NO_TIME for none.
+        at: Where the time of day begins.
+        end: Where the text ends.
+        style: Which offset may follow: IN_UTC or SLASHED for none, AS_CLF for one after a space, AS_ISO for any.
+    """
     if day == NO_TIME or end - at < 8:
         return NO_TIME
     seconds = seconds_of_day(at)
@@ -138,39 +173,30 @@ def iso_time(frame, day, at, end, offset_given):
             return NO_TIME
         p = stop
     offset = 0
-    if offset_given:  # by the format: it stands beside no zone
-        if p != end:
+    if p == end:
+        if style != IN_UTC and not load64(frame + 8 * NAIVE_IS_UTC):
             return NO_TIME
-    elif p == end:
-        if not load64(frame + 8 * NAIVE_IS_UTC):
-            return NO_TIME
-    elif end - p == 1:
-        if load8(p) != 90 and load8(p) != 122:
-            return NO_TIME
+    elif style == AS_CLF:
+        offset = offset_of(p + 1, end) if load8(p) == 32 and end - p == 6 else NO_TIME
+    elif style == AS_ISO:
+        p += 1 if load8(p) == 32 else 0
+        is_utc = end - p == 1 and (load8(p) == 90 or load8(p) == 122)
+        offset = 0 if is_utc else offset_of(p, end)
     else:
-        sign, hours, minutes = load8(p), two_digits(p + 1), 0
-        if sign != 43 and sign != 45:
-            return NO_TIME
-        if end - p == 6 and load8(p + 3) == 58:
-            minutes = two_digits(p + 4)
-        elif end - p == 5:
-            minutes = two_digits(p + 3)
-        elif end - p != 3:
-            return NO_TIME
-        if hours < 0 or hours > 14 or minutes < 0 or minutes > 59:
-            return NO_TIME
-        offset = (hours * 3600 + minutes * 60) * (1 if sign == 43 else -1)
-    return (day * 86_400 + seconds - offset) * 1_000_000 + micros
+        return NO_TIME
+    return NO_TIME if offset == NO_TIME else (day * 86_400 + seconds - offset) * 1_000_000 + micros
 
 
 @compiled
 def epoch_time(at, end):
-    """Return microseconds since 1970 of seconds (10 digits, a fraction), milli- (13) or microseconds (16)."""
+    """Return microseconds since 1970 of 10 digits with or without a fraction, or 13, 16 or 19 digits."""
     value, p = 0, at
-    while p < end and 48 <= load8(p) <= 57 and p - at < 17:
+    while p < end and 48 <= load8(p) <= 57 and p - at < 19:
         value = value * 10 + load8(p) - 48
         p += 1
     if p == end:
+        if p - at == 19:
+            return value // 1000 if value >= 0 else NO_TIME
         if p - at == 16:
             return value
         if p - at == 13:
@@ -183,12 +209,63 @@ def epoch_time(at, end):
 
 
 @compiled
+def json_time(frame, at, end):
+    """Return microseconds since 1970 of a number of JSON, NO_TIME if it isn't proven which they are.
+
+    A number with a fraction is one of 64 bits, of whose shortest form the first six decimal places count.
+    """
+    decimals = end - at - 11
+    if decimals < 6 or load8(at + 10) != 46:
+        return any_time(frame, at, end)
+    seconds = whole_number(at, 10)
+    if decimals > 9 or not 1 << 30 <= seconds < 1 << 31:
+        return NO_TIME
+    power = 1
+    for _ in range(decimals):
+        power *= 10
+    # such a number is a multiple of 2**-22: the nearest one, to which a whole microsecond may be the shortest form
+    nearest = ((whole_number(at + 11, decimals) << 23) + power) // (2 * power)
+    micros = ((nearest * 1_000_000 << 1) + (1 << 22)) >> 23
+    if 2 * abs((micros << 22) - nearest * 1_000_000) >= 1_000_000:
+        micros = (((nearest * 10_000_000 << 1) + (1 << 22)) >> 23) // 10  # or else seven places are
+    return seconds * 1_000_000 + micros
+
+
+@compiled
+def whole_number(at, digits):
+    """Return the number that so many digits are; they are known to be digits."""
+    value = 0
+    for p in range(at, at + digits):
+        value = value * 10 + load8(p) - 48
+    return value
+
+
+@compiled
+def slashed_day(at):
+    """Return days since 1970-01-01 of `YYYY/MM/DD`, NO_TIME if it isn't written so."""
+    if load8(at + 4) != 47 or load8(at + 7) != 47:
+        return NO_TIME
+    return day_number(two_digits(at) * 100 + two_digits(at + 2), two_digits(at + 5), two_digits(at + 8))
+
+
+@compiled
 def any_time(frame, at, end):
-    """Return microseconds since 1970 of a timestamp in any of the three ways of writing it, else NO_TIME."""
-    if end - at == 26 and load8(at + 2) == 47:
-        return clf_time(at)
-    if end - at >= 19 and load8(at + 4) == 45:
+    """Return microseconds since 1970 of a timestamp with a year in any of the ways of writing it, else NO_TIME."""
+    size = end - at
+    if size >= 19 and load8(at + 4) == 45:
         if load8(at + 10) != 84 and load8(at + 10) != 32:
             return NO_TIME
-        return iso_time(frame, iso_day(frame, at), at + 11, end, False)
+        return clock_time(frame, iso_day(frame, at), at + 11, end, AS_ISO)
+    if size >= 20 and load8(at + 2) == 47:
+        if size == 26 and load8(at + 20) == 32 and load8(at + 11) == 58:
+            return clf_time(at)
+        if load8(at + 11) != 58 and load8(at + 11) != 32:
+            return NO_TIME
+        return clock_time(frame, clf_day(at), at + 12, end, AS_CLF)
+    if size >= 19 and load8(at + 4) == 47:
+        at += 10
+        if load8(at) != 32:
+            return NO_TIME
+        clock = at + 3 if load16(at + 1) == 0x202D else at + 1  # after ' - '
+        return clock_time(frame, slashed_day(at - 10), clock, end, SLASHED)
     return epoch_time(at, end)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 WORTH_LOADING = 3 << 20  # bytes: a process that has read so many would have been faster with the kernel
 A_BLOCK = 32 << 10  # what a block costs beside its bytes, as so many
-DIRECTIVE_SIGN = b"#"
+DIRECTIVE_SIGN, FEW_SIGNS = b"#", 100
 LINE_FEED = ord("\n")
 LINES_A_PIECE = 65_536
 LOOK_BYTES = 1 << 16
@@ -292,7 +292,11 @@ def _end_of_part(block: memoryview, begin: int) -> int:
     """Return where lines end that all begin with `#`, or all don't."""
     buffer, end = buffer_of(block), begin
     if block[begin : begin + 1] != DIRECTIVE_SIGN:
-        found = buffer.find(b"\n#", begin, len(block))
+        for _ in range(FEW_SIGNS):  # one byte is found in a tenth of the time that two take
+            end = buffer.find(DIRECTIVE_SIGN, end + 1, len(block))
+            if end < 0 or buffer[end - 1] == LINE_FEED:
+                return len(block) if end < 0 else end
+        found = buffer.find(b"\n#", end, len(block))
         return len(block) if found < 0 else found + 1
     while end < len(block) and block[end : end + 1] == DIRECTIVE_SIGN:
         found = buffer.find(b"\n", end, len(block))

@@ -1,6 +1,7 @@
 """The kernel at work: a format as its program, its outputs as batches, the plain parser for what is undecided."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,7 +16,9 @@ from etl.lines import parse, privacy, timestamps
 from etl.lines.applications import Applications
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import (
+    BETWEEN_TEXTS,
     FORMATS,
+    HAPROXY_PREFIX,
     PREFIX_TIME,
     Alternatives,
     Delimited,
@@ -24,6 +27,7 @@ from etl.lines.formats import (
     Json,
     Kind,
     Logfmt,
+    Ltsv,
     Role,
 )
 from etl.lines.noise import Neither
@@ -54,8 +58,10 @@ KINDS = {
     Kind.QUOTED: layout.QUOTED,
     Kind.BRACKETED: layout.BRACKETED,
     Kind.STAMP: layout.WORD,  # as one with spaces
-    Kind.NAMELESS: layout.WORD,
+    Kind.NAMELESS: layout.NAMELESS,
 }
+ONE_WORD = {Kind.WORD, Kind.HOST, Kind.USER, Kind.LIST, Kind.STAMP}
+"""How fields are written that may hold spaces between tabs or bars."""
 ROLES = {
     Role.TIME: layout.TIME,
     Role.CLOCK: layout.CLOCK,
@@ -69,7 +75,7 @@ ROLES = {
     Role.UPSTREAMS: layout.UPSTREAMS,
 }
 SHORTCUTS = {"common": layout.COMMON, "combined": layout.COMBINED, "vhost_combined": layout.VHOST_COMBINED}
-SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT}
+SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT, Ltsv: layout.LTSV}
 FIRST_TIME = b"01/Jan/1970:00:00:00 +0000"
 FIRST_DATE = b"1970-01-01"
 LINE_FEED = ord("\n")
@@ -94,25 +100,82 @@ SCHEMA = pa.schema(
 
 
 def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Numbers:
-    """Return a format as the kernel's program, a row a field and one for what follows."""
-    rows = np.zeros((len(log_format.fields) + 1, layout.ROW), np.int64)
-    for row, text in zip(rows, log_format.literals, strict=True):
-        literal = text.encode()
-        row[layout.LITERAL_BYTES] = len(literal)
-        row[layout.LITERAL_MASK] = int.from_bytes(
-            b"\xff" * len(literal), "little", signed=len(literal) == MAX_LITERAL
-        )
-        row[layout.LITERAL] = int.from_bytes(literal, "little", signed=len(literal) == MAX_LITERAL)
-    for number, (row, field) in enumerate(zip(rows, log_format.fields, strict=False)):
-        before, after = log_format.literals[number : number + 2]
-        row[layout.KIND] = KINDS[field.kind]
-        row[layout.END] = ord((after or (" " if log_format.extra else before) or " ")[0])
-        row[layout.LAST] = not after
-        row[layout.ROLE] = role_of(field)
-        row[layout.SCALE] = field.scale
-        if field.kind is Kind.BRACKETED and field.role is Role.TIME:
-            row[layout.KIND] = layout.STAMP
-    return rows
+    """Return a format as the kernel's program: a row a field, one for what follows, and more for long literals."""
+    rows = []
+    literals = log_format.unquoted
+    for number, literal in enumerate(literals):
+        for text, kind in _pieces(literal):
+            row = np.zeros(layout.ROW, np.int64)
+            row[[layout.LITERAL_BYTES, layout.LITERAL_MASK, layout.LITERAL]] = _literal(text)
+            row[layout.KIND] = kind
+            rows.append(row)
+        if number == len(log_format.fields):
+            break
+        field, after, kind = log_format.fields[number], literals[number + 1], _kind_of(log_format, number)
+        row[layout.KIND], row[layout.LAST] = kind, not after
+        row[layout.END] = ord((after or (" " if log_format.extra else literal) or " ")[0])
+        if kind == layout.WORDS:
+            row[layout.END] = ord(log_format.delimiter(number))
+            row[layout.BACK] = len(after) - len(after.lstrip(" "))
+        row[layout.ROLE], row[layout.SCALE] = role_of(field), field.scale
+    return np.array(rows)
+
+
+def _pieces(literal: str) -> Iterator[tuple[str, int]]:
+    """Yield what rows have of a literal, and what follows each part: of a run of spaces any number."""
+    *runs, last = re.split(" {2,}", literal)
+    for part, kind in (*((f"{run} ", layout.SPACES) for run in runs), (last, layout.NOTHING)):
+        begins = range(0, max(len(part), 1), MAX_LITERAL)
+        for begin in begins:
+            yield part[begin : begin + MAX_LITERAL], kind if begin == begins[-1] else layout.NOTHING
+
+
+def _literal(text: str) -> tuple[int, int, int]:
+    """Return a literal's length, a mask of so many bytes, and its bytes."""
+    literal, is_whole = text.encode(), len(text) == MAX_LITERAL
+    mask = int.from_bytes(b"\xff" * len(literal), "little", signed=is_whole)
+    return len(literal), mask, int.from_bytes(literal, "little", signed=is_whole)
+
+
+def _kind_of(log_format: Delimited, number: int) -> int:
+    """Return how a field is written."""
+    field = log_format.fields[number]
+    if log_format.may_be_dash(number):
+        return layout.DASHED
+    if field.kind in ONE_WORD and log_format.delimiter(number) in tuple(BETWEEN_TEXTS):
+        return layout.WORDS
+    is_time = field.kind is Kind.BRACKETED and field.role is Role.TIME
+    return layout.STAMP if is_time else KINDS[field.kind]
+
+
+def _has_lists(log_format: Delimited) -> bool:
+    """Tell whether it is proven where lists of several elements end.
+
+    Between quotes and brackets, all of a list's commas belong to lists if nothing else may hold spaces; or it is
+    all the same if nothing of it is read.
+    """
+    if log_format.extra or log_format.sure is not None:
+        return False
+    parts: list[list[Field]] = [[]]
+    for field, after in zip(log_format.fields, log_format.literals[1:], strict=True):
+        if field.kind not in {Kind.QUOTED, Kind.BRACKETED}:
+            parts[-1].append(field)
+        if set(after) & set('"[]'):
+            parts.append([])
+    return all(
+        {field.kind for field in part} <= {Kind.WORD, Kind.HOST, Kind.LIST}
+        or not any(field.role for field in part)
+        for part in parts
+        if any(field.kind is Kind.LIST for field in part)
+    )
+
+
+def _can_follow(log_format: Delimited) -> bool:
+    """Tell whether the kernel can read lines of a format."""
+    if log_format.prefix not in {"", HAPROXY_PREFIX} or not log_format.fields:
+        return False
+    last = len(log_format.fields) - 1
+    return not (log_format.extra and _kind_of(log_format, last) in {layout.WORDS, layout.NAMELESS})
 
 
 @lru_cache
@@ -251,6 +314,65 @@ class Workspace:
             texts.clear()
 
 
+class NameTable(NamedTuple):
+    """Names as the kernel has them; see layout.NAME_ROW."""
+
+    rows: Numbers
+    sizes: Numbers
+    texts: list[Numbers]
+
+
+class Names(NamedTuple):
+    """Under which names values are found.
+
+    Attributes:
+        names: A text, the object that it is in, and what has its value: a field, or an object by its number behind
+            the fields'.
+        elements: Of each object which field is the first element of an array in its place, -1 for none.
+    """
+
+    names: list[tuple[str, int, int]]
+    elements: list[int]
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> "Names | None":
+        """Return those of keys of JSON, dotted where objects are nested; None if the kernel can't follow them."""
+        paths = [tuple(key.split(".")) for key in keys]
+        objects = dict.fromkeys([(), *(path[:size] for path in paths for size in range(1, len(path)))])
+        numbers_of = {path: number for number, path in enumerate(objects)}
+        is_deep = max((len(path) for path in paths), default=0) > layout.DEEPEST
+        if (
+            is_deep
+            or len(objects) > layout.MOST_OBJECTS
+            or any(path in objects or "0" in path[:-1] for path in paths)
+        ):
+            return None
+        index_of = {path: n for n, path in enumerate(paths)}
+        index_of |= {path: len(paths) + n for path, n in numbers_of.items() if path}
+        found = {
+            (".".join(path[size:]), numbers_of[path[:size]], index)
+            for path, index in index_of.items()
+            for size in range(len(path))
+        }
+        return cls(sorted(found), [index_of.get((*path, "0"), -1) for path in objects])
+
+    def table(self) -> NameTable:
+        """Return them as a table, by their size."""
+        names = [(name.encode(), inside, index) for name, inside, index in self.names]
+        names.sort(key=lambda each: len(each[0]))
+        texts = [np.frombuffer(name + bytes(layout.PADDING), np.uint8) for name, _, _ in names]
+        rows = [
+            (text.ctypes.data, len(name), inside, index)
+            for text, (name, inside, index) in zip(texts, names, strict=True)
+        ]
+        sizes = np.array([min(len(name), layout.LONGEST_NAME + 1) for name, _, _ in names], np.int64)
+        return NameTable(
+            np.array(rows, np.int64).reshape(len(rows), layout.NAME_ROW),
+            np.searchsorted(sizes, np.arange(layout.LONGEST_NAME + 3)),
+            texts,
+        )
+
+
 class Others(NamedTuple):
     """Lines of a batch that the kernel found no row for; see Batch."""
 
@@ -313,14 +435,11 @@ class CompiledParser:
         """Return a parser of lines of a format, of several for the first, None if the kernel can't read that."""
         first = _first_of(log_format)
         if isinstance(first, Delimited):
-            is_plain = not first.prefix and not any("  " in literal for literal in first.literals)
-            can = is_plain and all(len(literal) <= MAX_LITERAL for literal in first.literals)
+            can = _can_follow(first)
         elif isinstance(first, Json):
-            can = not any("." in field.name for field in first.fields)  # values in nested objects
-            durations = [field for field in first.fields if field.role is Role.DURATION]
-            can &= not (first.first_duration and len(durations) > 1)
+            can = Names.of(field.name for field in first.fields) is not None
         else:
-            can = isinstance(first, Logfmt)
+            can = isinstance(first, Logfmt | Ltsv)
         return cls(log_format, classifier, plain, days, ends, neither) if can else None
 
     def __init__(  # noqa: PLR0913, PLR0917 - what may be asked of lines
@@ -349,8 +468,11 @@ class CompiledParser:
         if isinstance(self._format, Delimited):
             self._program = program_of(self._format, self._role_of)
             frame[layout.PROGRAM] = self._program.ctypes.data
-            frame[layout.FIELDS] = len(self._format.fields)
+            frame[layout.FIELDS] = len(self._program) - 1
             frame[layout.EXTRA] = self._format.extra
+            frame[layout.STRICT] = self._format.sure is not None
+            frame[layout.LISTS] = _has_lists(self._format)
+            frame[layout.PREFIXED] = bool(self._format.prefix)
             frame[layout.SHORTCUT] = _shortcut_of(self._format)
         else:
             self._declare_keys()
@@ -555,25 +677,44 @@ class CompiledParser:
         self._frame[layout.METHOD_COUNT] = len(methods)
 
     def _declare_keys(self) -> None:
-        """Tell the kernel which keys have values that are wanted."""
+        """Tell the kernel which names have values that are wanted."""
         wanted = [field for field in self._format.fields if self._role_of(field) != layout.IGNORED]
-        self._key_texts = [
-            np.frombuffer(field.name.encode() + bytes(layout.PADDING), np.uint8) for field in wanted
-        ]
-        self._keys = np.zeros((len(wanted), layout.KEY_ROW), np.int64)
-        self._found = np.zeros((len(wanted), layout.VALUE_ROW), np.int64)
+        wanted.sort(key=lambda field: field.role is not Role.REQUEST)  # one in parts counts only without it
+        prefix = [field.name == PREFIX_TIME and isinstance(self._format, Logfmt) for field in wanted]
+        names = Names.of(field.name for field in wanted) if self._shape == layout.JSON else None
+        if names is None:
+            flat = sorted((field.name, n) for n, field in enumerate(wanted) if not prefix[n])
+            names = Names([(name, 0, n) for name, n in flat], [-1])
+        self._keys = np.array(
+            [
+                (
+                    self._role_of(field),
+                    field.scale,
+                    field.kind is Kind.PLAIN and field.role is not Role.RESPONSE_BYTES,
+                )
+                for field in wanted
+            ],
+            np.int64,
+        ).reshape(len(wanted), layout.KEY_ROW)
+        findable = len(wanted) + len(names.elements)
+        self._found = np.zeros((findable, layout.VALUE_ROW), np.int64)
         self._expected = np.zeros((layout.EXPECTED_ROWS, layout.EXPECTED_ROW), np.int64)
         self._expected[:, layout.EXPECTED_BYTES] = -1
+        self._names = names.table()
+        self._elements = np.array(names.elements, np.int64)
         frame = self._frame
-        frame[layout.KEYS], frame[layout.FOUND] = self._keys.ctypes.data, self._found.ctypes.data
-        frame[layout.EXPECTED], frame[layout.FIELDS] = self._expected.ctypes.data, len(wanted)
-        frame[layout.PREFIX] = -1
-        for number, (field, text) in enumerate(zip(wanted, self._key_texts, strict=True)):
-            row = self._keys[number]
-            row[layout.KEY_AT], row[layout.KEY_BYTES] = text.ctypes.data, len(text) - layout.PADDING
-            row[layout.KEY_ROLE], row[layout.KEY_SCALE] = self._role_of(field), field.scale
-            if isinstance(self._format, Logfmt) and field.name == PREFIX_TIME:
-                frame[layout.PREFIX], row[layout.KEY_BYTES] = number, -1  # no key has its name
+        for slot, memory in (
+            (layout.KEYS, self._keys),
+            (layout.FOUND, self._found),
+            (layout.EXPECTED, self._expected),
+            (layout.NAMES, self._names.rows),
+            (layout.NAME_SIZES, self._names.sizes),
+            (layout.ELEMENTS, self._elements),
+        ):
+            frame[slot] = memory.ctypes.data
+        frame[layout.FIELDS], frame[layout.FINDABLE] = len(wanted), findable
+        frame[layout.FIRST_DURATION] = self._format.first_duration
+        frame[layout.PREFIX] = prefix.index(True) if True in prefix else -1
 
     def _columns_read(self) -> set[str]:
         """Return the columns of a batch that become some of `requests`, or are asked for in another way."""

@@ -197,17 +197,30 @@ class Delimited(Format):
         for number, field in enumerate(self.fields):
             before, after = left[number], literals[number + 1]
             around = ("", "")
-            if self.dashes and field.kind is Kind.QUOTED and self._is_alone(number):
+            if self.may_be_dash(number):
                 left[number], left[number + 1] = before[:-1], after[1:]
                 around = ('(?:"', '"|-)')
-            body = field_pattern(field.kind, separator or _delimiter(before, after))
+            body = field_pattern(field.kind, separator or self.delimiter(number))
             bodies.append((around[0], body, around[1]))
         return [re.sub(r"(?:\\ ){2,}", " +", re.escape(each)) for each in left], bodies
 
-    def _is_alone(self, number: int) -> bool:
-        """Tell whether no other field has its quotes."""
+    def delimiter(self, number: int) -> str:
+        """Return the character that ends a field, if there is one."""
+        return self.separator or _delimiter(*self.literals[number : number + 2])
+
+    def may_be_dash(self, number: int) -> bool:
+        """Tell whether a bare `-` may stand for a field and its quotes, which no other field has."""
         before, after = self.literals[number : number + 2]
-        return (number == 0 or len(before) > 1) and (number + 1 == len(self.fields) or len(after) > 1)
+        is_alone = (number == 0 or len(before) > 1) and (number + 1 == len(self.fields) or len(after) > 1)
+        return self.dashes and self.fields[number].kind is Kind.QUOTED and is_alone
+
+    @property
+    def unquoted(self) -> list[str]:
+        """The literals without the quotes of fields for which a dash may stand."""
+        found = list(self.literals)
+        for number in filter(self.may_be_dash, range(len(self.fields))):
+            found[number], found[number + 1] = found[number][:-1], found[number + 1][1:]
+        return found
 
 
 def _delimiter(before: str, after: str) -> str:

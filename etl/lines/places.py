@@ -8,8 +8,13 @@ kept is a whole field, in its place after all that its format has before it.
 import re
 from functools import lru_cache
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from etl.lines import timestamps
 from etl.lines.formats import PREFIX_TIME, Alternatives, Delimited, Format, Headed, Json, Kind, Ltsv, Role
+from lake.memory.arrays import to_numpy
 
 ONE_WORD = rf"{timestamps.unnamed(timestamps.DATE)}T{timestamps.unnamed(timestamps.PRECISE_CLOCK)}"
 ONE_WORD += rf"{timestamps.unnamed(timestamps.OFFSET)}?"
@@ -63,6 +68,13 @@ def places_of(log_format: Format, *, is_masked: bool = False) -> tuple[str, ...]
         of_name = {Json: _of_json, Ltsv: _of_ltsv}.get(type(log_format), _of_logfmt)
         found = [place for name in names for place in of_name(name if name == PREFIX_TIME else shown(name))]
     return tuple(f"(?s)^{place}" for place in found)
+
+
+def ends_of(lines: pa.BinaryArray, place: str) -> timestamps.Integers:
+    """Return where a place ends in each line, 0 where it isn't there; to find its groups takes thrice the time."""
+    rest = pc.replace_substring_regex(lines, place, b"")
+    ends: timestamps.Integers = to_numpy(pc.subtract(pc.binary_length(lines), pc.binary_length(rest)))
+    return ends.astype(np.int64)
 
 
 def _masked(text: str) -> str:

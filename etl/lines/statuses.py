@@ -9,15 +9,16 @@ import pyarrow.compute as pc
 
 from etl.lines.formats import Alternatives, Delimited, Format, Headed, Json, Ltsv, Role
 from etl.lines.parse import ACCEPTED, keyed_statuses
-from etl.lines.places import PAIR, json_value
+from etl.lines.places import PAIR, ends_of, json_value
 from etl.lines.timestamps import Integers
 from lake.contracts.rejects import REASONS
-from lake.memory.arrays import numbers, to_numpy
+from lake.memory.arrays import numbers
 
 NO_STATUS = 0
 SERVER_ERRORS = 500
 """The first of the hundred statuses that say that a server failed."""
 STATUS, END = "(?P<status>[1-5][0-9]{2})", "(?:[^0-9A-Za-z.]|$)"
+DIGITS = np.arange(ord("0"), ord("9") + 1)
 LOOKED_AT = 65_536  # bytes of a line: a status stands behind a request at the most
 WORDLESS = [REASONS.index(each) for each in ("blank", "too_long")]
 
@@ -34,7 +35,8 @@ def shown_statuses(lines: pa.BinaryArray, reasons: Integers, log_format: Format)
     left = np.flatnonzero((reasons > ACCEPTED) & ~np.isin(reasons, WORDLESS))
     for each in log_format.in_zone if isinstance(log_format, Alternatives) else [log_format]:
         if len(left):
-            of_format = _shown(pc.binary_slice(lines.take(numbers(left)), 0, LOOKED_AT), each)
+            chosen = lines if len(left) == len(lines) else lines.take(numbers(left))
+            of_format = _shown(pc.binary_slice(chosen, 0, LOOKED_AT), each)
             found[left] = of_format
             left = left[of_format == NO_STATUS]
     return found
@@ -50,16 +52,24 @@ def _shown(lines: pa.BinaryArray, log_format: Format) -> Integers:
         left = left[~fits]
     for place in status_places(log_format):
         if len(left):
-            left = _set(found, left, lines.take(numbers(left)), place)
+            chosen = lines if len(left) == len(lines) else lines.take(numbers(left))
+            left = _set(found, left, chosen, place)
     return found
 
 
 def _set(found: Integers, places: Integers, texts: pa.BinaryArray, pattern: str) -> Integers:
-    """Set what texts show at their places, and return the places of those that show nothing."""
-    fits = to_numpy(pc.match_substring_regex(texts, pattern))
-    shown = pc.struct_field(pc.extract_regex(texts.filter(numbers(fits)), pattern), "status")
-    found[places[fits]] = to_numpy(shown.cast(pa.string()).cast(pa.int64()))
-    others: Integers = places[~fits]
+    """Set what texts show at their places, and return the places of those that show nothing.
+
+    A status is what the pattern ends with, or all but a last byte that is no digit.
+    """
+    ends = ends_of(texts, pattern)
+    there = ends > 0
+    _, offsets, data = texts.buffers()
+    raw, starts = np.frombuffer(data or b"", np.uint8), np.frombuffer(offsets, np.int32)[texts.offset :]
+    stops = starts[: len(texts)][there] + ends[there]
+    stops -= ~np.isin(raw[stops - 1], DIGITS)
+    found[places[there]] = (raw[stops[:, np.newaxis] - [3, 2, 1]] - DIGITS[0]) @ np.array([100, 10, 1])
+    others: Integers = places[~there]
     return others
 
 

@@ -78,6 +78,7 @@ def intrinsics() -> ModuleType:
         ("signs", 32, "%@:"),
         ("key_ends", 32, '= "\r\n'),
         ("bare_ends", 32, ' "\r\n'),
+        ("tabs", 64, "\t\r\n"),
         ("authority_ends", 32, "/?#; "),
     ):
         setattr(made, name, _one_of(lanes, text))

@@ -26,6 +26,7 @@ def _beside(name):
 
 
 reference, lines, agreement, interpreted = map(_beside, ("reference", "lines", "agreement", "interpreted"))
+damaged = _beside("damaged")
 LINES = 120
 SEGMENTS = (
     *(b"", b".", b"a", b"198.51.100.7", b"1.1.1", b"2001:db8::7", b"1%3A2%253a3", b"::::::::::::", b"a:b"),
@@ -110,6 +111,13 @@ def test_lines_of_every_format(name):
     damaged = [random.choice(lines.MUTATIONS)(random, each, random.choice(whole)) for each in whole]
     drawn = [random.choice(pair) for pair in zip(whole, damaged, strict=True)]
     check(case, first + b"".join(each + random.choice((b"\n", b"\r\n", b"\n\n")) for each in drawn) + b"x")
+
+
+@pytest.mark.parametrize("case", damaged.CASES, ids=lambda path: path.name)
+def test_lines_of_golden_cases(case, tmp_path):
+    """Whole and damaged ones, with what other formats have in them."""
+    source, (head, log) = damaged.of_case(case, tmp_path), damaged.lines_of(case)
+    check(source, b"".join([*head, *damaged.damaged(lines.seeded(case.name), log, 40, lines.MUTATIONS)]))
 
 
 @pytest.mark.parametrize("name", ["common", "combined", "vhost_combined"])
