@@ -117,7 +117,7 @@ def test_lines_of_every_format(name):
 def test_lines_of_golden_cases(case, tmp_path):
     """Whole and damaged ones, with what other formats have in them."""
     source, (head, log) = damaged.of_case(case, tmp_path), damaged.lines_of(case)
-    check(source, b"".join([*head, *damaged.damaged(lines.seeded(case.name), log, 40, lines.MUTATIONS)]))
+    check(source, b"".join([*head, *damaged.damaged(lines.seeded(case.name), log, 20, lines.MUTATIONS)]))
 
 
 @pytest.mark.parametrize("name", ["common", "combined", "vhost_combined"])
