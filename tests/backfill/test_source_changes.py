@@ -203,7 +203,7 @@ def test_a_renamed_source_is_the_same_source(two, api, build):
     (rows,) = asked(f"select sum(valid_requests) from worst_paths('{FIRST}')")
     assert rows == (3,)  # beside the health check
     assert restate_what_is_outdated() == concerned() == []
-    assert {str(each) for each in findings()} == {"what it was made from has a newer revision"}  # no growth is damage
+    assert {str(each) for each in findings()} == {"what it was made from has a newer revision"}
 
 
 def test_a_name_is_one_sources(two, api):
