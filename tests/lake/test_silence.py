@@ -256,6 +256,7 @@ def test_days_in_between_need_not_be_there() -> None:
     assert silent_hours(hours, [DAY - timedelta(7)]) == silent_hours(hours, []) == {}
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.integers(0, 2**32), st.floats(0.0001, 0.05))
 def test_an_hour_is_judged_by_a_days_history_alone(seed: int, share: float) -> None:

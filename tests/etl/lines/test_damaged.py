@@ -56,6 +56,7 @@ def assert_alike(source: Any, data: bytes, block_bytes: int) -> None:
         assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", damaged.CASES, ids=lambda path: path.name)
 def test_damaged_lines_are_alike(case: Path, tmp_path: Path) -> None:
     """Their rows, days, reasons, statuses and masked texts, in blocks of some lines and of all."""

@@ -114,6 +114,7 @@ def test_a_golden_log_is_identified_and_read_alike(case: Path, tmp_path: Path) -
         assert source.classifier.application_field == golden.classifier.application_field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "logfmt"])  # which lacks its time zone
 def test_without_its_rejects_a_golden_log_is_good(name: str) -> None:
     """Its format reads every line, and no other comes near but for the twins w3c and iis."""

@@ -97,6 +97,7 @@ def _write(folder: Path, rng: Random, case: Any, name: str, count: int) -> None:
         path.write_bytes(gzip.compress(text) if rng.random() < 0.3 else text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(agreement.CASES))
 def test_files_together_are_what_each_is_alone(
     declare: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
