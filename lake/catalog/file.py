@@ -50,7 +50,9 @@ def write(lake: Lake, path: Path, slos: tuple[Slo, ...] = ()) -> None:
         with temporary_folder() as folder, replaced(path) as made:
             _write_seeds(folder)
             with duckdb.connect(str(made), config=STORAGE) as connection:
+                connection.begin()  # else each of hundreds of statements is made safe alone
                 _create(connection, lake.root, folder, slos)
+                connection.commit()
     except (OSError, duckdb.IOException) as error:
         reason = error if isinstance(error, OSError) else OSError(str(error).partition("\n")[0])
         raise disk_error(f"write the catalog {path}", reason, "Choose another place for it.") from error
