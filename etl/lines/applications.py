@@ -14,6 +14,7 @@ from lake.partition import days_since_epoch
 
 UNMAPPED = "(unmapped)"
 """The application of a request that no rule of its source's map is for."""
+MOST_SEEN, LONGEST_SEEN = 1 << 15, 256  # of paths that are remembered, and how long one is: some megabytes
 NUMBER = "/"  # among the segments after a prefix, none of which holds one: the prefix's own number
 
 Integers = npt.NDArray[np.integer[Any]]
@@ -84,7 +85,7 @@ class Applications:
             paths: Likewise among different paths, as they may be kept.
         """
         of_hosts = np.array([*(self._hosts.get(each, 0) for each in hosts[1]), 0], np.int64)[hosts[0]]
-        of_paths = np.array([*map(self._prefix_of, paths[1]), 0], np.int64)[paths[0]]
+        of_paths = np.array([*self._prefixes_of(paths[1]), 0], np.int64)[paths[0]]
         pairs = of_hosts * len(self._prefixes) + of_paths
         if not len(days):
             return pairs.astype(np.int32)
@@ -158,6 +159,26 @@ class Applications:
     @cached_property
     def _most_segments(self) -> int:
         return max(each.count("/") for each in self._prefixes)
+
+    def _prefixes_of(self, paths: Sequence[str | None]) -> list[int]:
+        """Return the number of the longest prefix of each path: most paths come again and again."""
+        seen = self._seen
+        if len(seen) > MOST_SEEN:
+            seen.clear()
+        numbers = []
+        for path in paths:
+            number = seen.get(path)
+            if number is None:
+                number = self._prefix_of(path)
+                if path is not None and len(path) <= LONGEST_SEEN:
+                    seen[path] = number
+            numbers.append(number)
+        return numbers
+
+    @cached_property
+    def _seen(self) -> dict[str | None, int]:
+        """The numbers of the longest prefixes of some paths."""
+        return {}
 
     def _prefix_of(self, path: str | None) -> int:
         """Return the number of the longest prefix of a path."""

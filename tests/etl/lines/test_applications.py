@@ -121,6 +121,19 @@ def test_rows_of_several_days_in_one_batch_are_each_of_their_day() -> None:
     assert [rules.names[each] for each in places] == ["old", "new", "(unmapped)", "b"]
 
 
+def test_what_is_remembered_of_paths_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few are remembered, how long they are, and how often they come."""
+    rules = Applications((Rule("", "/a", "a"), Rule("", "/a/b", "b"), Rule("", "/c", "c")))
+    paths = ["/a/b/1", None, "*", "/a/" + "long" * 100, "/ab", "/c", "/a/b", "/a"]
+    expected = ["b", "(unmapped)", "(unmapped)", "a", "(unmapped)", "c", "b", "a"]
+    days, places = np.full(len(paths), days_since_epoch(DAY)), np.arange(len(paths))
+    monkeypatch.setattr("etl.lines.applications.MOST_SEEN", 5)
+    for _ in range(4):
+        found = rules.places(days, (np.full(len(paths), -1), []), (places, paths))
+        assert [rules.names[each] for each in found] == expected
+        assert len(rules._seen) <= 5 + len(paths)  # noqa: SLF001 - what bounds its memory
+
+
 def test_rules_of_paths_need_no_host(
     declare: Declare, lake: Lake, tmp_path: Path, log_line: Callable[..., bytes]
 ) -> None:
