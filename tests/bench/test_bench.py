@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from etl.lines.formats import FORMATS
+
 HERE = Path(__file__).parent
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 LINES = 700
@@ -141,3 +143,12 @@ def test_the_worst_shape_is_named(module: Any, monkeypatch: pytest.MonkeyPatch, 
 
     assert figure.problem is None
     assert figure.what.startswith("worst of 3 line shapes (")
+
+
+def test_the_kernel_reads_the_usual_lines_of_every_format(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the benchmark: the plain parser, which takes dozens of times the CPU, is left a header at most."""
+    formats = module("formats")
+    monkeypatch.setattr(formats, "DIFFERENT_LINES", 500)
+    monkeypatch.setattr(formats, "BLOCK_BYTES", 1 << 16)
+    assert {formats.OF.get(name, name) for name in formats.TEMPLATES} <= {*FORMATS}
+    assert [name for name in formats.TEMPLATES if formats.cost(name, 1 << 16)[1] > 0.01] == []
