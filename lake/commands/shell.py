@@ -34,6 +34,7 @@ def interact(connection: duckdb.DuckDBPyConnection, show: Callable[[duckdb.DuckD
             try:
                 _run(connection, text, show)
             except (KeyboardInterrupt, RuntimeError) as error:
+                connection.interrupt()  # else a thread of the query may go on, and the next statement waits for it
                 print("interrupted" if is_interrupt(error) else error, file=sys.stderr)
             except duckdb.Error as error:
                 print(error, file=sys.stderr)

@@ -141,10 +141,6 @@ def test_on_a_terminal(project, terminal):
 def test_a_running_query_is_interrupted(terminal):
     """Ctrl-C is said in a line, and the next statement is answered."""
     terminal.wait_for("lake> ")
-    terminal.type(
-        "set threads = 1;\n"
-    )  # of several on a busy machine one may go on after Ctrl-C: not understood yet
-    terminal.wait_for("lake> ")
     query = "select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b;\n"
     for _ in range(10):  # Ctrl-C that comes before the query is read takes that from the terminal
         terminal.type(query)
