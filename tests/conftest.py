@@ -14,7 +14,8 @@ from typing import ClassVar
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))  # tests are no package
+TESTS = Path(__file__).parent
+sys.path += [str(TESTS), str(TESTS / "etl" / "lines")]  # tests are no package
 pytest.register_assert_rewrite("faulty", "s3_servers", "wheels")  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten

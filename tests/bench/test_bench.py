@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import reference
 
 from etl.lines.formats import FORMATS
 
@@ -23,15 +24,12 @@ LINES = 700
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import a module of the benchmarks, or the independent reader of log lines."""
-    monkeypatch.syspath_prepend(HERE.parent / "etl" / "lines")
+    """Import a module of the benchmarks."""
     monkeypatch.syspath_prepend(HERE)
     return importlib.import_module
 
 
-def facts_read(
-    lines: Iterable[bytes], log_format: str, reference: ModuleType, truth: ModuleType
-) -> dict[str, Any]:
+def facts_read(lines: Iterable[bytes], log_format: str, truth: ModuleType) -> dict[str, Any]:
     """Return the facts of lines, as truth.json has them, by the independent reader."""
     host = "vhost" if log_format == "vhost_combined" else "host"
     dialect = replace(reference.DIALECTS[log_format], host=host)
@@ -65,14 +63,14 @@ def test_generated_logs_are_what_truth_json_says(kind: str, module: Any, tmp_pat
     text = tmp_path.joinpath("access.log").read_bytes()
     lines = [line + b"\n" for line in text.removesuffix(b"\n").split(b"\n")]
 
-    found = facts_read(lines, figures.FORMATS[kind], module("reference"), truth)
+    found = facts_read(lines, figures.FORMATS[kind], truth)
 
     assert truth.differences(json.loads(tmp_path.joinpath("truth.json").read_text()), found) == []
 
 
 def test_every_unusual_template_is_right(module: Any) -> None:
     """An independent reader finds the path that its template says in each target with something odd about it."""
-    targets, reference = module("field_targets"), module("reference")
+    targets = module("field_targets")
     unusual = ("probe", "few_dirty", "many_dirty", "long", "guess")
     asked = [("GET", f"GET {each.target} HTTP/1.1", each.kept) for name in unusual for each in targets.POOLS[name]]
     odd = [(each.method, each.before + each.target + each.protocol, each.path) for each in targets.ODDITIES]
@@ -88,11 +86,11 @@ def test_every_unusual_template_is_right(module: Any) -> None:
 
 def test_shapes_are_what_they_say(module: Any) -> None:
     """An independent reader finds in the lines of every shape the facts that its truth.json has."""
-    shapes, truth, reference = module("shapes"), module("truth"), module("reference")
+    shapes, truth = module("shapes"), module("truth")
     for name in (*shapes.SHAPES, *shapes.JSON_SHAPES):
         texts, lines = shapes.made(name, 10_000)
 
-        found = facts_read(texts, shapes.format_of(name), reference, truth)
+        found = facts_read(texts, shapes.format_of(name), truth)
 
         said = shapes.true(lines, is_json=name in shapes.JSON_SHAPES)
         assert truth.differences(said, found) == [], name

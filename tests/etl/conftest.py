@@ -1,10 +1,8 @@
 """What the tests of etl share: lines, sources, lakes, and the reference parser."""
 
-import importlib.util
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -43,17 +41,6 @@ def has_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def log_line() -> Callable[..., bytes]:
     """Makes one line of format combined (vhost_combined with a vhost, common without tail) with its LF."""
     return _log_line
-
-
-@pytest.fixture(scope="session")
-def reference() -> ModuleType:
-    """The module lines/reference.py."""
-    spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("lines") / "reference.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

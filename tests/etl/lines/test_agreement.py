@@ -1,32 +1,22 @@
 """The program and the slow reference say the same of any bytes, in every format, wherever blocks end."""
 
-import importlib.util
 import io
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import agreement
+import lines
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.raw import reading
 
-
-def _beside(name: str) -> ModuleType:
-    """Import a module of this folder, which is no package."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-reference, lines, agreement = (_beside(name) for name in ("reference", "lines", "agreement"))
 pytestmark = pytest.mark.no_cover  # of the reference, which tracing would slow down by half
 CASES, PARSERS, Case = agreement.CASES, agreement.PARSERS, agreement.Case
 MEBIBYTE = 1 << 20

@@ -1,12 +1,12 @@
 """Lines of every golden case, damaged in many ways, are the same to the compiled parser and the plain one."""
 
-import importlib.util
 import io
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
+import damaged
+import lines
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -20,18 +20,6 @@ from lake.contracts import contract
 
 DAMAGED = 200  # lines of a case
 USUAL = b'{"a":{"b":{"t":1789639503,"s":200,"h":["/u"]}}}\n'
-
-
-def _beside(name: str) -> ModuleType:
-    """Import a module of this folder, which is no package."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-lines, damaged = _beside("lines"), _beside("damaged")
 
 
 def told(source: Any, data: bytes, block_bytes: int, *, compiled: bool) -> list[Any]:

@@ -1,12 +1,14 @@
 """The kernel's own source, run as plain Python, says what the plain parser says."""
 
-import importlib.util
-import sys
 import zlib
-from pathlib import Path
 
+import agreement
+import damaged
+import interpreted
+import lines
 import numpy as np
 import pytest
+import reference
 import xxhash
 
 from etl.kernel.layout import PADDING
@@ -15,18 +17,6 @@ from etl.lines.batches import ANY_DAY, Days, Ends
 from lake.contracts.rejects import REASONS
 from lake.memory import arrays
 
-
-def _beside(name):
-    """Import a module of this folder, which is no package."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-reference, lines, agreement, interpreted = map(_beside, ("reference", "lines", "agreement", "interpreted"))
-damaged = _beside("damaged")
 LINES = 120
 SEGMENTS = (
     *(b"", b".", b"a", b"198.51.100.7", b"1.1.1", b"2001:db8::7", b"1%3A2%253a3", b"::::::::::::", b"a:b"),

@@ -3,12 +3,12 @@
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,10 +128,9 @@ def test_a_line_over_1_mib_is_too_long_in_blocks_of_any_size(
         ('192.0.2.7 - - [-] "[16/Sep/2026:12:00:00 +0000]', '" 200 1', date(2026, 9, 16)),
     ],
 )
-def test_the_day_of_a_too_long_line_is_looked_for_in_its_first_1_mib(  # noqa: PLR0913 - one example's parts
+def test_the_day_of_a_too_long_line_is_looked_for_in_its_first_1_mib(
     *,
     monkeypatch: pytest.MonkeyPatch,
-    reference: ModuleType,
     block_bytes: int,
     begin: str,
     end: str,

@@ -1,10 +1,10 @@
 """Timestamps, against Python's datetime."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from types import ModuleType
 
 import pyarrow as pa
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,7 +112,7 @@ def test_a_time_without_offset_is_one_of_the_time_zone(text: str, shown: str | N
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(texts=st.lists(near_times | times.map(str), min_size=1))
 def test_what_is_almost_a_time_is_read_or_refused_as_by_the_reference(
-    texts: list[str], reference: ModuleType
+    texts: list[str],
 ) -> None:
     """Days, hours, seconds and zones around their limits exist for us if they do for datetime."""
     wanted = [reference.time_of(text.encode()) for text in texts]

@@ -1,16 +1,16 @@
 """Small files taken apart together: each has what it has when it is read alone, to the last count and digest."""
 
 import gzip
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from types import ModuleType
 from typing import Any
 
+import agreement
+import lines
 import numpy as np
 import pytest
 
@@ -34,21 +34,6 @@ DAY = date(2026, 9, 17)
 NUMBER = days_since_epoch(DAY)
 DATED = "logs/{YYYY}-{MM}-{DD}/*.log"
 Declare = Callable[..., Source]
-
-
-def _beside_lines(name: str) -> ModuleType:
-    """Import a module of the folder of tests of lines, which is no package."""
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "lines" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec
-        assert spec.loader
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-reference, lines, agreement = (_beside_lines(name) for name in ("reference", "lines", "agreement"))
 
 
 def _readers(source: Source, day: int, *, doubled: bool = False) -> list[FileReader]:
