@@ -33,7 +33,7 @@ SUGGESTED = re.compile(
 
 
 def around(path: str) -> str | None:
-    """Return a pattern for all logs that may be of the workload of one, None if it is no name by Kubernetes."""
+    """Return a pattern for all logs of a log's workload; None if Kubernetes doesn't name logs like this."""
     found = OF_PODS.fullmatch(path)
     if found:
         return f"{found['before']}*/{found['container']}/*"

@@ -1,6 +1,6 @@
 """Many short lives of a project, chosen at random: whatever becomes of its raw files, no figure is silently wrong.
 
-    MACHINE_LIVES=5000 python -m pytest tests/backfill/test_machine.py -m slow
+    MACHINE_LIVES=5000 python -m pytest tests/backfill/test_machine.py -m slow -o faulthandler_timeout=0
 
 lives more of them. The model keeps every raw line, so it knows the true requests and server errors of each day and
 application: those of the lines that lie there now, and those that were published from files that are gone since.
@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from lives import live
 from s3_servers import KEYS, make_bucket
 
 from backfill import options, range_commands
@@ -44,8 +44,9 @@ from lake.errors import LakeError, NoLines
 from lake.provenance import FIRST
 from lake.verify import Scope, Verification
 
-LIVES = int(os.environ.get("MACHINE_LIVES", "0"))
 FIRST_DAY = date(2015, 5, 17)
+STEPS = 7
+"""Of a life."""
 LAST = 2
 """The number of the last day that settles in a life."""
 BULK = 240
@@ -687,32 +688,16 @@ def living(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], C
     return of
 
 
-def live(make: Callable[[], ProjectMachine], lives: int, steps: int = 7) -> None:
-    """Let so many projects live for so many steps each."""
-    run_state_machine_as_test(
-        make,
-        settings=settings(
-            max_examples=LIVES or lives,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            derandomize=not LIVES,  # with MACHINE_LIVES others live each time
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
-        ),
-    )
-
-
 def test_no_figure_is_wrong_in_silence(living):
     """Whatever becomes of raw files, sources and restatements; few lives, in less than seconds each."""
-    live(living("root = lake\n"), lives=8)
+    live(living("root = lake\n"), lives=8, steps=STEPS)
 
 
 @pytest.mark.longest
 @pytest.mark.slow
 def test_no_figure_of_a_lake_on_disk_is_wrong_in_silence(living):
     """The same, of many lives."""
-    live(living("root = lake\n"), lives=80)
+    live(living("root = lake\n"), lives=80, steps=STEPS)
 
 
 @pytest.mark.longest
@@ -722,4 +707,4 @@ def test_no_figure_of_a_lake_on_s3_is_wrong_in_silence(living, moto_url, monkeyp
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     make_bucket(moto_url, "machine")
-    live(living(f"root = s3://machine/{{}}\nendpoint_url = {moto_url}\n"), lives=10)
+    live(living(f"root = s3://machine/{{}}\nendpoint_url = {moto_url}\n"), lives=10, steps=STEPS)

@@ -1,11 +1,10 @@
 """Many short lives of a lake, chosen at random, each compared step by step with a model of what was promised.
 
-    MACHINE_LIVES=2000 python -m pytest tests/lake/test_machine.py
+    MACHINE_LIVES=2000 python -m pytest tests/lake/test_machine.py -o faulthandler_timeout=0
 
 lives more of them than CI, on disk and on moto; with `--s3-server seaweedfs` or `ministack` on that server.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from threading import Barrier, Thread
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,8 +21,8 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
+from lives import live
 
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
@@ -37,7 +35,6 @@ from lake.retention import Expired
 from lake.store.protocol import StagedFile
 from lake.verify import Scope, Verification
 
-LIVES = int(os.environ.get("MACHINE_LIVES", "0"))
 FIRST_DAY = date(2015, 5, 17)
 DAYS = st.integers(0, 4).map(lambda n: FIRST_DAY + timedelta(days=n))
 NUMBERS = st.integers(1, 3)
@@ -343,29 +340,13 @@ def _revision(partition: Partition) -> int:
     return partition.revision
 
 
-def live(make: Callable[[], Lake], lives: int, steps: int) -> None:
-    """Let so many lakes live for so many steps each."""
-    run_state_machine_as_test(
-        lambda: LakeMachine(make()),
-        settings=settings(
-            max_examples=LIVES or lives,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            derandomize=not LIVES,  # with MACHINE_LIVES others live each time
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
-        ),
-    )
-
-
 @pytest.mark.slow
 def test_a_lake_on_disk_is_what_it_promises(tmp_path):
     """Whatever is published, restated, raced for, cut off, lost and retained, in whatever order."""
-    live(lambda: Lake(open_store(str(tmp_path / f"lake{next(LAKES)}"))), lives=25, steps=20)
+    live(lambda: LakeMachine(Lake(open_store(str(tmp_path / f"lake{next(LAKES)}")))), lives=25, steps=20)
 
 
 @pytest.mark.slow
 def test_a_lake_on_s3_is_what_it_promises(s3_root, moto_url, atomic_moto):
     """The same."""
-    live(lambda: Lake(open_store(f"{s3_root}/lake{next(LAKES)}", moto_url)), lives=8, steps=20)
+    live(lambda: LakeMachine(Lake(open_store(f"{s3_root}/lake{next(LAKES)}", moto_url))), lives=8, steps=20)

@@ -34,7 +34,7 @@ def test_a_log_is_named_by_its_workload(pod: str, named: str, pattern: str) -> N
 
 @pytest.mark.parametrize("pod", ["web-7d9f8b6c5-x2x9k", "traefik-x7k2p", "api-gateway-0"])
 def test_a_pattern_has_the_name_too(pod: str) -> None:
-    """The section is called so as well."""
+    """The pattern that is printed for a log gets the name that the log got."""
     for path in (f"pods/shop_{pod}_{UID}/nginx/2.log.20260917-101010.gz", f"../{pod}_shop_nginx-{ID}.log"):
         assert guess.name(pods.files_of(path, ()) or "") == guess.name(path) != "web-7d9f8b6c5"
 
