@@ -82,8 +82,11 @@ class Files:
             return f"{contract.name}_columns"
         name = f"{contract.name}_{part}"
         if self.are_arrow:
+            from lake.catalog.scanned import Scanned  # noqa: PLC0415 - as `dataset` says
+
             # Unlike one that is registered, this view isn't the connection's own; the dataset lives as long as it
-            self._connection.from_arrow(dataset(self._lake, contract, partitions)).create_view(name)
+            rows = Scanned(dataset(self._lake, contract, partitions))
+            self._connection.from_arrow(rows).create_view(name)
             return name
         self._lists[f"{name}_list"] = partitions
         self._create_list(f"{name}_list", partitions[:1])

@@ -16,6 +16,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from s3_servers import KEYS
 
+from lake.catalog.connections import connect
+from lake.catalog.scanned import Scanned
 from lake.errors import Damaged, StoreError
 from lake.lake import Lake
 from lake.partition import Partition
@@ -163,9 +165,8 @@ def test_duckdb_s_error_tells_the_store_s(files, monkeypatch):
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"n": [1]}), sink)
     files.put("a", sink.getvalue().to_pybytes())
-    rows = pads.dataset(
-        [f"{files.path}/a"], schema=pa.schema([("n", pa.int64())]), filesystem=files.filesystem, format="parquet"
-    )
+    schema = pa.schema([("n", pa.int64())])
+    rows = Scanned(pads.dataset([f"{files.path}/a"], schema=schema, filesystem=files.filesystem, format="parquet"))
     files.s3.meta.events.register(*refuse())
     with duckdb.connect() as connection:
         connection.register("rows_of_lake", rows)
@@ -177,6 +178,28 @@ def test_duckdb_s_error_tells_the_store_s(files, monkeypatch):
     assert behind(duckdb.Error("Parser Error")) is None
     of_disk = behind(duckdb.IOException('IO Error: Could not read from file "/lake/a": Input/output error'))
     assert str(of_disk).endswith('"/lake/a": Input/output error. Check the disk, or what is mounted there.')
+
+
+def test_a_catalog_s_query_of_what_can_not_be_read_ends(published, monkeypatch):
+    """Each of many, on a busy machine: a query that begins to read locks nobody out."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    busy = True
+
+    def work():
+        while busy:
+            sum(range(1000))
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        with connect(published) as connection:
+            published.store._s3.meta.events.register(*refuse(operation=".GetObject"))  # noqa: SLF001
+            for _ in range(40):
+                with pytest.raises(duckdb.Error, match="503 SlowDown"):
+                    connection.execute("from error_rate").fetchall()
+    finally:
+        busy = False
+        thread.join()
 
 
 @pytest.mark.usefixtures("only_moto")  # others know their keys
