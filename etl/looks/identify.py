@@ -166,20 +166,27 @@ def split(head: bytes) -> list[bytes]:
 def read(head: bytes, source: Source, settings: Settings | None = None) -> Reading:
     """Return what a source makes of the first lines of a file."""
     rows, rejects = _parsed(head, source)
-    rows_in_zone, rejects_in_zone = _parsed(head, in_some_zone(source))
+    rows_in_zone, rejects_in_zone = rows, rejects
+    without_time = _without_time(rejects)
+    if without_time:
+        rows_in_zone, rejects_in_zone = _parsed(head, in_some_zone(source))
     minor = pc.is_in(rejects_in_zone["reason"], array(MINOR, pa.string()))
-    without_time, in_zone = (pc.equal(each["reason"], scalar("time")) for each in (rejects, rejects_in_zone))
     return Reading(
         source,
         settings or {},
         rows,
         rejects,
-        without_offset=_count(without_time) - _count(in_zone),
+        without_offset=without_time - _without_time(rejects_in_zone),
         recognised=len(rows_in_zone) + _count(minor) + _sessions(source, rejects_in_zone),
         columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
         without_year=_are_of_any_year(rows_in_zone["ts"].to_pylist()),
         failed=_failed(head, rejects),
     )
+
+
+def _without_time(rejects: pa.Table) -> int:
+    """Return how many rejects have no time that can be read."""
+    return _count(pc.equal(rejects["reason"], scalar("time")))
 
 
 def _sessions(source: Source, rejects: pa.Table) -> int:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.loaders
 import botocore.session
 
 from lake.errors import ConfigError, StoreError
@@ -70,6 +72,7 @@ def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's cl
         raise ConfigError("[lake] endpoint_url holds credentials. Put them where boto3 looks for them.")
     with _credentials_are_named():
         said = botocore.session.get_session()
+        said.register_component("data_loader", _descriptions(said.get_config_variable("data_path")))
         profile = said.get_scoped_config()
         _name_errors(said.get_credentials())
     try:
@@ -94,6 +97,12 @@ def client(endpoint_url: str | None = None) -> Any:  # noqa: ANN401 - boto3's cl
     if not is_said:  # else boto3 alone is asked how often and how to try
         made.meta.events.register_last("needs-retry.s3", Outage(UNREACHABLE, LASTING).wait_seconds)
     return made
+
+
+@cache
+def _descriptions(path: str | None) -> Any:  # noqa: ANN401 - boto3 has no types
+    """Return what reads boto3's descriptions of services, once a process: they take most of a client's time."""
+    return botocore.loaders.create_loader(path)
 
 
 def _add_payer(params: dict[str, Any], payer: str) -> None:
