@@ -387,7 +387,8 @@ def test_incomplete_days_have_a_mark(a_project):
     assert json.loads(a_project.run(*STATUS, "--json").stdout)["incomplete"]["2015-05-18"].startswith("web: ")
 
 
-@pytest.mark.parametrize("night", [date(2015, 3, 29), pytest.param(date(2015, 10, 25), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("night", [date(2015, 3, 29), date(2015, 10, 25)])
 def test_a_machine_whose_clocks_change_builds_the_same(make_project, night):
     """A UTC day has 24 hours in London's shortest and longest night too: same bytes, same hours."""
     lakes = []

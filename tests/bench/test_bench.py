@@ -54,6 +54,7 @@ def facts_read(lines: Iterable[bytes], log_format: str, truth: ModuleType) -> di
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["vhost_combined", "json", "field", "field_crlf", "field_json", "field_rejects"])
 def test_generated_logs_are_what_truth_json_says(kind: str, module: Any, tmp_path: Path) -> None:
     """An independent reader finds in each kind of generated log the facts that its truth.json has."""

@@ -220,7 +220,7 @@ def test_what_was_judged_by_hand(name: str, log: bytes, wanted: str | dict[str, 
 
 
 @by_case
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(derandomize=True, deadline=None, max_examples=4)
 @given(data=st.data(), block_bytes=st.sampled_from(BLOCK_BYTES))
 def test_small_files(case: Case, data: st.DataObject, block_bytes: int) -> None:
     """Every line's day, reason and row are the reference's, in blocks of any size."""

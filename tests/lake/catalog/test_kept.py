@@ -212,18 +212,23 @@ def change_bytes_in_place(there, publish, error_rates, day):
     os.utime(first, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
+OTHER_CHANGES = (
+    publish_another_dataset,
+    publish_of_another_source,
+    delete_a_day,
+    delete_a_revision,
+    build_all_anew,
+)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         publish_a_day,
         restate_to_nothing,
-        publish_another_dataset,
-        publish_of_another_source,
-        delete_a_day,
-        delete_a_revision,
         build_a_day_anew,
-        build_all_anew,
         change_bytes_in_place,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in OTHER_CHANGES),
     ],
 )
 def test_what_changed_in_the_lake_is_seen(filled, publish, error_rates, day, change):
@@ -283,7 +288,7 @@ def test_a_lost_disk_is_not_an_empty_lake(filled, monkeypatch):
         kept.connect(filled)
 
 
-@pytest.mark.parametrize("content", [b"no database", b"\0" * 20_000])
+@pytest.mark.parametrize("content", [b"no database", pytest.param(b"\0" * 20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["catalog", "error_rate"])
 def test_a_file_that_is_damaged_is_made_anew(filled, cache_home, name, content):
     """It is no error, and no answer."""
@@ -460,6 +465,7 @@ def test_files_of_older_code_are_dropped(filled, cache_home, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_who_asks_at_once_gets_one_answer(filled, publish, error_rates, day):
     """Threads that make, refresh and open what is kept, while days are published: no error, and no day is lost."""
     wrong = []

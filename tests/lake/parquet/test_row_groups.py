@@ -101,7 +101,9 @@ def _by_arrow(path: Path, writer: Callable[..., pq.ParquetWriter], row_groups: I
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-@pytest.mark.parametrize("groups", [0, 1, 2, 14, 15, 200])
+@pytest.mark.parametrize(
+    "groups", [0, 1, *(pytest.param(many, marks=pytest.mark.slow) for many in (2, 14, 15, 200))]
+)
 @pytest.mark.parametrize("rows", [300, GROUP_ROWS])
 def test_a_file_is_what_arrow_writes(tmp_path: Path, name: str, groups: int, rows: int) -> None:
     """To the byte: every contract's columns, plain and by dictionary, with no row group, one, and many."""
@@ -147,6 +149,7 @@ def _tables(draw: st.DrawFn) -> tuple[pa.Schema, list[pa.Table]]:
     return schema, tables
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tables=_tables(), options=OPTIONS, threads=st.integers(1, 4))
 def test_any_flat_file_is_what_arrow_writes(

@@ -20,7 +20,7 @@ import_module(module).main()
 """
 
 
-@pytest.fixture(params=["fork", "spawn", "forkserver"])
+@pytest.fixture(params=["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
 def run_of(request, a_project):
     """Return a function that runs a command with two workers, where that is the default way to begin them."""
 
