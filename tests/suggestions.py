@@ -37,7 +37,9 @@ def suggestions() -> Iterator[Suggestion]:
     """Yield all commands of all texts of the program's Python, but docstrings, and of its SQL."""
     for package in PACKAGES:
         for path in sorted((REPOSITORY / package).rglob("*.py")):
-            yield from _suggested(path, _texts(ast.parse(path.read_text(encoding="utf-8"))))
+            source = path.read_text(encoding="utf-8")
+            if re.search(BEGINNING, source):
+                yield from _suggested(path, _texts(ast.parse(source)))
     for path in sorted((REPOSITORY / "queries").rglob("*.sql")):
         yield from _suggested(path, SQL_TEXT.findall(path.read_text(encoding="utf-8")))
 
@@ -54,6 +56,7 @@ def _texts(tree: ast.Module) -> Iterator[str]:
     names = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
     names |= {id(node.args[0]) for node in ast.walk(tree) if _is_call_of(node, "epilog")}
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    others = documentation | names | parts
     filled = {
         id(node.args[0]): node.args[1:]
         for node in ast.walk(tree)
@@ -64,7 +67,7 @@ def _texts(tree: ast.Module) -> Iterator[str]:
             continue
         known = _assigned(scope) if isinstance(scope, ast.FunctionDef) else {}
         for node in _own(scope):
-            if id(node) in documentation | names | parts:
+            if id(node) in others:
                 continue
             text = _text(node, known)
             if text is not None:
