@@ -37,9 +37,9 @@ def connect(config: Path | str | None = None) -> duckdb.DuckDBPyConnection:
         ConfigError: There is none, or it is wrong.
         StoreError: There is no lake, or it can't be listed.
     """
-    from lake.catalog import kept  # noqa: PLC0415
+    from lake.catalog import opening  # noqa: PLC0415
 
-    return kept.connect(_settings(config))
+    return opening.connect(_settings(config))
 
 
 @overload

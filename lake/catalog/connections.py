@@ -24,9 +24,7 @@ from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import LakeError, StoreError
-from lake.lake import Lake, open_store
-from lake.memory.arrays import array
-from lake.partition import Partition
+from lake.lake import Lake
 
 logger = logging.getLogger(__name__)
 
@@ -131,22 +129,6 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
     except (OSError, pa.ArrowException) as error:
         raise LakeError(f"Can't read {contract.name}: {error}. `lake verify` tells more.") from error
     return found.select(shown_columns(contract))
-
-
-def footers_of(roots: pa.Array, endpoints: pa.Array, files: pa.Array) -> pa.Array:
-    """Return the text of the footer of each of some files of a lake.
-
-    Args:
-        roots: The lake's root, for each.
-        endpoints: Where its bucket is asked for, None for where buckets are.
-        files: Their places, which begin with the root.
-
-    Raises:
-        LakeError: One is not published, or can't be read.
-    """
-    lake = Lake(open_store(roots[0].as_py(), endpoints[0].as_py()))
-    found = map(Partition.parse, (file.removeprefix(f"{lake.root}/") for file in files.to_pylist()))
-    return array([each.provenance.to_json() for each in lake.footers([*filter(None, found)])], pa.string())
 
 
 def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

@@ -144,28 +144,6 @@ def is_kept(config: Config) -> bool:
     return bool(lake.copy_bytes) and "://" not in lake.root and folder_of(lake.root).is_absolute()
 
 
-def connect(config: Config, *, has_footers: bool = True) -> duckdb.DuckDBPyConnection:
-    """Return a connection in which a lake, as it is now, can be asked; see `lake.catalog.connections.connect`.
-
-    Args:
-        config: The luigi.cfg that names the lake.
-        has_footers: Whether `provenance` may be asked; who won't saves an import.
-
-    Raises:
-        ConfigError: It is wrong.
-        StoreError: There is no lake, or it can't be listed.
-        LakeError: A file of it is broken.
-    """
-    found = _reopened(config) if is_kept(config) else None
-    if found is None:
-        from lake.catalog import connections as catalog  # noqa: PLC0415 - imports all that this does without
-
-        return catalog.made(config)
-    if has_footers:
-        create_footer(found)
-    return found
-
-
 def keep(connection: duckdb.DuckDBPyConnection, config: Config, opened: Opened, was_seen: str) -> None:
     """Keep a connection's views and macros, if what was seen before they were made is still so.
 
@@ -207,12 +185,12 @@ def create_footer(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _footers(roots: Any, endpoints: Any, files: Any) -> Any:  # noqa: ANN401 - Arrow's arrays
     """Return footers; a closure would be gone with the connection, before its cursors."""
-    from lake.catalog.connections import footers_of  # noqa: PLC0415
+    from lake.catalog.footers import footers_of  # noqa: PLC0415 - imports all that this does without
 
     return footers_of(roots, endpoints, files)
 
 
-def _reopened(config: Config) -> duckdb.DuckDBPyConnection | None:
+def reopened(config: Config) -> duckdb.DuckDBPyConnection | None:
     """Return a connection with what is kept, None if there is nothing, or if it is of something else."""
     path, root = _path(config), Path(config.lake().root)
     with suppress(OSError):  # the lake can't be looked at, which its listing will tell

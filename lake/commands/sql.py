@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from lake import config
-from lake.catalog import kept
+from lake.catalog import opening
 from lake.cli import printable
 from lake.errors import ConfigError
 
@@ -21,7 +21,7 @@ MAX_ROWS = 1000
 def ask(given: argparse.Namespace) -> int:
     """Print the answer to a query, as a table or as CSV, and return 0."""
     has_footers = "provenance" in given.query.lower()  # the one view that reads them
-    with kept.connect(config.read(config.find()), has_footers=has_footers) as connection:
+    with opening.connect(config.read(config.find()), has_footers=has_footers) as connection:
         if len(duckdb.extract_statements(given.query)) > 1:
             raise ConfigError("That is more than one statement. Run one at a time, or pass them to `lake shell`.")
         answer = connection.sql(given.query)

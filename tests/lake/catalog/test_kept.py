@@ -15,7 +15,7 @@ import pytest
 import lake as product
 from lake import config
 from lake.catalog import connections as catalog
-from lake.catalog import kept
+from lake.catalog import kept, opening
 from lake.catalog.cache import Cache
 from lake.catalog.pull import pull
 from lake.contracts import CONTRACTS
@@ -108,7 +108,7 @@ def direct(found, queries=DATA):
 
 def is_reopened(found):
     """Tell whether the catalog is opened as it was kept."""
-    connection = kept._reopened(found)  # noqa: SLF001 - else it can't be told
+    connection = kept.reopened(found)
     if connection:
         connection.close()
     return connection is not None
@@ -126,7 +126,7 @@ def test_what_is_kept_answers_as_what_is_made(filled):
     assert len(expected[0]) == 5
     assert not is_reopened(filled)
     for _ in range(2):
-        assert answers(kept.connect(filled)) == expected
+        assert answers(opening.connect(filled)) == expected
         assert is_reopened(filled)
     assert direct(filled) == expected
     assert copies(filled) == {"error_rate"}
@@ -144,21 +144,21 @@ def test_what_is_kept_is_the_whole_catalog(filled, configure, publish, day):
     zeros = {field.name: 0 for field in schema if pa.types.is_integer(field.type)}
     table = pa.Table.from_pylist([zeros | row for row in rows], schema)
     publish(Lake.of(found), Partition("error_counts", 1, day), table)
-    answers(kept.connect(found), ())
+    answers(opening.connect(found), ())
     assert is_reopened(found)
-    with kept.connect(found) as connection:
+    with opening.connect(found) as connection:
         views = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
     queries = [*SHOWN, *(f"from {name}" for name in (*(name for (name,) in views), *CALLS))]
     expected = direct(found, queries)
-    for query, one, other in zip(queries, answers(kept.connect(found), queries), expected, strict=True):
+    for query, one, other in zip(queries, answers(opening.connect(found), queries), expected, strict=True):
         assert one == other, query
     assert sum(isinstance(each, list) and bool(each) for each in expected) > len(queries) / 2
 
 
 def test_what_is_kept_can_be_worked_with(filled):
     """As any connection: the copy answers, and tables may be made beside it."""
-    answers(kept.connect(filled))
-    with kept.connect(filled) as connection:
+    answers(opening.connect(filled))
+    with opening.connect(filled) as connection:
         ((_, plan),) = connection.execute("explain from error_rate").fetchall()
         assert "PARQUET" not in plan
         connection.execute("create table mine as from error_rate")
@@ -233,7 +233,7 @@ OTHER_CHANGES = (
 )
 def test_what_changed_in_the_lake_is_seen(filled, publish, error_rates, day, change):
     """At the next question, and kept again then, with a copy that is true."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     before = direct(filled)
     assert is_reopened(filled)
     change(Lake.of(filled), publish, error_rates, day)
@@ -241,84 +241,84 @@ def test_what_changed_in_the_lake_is_seen(filled, publish, error_rates, day, cha
     expected = direct(filled)
     assert expected != before
     for _ in range(2):
-        assert answers(kept.connect(filled)) == expected
+        assert answers(opening.connect(filled)) == expected
         assert is_reopened(filled)
 
 
 def test_what_changed_in_the_settings_is_seen(filled, configure):
     """Objectives are of luigi.cfg as it is; what it says of sources plays no part."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     assert is_reopened(configure("[source.x]\nformat = common\n"))
     other = configure("[slo.web]\napplications = shop\nobjective = 0.99\n")
     assert not is_reopened(other)
     for _ in range(2):
-        with kept.connect(other) as connection:
+        with opening.connect(other) as connection:
             assert connection.execute("select slo from slo").fetchall() == [("web",)]
     assert not is_reopened(filled)
 
 
 def test_another_lake_at_another_root_is_another(filled, configure, publish, error_rates, day):
     """Nothing is shared between them."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     root = filled.folder / "other"
     other = configure(root=root)
     for n in range(2):
         publish(Lake.of(other), Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=50))
     assert not is_reopened(other)
     for _ in range(2):
-        assert answers(kept.connect(other)) == direct(other)
+        assert answers(opening.connect(other)) == direct(other)
 
 
 def test_a_lake_that_is_gone_can_not_be_asked(filled, configure, tmp_path):
     """Whatever is kept of it."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     Path(filled.lake().root).rename(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match="There is no lake at"):
-        kept.connect(filled)
+        opening.connect(filled)
 
 
 def test_a_lost_disk_is_not_an_empty_lake(filled, monkeypatch):
     """A process that has opened what is kept knows on which disk the lake was."""
-    answers(kept.connect(filled))
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
+    answers(opening.connect(filled))
     root = Path(filled.lake().root)
     for module in ("catalog.kept", "store.local"):
         monkeypatch.setattr(f"lake.{module}.disk_of", lambda folder: -1 if folder == root else 0)
     with pytest.raises(StoreError, match="no longer on the disk"):
-        kept.connect(filled)
+        opening.connect(filled)
 
 
 @pytest.mark.parametrize("content", [b"no database", pytest.param(b"\0" * 20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["catalog", "error_rate"])
 def test_a_file_that_is_damaged_is_made_anew(filled, cache_home, name, content):
     """It is no error, and no answer."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     (path,) = cache_home.glob(f"*/*/{name}-*.duckdb")
     path.write_bytes(content)
     assert not is_reopened(filled)
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
     assert is_reopened(filled)
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
 
 
 def test_a_copy_that_was_taken_away_is_made_again(filled, cache_home):
     """As one that never was."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     (path,) = cache_home.glob("*/*/error_rate-*.duckdb")
     path.unlink()
     assert not is_reopened(filled)
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     assert path.exists()
 
 
 def test_a_dataset_that_is_pulled_later_is_asked_from_its_copy(filled, day):
     """What is kept knows which copies there were not."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     there = Lake.of(filled)
     assert pull(there, REJECTS, Cache.of(there)) == (1, 0)
     assert not is_reopened(filled)
     for _ in range(2):
-        with kept.connect(filled) as connection:
+        with opening.connect(filled) as connection:
             ((_, plan),) = connection.execute("explain from rejects").fetchall()
             assert "PARQUET" not in plan
 
@@ -328,7 +328,7 @@ def test_what_is_pulled_is_kept_true(filled, publish, day):
     there = Lake.of(filled)
     pull(there, REJECTS, Cache.of(there))
     publish_of_another_source(there, publish, None, day)
-    with kept.connect(filled) as connection:
+    with opening.connect(filled) as connection:
         ((_, plan),) = connection.execute("explain from rejects").fetchall()
         assert "PARQUET" not in plan
         assert connection.execute("select source from rejects order by all").fetchall() == [("api",), ("web",)]
@@ -339,45 +339,45 @@ def test_a_large_dataset_is_not_copied(filled, configure, publish, error_rates, 
     there = Lake.of(filled)
     monkeypatch.setattr("lake.config.MB", 1)
     small = configure(f"copy_mb = {sum(there.objects(RATES)[each].bytes for each in there.latest(RATES))}\n")
-    assert answers(kept.connect(small)) == direct(small)
+    assert answers(opening.connect(small)) == direct(small)
     assert copies(small) == {"error_rate"}
     publish(there, Partition("error_rate", 1, day + timedelta(3)), error_rates(shop=3))
     for _ in range(2):
-        with kept.connect(small) as connection:
+        with opening.connect(small) as connection:
             ((_, plan),) = connection.execute("explain from error_rate").fetchall()
             assert "PARQUET" in plan
             assert "SEQ_SCAN" in plan
             assert connection.execute("select count(*) from error_rate").fetchall() == [(6,)]
     Cache.of(there).path(RATES).unlink()
-    assert answers(kept.connect(small)) == direct(small)
+    assert answers(opening.connect(small)) == direct(small)
     assert copies(small) == set()
 
 
 def test_nothing_is_kept_where_luigi_cfg_says_so(filled, configure, cache_home):
     """Not even a folder is made."""
     found = configure("copy_mb = 0\n")
-    assert answers(kept.connect(found)) == direct(found)
+    assert answers(opening.connect(found)) == direct(found)
     assert not cache_home.exists()
 
 
 def test_few_partitions_are_not_copied(filled, monkeypatch):
     """The catalog is kept all the same."""
     monkeypatch.setattr("lake.catalog.pull.MANY", 100)
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
     assert copies(filled) == set()
     assert is_reopened(filled)
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
 
 
 def test_without_a_place_the_lake_answers(filled, cache_home, monkeypatch):
     """A file where the folder should be, no home at all, or a folder that others may write to; nothing is left."""
     expected = direct(filled)
     cache_home.write_text("a file")
-    assert answers(kept.connect(filled)) == expected
+    assert answers(opening.connect(filled)) == expected
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     monkeypatch.chdir(cache_home.parent)
-    assert answers(kept.connect(filled)) == expected
+    assert answers(opening.connect(filled)) == expected
     assert not Path("~").exists()
     there = Lake.of(filled)
     with pytest.raises(StoreError, match=r"this user has no home\. Set XDG_CACHE_HOME"):
@@ -387,17 +387,17 @@ def test_without_a_place_the_lake_answers(filled, cache_home, monkeypatch):
 def test_what_others_could_change_is_not_believed(filled, monkeypatch):
     """A folder that is open to others is closed before anything is kept there; somebody else's is not used."""
     folder = kept.folder_of(filled.lake().root)
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     folder.chmod(0o777)
     assert not is_reopened(filled)
     assert copies(filled) == set()
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     assert folder.stat().st_mode & 0o777 == 0o700
     assert is_reopened(filled)
     monkeypatch.setattr("os.geteuid", lambda: 12345)
     assert not is_reopened(filled)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     there = Lake.of(filled)
     with pytest.raises(StoreError, match="is somebody else's"):
@@ -410,7 +410,7 @@ def test_a_broken_file_of_the_lake_is_said_as_without_a_copy(filled, day):
     path.chmod(0o644)
     path.write_bytes(b"no Parquet" * 20)
     for _ in range(2):
-        with kept.connect(filled) as connection:
+        with opening.connect(filled) as connection:
             assert connection.execute(f"select count(*) from error_rate where dt = '{day}'").fetchall() == [(1,)]
             with pytest.raises(duckdb.Error, match="No magic bytes"):
                 connection.execute("select sum(rev), max(application) from error_rate").fetchall()
@@ -419,7 +419,7 @@ def test_a_broken_file_of_the_lake_is_said_as_without_a_copy(filled, day):
     first.chmod(0o644)
     first.write_bytes(b"no Parquet" * 20)
     with pytest.raises(LakeError, match="Can't read error_rate"):
-        kept.connect(filled)
+        opening.connect(filled)
 
 
 def test_a_publication_while_the_catalog_is_made_is_not_missed(filled, publish, error_rates, day, monkeypatch):
@@ -432,15 +432,15 @@ def test_a_publication_while_the_catalog_is_made_is_not_missed(filled, publish, 
         return found
 
     monkeypatch.setattr("lake.catalog.connections._made", and_publish)
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     monkeypatch.setattr("lake.catalog.connections._made", made)
     assert not is_reopened(filled)
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
 
 
 def test_a_copy_that_another_process_puts_there_meanwhile_is_seen(filled, publish, error_rates, day, monkeypatch):
     """It is of a lake that was listed later, or earlier: the catalog is not opened with it."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     seen = kept.seen
 
     def and_replace(*arguments):
@@ -458,7 +458,7 @@ def test_files_of_older_code_are_dropped(filled, cache_home, monkeypatch):
     """But for a few, which another version beside this one may use."""
     for n in range(5):
         monkeypatch.setattr("lake.catalog.kept.CODE", f"{n}" * 12)
-        answers(kept.connect(filled))
+        answers(opening.connect(filled))
     assert sorted(path.name for path in cache_home.glob("*/*/*")) == [
         *(f"catalog-{f'{n}' * 12}.duckdb" for n in (2, 3, 4)),
         Cache.of(Lake.of(filled)).path(RATES).name,
@@ -475,7 +475,7 @@ def test_who_asks_at_once_gets_one_answer(filled, publish, error_rates, day):
         for _ in range(6):
             least = published[0]
             try:
-                with kept.connect(filled) as connection:
+                with opening.connect(filled) as connection:
                     ((days, rows),) = connection.execute(
                         "select count(distinct dt), count(*) from error_rate"
                     ).fetchall()
@@ -493,15 +493,15 @@ def test_who_asks_at_once_gets_one_answer(filled, publish, error_rates, day):
     for each in threads:
         each.join()
     assert wrong == []
-    assert answers(kept.connect(filled)) == direct(filled)
+    assert answers(opening.connect(filled)) == direct(filled)
 
 
 def test_what_is_kept_is_opened_without_what_it_does_not_need(filled):
     """A process that asks imports neither pyarrow nor NumPy nor pandas: they take longer than the answer."""
-    answers(kept.connect(filled))
+    answers(opening.connect(filled))
     script = (
-        "import json, sys; from pathlib import Path; from lake import config; from lake.catalog import kept\n"
-        f"connection = kept.connect(config.read(Path({str(filled.path)!r})), has_footers=False)\n"
+        "import json, sys; from pathlib import Path; from lake import config; from lake.catalog import opening\n"
+        f"connection = opening.connect(config.read(Path({str(filled.path)!r})), has_footers=False)\n"
         "rows = connection.sql('select application, sum(rev) from error_rate group by all order by all')\n"
         "rows.show()\n"
         "print(json.dumps(sorted({'pyarrow', 'numpy', 'pandas', 'luigi', 'boto3'} & set(sys.modules))))"
@@ -524,14 +524,14 @@ def test_a_lake_on_s3_is_asked_from_what_was_pulled(on_s3, publish, error_rates,
     there = Lake.of(found)
     for n in range(2):
         publish(there, Partition("error_rate", 1, day + timedelta(n)), error_rates(shop=n))
-    assert answers(kept.connect(found)) == direct(found)
+    assert answers(opening.connect(found)) == direct(found)
     assert copies(found) == set()
     pull(there, RATES, Cache.of(there))
     publish(there, Partition("error_rate", 1, day, revision=1), error_rates(shop=9))
-    with kept.connect(found) as connection:
+    with opening.connect(found) as connection:
         ((_, plan),) = connection.execute("explain from error_rate").fetchall()
         assert "ARROW_SCAN" not in plan
-    assert answers(kept.connect(found)) == direct(found)
+    assert answers(opening.connect(found)) == direct(found)
 
 
 def test_lake_connect_is_answered_from_what_is_kept(filled, monkeypatch):
