@@ -13,7 +13,7 @@ from lake.records import known
 
 KEY = "provenance"
 NO_STATUS_SHOWN = "none"
-LEFT_OUT = frozenset({"content", "of_day", "strays", "unmapped", "formats"})
+LEFT_OUT = frozenset({"content", "of_day", "strays", "beside", "unmapped", "formats"})
 """What is left out where there is nothing to say: it is of raw files only, or of a few sources."""
 
 
@@ -64,6 +64,8 @@ class Input:
         content: What a raw file, or the part of it that is recorded, is; None in files of earlier versions.
         of_day: How many of a raw file's lines are of the partition's day; None likewise.
         strays: How many of a raw file's lines are requests of days that none of its files may hold, by day.
+        beside: How many of a raw file's lines are of other days that it may hold, by day; None of a source whose
+            files hold one day each, and in files of earlier versions.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Input:
     content: Content | None = None
     of_day: int | None = None
     strays: dict[str, int] | None = None
+    beside: dict[str, int] | None = None
 
     @classmethod
     def of_fields(cls, fields: dict[str, Any]) -> "Input":

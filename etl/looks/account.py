@@ -86,8 +86,8 @@ def _of_dated(
             continue
         if deep and not is_as_recorded(file, before, endpoint_url):
             found.changed.append(f"{name} has other bytes")
-        if before.lines is not None and _may_have_grown(source, file, made_of):
-            found.came += _more(source, file, day, before)
+        if before.lines is not None:
+            found.came += _more_beside(source, file, day, before, made_of)
         found.files[name] = files.pop(name)
         del left[name]
     unmatched = [left[name] for name in left if name not in resized]
@@ -122,14 +122,22 @@ def _has_grown(source: Source, file: RawFile, before: Input) -> bool:
     return known and begins_with(file, before, source.files.endpoint_url)
 
 
-def _may_have_grown(source: Source, file: RawFile, made_of: Callable[[date], Provenance | None]) -> bool:
-    """Tell whether a file of another day may be more than it was when that day was made first."""
+def _more_beside(
+    source: Source, file: RawFile, day: date, before: Input, made_of: Callable[[date], Provenance | None]
+) -> list[str]:
+    """Say how many more lines of a day a file of another day has than were recorded; nothing for none.
+
+    What is recorded of the file's own day tells it. The file is read only if it has another size than then.
+    """
     if source.leaves_out_doubled or file.day is None:
-        return False
+        return []
     made = made_of(file.day)
     then = next((each for each in made.inputs if each.name == file.name), None) if made else None
-    is_of_first = made is not None and made.revision == 0
-    return not is_of_first or then is None or then.bytes != size_of(file, source.files.endpoint_url)
+    if not made or not then or then.bytes != size_of(file, source.files.endpoint_url):
+        return _more(source, file, day, before)
+    if then.beside is None:  # of an earlier version
+        return _more(source, file, day, before) if made.revision else []
+    return _told_more(file, before, then.beside.get(day.isoformat(), 0))
 
 
 def _more(source: Source, file: RawFile, day: date, before: Input) -> list[str]:
@@ -137,7 +145,11 @@ def _more(source: Source, file: RawFile, day: date, before: Input) -> list[str]:
     reader = FileReader(source, file, frozenset(), passes_in(source, [file], 0, {}))
     for _ in reader.portions():
         pass
-    more = reader.of_day(days_since_epoch(day)) - (before.of_day or 0)
+    return _told_more(file, before, reader.of_day(days_since_epoch(day)))
+
+
+def _told_more(file: RawFile, before: Input, there: int) -> list[str]:
+    more = there - (before.of_day or 0)
     return [f"{file.name} has {more:,} more lines of the day"] if more > 0 else []
 
 

@@ -20,7 +20,7 @@ from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
 from etl.raw.read_ahead import read_ahead
 from etl.raw.reading import BLOCK_BYTES, RawReader, lines_in
-from etl.sources.source import FARTHEST, Source
+from etl.sources.source import FARTHEST, THE_DAY, Source
 from etl.steps.portions import Chosen, Portion, counts, portions_of
 from etl.steps.repeats import Sample
 from lake.errors import InputError
@@ -124,9 +124,8 @@ class FileReader:
 
     def input(self, day: int) -> Input:
         """Return the file's name, size and digest, once it was read to its end, and what it has of its day."""
-        near = {each: count for each, count in sorted(self.strays.items()) if abs(each - day) <= FARTHEST}
-        strays = {date_of(each).isoformat(): count for each, count in near.items()}
-        return replace(self._whole, of_day=self.of_day(day), strays=strays or None)
+        beside = None if self._source.covers == THE_DAY else _near(self.days, day)
+        return replace(self._whole, of_day=self.of_day(day), strays=_near(self.strays, day) or None, beside=beside)
 
     def part(self, day: int) -> Part:
         """Return what of the file a day's provenance records, if it is not the file's own day."""
@@ -323,6 +322,12 @@ def passes_in(source: Source, files: Sequence[RawFile], number: int, ends: dict[
         return source.wrapping.inner_blocks(reader.blocks())
 
     return passes_of(source.format, again, before, source.year_begin(files[number]))
+
+
+def _near(lines: Mapping[int, int], day: int) -> dict[str, int]:
+    """Return how many lines are of days near another one, by day."""
+    near = {each: count for each, count in sorted(lines.items()) if count and 0 < abs(each - day) <= FARTHEST}
+    return {date_of(each).isoformat(): count for each, count in near.items()}
 
 
 def _after(blocks: Iterator[memoryview], size: int) -> Iterator[memoryview]:

@@ -12,6 +12,7 @@ from backfill.days import DayRange
 from backfill.outdated import Look
 from etl import clock
 from etl.lines import privacy
+from etl.looks import account
 from etl.project import project
 from etl.steps import extract, purge
 from lake import sql
@@ -85,6 +86,31 @@ def test_a_dated_file_that_grows_is_judged_by_the_lines_that_came(in_project, bu
     assert [each for each in found(days, late=True) if each[2].startswith("late")] == []
     appended("cut")
     assert [each[:2] for each in found(days, late=True) if each[2].startswith("late")] == [of_other[:2]]
+
+
+def test_a_neighbours_file_that_grew_before_its_own_day_was_published_is_told_without_reading(
+    in_project, build, monkeypatch
+):
+    """By what its own day says that it has of others; a restatement of that day changes nothing."""
+    in_project.configure(web=in_project.source | {"neighbour_days": "1"})
+    first, second = (in_project.folder / f"logs/2015-05-{day}.log" for day in (17, 18))
+    of_second = second.read_text().splitlines(keepends=True)
+    first.write_text(first.read_text() + of_second[0])
+    assert build(ErrorRateDaily(date=SECOND))
+    first.write_text(first.read_text() + "".join(of_second[1:3]))
+    assert build(ErrorRateDaily(date=FIRST))
+    days = DayRange(ErrorRateDaily(date=FIRST).unit, FIRST, THIRD)
+    read, more = [], account._more  # noqa: SLF001 - what it says can be had without it
+    monkeypatch.setattr(
+        account, "_more", lambda source, file, *rest: read.append(file.name) or more(source, file, *rest)
+    )
+    late = ("RequestsDaily", SECOND, "late input: logs/2015-05-17.log has 2 more lines of the day")
+    assert found(days, late=True) == [late]
+    RequestsDaily(date=FIRST, source="web").unit.build(Revision(1, "late"))
+    assert late in found(days, late=True)
+    RequestsDaily(date=SECOND, source="web").unit.build(Revision(1, "late"))
+    assert [each for each in found(days, late=True) if each[2].startswith("late")] == []
+    assert "logs/2015-05-17.log" not in read
 
 
 @pytest.mark.parametrize("module", [gzip, bz2, lzma])
