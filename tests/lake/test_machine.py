@@ -306,6 +306,16 @@ class LakeMachine(RuleBasedStateMachine):
             and all(p in self.there for p in made.inputs)
             and sum(self.there[p].number for p in made.inputs) != made.number
         }
+        # its predecessor was lost and published anew, from what there was by then
+        replaced = {
+            each.key
+            for each, made in self.there.items()
+            if any(
+                p in self.there and self.there[p].sha256 != sha256
+                for p, sha256 in made.links
+                if p not in made.inputs
+            )
+        }
         # of a revision whose predecessor was retained, published anew and lost, less can be told
         unsure = {
             each.key
@@ -319,7 +329,8 @@ class LakeMachine(RuleBasedStateMachine):
             if self.latest(each.dataset, each.dt) == each
             and any(self.latest(p.dataset, p.dt) not in {None, p} for p in made.inputs)
         }
-        assert orphans | others <= found.keys() - lost <= orphans | others | older | unsure | untold
+        must = orphans | others | replaced
+        assert must <= found.keys() - lost <= must | older | unsure | untold
 
 
 def rows(partition: Partition, number: int) -> pa.Table:
