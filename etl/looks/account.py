@@ -127,7 +127,8 @@ def _more_beside(
 ) -> list[str]:
     """Say how many more lines of a day a file of another day has than were recorded; nothing for none.
 
-    What is recorded of the file's own day tells it. The file is read only if it has another size than then.
+    What is recorded of the file's own day tells it. The file is read if that day isn't published, or if the file
+    has another size than then.
     """
     if source.leaves_out_doubled or file.day is None:
         return []
