@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
+AGAIN = 0.05  # s
 
 
 def main() -> None:
@@ -68,16 +69,27 @@ def _noted_successes() -> "Synchronized[int]":
 def _noted_interrupts() -> list[int]:
     """Return a list that each Ctrl-C is added to.
 
-    Luigi may take the interrupted task for a failed one; from then on it is not asked what it thinks.
+    Luigi may take the interrupted task for a failed one; from then on it is not asked what it thinks. An interrupt
+    that comes in what must not raise, such as a finaliser, or `logging`'s lock around a fork, is printed and
+    forgotten by Python: that one is raised again a moment later.
     """
     noted: list[int] = []
+    otherwise = sys.unraisablehook
 
     def note(number: int, frame: FrameType | None) -> None:
         noted.append(number)
         logging.getLogger("luigi-interface").disabled = True
         signal.default_int_handler(number, frame)
 
+    def unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            otherwise(ignored)
+        else:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+
     signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGALRM, note)
+    sys.unraisablehook = unraisable
     return noted
 
 

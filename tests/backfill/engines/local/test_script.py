@@ -243,3 +243,27 @@ def test_what_luigi_cfg_says_goes_before_the_defaults(a_project):
     with (a_project.folder / "luigi.cfg").open("a") as file:
         file.write("[retcode]\nmissing_data = 21\n")
     assert a_project.run(*day).returncode == 21
+
+
+FORGETFUL = """
+import os, signal, threading
+from backfill.engines.local import script
+
+interrupts = script._noted_interrupts()
+once = [signal.SIGINT]
+os.register_at_fork(after_in_parent=lambda: once and signal.raise_signal(once.pop()))
+try:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    threading.Event().wait(30)
+except KeyboardInterrupt:
+    print("interrupted", len(interrupts), once)
+"""
+
+
+def test_an_interrupt_where_python_can_not_raise_is_not_forgotten():
+    """As around a fork, where `logging` holds its lock, or in a finaliser: it is raised a moment later."""
+    done = subprocess.run((sys.executable, "-c", FORGETFUL), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted 2 []\n", "")
