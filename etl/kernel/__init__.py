@@ -14,7 +14,8 @@ never what comes out; tests/etl/lines/test_agreement.py and tests/etl/lines/fuzz
     keyed         JSON objects and logfmt
     envelopes     what collectors wrap around lines, taken off
     lines         the kernel: from lines to the columns of a batch
-    machine_code  compiles it once, keeps the result, and loads it without numba
+    compiling     all of it as one function, optimised once
+    machine_code  keeps what is compiled, and loads it without numba
 
-All but the last are in the Python that numba compiles.
+All but the last two are in the Python that numba compiles.
 """

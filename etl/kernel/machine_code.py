@@ -1,7 +1,7 @@
 """The kernel's machine code: compiled once with numba, kept in a file, and loaded without it.
 
-Numba takes ten seconds to compile, half a second and 100 MB to load what it compiled; LLVM alone takes a tenth of
-that. The file is named by all that went into it, so another version or another processor makes another file.
+Numba takes half a minute to compile, and half a second and 100 MB to load what it compiled; LLVM alone takes a
+tenth of that. The file is named by all that went into it, so another version or another processor makes another.
 """
 
 import ctypes
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from lake.store.disk import replace_file
 
@@ -25,7 +24,7 @@ except ImportError as error:
 
 SOURCES = (
     *("layout.py", "intrinsics.py", "texts.py", "times.py", "masks.py", "fields.py", "delimited.py", "keyed.py"),
-    *("envelopes.py", "lines.py"),
+    *("envelopes.py", "lines.py", "compiling.py"),
 )
 CACHE = "error-rate-lake"
 ARGUMENTS = 6
@@ -84,17 +83,10 @@ def _key() -> str:
 
 def _compiled() -> bytes:
     """Compile the kernel; see _compiled_or_kept."""
-    from numba import njit, types  # noqa: PLC0415 - it takes half a second to import, and is seldom needed
+    from etl.kernel.compiling import compiled  # noqa: PLC0415 - numba takes half a second, and is seldom needed
 
-    from etl.kernel import lines  # noqa: PLC0415
-
-    signature = (types.int64,) * ARGUMENTS
-    # without what would let Python call it: that needs parts of numba
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    made = njit(nogil=True, error_model="numpy", **options)(lines.run.py_func)
-    made.compile(signature)
-    result = made.overloads[signature]
-    body: bytes = result.fndesc.llvm_func_name.encode() + b"\n" + result.library._get_compiled_object()  # noqa: SLF001
+    name, code = compiled(ARGUMENTS)
+    body = name.encode() + b"\n" + code
     return hashlib.sha256(body).digest() + body
 
 
