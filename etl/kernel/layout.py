@@ -77,7 +77,10 @@ FINDABLE, NAMES, NAME_SIZES, ELEMENTS, FIRST_DURATION, UNESCAPED_AT, UNESCAPED_E
 STRICT = 53  # whether durations are only read as formats.READABLE has them
 # Whether lists without quotes may have several elements, and whether words of syslog may stand before the fields
 LISTS, PREFIXED = 54, 55
-FRAME = 56
+# Of the time zone of times without an offset: the address of its offsets in seconds, one for each UTC day from
+# 1970 on, NO_TIME for days on which it changes, and of how many days there are any
+ZONE_OFFSETS, ZONE_DAYS = 56, 57
+FRAME = 58
 
 # The columns of a batch, in the order of their addresses: one number for each row
 COLUMN_TYPES = {

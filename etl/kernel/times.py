@@ -1,7 +1,7 @@
 """Timestamps at addresses; see etl.lines.timestamps."""
 
 from etl.kernel.intrinsics import load8, load16, load32, load64, store64
-from etl.kernel.layout import LAST_DATE, LAST_DAY, NAIVE_IS_UTC, NO_TIME
+from etl.kernel.layout import LAST_DATE, LAST_DAY, NAIVE_IS_UTC, NO_TIME, ZONE_DAYS, ZONE_OFFSETS
 from etl.kernel.texts import compiled, two_digits
 
 IN_UTC, SLASHED, AS_CLF, AS_ISO = range(4)  # which offset a time of day may have
@@ -148,6 +148,27 @@ def offset_of(at, end):
 
 
 @compiled
+def local_seconds(frame, day, seconds):
+    """Return seconds since 1970 in UTC of what clocks show on a day, NO_TIME if they are changed around then."""
+    days = load64(frame + 8 * ZONE_DAYS)
+    if day < 0 or day >= days:
+        return NO_TIME
+    offsets = load64(frame + 8 * ZONE_OFFSETS)
+    offset = load64(offsets + 8 * day)
+    if offset == NO_TIME:
+        return NO_TIME
+    found = day * 86_400 + seconds - offset
+    in_utc = found // 86_400
+    if in_utc < 1 or in_utc >= days - 1:
+        return NO_TIME
+    at = offsets + 8 * in_utc
+    # see etl.lines.passes: the order of lines counts on the day of a change, the one before and the one after
+    if load64(at - 8) != offset or load64(at) != offset or load64(at + 8) != offset:
+        return NO_TIME
+    return found
+
+
+@compiled
 def clock_time(frame, day, at, end, style):
     """Return microseconds since 1970 of a day and `HH:MM:SS[.f][offset]`, NO_TIME if it isn't written so.
 
@@ -175,7 +196,8 @@ def clock_time(frame, day, at, end, style):
     offset = 0
     if p == end:
         if style != IN_UTC and not load64(frame + 8 * NAIVE_IS_UTC):
-            return NO_TIME
+            found = local_seconds(frame, day, seconds)
+            return NO_TIME if found == NO_TIME else found * 1_000_000 + micros
     elif style == AS_CLF:
         offset = offset_of(p + 1, end) if load8(p) == 32 and end - p == 6 else NO_TIME
     elif style == AS_ISO:

@@ -32,6 +32,7 @@ from etl.lines.formats import (
 )
 from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
+from etl.lines.passes import offsets_of
 from etl.lines.places import places_of
 from etl.lines.statuses import shown_statuses
 from etl.raw.content import ContentDigest
@@ -479,7 +480,10 @@ class CompiledParser:
         self._declare_methods()
         self._read = self._columns_read()
         frame[layout.ZERO_STATUS] = self._format.zero_status
-        frame[layout.NAIVE_IS_UTC] = self._format.timezone == "UTC"
+        zone = self._format.timezone
+        frame[layout.NAIVE_IS_UTC] = zone == "UTC"
+        self._offsets = offsets_of(zone) if zone and zone != "UTC" else np.array([], np.int64)
+        frame[layout.ZONE_OFFSETS], frame[layout.ZONE_DAYS] = self._offsets.ctypes.data, len(self._offsets)
         is_of_target = parse.AUTHORITY not in log_format.hosts
         frame[layout.AUTHORITY] = is_of_target and classifier.application_field == parse.AUTHORITY
         bounds = (days.first, days.stop, self._wanted.first, self._wanted.stop)

@@ -6,6 +6,7 @@ more. From there on it is the second pass. Of what can't be told so, a file says
     01:59:59  02:00:00 … 02:59:59 │ 02:00:00 … 02:59:59  03:00:00
               first pass          │ second pass
 
+Only lines of the UTC day of a change count, of the one before and the one after: all others are read without it.
 Times are seconds since 1970 in UTC here; one that clocks showed twice is read as that of the first pass.
 """
 
@@ -18,12 +19,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from etl.kernel.layout import NO_TIME
+
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 SECOND = 1_000_000  # microseconds
 DAY_SECONDS = 86_400
 MANY_DAYS = 1000
+KNOWN_DAYS = 25_567  # to the end of 2039
 JITTER = 6
 """Requests are logged when they end, with the time when they began: a log steps back by this part of the hour."""
 
@@ -65,23 +69,39 @@ class Twice:
         return f"{first:%H:%M}-{first + timedelta(seconds=self.seconds):%H:%M} {timezone}"
 
 
+def _offset(timezone: str, seconds: int) -> int:
+    shown = datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(timezone))
+    return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
+
+
+@lru_cache(maxsize=4096)
+def is_steady(timezone: str, day: int) -> bool:
+    """Tell whether one offset holds on a UTC day, since 1970, on the one before and on the one after."""
+    try:
+        return len({_offset(timezone, each * DAY_SECONDS) for each in range(day - 1, day + 3)}) == 1
+    except (OverflowError, ValueError):  # no calendar has one of them
+        return True
+
+
+@lru_cache
+def offsets_of(timezone: str) -> Integers:
+    """Return a zone's offset on each UTC day from 1970 on, in seconds; NO_TIME where it changes on that day."""
+    at = np.array([_offset(timezone, day * DAY_SECONDS) for day in range(KNOWN_DAYS + 1)], np.int64)
+    return np.where(at[:-1] == at[1:], at[:-1], NO_TIME)
+
+
 @lru_cache(maxsize=4096)
 def twice_on(timezone: str, day: int) -> Twice | None:
     """Return what clocks show twice since they were put back on a UTC day, since 1970; None if they weren't."""
-    zone = ZoneInfo(timezone)
-
-    def offset(seconds: int) -> int:
-        shown = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
-        return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
-
     before, after = day * DAY_SECONDS, (day + 1) * DAY_SECONDS
     try:
-        shift = offset(before) - offset(after)
+        latest = _offset(timezone, after)
+        shift = _offset(timezone, before) - latest
         if shift <= 0:
             return None
         while after - before > 1:
             middle = (before + after) // 2
-            if offset(middle) == offset(after):
+            if _offset(timezone, middle) == latest:
                 after = middle
             else:
                 before = middle
@@ -177,7 +197,7 @@ class Passes:
     """Follows the times without an offset in one raw file.
 
     Attributes:
-        last: The time of the last such line; None before the first.
+        last: The time of the last such line that counts; None before the first.
         hours: What the file shows of each hour that clocks showed twice.
     """
 
@@ -210,9 +230,12 @@ class Passes:
             local: Which of them are written without an offset.
         """
         at = np.flatnonzero(local)
+        seconds = microseconds[at] // SECOND
+        days, places = np.unique(seconds // DAY_SECONDS, return_inverse=True)
+        counts = np.array([not is_steady(self.timezone, day) for day in days.tolist()], np.bool_)[places]
+        at, seconds = at[counts], seconds[counts]
         if not len(at):
             return microseconds
-        seconds = microseconds[at] // SECOND
         if self._first is None:
             self._first = int(seconds[0])
         if not (self._open or self._may_be_twice(seconds)):
@@ -225,7 +248,7 @@ class Passes:
         return found
 
     def at_end(self) -> int | None:
-        """Follow the whole file, and return its last time without an offset, None if it has none."""
+        """Follow the whole file, and return its last time without an offset that counts, None if it has none."""
         for _ in self._again(self):
             pass
         return self.last

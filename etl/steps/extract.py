@@ -19,7 +19,7 @@ from etl import clock
 from etl.lines.applications import UNMAPPED
 from etl.lines.formats import Alternatives
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
-from etl.lines.passes import PASSES, twice_within
+from etl.lines.passes import PASSES, is_steady, twice_within
 from etl.raw.doubled import Places, doubled_lines
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile, mark_of
@@ -167,7 +167,7 @@ def extract_day(
                 for of_block in portions:
                     _write(of_block, days, asked)
                     asked.give_up_if_hopeless()
-        _tell_what_is_slow(source, readers)
+        _tell_what_is_slow(source, readers, day)
         if marks:
             seen.record(lake, source, [Seen.of(each, *marks[each.file.name]) for each in readers], clock.utc_now())
         for each in days.values():
@@ -194,8 +194,11 @@ def _are_few_bytes(files: Sequence[RawFile]) -> bool:
     return False
 
 
-def _tell_what_is_slow(source: Source, readers: Sequence[FileReader]) -> None:
-    """Say once for a source that many of its lines are none that the kernel reads."""
+def _tell_what_is_slow(source: Source, readers: Sequence[FileReader], day: date) -> None:
+    """Say once for a source that the kernel leaves many of its lines, unless a change of clocks is why."""
+    number, zone = days_since_epoch(day), source.format.timezone
+    if zone and not all(is_steady(zone, each) for each in (number - 1, number, number + 1)):
+        return
     plain, lines = (sum(getattr(each, name) for each in readers) for name in ("plain_lines", "lines"))
     if plain >= MANY_PLAIN_LINES and plain >= MANY_PLAIN_SHARE * lines and source.name not in _told:
         _told.add(source.name)
@@ -486,17 +489,16 @@ class _Day:
         return [each for each in names.values() if len(each) > 1]
 
     def _strays(self, readers: Sequence[FileReader]) -> Counter[int]:
-        """Return how many requests of its own files are of days within a week that don't count them, by day."""
+        """Return how many requests of its own files are of other days within a week, by day."""
         found: Counter[int] = Counter()
         for reader in readers:
             if reader.file.day == self.day:
                 found.update(reader.strays)
         number = days_since_epoch(self.day)
-        near = {day: count for day, count in found.items() if abs(day - number) <= FARTHEST}
-        return Counter({day: count for day, count in near.items() if self._source.is_active(date_of(day))})
+        return Counter({day: count for day, count in found.items() if abs(day - number) <= FARTHEST})
 
     def _uncounted(self, readers: Sequence[FileReader]) -> str:
-        strays = self._strays(readers)
+        strays = {day: n for day, n in self._strays(readers).items() if self._source.is_active(date_of(day))}
         if not strays:
             return ""
         days = ", ".join(f"{count:,} requests of {date_of(day)}" for day, count in sorted(strays.items()))
@@ -511,6 +513,8 @@ class _Day:
 
     def _advice(self, readers: Sequence[FileReader]) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
+            if not self._strays(readers):
+                return f"They are more than {FARTHEST} days from the date in the file's name: check files."
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         if any(map(WITHOUT_YEAR.search, self.lines.examples)):
             key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"

@@ -1,16 +1,20 @@
 """The hour that clocks show twice: the order of lines tells its passes apart, or the file says that it can't."""
 
+import io
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import agreement
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.passes import (
     BEGINS_WITHIN,
     BY_THE_FILE_BEFORE,
@@ -21,6 +25,7 @@ from etl.lines.passes import (
     Twice,
     all_twice,
 )
+from etl.raw import reading
 
 BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"
 # When the clocks are put back, in UTC
@@ -180,3 +185,60 @@ def test_days_without_such_an_hour_say_nothing() -> None:
     assert _placed(BERLIN, times, 1000) == (times, [])
     spring = int((datetime(2026, 3, 29, tzinfo=UTC) - timedelta(hours=1)).timestamp())
     assert _placed(BERLIN, list(range(spring, spring + 9000, 30))) == (list(range(spring, spring + 9000, 30)), [])
+
+
+def _by(zone: str, log: bytes, *, compiled: bool) -> tuple[list[Any], list[list[str]], int]:
+    """Return what a file's lines are, what it can't tell, and how many lines the plain parser read."""
+    case = agreement.CASES["zoned"]
+    log_format = replace(case.format, timezone=zone)
+    passes = passes_of(log_format, lambda: reading.whole_lines(io.BytesIO(log)))
+    assert passes
+    parser = BlockParser(log_format, case.classifier, compiled=compiled, passes=passes)
+    batches = [agreement.told(each) for each in parser.batches(reading.whole_lines(io.BytesIO(log)))]
+    days = {int(day) for batch in batches for day in batch.days}
+    said = [passes.untold(day) for day in sorted(days)]
+    return [line for batch in batches for line in agreement.verdicts_of(batch)], said, parser.plain_lines
+
+
+def _log(times: Iterable[datetime]) -> bytes:
+    line = '192.0.2.7 - - [{:%Y-%m-%dT%H:%M:%S}] "GET /{} HTTP/1.1" 200 5 "-" "curl"\n'
+    return "".join(line.format(time, number) for number, time in enumerate(times)).encode()
+
+
+CHANGED = BACK | {
+    "Africa/Casablanca": datetime(2026, 3, 22, 2, tzinfo=UTC),
+    "America/St_Johns": datetime(2026, 11, 1, 4, 30, tzinfo=UTC),
+    "Europe/Lisbon": datetime(2026, 3, 29, 1, tzinfo=UTC),
+    "Asia/Kathmandu": None,
+}
+
+
+@pytest.mark.parametrize("zone", CHANGED)
+@pytest.mark.parametrize("order", ["sorted", "late", "shuffled"])
+def test_the_kernel_reads_what_no_change_of_the_clocks_is_near(zone: str, order: str) -> None:
+    """It says what the plain parser says, which is left the days around the changes and the far future."""
+    some = random.Random(f"{zone} {order}")  # noqa: S311 - no secret
+    change = CHANGED[zone] or datetime(2026, 3, 22, tzinfo=UTC)
+    shown = change.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    times = sorted(shown + timedelta(days=some.uniform(-5, 5)) for _ in range(1500))
+    times += sorted(shown + timedelta(hours=some.uniform(-3, 3)) for _ in range(500))
+    if order == "sorted":
+        times.sort()
+    elif order == "shuffled":
+        some.shuffle(times)
+    log = _log(
+        [*times, datetime(1970, 1, 1, 12), datetime(1970, 1, 4), datetime(2039, 12, 1), datetime(2041, 1, 1)]
+    )
+    *plain, nothing = _by(zone, log, compiled=False)
+    *compiled, left = _by(zone, log, compiled=True)
+    assert compiled == plain
+    assert nothing == 0
+    assert left == (pytest.approx(950, abs=80) if CHANGED[zone] else 2)
+
+
+def test_a_month_without_a_change_is_read_by_the_kernel_alone() -> None:
+    """And a month is nothing that two passes could be of."""
+    log = _log(datetime(2026, 7, 1) + timedelta(minutes=n) for n in range(31 * 1440))
+    rows, said, left = _by(BERLIN, log, compiled=True)
+    assert (len(rows), left) == (31 * 1440, 0)
+    assert not any(said)

@@ -161,11 +161,23 @@ def test_lines_no_other_day_would_read_are_rejects(
     assert rotated > lines.read
 
 
-def test_too_many_lines_of_the_wrong_day_advise_what_to_cover(lake: Lake, declare: Declare, rotated: int) -> None:
-    """The message says what is wrong with the source rather than with the lines."""
+@pytest.mark.parametrize("since", [{}, {"since": str(DAY)}])
+def test_too_many_lines_of_the_wrong_day_advise_what_to_cover(
+    lake: Lake, declare: Declare, rotated: int, since: dict[str, str]
+) -> None:
+    """The message says what is wrong with the source rather than with the lines, on its first day, too."""
     assert rotated
     advice = r"18 wrong_day.*not cut at UTC midnight: set covers = -1 to 0 \(now neighbour_days = 0\)"
     with pytest.raises(InputError, match=advice):
+        extract_day(lake, declare(files=DATED, **since), DAY)
+
+
+def test_lines_of_another_month_are_no_matter_of_midnight(
+    lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine
+) -> None:
+    """A file whose name has another date than its lines is named as such."""
+    (tmp_path / "access.log-20260917").write_bytes(log_line(NOON + 30 * ONE_DAY) * 5)
+    with pytest.raises(InputError, match=r"5 wrong_day.*more than 7 days from the date in the file's name: check"):
         extract_day(lake, declare(files=DATED), DAY)
 
 
@@ -633,6 +645,27 @@ def test_many_lines_of_the_plain_parser_are_told_once(  # noqa: PLR0913 - fixtur
     (told,) = (each.getMessage() for each in caplog.records if "plain parser" in each.getMessage())
     assert told.startswith("source web: 75 % of 4 lines were read by the plain parser")
     assert told.endswith(f"To see them: backfill identify {tmp_path}/access.log-20260918 --source web")
+
+
+def test_the_plain_parser_is_expected_around_a_change_of_clocks(  # noqa: PLR0913 - fixtures
+    *,
+    declare: Declare,
+    lake: Lake,
+    log_line: LogLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+) -> None:
+    """It reads a log without offsets then, about which nothing is to be done; a week before, the kernel does."""
+    monkeypatch.setattr(extract, "MANY_PLAIN_LINES", 1)
+    monkeypatch.setattr(blocks, "WORTH_LOADING", 0)
+    blocks._loaded.cache_clear()  # noqa: SLF001
+    source = declare(files=DATED, timezone="Europe/Berlin")
+    for day in (date(2026, 10, 18), date(2026, 10, 25)):
+        line = log_line(datetime(day.year, day.month, day.day, 12, tzinfo=UTC)).replace(b" +0000]", b"]")
+        (tmp_path / f"access.log-{day:%Y%m%d}").write_bytes(line * 4)
+        extract_day(lake, source, day)
+    assert "plain parser" not in caplog.text
 
 
 @pytest.fixture
