@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from lake.contract import Contract
 from lake.partition import Partition
@@ -96,14 +96,19 @@ class Publication:
             return None
 
 
-def publications(store: Store, contract: Contract) -> Iterator[Publication]:
-    """Yield what was published of a dataset, of each partition in the order of time: one listing.
+def publications(
+    store: Store, contract: Contract, start: date | None = None, stop: date | None = None
+) -> Iterator[Publication]:
+    """Yield what was published of a dataset's days `[start, stop)`, of each partition in the order of time.
+
+    One listing.
 
     Raises:
         StoreError: The lake can't be listed.
     """
     prefix = f"{PUBLISHED}{contract.name}/v{contract.version}/"
-    yield from filter(None, map(Publication.parse, store.keys(prefix, "dt=", "dt=~")))
+    first, last = f"dt={start or ''}", f"dt={stop or '~'}"
+    yield from filter(None, map(Publication.parse, store.keys(prefix, first, last)))
 
 
 def is_confirmed(store: Store, key: str) -> bool:

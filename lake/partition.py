@@ -10,6 +10,12 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 EPOCH = date(1970, 1, 1)
 EARLIEST, LATEST = EPOCH, date(2999, 12, 31)
 HIGHEST = 999_999  # version and revision
+IN_THE_PATH = {
+    "dt": ("UTC day", "The partition's day"),
+    "source": ("name", "The source of the raw logs"),
+    "rev": ("number", "Revision: 0, or that of a restatement"),
+}
+"""Unit and meaning of what stands in a partition's path."""
 KEY = re.compile(
     r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
     r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet",

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import confirmed, evidence, records, restatements, retention
+from lake import confirmed, evidence, lake_id, records, restatements, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
@@ -34,6 +34,7 @@ RESTATEMENTS = f"_{restatements.NAME}/"
 JOURNALS: Mapping[str, Callable[[str], object]] = {
     retention.NAME: retention.deletions,
     confirmed.NAME: Provenance.from_json,
+    lake_id.NAME: lake_id.parse,
     "attempts": records.check_lines,
     "seen": json.loads,
 }

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from lake import sql
 from lake.catalog.relations import (
-    IN_THE_PATH,
     latest_of,
     partition_columns,
     shown_columns,
@@ -26,6 +25,7 @@ from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
 from lake.lake import Lake
+from lake.partition import IN_THE_PATH
 from lake.store.protocol import S3_SCHEME
 
 WIDTH = 115

@@ -19,14 +19,9 @@ import pyarrow as pa
 from lake import sql
 from lake.contract import Contract
 from lake.memory.arrays import no_rows, stream
+from lake.partition import IN_THE_PATH
 from lake.provenance import Provenance
 
-IN_THE_PATH = {
-    "dt": ("UTC day", "The partition's day"),
-    "source": ("name", "The source of the raw logs"),
-    "rev": ("number", "Revision: 0, or that of a restatement"),
-}
-"""Unit and meaning of what stands in a partition's path."""
 MOMENT = (
     r"case when regexp_matches(cast(moment as varchar), ':\d\d(\.\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$') "
     "then cast(moment as timestamptz) at time zone 'UTC' else cast(moment as timestamp) end"

@@ -6,10 +6,11 @@ from datetime import date
 from typing import Self
 
 from lake.catalog.cache import Cache
-from lake.catalog.relations import IN_THE_PATH, partition_columns
+from lake.catalog.relations import partition_columns
 from lake.contract import Contract
 from lake.contracts import CONTRACTS
 from lake.lake import Lake
+from lake.partition import IN_THE_PATH
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 THOUSAND = 1000

@@ -66,9 +66,10 @@ RARELY_READ = {
         "_attempts/*.jsonl",
         "_confirmed/*.json",
         "_evidence/*.json",
+        "_identity/lake.json",
         "_restatements/*.json",
         "_seen/*.json",
-    ),  # after a write whose reply was lost, of past failures, and of restatements that were cut off
+    ),  # after a write whose reply was lost, of past failures, of restatements that were cut off; by deliveries
     "monitor": (
         "source_*/v*/dt=*/rev=*/part-0.parquet",
         "status_mix/v*/dt=*/rev=*/part-0.parquet",
@@ -337,7 +338,7 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on
                 rare |= {
                     ("s3:PutObject", f"{root[5:]}/{name}/*.json")
                     for name in ("_confirmed", "_restatements", "_seen")
-                }
+                } | {("s3:PutObject", f"{root[5:]}/_identity/lake.json")}
             if role == "verifier":  # with --deep
                 rare |= {("s3:GetObject", f"{names['example-logs']}/logs/*")}
             assert may - needed <= rare
@@ -610,6 +611,7 @@ def test_set_up_shows_policies_with_the_given_names(set_up):
         "arn:aws-cn:s3:::acme-lake/logs/http/_attempts/*.jsonl",
         "arn:aws-cn:s3:::acme-lake/logs/http/_confirmed/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_evidence/*.json",
+        "arn:aws-cn:s3:::acme-lake/logs/http/_identity/lake.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_restatements/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_seen/*.json",
         "arn:aws-cn:s3:::acme-raw",

@@ -149,6 +149,7 @@ def test_what_the_lake_has_no_name_for_is_foreign(lake, write_foreign, findings,
         ("_attempts/ErrorRateDaily/a.jsonl", b'{"date": "2026-11-08"}\n[1]\n'),
         ("_confirmed/error_rate/v1/dt=2015-05-17_rev=0_20261129T030000.123456Z_00.json", b"\xff{}"),
         ("_confirmed/error_rate/v1/dt=2015-05-17_rev=0_20261129T030000.123456Z_00.json", b"{}"),
+        ("_identity/lake.json", b'{"id": "none"}'),
         ("_retention/error_rate/before=2015-05-19_0.json", b""),
     ],
 )
