@@ -1,4 +1,4 @@
-"""The `lake` command: asks the lake, verifies it down to the raw logs, and deletes what is too old."""
+"""The `lake` command: asks the lake, verifies it, delivers from it, and deletes what is too old."""
 
 import argparse
 
@@ -19,6 +19,7 @@ lake verify
 lake verify --deep
 lake verify --dataset error_rate --start 2015-05-17 --stop 2015-05-21
 lake verify --rebuild-sample 10
+lake verify --deliver figures
 """
 RETENTION = """
 lake retention --dataset requests --before 2025-01-01
@@ -30,11 +31,22 @@ lake purge
 lake purge --dataset rejects --start 2026-09-01 --stop 2026-10-01
 lake purge --yes --reason "addresses in glued lines"
 """
+DELIVER = """
+lake deliver --to figures --plan
+lake deliver --to figures
+lake deliver --to figures dashboards --start 2026-09-01
+"""
+DELIVERED = """
+Each day goes there once a revision, with a receipt. A day that was restated is replaced, and no other is touched.
+Nothing is built.
+"""
 
 
 def main() -> None:
     """Run the command and exit with its code."""
     arguments = _parser().parse_args()
+    if getattr(arguments, "deliver", None):
+        arguments.run = "etl.delivery_commands:verify"
     command = chosen(arguments.run)
     run("lake", lambda: int(command(arguments)))
 
@@ -53,7 +65,7 @@ def _add_days(command: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lake",
-        description="Query the lake, verify it, and delete what is too old.",
+        description="Query the lake, verify it, deliver from it, and delete what is too old.",
         epilog=epilog("lake", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -79,7 +91,27 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="rebuild N partitions, chosen at random, and compare the bytes",
     )
+    command.add_argument(
+        "--deliver",
+        nargs="+",
+        metavar="NAME",
+        help="compare with what was delivered by [deliver.NAME], and no more",
+    )
     command.set_defaults(run="etl.upkeep_commands:verify")
+    command = add_command(
+        commands,
+        "lake",
+        "deliver",
+        "bring what the lake has to a database or a spreadsheet",
+        "Bring days of the lake to the target of [deliver.NAME] in luigi.cfg: those that are not there yet, or "
+        "not in their latest revision.",
+        DELIVER,
+        DELIVERED,
+    )
+    command.add_argument("--to", nargs="+", required=True, metavar="NAME", help="the deliveries, by their names")
+    _add_days(command)
+    command.add_argument("--plan", action="store_true", help="say what would be sent, and send nothing")
+    command.set_defaults(run="etl.delivery_commands:deliver")
     command = add_command(
         commands,
         "lake",

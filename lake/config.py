@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from lake.errors import ConfigError
 from lake.names import hint, meant
@@ -18,8 +19,11 @@ HIGHEST_MB = 1_000_000
 MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
+TARGET = "to"
+USER = re.compile(r"://[^/:@\s$]+(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@")
+"""What a delivery's target may say of who delivers: a name, and for the password a variable of the environment."""
 DIGITS = re.compile(r"[0-9]{1,7}")
-PLACES = frozenset({"root", "files", "endpoint_url", "applications"})
+PLACES = frozenset({"root", "files", "endpoint_url", "applications", TARGET})
 """Keys whose values are paths or URLs, or, in an objective, names of applications that hold no variable either."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 UNBRACED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -64,7 +68,12 @@ class Config:
         if name not in self.sections:
             raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
         for key, value in self.sections[name].items():
-            if CREDENTIALS.search(value):
+            if key == TARGET and CREDENTIALS.search(USER.sub("://", value)):
+                raise ConfigError(
+                    f"{self.path}, [{name}] {key} holds a password. Write ${{NAME}} in its place, for a variable "
+                    "of the environment, or leave it out: docs/how-to/deliver.md says where else it is looked for."
+                )
+            if key != TARGET and CREDENTIALS.search(value):
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} holds credentials. Put them where boto3 looks for them."
                 )
@@ -90,7 +99,9 @@ class Config:
         def put_in(found: re.Match[str]) -> str:
             if not os.environ.get(found[1]):
                 raise wrong(f"the environment has no {found[1]}. Set it, also for cron, or write the path out.")
-            return os.environ[found[1]]
+            value = os.environ[found[1]]
+            is_password = text[: found.start()].endswith(":") and text[found.end() :].startswith("@")
+            return quote(value, safe="") if is_password else value
 
         def wrong(what: str) -> ConfigError:
             return ConfigError(f"{self.path}, [{section}] {key} = {text}: {what}")

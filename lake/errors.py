@@ -2,11 +2,12 @@
 
 LakeError                 anything the project raises on purpose      exit code 1
 ├── ConfigError           luigi.cfg or an argument is wrong           exit code 2
-├── StoreError            the lake's disk or bucket doesn't answer    exit code 3
+├── StoreError            the lake, or a delivery's target, is away   exit code 3
 │   └── Damaged           a published file is not what was published  exit code 3
 ├── PartitionExists       other bytes are published under that name   exit code 1
 ├── PartitionMissing      a partition was asked for that isn't there  exit code 1
 ├── ContractViolation     data break their dataset's contract         exit code 1
+├── TargetRefused         a delivery would change what isn't its own  exit code 1
 ├── InputError            raw logs are missing, broken or too bad     exit code 1
 │   └── NoLines           an undated log has no line of a day yet     exit code 1
 └── RangeIncomplete       a range has days that are not there         exit code 1
@@ -27,6 +28,7 @@ __all__ = [
     "PartitionMissing",
     "RangeIncomplete",
     "StoreError",
+    "TargetRefused",
 ]
 
 
@@ -43,7 +45,7 @@ class ConfigError(LakeError):
 
 
 class StoreError(LakeError):
-    """The lake's root can't be reached, read or written."""
+    """The lake's root, or the target of a delivery, can't be reached, read or written."""
 
     exit_code = 3
 
@@ -62,6 +64,10 @@ class PartitionMissing(LakeError):
 
 class ContractViolation(LakeError):
     """Data break the contract of their dataset, or a check on them failed; nothing was published."""
+
+
+class TargetRefused(LakeError):
+    """A delivery's target holds what isn't the delivery's, or is ahead of the lake; nothing was changed."""
 
 
 class InputError(LakeError):

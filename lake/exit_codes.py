@@ -83,6 +83,12 @@ OWN: Mapping[str, Mapping[int, str]] = {
         3: f"{UNREADABLE}, or nothing is in it",
     },
     "lake verify": {0: "all is well", 1: "something is wrong, and is named; nothing is repaired"},
+    "lake deliver": {
+        0: "all is delivered; or it is shown what would be",
+        1: "a target holds what isn't the delivery's, or is ahead of the lake",
+        2: f"{WRONG}, or what delivers there is not installed",
+        3: f"{UNREADABLE}, or a target can't be reached or written",
+    },
     "lake retention": {
         0: "nothing is that old; or it is shown, or deleted",
         1: "something that stays was made from what would go",

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 SECTIONS = ("lake", "completeness", "extraction", "backfill")
-NAMED = ("source", "slo")
+NAMED = ("source", "slo", "deliver")
 """Sections of which there may be several: `[source.NAME]`."""
 HEAD = re.compile(r"[\s.:/_-]*([^\s.:/_-]*)[\s.:/_-]*(.*)", re.DOTALL)
 CLOSE = 0.8  # of difflib's ratio: `lke` and `lakes` are near to `lake`, `take` is not

@@ -10,17 +10,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lake.lake import Lake
+    from lake.partition import Partition
+    from lake.provenance import Provenance
+
 TESTS = Path(__file__).parent
 sys.path += [str(TESTS), str(TESTS / "etl" / "lines")]  # tests are no package
-pytest.register_assert_rewrite("faulty", "s3_servers", "wheels")  # before they are imported
+pytest.register_assert_rewrite("faulty", "postgres", "s3_servers", "wheels")  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
 
-pytest_plugins = ["faulty", "s3_servers", "wheels"]
+pytest_plugins = ["faulty", "postgres", "s3_servers", "wheels"]
 REPOSITORY = Path(__file__).parent.parent
 FIRST_DAY = date(2015, 5, 17)
 
@@ -222,3 +229,75 @@ def build() -> Callable[..., bool]:
         return luigi.build(tasks, local_scheduler=True, log_level="CRITICAL", no_lock=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def provenance_of() -> "Callable[..., Provenance]":
+    """Makes the provenance of a partition."""
+    from lake.provenance import Input, Provenance
+
+    def make(partition: "Partition", rows: int = 0) -> "Provenance":
+        return Provenance(
+            dataset=partition.dataset,
+            version=partition.version,
+            dt=partition.dt.isoformat(),
+            source=partition.source,
+            revision=partition.revision,
+            inputs=(Input("logs/a.log", 3, "00ff"),),
+            rows_read=rows,
+            rows_kept=rows,
+            rows_rejected=0,
+            rows_of_other_days=0,
+            code_version="test",
+            checks=(),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def publish(provenance_of: "Callable[..., Provenance]") -> "Callable[[Lake, Partition, pa.Table], bool]":
+    """Publishes rows under the contract of the partition's dataset."""
+    from lake.contracts import CONTRACTS
+
+    def published(lake: "Lake", partition: "Partition", table: "pa.Table") -> bool:
+        contract = CONTRACTS[partition.dataset]
+        with lake.staging() as folder, lake.writer(contract, partition.dt, folder) as writer:
+            writer.write(table)
+            return lake.publish(partition, writer.finish(provenance_of(partition, table.num_rows)))
+
+    return published
+
+
+@pytest.fixture(scope="session")
+def error_rates() -> "Callable[..., pa.Table]":
+    """Makes rows of error_rate: the server errors among 1,000 requests of each application."""
+    import pyarrow as pa
+
+    from lake.contracts import CONTRACTS
+
+    def make(**errors: int) -> "pa.Table":
+        return pa.Table.from_pylist(
+            [
+                {
+                    "application": application,
+                    "vantage": "origin",
+                    "requests_total": 1000,
+                    "health_check_requests": 0,
+                    "synthetic_requests": 0,
+                    "valid_requests": 1000,
+                    "server_error_requests": n,
+                    "client_error_requests": 0,
+                    "client_abort_requests": 0,
+                    "throttled_requests": 0,
+                    "error_rate": n / 1000,
+                    "error_rate_low": 0.0,
+                    "error_rate_high": 1.0,
+                    "hours_observed": 24,
+                }
+                for application, n in errors.items()
+            ],
+            CONTRACTS["error_rate"].schema,
+        )
+
+    return make

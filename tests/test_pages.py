@@ -12,6 +12,7 @@ from pages import PAGES, REPOSITORY, blocks, read, run
 from backfill import cli as backfill_cli
 from backfill.settings import Settings, settings
 from etl import cli as lake_cli
+from etl.deliver import deliveries
 from etl.sources.completeness import Severities, severities
 from etl.sources.limits import limits
 from etl.sources.source import OPTIONAL, REQUIRED, read_sources
@@ -37,6 +38,7 @@ SECTIONS = {
     "extraction": ("threads", "memory_mb"),
     "backfill": [field.name for field in fields(Settings)],
     "slo.NAME": KNOWN,
+    "deliver.NAME": deliveries.KNOWN,
 }
 
 
@@ -119,6 +121,8 @@ def test_sections_are_read(page, tmp_path, monkeypatch):
         for reader in (severities, limits, read_slos, *([read_sources] if "[source." in block.text else [])):
             reader(found)
         settings()
+        for name in deliveries.names(found):
+            assert deliveries.read_delivery(found, name)
 
 
 @pytest.mark.parametrize(("page", "block"), SHOWN, ids=[f"{page} {block.argument}" for page, block in SHOWN])

@@ -15,10 +15,7 @@ from moto.s3.responses import S3Response
 from s3_servers import KEYS, make_bucket
 
 from lake.contract import Column, Contract, Rule
-from lake.contracts import CONTRACTS
 from lake.lake import Lake, open_store
-from lake.partition import Partition
-from lake.provenance import Input, Provenance
 from lake.store.protocol import StagedFile, Store
 
 BUCKETS = count()
@@ -120,42 +117,6 @@ def create(stage: Callable[[Path, bytes], StagedFile]) -> Callable[[Store, str, 
 
 
 @pytest.fixture(scope="session")
-def provenance_of() -> Callable[..., Provenance]:
-    """Makes the provenance of a partition."""
-
-    def make(partition: Partition, rows: int = 0) -> Provenance:
-        return Provenance(
-            dataset=partition.dataset,
-            version=partition.version,
-            dt=partition.dt.isoformat(),
-            source=partition.source,
-            revision=partition.revision,
-            inputs=(Input("logs/a.log", 3, "00ff"),),
-            rows_read=rows,
-            rows_kept=rows,
-            rows_rejected=0,
-            rows_of_other_days=0,
-            code_version="test",
-            checks=(),
-        )
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def publish(provenance_of: Callable[..., Provenance]) -> Callable[[Lake, Partition, pa.Table], bool]:
-    """Publishes rows under the contract of the partition's dataset."""
-
-    def published(lake: Lake, partition: Partition, table: pa.Table) -> bool:
-        contract = CONTRACTS[partition.dataset]
-        with lake.staging() as folder, lake.writer(contract, partition.dt, folder) as writer:
-            writer.write(table)
-            return lake.publish(partition, writer.finish(provenance_of(partition, table.num_rows)))
-
-    return published
-
-
-@pytest.fixture(scope="session")
 def readings() -> Contract:
     """A contract with a rule of every kind."""
     return Contract(
@@ -196,36 +157,5 @@ def rows(readings: Contract, day: date) -> Callable[..., pa.Table]:
         good[-1] |= last
         # nullability is the schema's; pyarrow doesn't look at it here
         return pa.Table.from_pylist(good, readings.schema)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def error_rates() -> Callable[..., pa.Table]:
-    """Makes rows of error_rate: the server errors among 1,000 requests of each application."""
-
-    def make(**errors: int) -> pa.Table:
-        return pa.Table.from_pylist(
-            [
-                {
-                    "application": application,
-                    "vantage": "origin",
-                    "requests_total": 1000,
-                    "health_check_requests": 0,
-                    "synthetic_requests": 0,
-                    "valid_requests": 1000,
-                    "server_error_requests": n,
-                    "client_error_requests": 0,
-                    "client_abort_requests": 0,
-                    "throttled_requests": 0,
-                    "error_rate": n / 1000,
-                    "error_rate_low": 0.0,
-                    "error_rate_high": 1.0,
-                    "hours_observed": 24,
-                }
-                for application, n in errors.items()
-            ],
-            CONTRACTS["error_rate"].schema,
-        )
 
     return make

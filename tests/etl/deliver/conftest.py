@@ -1,0 +1,66 @@
+"""What the tests of deliveries share: a lake of error rates, and where it is delivered."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import lake
+from etl.deliver.deliveries import Delivery, read_delivery
+from etl.deliver.opening import opened
+from etl.deliver.target import Target
+from lake import config
+from lake.lake import Lake, open_store
+from lake.partition import Partition
+
+DAY = date(2026, 9, 1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A lake of error rates with a delivery `figures`, which is to go where `deliver` says."""
+
+    folder: Path
+    lake: Lake
+    publish: Callable[[Lake, Partition, pa.Table], bool]
+    error_rates: Callable[..., pa.Table]
+
+    def rates(self, day: int, revision: int = 0, **errors: int) -> None:
+        """Publish the n-th day: the server errors of each application."""
+        partition = Partition("error_rate", 1, DAY + timedelta(day), revision=revision)
+        self.publish(self.lake, partition, self.error_rates(**errors))
+
+    def deliver(self, to: str, datasets: str = "error_rate", **more: str) -> Delivery:
+        """Declare the delivery, and return it."""
+        values = {"to": to, "datasets": datasets, **more}
+        text = "".join(f"{key} = {value}\n" for key, value in values.items())
+        path = self.folder / "luigi.cfg"
+        path.write_text(f"[lake]\nroot = lake\n\n[deliver.figures]\n{text}")
+        return read_delivery(config.read(path), "figures")
+
+    @contextmanager
+    def target(self, to: str, **more: str) -> Iterator[tuple[Delivery, Target]]:
+        """Declare the delivery and open its target."""
+        delivery = self.deliver(to, **more)
+        with opened(delivery) as target:
+            yield delivery, target
+
+    def rows(self, dataset: str = "error_rate") -> list[tuple[Any, ...]]:
+        """Return all rows that the lake has, in order."""
+        table = lake.partitions(dataset, config=self.folder / "luigi.cfg")
+        return sorted(tuple(row.values()) for each in table for row in each.batches().read_all().to_pylist())
+
+
+@pytest.fixture
+def figures(tmp_path, publish, error_rates) -> Figures:
+    """A lake with three days of two applications, the second restated once."""
+    made = Figures(tmp_path, Lake(open_store(str(tmp_path / "lake"))), publish, error_rates)
+    for day in range(3):
+        made.rates(day, shop=day, api=10 + day)
+    made.rates(1, revision=1, shop=7, api=8)
+    return made

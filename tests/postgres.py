@@ -1,0 +1,140 @@
+"""Postgres to test against: Debian's own binaries, on this machine only, a server for the whole session.
+
+`apt-get install postgresql` brings them. Without them such a test is skipped, or fails if `CI` is set.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+USER, PASSWORD = "deliverer", "s3cr@t/:%pw"
+NOBODY = 65_534
+NUMBERS = count()
+
+
+def binaries() -> Path | None:
+    """Return the folder of the newest server's binaries, None if there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    return found[-1].parent if found else None
+
+
+class Server:
+    """A server with its data in a folder; it can be stopped and started.
+
+    Attributes:
+        port: Where it listens on 127.0.0.1; there is no other way in.
+    """
+
+    def __init__(self, folder: Path, bin_folder: Path, port: int) -> None:
+        self.port = port
+        self._folder, self._bin = folder, bin_folder
+        folder.mkdir(parents=True)
+        if os.geteuid() == 0:  # which Postgres refuses to run as
+            os.chown(folder, NOBODY, NOBODY)
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._run(
+            "initdb",
+            "-D",
+            "data",
+            "-U",
+            USER,
+            "-A",
+            "scram-sha-256",
+            "--pwfile=password",
+            "-N",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = f"-h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c fsync=off"
+        self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", settings, "start")
+
+    def stop(self) -> None:
+        """End it at once; connections are cut."""
+        self._run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
+
+    def _run(self, name: str, *arguments: str) -> None:
+        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+        # pg_ctl's server keeps what it is given for its output
+        with (self._folder.parent / f"{self._folder.name}.out").open("ab") as said:
+            subprocess.run(
+                [*user, str(self._bin / name), *arguments],
+                cwd=self._folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "LC_ALL": "C"},
+                stdout=said,
+                stderr=said,
+                check=True,
+                timeout=120,
+            )
+
+
+class Database:
+    """A database of its own on a server.
+
+    Attributes:
+        url: Where it is, with the user and without a password, as luigi.cfg may have it.
+    """
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server, self.name = server, name
+        self.url = f"postgresql://{USER}@127.0.0.1:{server.port}/{name}"
+
+    def ask(self, *statements: str) -> list[tuple[object, ...]]:
+        """Do statements in a transaction, and return the rows of the last one."""
+        from adbc_driver_postgresql import dbapi
+
+        with dbapi.connect(self.url) as connection:
+            with connection.cursor() as cursor:
+                for each in statements[:-1]:
+                    cursor.execute(each)
+                cursor.execute(statements[-1])
+                rows = list(cursor.fetchall()) if cursor.description else []
+            connection.commit()
+        return rows
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Postgres server of this session; a skip where it is not installed, but in CI."""
+    from s3_servers import free_ports
+
+    found = binaries()
+    if not found and not os.environ.get("CI"):
+        pytest.skip("Postgres is not installed: apt-get install postgresql")
+    assert found, "Postgres is not installed: apt-get install postgresql"
+    # not below pytest's folder, which only its own user may look into
+    folder = Path(tempfile.mkdtemp(prefix="error-rate-lake-postgres-"))
+    folder.chmod(0o755)
+    server = Server(folder / "server", found, next(free_ports()))
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """An empty database, whose password is in this process's environment."""
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    name = f"figures_{next(NUMBERS)}"
+    from adbc_driver_postgresql import dbapi
+
+    with (
+        dbapi.connect(
+            f"postgresql://{USER}@127.0.0.1:{postgres_server.port}/postgres", autocommit=True
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f'create database "{name}"')
+    return Database(postgres_server, name)
