@@ -34,7 +34,7 @@ def absent(days: DayRange, there: Collection[date]) -> list[Absent]:
     Raises:
         StoreError: The lake can't be read.
     """
-    if not there:
+    if not there or not days.example.contracts:
         return []
     first, stop = min(there), max(there) + ONE_DAY
     deleted = {each.partition for each in retention.deleted(days.example.project.lake.store)}

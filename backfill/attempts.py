@@ -114,7 +114,7 @@ class Attempts:
 
     def __init__(self, journal: Journal, example: Unit) -> None:
         self._journal = journal
-        self._folder = f"{example.name}/" + (f"source={example.source}/" if example.source else "")
+        self._folder = "".join((f"{example.name}/", *(f"{k}={v}/" for k, v in example.arguments.items())))
 
     def record(self, attempts: Sequence[Attempt]) -> None:
         """Record attempts of one run; StoreError if the lake can't be written."""

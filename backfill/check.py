@@ -128,14 +128,14 @@ def say_unknown(asked: options.Check, error: Exception) -> Status:
     Raises:
         StoreError: The file can't be written.
     """
-    line = unknown(asked.of, error)
+    line = unknown(asked.title, error)
     print(printable(line))  # noqa: T201 - the command's result
     if asked.output:
         texts = {
             "nagios": lambda: line + "\n",
-            "prometheus": lambda: f"# {line}\n" + _gauges(asked.of, [(*SUCCEEDED, {"": 0})]),
-            "junit": lambda: _unknown_suite(asked.of, line),
-            "json": lambda: json.dumps({"of": asked.of, "severity": Status.UNKNOWN.name, "error": line}) + "\n",
+            "prometheus": lambda: f"# {line}\n" + _gauges(asked.title, [(*SUCCEEDED, {"": 0})]),
+            "junit": lambda: _unknown_suite(asked.title, line),
+            "json": lambda: json.dumps({"of": asked.title, "severity": Status.UNKNOWN.name, "error": line}) + "\n",
         }
         write(asked.output, texts["json" if asked.json else asked.format]())
     return Status.UNKNOWN

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from backfill import options
 from backfill.engines.local.registration import register
@@ -40,6 +40,7 @@ RUN = """
 backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
 backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
 backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
+backfill run --deliver figures --start 2015-05-17
 """
 STATUS = """
 backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
@@ -51,11 +52,13 @@ backfill check --of ErrorRateDaily
 backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3 --incomplete 2
 backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
 backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
+backfill check --deliver figures
 """
 NIGHTLY = """
 backfill nightly --of ErrorRateDaily
 backfill nightly --of ErrorRateDaily --days 30 --workers 2 --verbose
 backfill nightly --of ErrorRateDaily --all-gaps
+backfill nightly --of ErrorRateDaily --deliver figures dashboards
 """
 RESTATE = """
 backfill restate --of RequestsDaily --source web --date 2015-05-18 --reason "the log came late"
@@ -93,9 +96,21 @@ backfill rejects --source web --date 2015-05-18
 
 def main() -> None:
     """Run the command and exit with its code."""
-    given = vars(_parser().parse_args())
+    arguments = _parser().parse_args()
+    if "deliver" in arguments:
+        _complete(arguments)
+    given = vars(arguments)
     name, kind = given.pop("command"), given.pop("kind")
     run("backfill", lambda: _done(name, kind(**given)))
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """Make sure that it is said of what a command is: --deliver alone says it, too."""
+    parser = arguments.__dict__.pop("parser")
+    if not arguments.of and not arguments.deliver:
+        parser.error("the following arguments are required: --of, or --deliver")
+    if not arguments.of and isinstance(arguments.deliver, str):
+        arguments.of = options.DELIVERED_DAILY
 
 
 def _done(name: str, asked: object) -> int:
@@ -125,10 +140,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add_of(command: argparse.ArgumentParser, *, several: bool = False, required: bool = True) -> None:
-    more = {"nargs": "+", "action": "extend"} if several else {}
+    more: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []} if several else {}
     what = "daily tasks, one after the other" if several else "a daily task"
-    command.add_argument("--of", required=required, metavar="TASK", help=f"{what}, such as ErrorRateDaily", **more)
+    command.add_argument("--of", metavar="TASK", help=f"{what}, such as ErrorRateDaily", **more)
     command.add_argument("--source", help="the source, for a task of one source")
+    if required:
+        delivered = "deliveries, after them" if several else "a delivery, in place of a task"
+        command.add_argument("--deliver", metavar="NAME", help=f"{delivered}: of [deliver.NAME]", **more)
+        command.set_defaults(parser=command)
     command.add_argument("--json", action="store_true", help=f"print one JSON object{' a task' * several}")
 
 

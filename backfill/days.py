@@ -141,7 +141,7 @@ class DayRange:
 
         Whoever may not list them knows of none.
         """
-        if not dates:
+        if not dates or not self.example.contracts:
             return {}
         made, store = self.example.contract, self.example.project.lake.store
         folder = f"{evidence.FOLDER}{made.name}/v{made.version}/"
@@ -178,6 +178,8 @@ class DayRange:
         return {day: "; ".join(found[day]) for day in sorted(found)}
 
     def _made(self, start: date, stop: date, among: Collection[date] | None = None) -> dict[date, Provenance]:
+        if not self.example.contracts:
+            return {}
         lake = self.example.project.lake
         partitions = [
             each

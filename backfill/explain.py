@@ -71,7 +71,7 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         [] if is_inactive else list(_needs(unit, now)),
         [] if is_inactive else [_standing(each) for each in unit.serves()],
         days.lacking(days.made([day])).get(day.date),
-        command if day.state is State.THERE else None,
+        command if day.state is State.THERE and unit.contracts else None,
     )
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+DELIVERED_DAILY = "DeliveredDaily"
+"""The name of the units of deliveries; `etl.units`, which has it too, takes long to import."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
@@ -12,11 +15,18 @@ class Units:
         of: Their name, such as ErrorRateDaily.
         source: Their source, where they are kept per source.
         json: Whether to print JSON.
+        deliver: Their delivery, where they are of one.
     """
 
     of: str
     source: str | None
     json: bool
+    deliver: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What they are called in what is said of them before they are looked at."""
+        return f"{self.of} {self.deliver}" if self.deliver else self.of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,19 +102,26 @@ class Nightly(Failures):
         all_gaps: Whether to build older days that are missing, too.
         workers: How many processes build.
         verbose: Whether to say what was done even if all is well.
+        deliver: The deliveries that come after them.
     """
 
     of: list[str]
     source: str | None
     json: bool
+    deliver: list[str]
     days: int
     all_gaps: bool
     workers: int
     verbose: bool
 
     def each(self) -> list[Units]:
-        """Return what is asked for, a name at a time, each once."""
-        return [Units(of=name, source=self.source, json=self.json) for name in dict.fromkeys(self.of)]
+        """Return what is asked for, a name at a time, each once; deliveries last."""
+        built = [Units(of=name, source=self.source, json=self.json) for name in dict.fromkeys(self.of)]
+        delivered = [
+            Units(of=DELIVERED_DAILY, source=None, json=self.json, deliver=name)
+            for name in dict.fromkeys(self.deliver)
+        ]
+        return built + delivered
 
 
 @dataclass(frozen=True, kw_only=True)

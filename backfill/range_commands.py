@@ -83,32 +83,42 @@ def run(asked: options.Run) -> int:
 def nightly(asked: options.Nightly) -> int:
     """Build the settled days of the last two weeks that are missing, task by task; silent if all is well."""
     ranges = [_latest(each, asked.days) for each in asked.each()]  # so that no wrong name comes after hours
-    late_days = settings().late_days
+    settings()
     codes = []
     for n, (days, past) in enumerate(ranges, 1):
-        older = gaps.before(days, clock.utc_now())
-        if older and asked.all_gaps:
-            days, older = DayRange(days.example, older[0], days.stop), []  # noqa: PLW2901 - what is built
-        said = io.StringIO()
-        is_brief = not asked.verbose and not asked.json
-        with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
-            code, stopped = _run(
-                days, past, asked, workers=asked.workers, as_json=asked.json, says_errors=is_brief
-            )
-            code |= _name_older(days, older, as_json=asked.json)
-        late = io.StringIO()
-        with contextlib.redirect_stdout(late):
-            if late_days and not stopped:
-                code |= _restate_late(days, late_days, as_json=asked.json)
-        with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
-            code = code or _concerned(days, as_json=asked.json)
-        if code and not asked.verbose:
-            _tell(days, said.getvalue(), is_cut=is_brief)
-        sys.stdout.write(late.getvalue())
+        try:
+            code, stopped = _night(days, past, asked)
+        except LakeError as error:
+            if days.example.contracts:
+                raise
+            print(printable(f"{days.example.title}: {error}"), file=_beside(as_json=asked.json), flush=True)
+            code, stopped = error.exit_code, None  # of one target, which keeps no other from its days
         codes.append(code)
         if stopped and n < len(ranges):
             return stopped
     return max(codes)
+
+
+def _night(days: DayRange, past: Attempts, asked: options.Nightly) -> tuple[int, int | None]:
+    """Build what is missing of one kind; return the exit code, and that of a command that was stopped."""
+    older = gaps.before(days, clock.utc_now())
+    if older and asked.all_gaps:
+        days, older = DayRange(days.example, older[0], days.stop), []
+    said = io.StringIO()
+    is_brief = not asked.verbose and not asked.json
+    with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
+        code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json, says_errors=is_brief)
+        code |= _name_older(days, older, as_json=asked.json)
+    late, late_days = io.StringIO(), settings().late_days
+    with contextlib.redirect_stdout(late):
+        if late_days and not stopped and days.example.contracts:
+            code |= _restate_late(days, late_days, as_json=asked.json)
+    with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
+        code = code or _concerned(days, as_json=asked.json)
+    if code and not asked.verbose:
+        _tell(days, said.getvalue(), is_cut=is_brief)
+    sys.stdout.write(late.getvalue())
+    return code, stopped
 
 
 def _tell(days: DayRange, said: str, *, is_cut: bool) -> None:
@@ -225,7 +235,7 @@ def checked(asked: options.Check) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         return check.say_unknown(asked, error)
     finding = check.Finding(
-        days.example.name,
+        days.example.name if days.example.contracts else days.example.title,
         found,
         asked.warning,
         asked.critical,
@@ -262,6 +272,8 @@ def restated(asked: options.Restate) -> int:
 
     Restatements of these days that were cut off are completed first.
     """
+    if asked.of == options.DELIVERED_DAILY:
+        raise ConfigError(f"{asked.of} has no revisions. Restate what is delivered, then deliver it.")
     if sum((bool(asked.date), asked.late or asked.stale, asked.unfinished)) != 1:
         raise ConfigError("Give --date, or else --late, --stale or both, which find the days; or --unfinished.")
     if asked.unfinished:
@@ -441,6 +453,16 @@ def _say(text: str) -> None:
 
 def _example(asked: options.Units, day: date) -> Unit:
     known = names()
+    if asked.of == options.DELIVERED_DAILY:
+        from etl.delivered import Delivered  # noqa: PLC0415 - whoever delivers nothing does without
+
+        if asked.source:
+            raise ConfigError(f"{asked.of} is of all sources. Take --source out.")
+        return Delivered.of_name(project(), asked.deliver, day)
+    if asked.deliver:
+        raise ConfigError(
+            f"--deliver is of {options.DELIVERED_DAILY}, and not of {asked.of}. Take one of them out."
+        )
     if not asked.of:
         raise ConfigError(f"Give --of, one of: {', '.join(sorted(known))}.")
     if asked.of not in known:

@@ -38,7 +38,7 @@ lake deliver --to figures dashboards --start 2026-09-01
 """
 DELIVERED = """
 Each day goes there once a revision, with a receipt. A day that was restated is replaced, and no other is touched.
-Nothing is built.
+Nothing is built: `backfill run --deliver NAME` builds what is missing, too.
 """
 
 

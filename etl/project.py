@@ -12,10 +12,11 @@ from lake.lake import Lake
 
 @dataclass(frozen=True)
 class Project:
-    """The lake and the sources that luigi.cfg declares."""
+    """The lake and the sources that luigi.cfg declares, and luigi.cfg itself for what is not always needed."""
 
     lake: Lake
     sources: tuple[Source, ...]
+    config: config.Config
 
     def source(self, name: str) -> Source:
         """Return a source by its name.
@@ -51,4 +52,4 @@ def project() -> Project:
 def _read(_named: str, _file: tuple[int, ...], _process: int) -> Project:
     """Read it once for a process: S3 clients are slow to make, and their sockets don't survive a fork."""
     found = config.read(config.find())
-    return Project(Lake.of(found), tuple(read_sources(found)))
+    return Project(Lake.of(found), tuple(read_sources(found)), found)

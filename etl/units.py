@@ -23,6 +23,8 @@ from lake.lake import Lake
 from lake.partition import LATEST, Partition
 from lake.provenance import FIRST, Provenance, Revision
 
+DELIVERED = "delivered"
+"""What units of deliveries have for a dataset, which no dataset of the lake is called; see `etl.delivered`."""
 CUT_OFF = "its first publication was cut off, and what it is made from has changed since"
 
 
@@ -47,7 +49,12 @@ class Unit:
     @property
     def title(self) -> str:
         """What it is of, without the day."""
-        return f"{self.name} {self.source}" if self.source else self.name
+        return " ".join((self.name, *self.arguments.values()))
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What tells it from others of its name, by what options and Luigi's parameters call that."""
+        return {"source": self.source} if self.source else {}
 
     @property
     def name(self) -> str:
@@ -57,7 +64,7 @@ class Unit:
     @property
     def of(self) -> str:
         """The options by which commands name its kind."""
-        return f"--of {self.name} --source {self.source}" if self.source else f"--of {self.name}"
+        return " ".join((f"--of {self.name}", *(f"--{key} {value}" for key, value in self.arguments.items())))
 
     @cached_property
     def contract(self) -> Contract:

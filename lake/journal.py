@@ -45,5 +45,8 @@ class Journal:
             with temporary_folder() as folder:
                 return self._store.local_copy(self._folder + name, folder).read_text("utf-8", "backslashreplace")
 
+        wanted = list(names)
+        if len(wanted) == 1:  # as at the end of the process, where no thread can be begun any more
+            return [text(wanted[0])]
         with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(text, names))
+            return list(readers.map(text, wanted))

@@ -10,7 +10,7 @@ import luigi
 from etl import clock
 from etl.project import project
 from etl.sources.source import ONE_DAY
-from etl.units import Unit
+from etl.units import DELIVERED, Unit
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, LakeError
 from lake.provenance import Revision
@@ -57,7 +57,8 @@ class DailyTask(DayTask):
         """Return the tasks of the units that this one's needs, or its raw logs."""
         if self.unit.is_extracted:
             return [RawLogsDaily(source=self.source, date=self.date)]
-        import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
+        if self.unit.contracts:
+            import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
 
         return [task_of(each, self.until) for each in self.unit.requires()]
 
@@ -109,13 +110,13 @@ def task_of(unit: Unit, until: dt.date | None = None) -> DailyTask:
     kind = daily_tasks().get(unit.name)
     if not kind:
         raise ConfigError(f"Dataset {unit.dataset} has no task {unit.name}: add a class of that name to tasks/.")
-    source = {"source": unit.source} if unit.source else {}
-    return kind(date=unit.day, until=until, **source)
+    return kind(date=unit.day, until=until, **unit.arguments)
 
 
 def daily_tasks() -> dict[str, type[DailyTask]]:
-    """Return the tasks of all datasets, by name."""
-    return {each.__name__: each for each in DailyTask.__subclasses__() if each.dataset in CONTRACTS}
+    """Return the tasks of all datasets, and that of deliveries, by name."""
+    known = {*CONTRACTS, DELIVERED}
+    return {each.__name__: each for each in DailyTask.__subclasses__() if each.dataset in known}
 
 
 def failure_text(exception: BaseException) -> str | None:

@@ -74,7 +74,7 @@ def build(folder: Path) -> None:
     (folder / "luigi.cfg").write_text(CONFIGURATION, encoding="utf-8")
     (folder / "logs").mkdir(exist_ok=True)
     found = config.read(folder / "luigi.cfg")
-    project = Project(Lake.of(found), tuple(read_sources(found)))
+    project = Project(Lake.of(found), tuple(read_sources(found)), found)
     random = Random(0)  # noqa: S311 - logs, not secrets
     for n in range(DAYS):
         day = FIRST_DAY + timedelta(days=n)

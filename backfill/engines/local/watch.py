@@ -22,11 +22,15 @@ from backfill.engines import ends
 from backfill.engines.ends import End
 from etl import clock
 from etl.units import Unit, below
-from lake.errors import LakeError, NoLines, StoreError
+from lake.errors import LakeError, NoLines, StoreError, TargetRefused
 from tasks.daily import DailyTask
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-OUTCOMES = {StoreError: Outcome.HINDERED, NoLines: Outcome.NO_INPUT}
+OUTCOMES = {
+    StoreError: Outcome.HINDERED,
+    TargetRefused: Outcome.HINDERED,  # which says nothing of the day either
+    NoLines: Outcome.NO_INPUT,
+}
 
 
 class Watch:
