@@ -1,5 +1,6 @@
 """Deliveries: what is brought where, each in a section `[deliver.NAME]` of luigi.cfg."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +17,9 @@ SECTION = "deliver."
 REQUIRED = ("to", "datasets")
 KNOWN = (*REQUIRED, "since")
 POSTGRES = ("postgresql", "postgres")
-SCHEMES = POSTGRES
+FILE = "file"
+SCHEMES = (*POSTGRES, FILE)
+SUFFIXES = (".csv", ".xlsx")
 SECRETS = frozenset({"password", "sslpassword"})
 
 
@@ -45,7 +48,10 @@ class Delivery:
     @property
     def place(self) -> str:
         """The target as messages name it: without user, password and options."""
-        return shown(self.to)
+        if self.scheme == FILE:
+            return self.to
+        parts = urlsplit(self.to)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def begin(self, start: date | None) -> date | None:
         """Return the first day of a range from `start` on that is delivered."""
@@ -72,10 +78,9 @@ def names(found: config.Config) -> list[str]:
     return sorted(each.removeprefix(SECTION) for each in found.sections if each.startswith(SECTION))
 
 
-def shown(url: str) -> str:
-    """Return a URL without what may be secret in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def path_of(delivery: Delivery) -> Path:
+    """Return the file that a delivery goes to; a relative one is relative to luigi.cfg."""
+    return Path(os.path.normpath(delivery.config.parent / delivery.to.removeprefix(f"{FILE}://")))
 
 
 def _delivery(name: str, values: Mapping[str, str], path: Path) -> Delivery:
@@ -90,6 +95,8 @@ def _delivery(name: str, values: Mapping[str, str], path: Path) -> Delivery:
     for each in datasets:
         if each not in DATASETS:
             raise ConfigError(f"no dataset {each!r}. There are: {', '.join(DATASETS)}.{hint(each, DATASETS)}")
+    if values["to"].startswith(f"{FILE}://"):
+        _check_file(values["to"], datasets)
     if twice := sorted({each for each in datasets if datasets.count(each) > 1}):
         raise ConfigError(f"datasets names {twice[0]} twice. Take one of them out.")
     return Delivery(name, values["to"], datasets, _since(values.get("since")), path)
@@ -107,6 +114,8 @@ def _check_url(url: str) -> None:
         raise ConfigError(f"to is no URL. {known}")
     if scheme not in SCHEMES:
         raise ConfigError(f"to = {scheme}://…: unknown scheme {scheme!r}. {known}{hint(scheme, SCHEMES)}")
+    if scheme == FILE:
+        return
     user = rest.partition("/")[0].rpartition("@")[0]
     try:
         parts = urlsplit(url)
@@ -118,6 +127,22 @@ def _check_url(url: str) -> None:
         raise ConfigError(f"to = {scheme}://…: write @, /, # and % in user and password as %40, %2F, %23 and %25.")
     if options & SECRETS:
         raise ConfigError(f"to = {scheme}://…: a password is no option of it. Write it as user:${{NAME}}@host.")
+
+
+def _check_file(url: str, datasets: tuple[str, ...]) -> None:
+    """Make sure that a file is of a kind that is known, and holds what such a file can.
+
+    Raises:
+        ConfigError: It is not, or can't.
+    """
+    suffix = Path(url).suffix
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"to = {url}: expected the name of a file that ends in {' or '.join(SUFFIXES)}.")
+    if suffix == ".csv" and len(datasets) > 1:
+        raise ConfigError(
+            f"to = {url}: a CSV file holds one dataset. Name one, deliver each by a section of its own, or "
+            "deliver to an .xlsx file, which has a tab for each."
+        )
 
 
 def _is_encoded(text: str) -> bool:

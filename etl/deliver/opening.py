@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pkgutil import resolve_name
 
-from etl.deliver.deliveries import POSTGRES, Delivery
+from etl.deliver.deliveries import FILE, POSTGRES, Delivery
 from etl.deliver.target import Target
 
-MODULES = {**dict.fromkeys(POSTGRES, "etl.deliver.postgres")}
+MODULES = {**dict.fromkeys(POSTGRES, "etl.deliver.postgres"), FILE: "etl.deliver.files"}
 """By the URL's scheme: a module whose `opened` gives the target of a delivery."""
 
 
