@@ -3,8 +3,8 @@
     error_rate        dt, the contract's columns, rev; the comments are the contract's
     lake_receipts     a row for each delivered day of a dataset (and source): revision, digest, lake
 
-A day is replaced and its receipt written in one transaction, under a lock that no other deliverer of that day gets
-meanwhile. Rows go by binary COPY, a batch at a time.
+A day is replaced and its receipt written in one transaction. The receipt comes first, so that its row is the lock
+for which another deliverer of that day waits. Rows go by binary COPY, a batch at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +13,9 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+import pyarrow as pa
+
+from etl.deliver.ahead import read_ahead
 from etl.deliver.deliveries import Delivery
 from etl.deliver.target import Place, Receipt, Tally, is_counted, is_due
 from lake.contract import Column, Contract
@@ -67,6 +70,8 @@ class Postgres:
         self._url = delivery.to
         self._prepared: set[str] = set()
         with self._transaction("look for a schema"):
+            # who has waited for another deliverer must see what that has committed, whatever is the default here
+            self._do("set session characteristics as transaction isolation level read committed")
             (self._schema,) = self._ask("select current_schema()::text")[0]
         if not self._schema:
             raise TargetRefused(
@@ -88,11 +93,11 @@ class Postgres:
         every: Callable[[str], list[Published]],  # noqa: ARG002 - it can replace a day
     ) -> Iterator[Published]:
         """See Target."""
-        for each in due:
+        for each, rows in read_ahead(due):
             if each.contract.name not in self._prepared:
                 self._prepare(each)
                 self._prepared.add(each.contract.name)
-            if self._deliver(each, lake):
+            if self._deliver(each, rows, lake):
                 yield each
 
     def tallies(self, published: Published, start: date | None, stop: date | None) -> dict[Place, Tally]:
@@ -132,31 +137,50 @@ class Postgres:
         )
         return {each.place: each for each in found}
 
-    def _deliver(self, published: Published, lake: str) -> bool:
+    def _deliver(self, published: Published, rows: Iterator[pa.RecordBatch], lake: str) -> bool:
         """Deliver a partition in a transaction; return whether it was sent, and not there already."""
         receipt = Receipt.of(published, lake)
-        dataset, source = receipt.dataset, receipt.source or ""
-        of_source = "" if published.source is None else " and source = $2"
         with self._transaction(f"deliver {receipt}"):
-            self._lock(f"{dataset} {receipt.dt} {source}")
-            there = self._receipts(dataset, receipt.dt, receipt.dt + ONE_DAY).get(receipt.place)
-            if not is_due(receipt, there, self):  # another one was faster
-                return False
-            place = [receipt.dt, *([published.source] if of_source else [])]
-            self._do(f"delete from {self._table(dataset)} where dt = $1{of_source}", *place)
-            for batch in published.batches():
-                with self._connection.cursor() as cursor:
-                    cursor.adbc_ingest(dataset, batch, mode="append", db_schema_name=self._schema)
-            values = (dataset, receipt.dt, source, receipt.version, receipt.revision, receipt.sha256, lake)
-            columns = ", ".join(RECEIPT_COLUMNS)
-            self._do(
-                f"insert into {self._table(RECEIPTS)} ({columns}) values ($1, $2, $3, $4, $5, $6, $7) "
-                "on conflict (dataset, dt, source) do update set version = excluded.version, "
-                "revision = excluded.revision, sha256 = excluded.sha256, lake = excluded.lake, "
-                "delivered_at = excluded.delivered_at",
-                *values,
-            )
-        return True
+            is_ours = self._write(receipt)
+            if is_ours:
+                self._replace(published, rows)
+        if not is_ours:
+            with self._transaction("read receipts"):
+                there = self._receipts(receipt.dataset, receipt.dt, receipt.dt + ONE_DAY).get(receipt.place)
+            is_due(receipt, there, self)  # another one was faster, be it with the same, or with what is refused
+        return is_ours
+
+    def _write(self, receipt: Receipt) -> bool:
+        """Write a receipt over an older one; return whether there is none that it may not replace.
+
+        Until the transaction ends, another deliverer of the same day waits here, and then sees this receipt.
+        """
+        source = receipt.source or ""
+        values = (
+            *(receipt.dataset, receipt.dt, source, receipt.version),
+            receipt.revision,
+            receipt.sha256,
+            receipt.lake,
+        )
+        columns = ", ".join(RECEIPT_COLUMNS)
+        written = self._ask(
+            f"insert into {self._table(RECEIPTS)} as there ({columns}) values ($1, $2, $3, $4, $5, $6, $7) "
+            "on conflict (dataset, dt, source) do update set revision = excluded.revision, "
+            "sha256 = excluded.sha256, delivered_at = excluded.delivered_at "
+            "where there.lake = excluded.lake and there.version = excluded.version "
+            "and there.revision < excluded.revision returning revision",
+            *values,
+        )
+        return bool(written)
+
+    def _replace(self, published: Published, rows: Iterator[pa.RecordBatch]) -> None:
+        dataset = published.contract.name
+        of_source = "" if published.source is None else " and source = $2"
+        place = [published.dt, *([published.source] if of_source else [])]
+        self._do(f"delete from {self._table(dataset)} where dt = $1{of_source}", *place)
+        for batch in rows:
+            with self._connection.cursor() as cursor:
+                cursor.adbc_ingest(dataset, batch, mode="append", db_schema_name=self._schema)
 
     def _prepare(self, published: Published) -> None:
         """Make sure that a dataset's table is there, is ours and has our columns, and so for the receipts."""
@@ -276,8 +300,6 @@ class Postgres:
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:
         try:
-            # what is asked under the lock must see what others had committed, whatever the database's default
-            self._do("set transaction isolation level read committed")
             yield
             self._connection.commit()
         except dbapi.Error as error:

@@ -37,7 +37,7 @@ def test_the_name_is_the_same_everywhere():
 
 def test_a_range_is_built_and_delivered(delivering, database):
     """What is missing is built first; again, there is nothing to do; a restated day is delivered anew."""
-    done = delivering.run("backfill", "run", "--deliver", "figures", "--start", "2015-05-17")
+    done = delivering.run("backfill", "run", "--deliver", "figures", "--start", "2015-05-17", "--workers", "2")
     assert done.returncode == 0, done
     assert "DeliveredDaily 2015-05-17 … 2015-05-20, 4 days asked for: 4 built, 0 already there" in done.stdout
     assert days(database) == WHOLE

@@ -1,7 +1,12 @@
 """`lake deliver` and `lake verify --deliver`, as somebody runs them."""
 
+from collections import Counter
+
 import pytest
 from postgres import PASSWORD
+
+import lake
+from lake.datasets import DATASETS
 
 
 @pytest.fixture
@@ -44,6 +49,25 @@ def test_a_lake_is_delivered_and_says_so(delivering, database):
     done = run("verify", "--deliver", "figures")
     assert done.returncode == 1
     assert done.stdout.startswith("figures: status_mix 2015-05-18: rows 0, in the lake 2; ")
+
+
+def test_every_dataset_is_there_as_it_is_here(delivering, database):
+    """Row by row, both ways, whatever its columns are; and in a spreadsheet, too."""
+    config = delivering.folder / "luigi.cfg"
+    names = ", ".join(DATASETS)
+    config.write_text(config.read_text().replace("error_rate, status_mix", names))
+    assert delivering.run("lake", "deliver", "--to", "figures", PGPASSWORD=PASSWORD).returncode == 0
+    for name in DATASETS:
+        rows = [
+            tuple(row.values())
+            for each in lake.partitions(name, config=config)
+            for row in each.batches().read_all().to_pylist()
+        ]
+        assert Counter(database.ask(f"select * from {name}")) == Counter(rows), name
+        assert rows or name == "rejects"
+    config.write_text(config.read_text().replace(database.url, "file://all.xlsx"))
+    assert delivering.run("lake", "deliver", "--to", "figures").returncode == 0
+    assert delivering.run("lake", "verify", "--deliver", "figures").returncode == 0
 
 
 def test_a_target_that_is_away_does_not_keep_others_from_theirs(delivering, database):

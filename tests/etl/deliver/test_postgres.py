@@ -18,7 +18,7 @@ import lake
 from etl.deliver.bring import bring, differences, due
 from etl.deliver.opening import opened
 from lake.contracts import CONTRACTS
-from lake.errors import ConfigError, StoreError, TargetRefused
+from lake.errors import ConfigError, Damaged, StoreError, TargetRefused
 from lake.partition import Partition
 from lake.retention import Expired
 
@@ -356,3 +356,23 @@ def test_a_year_of_fifty_applications(figures, database):
     figures.rates(200, revision=1, **{f"app{n}": n for n in range(50)})
     assert brought(figures, database) == 1
     assert there(database) == figures.rows()
+
+
+def test_a_partition_that_can_not_be_read_keeps_no_earlier_one_from_its_place(figures, database):
+    """What was sent before it stays; it is named by its file."""
+    path = figures.folder / "lake" / figures.lake.partitions(RATES)[-1].key
+    path.chmod(0o644)
+    path.write_bytes(b"broken")
+    with pytest.raises(Damaged, match="has no footer that can be read"):
+        brought(figures, database)
+    assert {str(dt) for (dt,) in there(database, "dt")} == {"2026-09-01", "2026-09-02"}
+
+
+def test_a_user_without_rights_is_told_so(figures, database, monkeypatch):
+    """By Postgres' own words, with what was to be done."""
+    database.ask("revoke create on schema public from public", "create role reader login password 'reader'")
+    to = database.url.replace("deliverer@", "reader@")
+    monkeypatch.setenv("PGPASSWORD", "reader")
+    said = r"can't prepare error_rate: .*permission denied for schema public.* Nothing was changed there\."
+    with pytest.raises(TargetRefused, match=said), figures.target(to) as (delivery, target):
+        bring(delivery, target)
