@@ -10,7 +10,7 @@ CHECK_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-slow test-root test-fresh test-s3 test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
+.PHONY: help run test test-slow test-root test-fresh test-s3 test-stores test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -52,6 +52,9 @@ test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --s3-server ministack \
 		$(addprefix tests/lake/,store/test_s3.py store/test_store.py \
 		$(addprefix test_,faults.py lake.py race.py readers.py troubles.py verify.py))
+
+test-stores: $(VENV)/dev ## deliveries to a real Postgres, which must be installed; on this machine only
+	@CI=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/etl/deliver tests/backfill/test_delivered.py
 
 # Layers of imports are `make lint`'s affair: this runs what uses most of them
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi

@@ -5,11 +5,14 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -138,3 +141,58 @@ def database(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Databa
     ):
         cursor.execute(f'create database "{name}"')
     return Database(postgres_server, name)
+
+
+class Cutting:
+    """A way to a server that is cut, both connections at once, after so many bytes of one direction.
+
+    Attributes:
+        port: Where it listens on 127.0.0.1.
+        left: How many bytes still pass from the client and to it; None for all.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.left: dict[str, int | None] = {"from": None, "to": None}
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # as it is closed
+            while True:
+                client, _ = self._listener.accept()
+                Thread(target=self._join, args=(client,), daemon=True).start()
+
+    def _join(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._to)) as server:
+            answers = Thread(target=self._pass, args=("to", server, client), daemon=True)
+            answers.start()
+            self._pass("from", client, server)
+            answers.join()
+
+    def _pass(self, direction: str, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # the other direction was cut
+            while data := source.recv(65_536):
+                left = self.left[direction]
+                if left is not None:
+                    self.left[direction] = max(left - len(data), 0)
+                    data = data[:left]
+                sink.sendall(data)
+                if self.left[direction] == 0:
+                    break
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def cutting(postgres_server: Server) -> Iterator[Cutting]:
+    """A way to the server that can be cut."""
+    made = Cutting(postgres_server.port)
+    yield made
+    made.close()

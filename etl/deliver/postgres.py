@@ -52,9 +52,21 @@ RECEIPT_COLUMNS = {
     "sha256": "text",
     "lake": "text",
 }
-OPTIONS = {"connect_timeout": "10", "application_name": "error-rate-lake"}
-AWAY = ("08", "53", "57", "58")
-"""Classes of errors of a server that is away, full or going down, and not of what is asked of it."""
+OPTIONS = {
+    "connect_timeout": "10",  # s
+    "application_name": "error-rate-lake",
+    "keepalives_idle": "60",  # s: a server that is gone without a word is noticed after two minutes
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+}
+SETTINGS = {
+    # who has waited for another deliverer must see what that has committed, whatever is the default here
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "5min",
+    "idle_in_transaction_session_timeout": "5min",  # a deliverer that is gone keeps no other from its days
+}
+AWAY = ("08", "53", "55", "57", "58")
+"""Classes of errors of a server that is away, full, busy or going down, and not of what is asked of it."""
 HIDDEN = "***"
 ONE_DAY = timedelta(days=1)
 
@@ -70,8 +82,8 @@ class Postgres:
         self._url = delivery.to
         self._prepared: set[str] = set()
         with self._transaction("look for a schema"):
-            # who has waited for another deliverer must see what that has committed, whatever is the default here
-            self._do("set session characteristics as transaction isolation level read committed")
+            for name, value in SETTINGS.items():
+                self._do(f"set {name} = '{value}'")
             (self._schema,) = self._ask("select current_schema()::text")[0]
         if not self._schema:
             raise TargetRefused(

@@ -73,6 +73,12 @@ def test_a_range_is_built_and_delivered(delivering, database):
     assert delivering.run("backfill", "check", "--deliver", "figures", "--days", "30").returncode == 0
     prometheus = delivering.run("backfill", "check", "--deliver", "figures", "--format", "prometheus").stdout
     assert 'error_rate_lake_late_days{task="DeliveredDaily figures"} 0' in prometheus
+    junit = delivering.run(
+        "backfill", "check", "--deliver", "figures", "--days", "5000", "--format", "junit"
+    ).stdout
+    assert '<testsuite name="DeliveredDaily figures" tests="4" failures="0"' in junit
+    answer = json.loads(delivering.run("backfill", "check", "--deliver", "figures", "--json").stdout)
+    assert (answer["of"], answer["severity"]) == ("DeliveredDaily", "OK")
 
 
 def test_luigi_delivers_in_its_ranges(delivering, database):

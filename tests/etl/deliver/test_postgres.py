@@ -317,6 +317,45 @@ with opened(delivery) as target:
 """
 
 
+def mixed(database, rows):
+    """Return the delivered days that have other rows than those of the revision that their receipt names.
+
+    Args:
+        database: Where they were delivered.
+        rows: How many rows the lake has of a day and a revision.
+    """
+    if not database.ask("select to_regclass('lake_receipts')::text")[0][0]:
+        return []
+    found = database.ask(
+        "select dt, revision, (select count(*) from error_rate as rows where rows.dt = receipts.dt), "
+        "(select count(*) from error_rate as rows where rows.dt = receipts.dt and rows.rev = revision) "
+        "from lake_receipts as receipts"
+    )
+    return [each for each in found if not rows[each[0], each[1]] == each[2] == each[3]]
+
+
+def test_a_connection_that_is_cut_anywhere_leaves_whole_days(figures, database, cutting):
+    """After any number of bytes of either direction, before a commit or its reply; the next run does the rest."""
+    chance, rows, cuts = random.Random(7), {}, 0  # noqa: S311 - places
+    to = database.url.replace(f":{database.server.port}/", f":{cutting.port}/")
+    figures.deliver(to)
+    for revision in range(2, 26):
+        for day in range(3):
+            figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
+        for each in lake.partitions("error_rate", config=figures.folder / "luigi.cfg"):
+            rows[each.dt, each.revision] = each.batches().read_all().num_rows
+        cutting.left = {"from": None, "to": None, chance.choice(["from", "to"]): chance.randrange(1, 9_000)}
+        try:
+            with figures.target(to) as (delivery, target):
+                bring(delivery, target)
+        except StoreError:
+            cuts += 1
+        assert mixed(database, rows) == []
+    assert cuts >= 10
+    brought(figures, database)
+    assert there(database) == figures.rows()
+
+
 @pytest.mark.parametrize("kills", [4, pytest.param(int(os.environ.get("KILLS", "200")), marks=pytest.mark.slow)])
 def test_a_killed_delivery_leaves_whole_days(figures, database, kills):
     """At whatever moment: a day has the rows that its receipt names, and the next run does the rest."""
@@ -335,13 +374,7 @@ def test_a_killed_delivery_leaves_whole_days(figures, database, kills):
             deliverer.stdin.flush()
             time.sleep(chance.uniform(0, 0.1))
             deliverer.kill()
-        if database.ask("select to_regclass('lake_receipts')::text")[0][0]:
-            found = database.ask(
-                "select dt, revision, (select count(*) from error_rate as rows where rows.dt = receipts.dt), "
-                "(select count(*) from error_rate as rows where rows.dt = receipts.dt and rows.rev = revision) "
-                "from lake_receipts as receipts"
-            )
-            assert [each for each in found if not rows[each[0], each[1]] == each[2] == each[3]] == []
+        assert mixed(database, rows) == []
     brought(figures, database)
     assert there(database) == figures.rows()
 
@@ -376,3 +409,21 @@ def test_a_user_without_rights_is_told_so(figures, database, monkeypatch):
     said = r"can't prepare error_rate: .*permission denied for schema public.* Nothing was changed there\."
     with pytest.raises(TargetRefused, match=said), figures.target(to) as (delivery, target):
         bring(delivery, target)
+
+
+def test_a_deliverer_that_holds_a_day_is_not_waited_for_without_end(figures, database, monkeypatch):
+    """What it holds is said after a while; what it doesn't is delivered."""
+    from adbc_driver_postgresql import dbapi
+
+    from etl.deliver import postgres
+
+    brought(figures, database)
+    figures.rates(2, revision=1, shop=1)
+    monkeypatch.setitem(postgres.SETTINGS, "lock_timeout", "100ms")
+    with dbapi.connect(database.url) as other:
+        with other.cursor() as cursor:
+            cursor.execute("update lake_receipts set revision = revision where dt = '2026-09-03'")
+        with pytest.raises(StoreError, match="can't deliver error_rate 2026-09-03: .*lock timeout"):  # noqa: RUF043
+            brought(figures, database)
+        other.rollback()
+    assert brought(figures, database) == 1
