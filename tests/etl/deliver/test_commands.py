@@ -45,6 +45,7 @@ def test_a_lake_is_delivered_and_says_so(delivering, database):
     )
     (first, *_) = database.ask("select valid_requests, server_error_requests from error_rate order by dt")
     assert first == (3, 1)
+    assert "; 0 findings." in run("verify").stdout  # the lake's id is one of its records
     database.ask("delete from status_mix where dt = '2015-05-18'")
     done = run("verify", "--deliver", "figures")
     assert done.returncode == 1
