@@ -1,6 +1,6 @@
 """Postgres to test against: Debian's own binaries, on this machine only, a server for the whole session.
 
-`apt-get install postgresql` brings them. Without them such a test is skipped, or fails if `CI` is set.
+`apt-get install postgresql` brings them. Without them such a test is skipped, or fails if `STORES` is set.
 """
 
 import os
@@ -110,11 +110,11 @@ class Database:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Postgres server of this session; a skip where it is not installed, but in CI."""
+    """A Postgres server of this session; a skip where it is not installed, but in `make test-stores`."""
     from s3_servers import free_ports
 
     found = binaries()
-    if not found and not os.environ.get("CI"):
+    if not found and not os.environ.get("STORES"):
         pytest.skip("Postgres is not installed: apt-get install postgresql")
     assert found, "Postgres is not installed: apt-get install postgresql"
     # not below pytest's folder, which only its own user may look into
