@@ -1,6 +1,10 @@
 """What the tests of deliveries share: a lake of error rates, and where it is delivered."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 import lake
+from etl.deliver.bring import bring
 from etl.deliver.deliveries import Delivery, read_delivery
 from etl.deliver.opening import opened
 from etl.deliver.target import Target
@@ -19,6 +24,20 @@ from lake.lake import Lake, open_store
 from lake.partition import Partition
 
 DAY = date(2026, 9, 1)
+DELIVERER = """
+import sys
+from pathlib import Path
+from etl.deliver.bring import bring
+from etl.deliver.deliveries import read_delivery
+from etl.deliver.opening import opened
+from lake import config
+
+delivery = read_delivery(config.read(Path("luigi.cfg").absolute()), "figures")
+with opened(delivery) as target:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    bring(delivery, target)
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,26 @@ class Figures:
         delivery = self.deliver(to, **more)
         with opened(delivery) as target:
             yield delivery, target
+
+    def at_once(self, delivery: Delivery, count: int) -> list[int]:
+        """Let so many deliver at the same time, and return how many partitions each has sent."""
+
+        def one(_: int) -> int:
+            with opened(delivery) as target:
+                return bring(delivery, target)
+
+        with ThreadPoolExecutor(count) as deliverers:
+            return sorted(deliverers.map(one, range(count)))
+
+    def kill_one(self, seconds: float) -> None:
+        """Let a process deliver, and kill it so many seconds after it has begun."""
+        command = [sys.executable, "-c", DELIVERER]
+        with subprocess.Popen(command, cwd=self.folder, stdin=-1, stdout=-1, text=True) as deliverer:
+            assert deliverer.stdout.readline() == "ready\n"
+            deliverer.stdin.write("\n")
+            deliverer.stdin.flush()
+            time.sleep(seconds)
+            deliverer.kill()
 
     def rows(self, dataset: str = "error_rate") -> list[tuple[Any, ...]]:
         """Return all rows that the lake has, in order."""

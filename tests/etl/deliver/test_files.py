@@ -4,10 +4,7 @@ import csv
 import json
 import os
 import random
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import openpyxl
@@ -17,7 +14,6 @@ import pytest
 import lake
 from etl.deliver import spreadsheet
 from etl.deliver.bring import bring, differences
-from etl.deliver.opening import opened
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, StoreError, TargetRefused
 from lake.partition import Partition
@@ -205,30 +201,8 @@ def test_a_folder_that_is_missing_and_a_writer_that_is_not_installed_are_said(fi
 def test_several_deliverers_at_once_leave_one_whole_file(figures):
     """One of them writes it; an absolute path is one, too."""
     delivery = figures.deliver(f"file://{figures.folder}/figures.csv")
-
-    def one(_):
-        with opened(delivery) as target:
-            return bring(delivery, target)
-
-    with ThreadPoolExecutor(4) as deliverers:
-        assert sorted(deliverers.map(one, range(4))) == [0, 0, 0, 3]
+    assert figures.at_once(delivery, 4) == [0, 0, 0, 3]
     assert sorted(rows_of(figures.folder / "figures.csv")[1:]) == texts(figures.rows())
-
-
-DELIVERER = """
-import sys
-from pathlib import Path
-from etl.deliver.bring import bring
-from etl.deliver.deliveries import read_delivery
-from etl.deliver.opening import opened
-from lake import config
-
-delivery = read_delivery(config.read(Path("luigi.cfg").absolute()), "figures")
-with opened(delivery) as target:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    bring(delivery, target)
-"""
 
 
 @pytest.mark.parametrize("to", [CSV, XLSX])
@@ -242,13 +216,7 @@ def test_a_killed_delivery_leaves_a_whole_file(figures, to, kills):
         for day in range(4):
             figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(1, 30))})
         before = path.read_bytes() if path.exists() else b""
-        command = [sys.executable, "-c", DELIVERER]
-        with subprocess.Popen(command, cwd=figures.folder, stdin=-1, stdout=-1, text=True) as deliverer:
-            assert deliverer.stdout.readline() == "ready\n"
-            deliverer.stdin.write("\n")
-            deliverer.stdin.flush()
-            time.sleep(chance.uniform(0, 0.06))
-            deliverer.kill()
+        figures.kill_one(chance.uniform(0, 0.06))
         if path.exists() and path.read_bytes() != before:
             assert brought(figures, to) == 0
     brought(figures, to)

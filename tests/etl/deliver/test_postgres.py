@@ -2,10 +2,7 @@
 
 import os
 import random
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -291,30 +288,8 @@ def test_several_deliverers_at_once_send_each_day_once(figures, database):
         figures.rates(day, shop=day, api=1)
 
     delivery = figures.deliver(database.url)
-
-    def one(_):
-        with opened(delivery) as target:
-            return bring(delivery, target)
-
-    with ThreadPoolExecutor(4) as deliverers:
-        assert sum(deliverers.map(one, range(4))) == 20
+    assert sum(figures.at_once(delivery, 4)) == 20
     assert there(database) == figures.rows()
-
-
-DELIVERER = """
-import sys
-from pathlib import Path
-from etl.deliver.bring import bring
-from etl.deliver.deliveries import read_delivery
-from etl.deliver.opening import opened
-from lake import config
-
-delivery = read_delivery(config.read(Path("luigi.cfg").absolute()), "figures")
-with opened(delivery) as target:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    bring(delivery, target)
-"""
 
 
 def mixed(database, rows):
@@ -367,13 +342,7 @@ def test_a_killed_delivery_leaves_whole_days(figures, database, kills):
             figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
         for each in lake.partitions("error_rate", config=figures.folder / "luigi.cfg"):
             rows[each.dt, each.revision] = each.batches().read_all().num_rows
-        command = [sys.executable, "-c", DELIVERER]
-        with subprocess.Popen(command, cwd=figures.folder, stdin=-1, stdout=-1, text=True) as deliverer:
-            assert deliverer.stdout.readline() == "ready\n"
-            deliverer.stdin.write("\n")
-            deliverer.stdin.flush()
-            time.sleep(chance.uniform(0, 0.1))
-            deliverer.kill()
+        figures.kill_one(chance.uniform(0, 0.1))
         assert mixed(database, rows) == []
     brought(figures, database)
     assert there(database) == figures.rows()
