@@ -37,7 +37,7 @@ def concerns(days: DayRange, there: Collection[date], *, raw_logs: bool = False)
     """
     if not there or not days.example.contracts:  # of a delivery, what it delivers is looked at by itself
         return []
-    begun = restatements.unfinished(days.example.project.lake, days.start, days.stop)
+    begun = restatements.unfinished(days.example.project.lake)  # of older days, too: nothing else would name them
     found = told(begun)
     outdated: dict[Unit, list[date]] = {}
     late: dict[Unit, list[date]] = {} if raw_logs else _seen_late(days)

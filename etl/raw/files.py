@@ -1,5 +1,6 @@
 """Raw files: found by a pattern on disk or on S3, never changed."""
 
+import errno
 import glob
 import math
 import os
@@ -11,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from lake.errors import ConfigError, InputError
+from lake.store.disk import disk_error
 from lake.store.protocol import S3_SCHEME
 
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
@@ -110,8 +112,10 @@ class FilePattern:
     def find(self, day: date) -> list[RawFile]:
         """Return the files of a day (all files, if undated), by name; an empty list if there are none.
 
+        A link that leads nowhere is one of them: what it stands for is there, and can't be read.
+
         Raises:
-            StoreError: S3 doesn't answer.
+            StoreError: S3 doesn't answer, or a folder may not be looked into.
         """
         pattern = self.of_day(day)
         own_day = day if self.is_dated else None
@@ -120,13 +124,41 @@ class FilePattern:
 
             found = s3.find(pattern, self.endpoint_url)
             return [RawFile(self._name(url), url, own_day, listed) for url, listed in found.items()]
-        within = glob.escape(str(self.folder))
-        paths = sorted(glob.glob(os.path.join(within, os.path.expanduser(pattern)), recursive=True))  # noqa: PTH111, PTH118, PTH207 - a pattern is no Path
+        within, pattern = glob.escape(str(self.folder)), os.path.expanduser(pattern)  # noqa: PTH111 - a pattern is no Path
+        self._look_into_folders(pattern)
+        paths = sorted(glob.glob(os.path.join(within, pattern), recursive=True))  # noqa: PTH118, PTH207 - likewise
         return [
             RawFile(self._name(path), os.path.normpath(path), own_day)
             for path in paths
-            if os.path.isfile(path)  # noqa: PTH113
+            if os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
         ]
+
+    @property
+    def lost_folder(self) -> str | None:
+        """The folder in which all files lie, if there is none; None if it is there, or on S3."""
+        if self._whole.startswith(S3_SCHEME):
+            return None
+        begin = os.path.dirname(IN_A_PATTERN.split(self._whole, maxsplit=1)[0])  # noqa: PTH120
+        folder = os.path.join(self.folder, os.path.expanduser(begin))  # noqa: PTH111, PTH118
+        return None if os.path.isdir(folder) else os.path.normpath(folder)  # noqa: PTH112
+
+    def _look_into_folders(self, pattern: str) -> None:
+        """Make sure that no folder on the way to files is one of which `glob` says nothing but that it is empty.
+
+        Raises:
+            StoreError: One may not be looked into, or listed where that is needed.
+        """
+        *parents, name = pattern.split("/")
+        folders = ["/" if pattern.startswith("/") else str(self.folder)]
+        for part in [*filter(None, parents), name]:
+            is_listed = glob.has_magic(part)
+            for each in folders:
+                if not os.access(each, os.X_OK | (os.R_OK if is_listed else 0)) and os.path.isdir(each):  # noqa: PTH112
+                    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                    raise disk_error(f"look for raw logs in {os.path.normpath(each)}", denied, "")
+            if part is not name:
+                within = (os.path.join(glob.escape(each), part, "") for each in folders)  # noqa: PTH118
+                folders = [each for one in within for each in glob.glob(one, recursive=True)]  # noqa: PTH207
 
     def finder(self, first: date, last: date) -> Callable[[date], list[RawFile]]:
         """Return what finds the files of each of many days as `find` does, on S3 by one listing of all files.

@@ -255,7 +255,7 @@ class Source:
                 continue
             wanted = expected if each == self._own(day) else 1
             files = len(find(each))
-            excused = self.allow_empty and each == day and expected == 1
+            excused = self.allow_empty and each == day and expected == 1 and not self.files.lost_folder
             if files < wanted and not excused:
                 found.append(Lack(each, files, wanted))
         return found
@@ -302,6 +302,11 @@ class Source:
             return None
         if self.severities.fewer_files is Severity.WARN and any(map(find, self.days_read(day))):
             return None
+        if lost := self.files.lost_folder:
+            return (
+                f"source {self.name}: there is no folder {lost}, in which its files would lie. Mount its disk, or "
+                f"create it if it is to be empty, or correct files in [{SECTION}{self.name}]"
+            )
         lack = lacking[0]
         neighbour, empty = f" ({self.reach} reads it too)", "an empty one"
         if lack.day == day:

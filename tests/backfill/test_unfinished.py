@@ -102,6 +102,8 @@ def test_a_restatement_that_is_killed_is_seen_and_completed(built):
         assert "a restatement of 2015-05-18, begun 2015-05-30 03:00 UTC, is unfinished" in findings()[0]
         (said,) = concerns(days(), {DATE})
         assert said.endswith("backfill restate --unfinished")
+        later = DayRange(days().example, NEXT, date(2015, 5, 20))  # nothing else would name it
+        assert concerns(later, {NEXT}) == [said]
         complete()
         assert built.published() == expected
         assert findings() == concerns(days(), {DATE}) == []

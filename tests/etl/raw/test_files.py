@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from etl.raw.files import FilePattern, RawFile
 from etl.raw.reading import RawReader
-from lake.errors import ConfigError, StoreError
+from lake.errors import ConfigError, InputError, StoreError
 
 DAY = date(2026, 9, 7)
 TEXT = b"first\nsecond\nlast without its line end"
@@ -141,6 +142,43 @@ def test_a_file_on_s3_is_read_as_one_on_disk(s3_endpoint: str) -> None:
     found = reader.input()
     assert (found.name, found.bytes) == ("s3://logs/a.log.gz", len(raw))
     assert found.sha256 == hashlib.sha256(raw).hexdigest()
+
+
+def test_a_link_that_leads_nowhere_is_a_file(tmp_path: Path) -> None:
+    """Its name is one of the pattern's, so it is read, which fails; one to a folder is none."""
+    _touch(tmp_path, "there.log", "folder/x")
+    for name, target in (("a.log", "there.log"), ("b.log", "gone.log"), ("c.log", "folder")):
+        tmp_path.joinpath(name).symlink_to(target)
+    found = FilePattern("*.log", tmp_path).find(DAY)
+    assert [each.name for each in found] == ["a.log", "b.log", "there.log"]
+    with pytest.raises(InputError, match=r"b\.log: can't be read after line 0: No such file"):
+        list(RawReader(found[1]).blocks())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+@pytest.mark.parametrize(
+    ("pattern", "closed", "mode"),
+    [
+        ("*/a.log", "two", 0o000),
+        ("**/a.log", "two/deep", 0o300),
+        ("two/*.log", "two", 0o300),
+        ("two/a.log", "two", 0o600),
+        ("two/{YYYY}/{MM}-{DD}.log", "two/2026", 0o000),
+    ],
+)
+def test_a_folder_that_may_not_be_looked_into_is_not_empty(
+    tmp_path: Path, pattern: str, closed: str, mode: int
+) -> None:
+    """It is named, with the user who may not; glob would leave its files out."""
+    _touch(tmp_path, "one/a.log", "two/a.log", "two/deep/a.log", "two/2026/09-07.log")
+    folder = tmp_path / closed
+    folder.chmod(mode)
+    try:
+        with pytest.raises(StoreError, match=rf"Can't look for raw logs in {folder}: Permission denied.*user"):
+            FilePattern(pattern, tmp_path).find(DAY)
+    finally:
+        folder.chmod(0o700)
+    assert FilePattern(pattern, tmp_path).find(DAY)
 
 
 def test_a_bucket_that_is_not_there_is_named(s3_endpoint: str) -> None:

@@ -386,6 +386,15 @@ def test_a_day_does_not_wait_for_files_that_may_lack(
     assert source.is_missing(DAY) == (said is not None)
 
 
+@pytest.mark.parametrize("files", ["logs/{YYYY}/{MM}{DD}.log", "logs/*.log"])
+def test_a_folder_that_is_lost_is_no_empty_day(declare: Declare, tmp_path: Path, files: str) -> None:
+    """As of a disk that is not mounted, also where a day may be empty; a day's own folder may be missing then."""
+    source = declare(files=files, allow_empty="true")
+    assert f"source web: there is no folder {tmp_path}/logs, in which its files" in str(source.missing_input(DAY))
+    tmp_path.joinpath("logs").mkdir()
+    assert source.missing_input(DAY) is None
+
+
 def test_an_undated_source_has_its_input_while_a_file_matches(declare: Declare, tmp_path: Path) -> None:
     """Whatever the day, all files are read; without any, the pattern is named."""
     source = declare(files="*.log")
