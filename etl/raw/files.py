@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from lake.errors import ConfigError, InputError
@@ -20,6 +21,7 @@ DATE_PLACEHOLDERS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}
 CENTURY = 2000  # of {YY}
 HOURS = "[0-2][0-9]"
 DIGIT = "[0-9]"
+EVERY_FOLDER = "**"
 DAYS_WORTH_A_LISTING = 30  # of all of a source's files
 IN_A_PATTERN = re.compile(r"[*?\[{%]")
 IN_BRACKETS = re.compile(r"\[[^]]*\{")
@@ -148,17 +150,16 @@ class FilePattern:
         Raises:
             StoreError: One may not be looked into, or listed where that is needed.
         """
-        *parents, name = pattern.split("/")
         folders = ["/" if pattern.startswith("/") else str(self.folder)]
-        for part in [*filter(None, parents), name]:
-            is_listed = glob.has_magic(part)
+        for above, part in pairwise(["", *filter(None, pattern.split("/"))]):
+            if above:
+                within = (os.path.join(glob.escape(each), above, "") for each in folders)  # noqa: PTH118
+                folders = [each for one in within for each in glob.glob(one, recursive=True)]  # noqa: PTH207
+            is_listed = glob.has_magic(part) or above == EVERY_FOLDER
             for each in folders:
                 if not os.access(each, os.X_OK | (os.R_OK if is_listed else 0)) and os.path.isdir(each):  # noqa: PTH112
                     denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
                     raise disk_error(f"look for raw logs in {os.path.normpath(each)}", denied, "")
-            if part is not name:
-                within = (os.path.join(glob.escape(each), part, "") for each in folders)  # noqa: PTH118
-                folders = [each for one in within for each in glob.glob(one, recursive=True)]  # noqa: PTH207
 
     def finder(self, first: date, last: date) -> Callable[[date], list[RawFile]]:
         """Return what finds the files of each of many days as `find` does, on S3 by one listing of all files.
