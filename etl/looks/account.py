@@ -94,6 +94,12 @@ def _of_dated(
     for name, file in [*_renamed(unmatched, files, resized, endpoint_url)]:
         found.files[name] = files.pop(file.name)
         del left[name]
+    others = {name: file for name, file in files.items() if name not in resized}
+    for name in [name for name in left if name not in resized]:
+        grown = next((each for each in others.values() if _has_grown(source, each, left[name])), None)
+        if grown:  # before it got another name, or was compressed
+            found.files[name] = files.pop(others.pop(grown.name).name)
+            found.came += _more(source, grown, day, left.pop(name))
     for name, size in resized.items():
         found.files[name], before = files.pop(name), left.pop(name)
         _add_resized(found, source, day, before, size)

@@ -174,6 +174,24 @@ def test_a_dated_file_that_is_gone_or_shorter_is_not_lost(a_project: Project) ->
     assert figures(a_project) == before
 
 
+@pytest.mark.parametrize("name", ["2015-05-17.log.gz", "2015-05-17.late"])
+def test_a_dated_file_that_grew_and_got_another_name_is_no_loss(a_project: Project, name: str) -> None:
+    """As logrotate compresses it the next night: it has more lines, and a restatement reads them."""
+    a_project.configure(web=a_project.source | {"files": "logs/{YYYY}-{MM}-{DD}*", "until": "2015-05-19"})
+    logs = a_project.folder / "logs"
+    for each in logs.iterdir():
+        each.unlink()
+    for day in range(2):
+        write(a_project, f"2015-05-{17 + day}.log", log(day))
+    backfill(a_project, "run")
+    logs.joinpath("2015-05-17.log").unlink()
+    write(a_project, name, log(0), log(0, errors=20, stop=5, path="/late"))
+    assert f"late input: logs/{name} has 30 more lines of the day" in backfill(a_project, "plan", "--late")
+    backfill(a_project, "restate", *LATE)
+    assert figures(a_project) == {0: (174, 21), 1: (144, 1)}
+    assert "late input" not in backfill(a_project, "plan", "--late", "--deep")
+
+
 def test_stop_bounds_a_pass_over_an_undated_log(undated: Project) -> None:
     """No day at or after it is published, nor any beside a single day that is asked for."""
     write(undated, "access.log", log(0), log(1), log(2), log(3, stop=6))
