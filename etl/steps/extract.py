@@ -453,7 +453,7 @@ class _Day:
                 f"With them, the error rate is out of its interval. First ones: "
                 f"{', '.join(self._answers.examples)}. Look at such lines, and correct format",
             ),
-            Flaw(self._uncounted(readers), bad.uncounted_lines, f"Set {self._mending(readers)}"),
+            Flaw(self._uncounted(readers), bad.uncounted_lines, self._advice_to_count(readers)),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
         ]
         found = [each for each in found if each.text]
@@ -490,19 +490,24 @@ class _Day:
 
     def _strays(self, readers: Sequence[FileReader]) -> Counter[int]:
         """Return how many requests of its own files are of other days within a week, by day."""
+        number = days_since_epoch(self.day)
+        return Counter({n: count for n, count in self._of_others(readers).items() if abs(n - number) <= FARTHEST})
+
+    def _of_others(self, readers: Sequence[FileReader]) -> Counter[int]:
         found: Counter[int] = Counter()
         for reader in readers:
             if reader.file.day == self.day:
                 found.update(reader.strays)
-        number = days_since_epoch(self.day)
-        return Counter({day: count for day, count in found.items() if abs(day - number) <= FARTHEST})
+        return found
 
     def _uncounted(self, readers: Sequence[FileReader]) -> str:
-        strays = {day: n for day, n in self._strays(readers).items() if self._source.is_active(date_of(day))}
-        if not strays:
-            return ""
-        days = ", ".join(f"{count:,} requests of {date_of(day)}" for day, count in sorted(strays.items()))
-        return f"its files hold {days}, which no day counts ({self._mending(readers)} does)"
+        strays = {n: count for n, count in self._of_others(readers).items() if self._source.is_active(date_of(n))}
+        near = {n: count for n, count in sorted(strays.items()) if n in self._strays(readers)}
+        found = [f"{count:,} requests of {date_of(n)}" for n, count in near.items()]
+        if far := sum(strays.values()) - sum(near.values()):
+            found.append(f"{far:,} {'' if near else 'requests '}of days more than a week away")
+        does = f" ({self._mending(readers)} does)" if near else ""
+        return f"its files hold {', '.join(found)}, which no day counts{does}" if found else ""
 
     def _mending(self, readers: Sequence[FileReader]) -> str:
         """Return the setting by which all requests are counted."""
@@ -511,10 +516,13 @@ class _Day:
         first, last = self._source.covers
         return f"covers = {min([first, *strays])} to {max([last, *strays])}"
 
+    def _advice_to_count(self, readers: Sequence[FileReader]) -> str:
+        return f"Set {self._mending(readers)}" if self._strays(readers) else "Correct the file's name, or files"
+
     def _advice(self, readers: Sequence[FileReader]) -> str:
         if self.lines.reasons.most_common(1)[0][0] == "wrong_day":
             if not self._strays(readers):
-                return f"They are more than {FARTHEST} days from the date in the file's name: check files."
+                return "They are of days more than a week from the date in the file's name: check files."
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
         if any(map(WITHOUT_YEAR.search, self.lines.examples)):
             key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"

@@ -177,8 +177,18 @@ def test_lines_of_another_month_are_no_matter_of_midnight(
 ) -> None:
     """A file whose name has another date than its lines is named as such."""
     (tmp_path / "access.log-20260917").write_bytes(log_line(NOON + 30 * ONE_DAY) * 5)
-    with pytest.raises(InputError, match=r"5 wrong_day.*more than 7 days from the date in the file's name: check"):
+    with pytest.raises(InputError, match=r"5 wrong_day.*more than a week from the date in the file's name: check"):
         extract_day(lake, declare(files=DATED), DAY)
+
+
+def test_requests_of_days_far_away_are_said(
+    lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine
+) -> None:
+    """Few lines of another week, which no setting covers."""
+    (tmp_path / "access.log-20260917").write_bytes(log_line(NOON) * 398 + log_line(NOON - 20 * ONE_DAY) * 2)
+    extract_day(lake, declare(files=DATED), DAY)
+    said = "its files hold 2 requests of days more than a week away, which no day counts"
+    assert lake.provenance(_partition("requests")).incomplete == said
 
 
 def test_requests_that_no_day_counts_are_said(
@@ -188,7 +198,8 @@ def test_requests_that_no_day_counts_are_said(
     midnight = datetime(2026, 9, 18, tzinfo=UTC)
     lines = [NOON, midnight, midnight + timedelta(minutes=4), midnight + 30 * ONE_DAY]
     (tmp_path / "access.log-20260917").write_bytes(b"".join(map(log_line, lines)))
-    said = "its files hold 2 requests of 2026-09-18, which no day counts (covers = 0 to 1 does)"
+    days = "2 requests of 2026-09-18, 1 of days more than a week away"
+    said = f"its files hold {days}, which no day counts (covers = 0 to 1 does)"
     source = declare(files=DATED, max_reject_rate=1)
     extract_day(lake, source, DAY)
     made = lake.provenance(_partition("requests"))
