@@ -88,7 +88,8 @@ def status_places(log_format: Format) -> tuple[str, ...]:
 def _of_delimited(log_format: Delimited) -> list[str]:
     """Return what a line is up to its status, whatever follows.
 
-    Where the line begins otherwise, a status still follows the request, if that is what is in quotes first.
+    Where that is `-`, an upstream's status right after it is shown. Where the line begins otherwise, a status
+    still follows the request, if that is what is in quotes first.
     """
     shown, bodies = log_format.parts(log_format.literals, log_format.separator)
     number = next((n for n, field in enumerate(log_format.fields) if field.role is Role.STATUS), None)
@@ -98,6 +99,8 @@ def _of_delimited(log_format: Delimited) -> list[str]:
     for (opened, body, closed), literal in zip(bodies[:number], shown[1:], strict=False):
         before += f"{opened}(?:{body}){closed}{literal}"
     found = [f'{before}"?{STATUS}{END}']
+    if [field.role for field in log_format.fields[number + 1 : number + 2]] == [Role.UPSTREAM_STATUS]:
+        found.append(f'{before}"?-{shown[number + 1]}"?{STATUS}{END}')
     literals = log_format.literals[: number + 1]
     quotes = "".join(literals).count('"')
     if literals[-1].startswith('"') and quotes == 2 and log_format.fields[number - 1].role is Role.REQUEST:  # noqa: PLR2004 - the request's own

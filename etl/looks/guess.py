@@ -13,7 +13,7 @@ import orjson
 from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
 from etl.looks import pods
-from etl.looks.shapes import shapes
+from etl.looks.shapes import ANSWERS, agrees, shapes
 from etl.looks.siblings import MONTH, is_random
 
 Settings = Mapping[str, str]
@@ -56,7 +56,6 @@ EXTENSIONS = re.compile(
 )
 """Ends of names, which are no part of a log's own one."""
 
-STATUSES = r"[1-5][0-9]{2}(?:[,: ]+(?:[1-5][0-9]{2}|-))*"
 SECONDS = r"[0-9]+\.[0-9]+"
 LINE_END = r"\r?\n?$"
 TRAILING = re.compile(
@@ -68,7 +67,7 @@ TRAILING = re.compile(
 VARIABLES = {
     "request_time": SECONDS,
     "upstream_response_time": rf"{SECONDS}(?:[,: ]+(?:{SECONDS}|-))*",
-    "upstream_status": STATUSES,
+    "upstream_status": ANSWERS,
     "upstream_addr": r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]{1,5}|unix:[^ ]+)(?:[,: ]+.*)?",
     "host": r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?",
 }
@@ -95,7 +94,7 @@ KEYS = {
         r"-|[0-9]+",
     ),
     "duration": (tuple(word + unit for word in DURATIONS for unit in UNITS), r"[0-9][0-9.e-]*(?:[mu]?s)?"),
-    "upstream_status": (("upstream_status",), STATUSES),
+    "upstream_status": (("upstream_status",), ANSWERS),
     "upstreams": (("upstream_addr",), r".+"),
     "host": (("host", "http_host", "vhost", "domain", "server_name"), r"[^ /]+"),
     "user_agent": (("user_agent", "http_user_agent", "agent"), r".+"),
@@ -105,7 +104,6 @@ KEY = re.compile(r"[^\s,;#.]+(?:\.[^\s,;#.]+)*")
 PAIR = re.compile(rb'(?<![^ ="])([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
 FINE = r"[0-9]+\.[0-9]{3,9}"
 LONG = 60  # seconds, that hardly a request takes
-NEARLY_ALL = 0.9
 MOST_PARTS = 50  # fields that may follow those of a known format
 DEEPEST = 8  # nested objects are looked into so far
 RARE = 0.2  # share of the lines: a key that fewer have is passed over
@@ -152,6 +150,12 @@ def log_formats(lines: Sequence[bytes]) -> Iterator[Settings]:
         yield {"format": "log_format", "log_format": shape}
 
 
+def exchanged(log_format: str) -> str:
+    """Return a log_format in which the client's status and the upstream's have changed places."""
+    of_variable = {"$status": "$upstream_status", "$upstream_status": "$status"}
+    return re.sub(r"\$(?:upstream_)?status\b", lambda found: of_variable[found[0]], log_format)
+
+
 def _parts(text: bytes) -> list[Part]:
     """Return the fields of a line's end, none if it is no list of fields after spaces."""
     found = list(islice(TRAILING.finditer(text), MOST_PARTS + 1))
@@ -182,15 +186,6 @@ def _may_be(variable: str, values: Sequence[str], statuses: Sequence[str]) -> bo
     if variable == "upstream_status":
         return agrees(values, statuses)
     return variable != "request_time" or are_seconds(values)
-
-
-def agrees(values: Sequence[str], statuses: Sequence[str]) -> bool:
-    """Tell whether values are what upstreams answered: nearly always, the last one is what the client got."""
-    told = [(value, status) for value, status in zip(values, statuses, strict=True) if value not in ("", "-")]
-    same = sum(re.split("[,: ]+", value)[-1] == status for value, status in told)
-    return (
-        bool(told) and all(re.fullmatch(STATUSES, value) for value, _ in told) and same >= NEARLY_ALL * len(told)
-    )
 
 
 def are_seconds(values: Sequence[str]) -> bool:

@@ -61,6 +61,9 @@ COVERS_IN_ANOTHER_ZONE = """
 # (and then also say: covers = -1 to 1)"""
 ONE_FILE = """\
 # a guess by one file: any file may hold any day. Once there are several, identify may find dates in their names"""
+TWINS = """\
+# in all of these lines two columns hold the same statuses: the first is taken for what the client got, the other
+# for what the upstream server answered. If it is the other way round, exchange $status and $upstream_status"""
 MINOR = ("bytes", "duration", "upstream")
 """Reasons of rejects whose shape, time and status are those of the format."""
 PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
@@ -122,6 +125,19 @@ class Reading:
         return (
             bool(self.rows) and not self.failed and len(self.rejects) <= self.source.max_reject_rate * self.lines
         )
+
+    @property
+    def has_two_statuses(self) -> bool:
+        """Whether what is read as bytes is the status again: then the format lacks a column that lines have."""
+        rows = self.rows.select(["status", "response_bytes"]).drop_null()
+        same = rows.filter(pc.equal(rows["status"], rows["response_bytes"]))
+        return len(same) >= CLOSE * len(rows) and len(pc.unique(same["status"])) > 1
+
+    @property
+    def has_twins(self) -> bool:
+        """Whether a guess names two statuses, which are the same in all lines."""
+        guessed = "$upstream_status" in self.settings.get("log_format", "")
+        return guessed and not len(self.rejects) and self.rows["status"] == self.rows["upstream_status"]
 
     @property
     def fits(self) -> bool:
@@ -235,7 +251,9 @@ def _readings(head: bytes, guesses: Iterable[Settings], wrapped: Settings) -> It
     for settings in guesses:
         with suppress(ConfigError):
             whole = {**settings, **wrapped}
-            yield read(head, declare(whole), whole)
+            found = read(head, declare(whole), whole)
+            if not found.has_two_statuses:
+                yield found
 
 
 def _unwrapped(lines: Sequence[bytes]) -> Iterator[tuple[Settings, Sequence[bytes]]]:
@@ -304,11 +322,18 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         comments["timezone"] = UTC_SHOWN if shown == ASSUMED_ZONE else SHOWN_ZONE
     elif zone:
         comments["timezone"] = NO_ZONE + COVERS_IN_ANOTHER_ZONE * ("{DD}" in settings["files"])
-    suggested = replace(declare(settings), year=source.year if named else None)
+    year = source.year if named else None
+    whole = read(sample, replace(declare(settings), year=year), settings)
+    if "$upstream_status" in settings.get("log_format", "") and len(whole.rejects):  # which later lines may show
+        other = settings | {"log_format": guess.exchanged(settings["log_format"])}
+        exchanged = read(sample, replace(declare(other), year=year), other)
+        whole = min(whole, exchanged, key=lambda each: len(each.rejects))
+    if whole.has_twins:
+        comments["log_format"] = TWINS
     return replace(
-        read(sample, suggested, settings),
+        whole,
         last=lay.last if is_placed else None,
-        without_year=found.without_year and not suggested.files.is_dated,
+        without_year=found.without_year and not whole.source.files.is_dated,
         comments=comments,
         assumes_zone=bool(zone and not shown),
     )

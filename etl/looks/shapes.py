@@ -3,8 +3,8 @@
     2026-09-17 10:05:03,123 INFO     192.0.2.7:40000 - "GET /a HTTP/1.1" 200 OK
     $time_iso8601  $field_2  "$request" $status $field_8
 
-Only the time, the request and its status are named. What stands between them may be anything: a logger's level
-changes just where a request fails.
+Only the time, the request and its status are named, and the upstream's status where a line has both. What stands
+between them may be anything: a logger's level changes just where a request fails.
 """
 
 import re
@@ -24,6 +24,8 @@ REQUEST = re.compile(rf"(?:{METHODS}) [^\s].*")
 METHOD = re.compile(METHODS)
 TARGET = re.compile(r"/.*|\*|[a-z]+://.*")
 STATUSES = frozenset(map(str, (*HTTPStatus, 420, 440, 444, 449, 460, 463, 464, 499, *range(520, 528), 530, 561)))
+ANSWERS = r"[1-5][0-9]{2}(?:[,: ]+(?:[1-5][0-9]{2}|-))*"
+"""What upstreams answered: a status, or a list of them."""
 LABEL = r"(?:[A-Za-z_][\w.-]*[=:])?"
 TOKEN = re.compile(
     rf'(?P<before>{LABEL}[\[("<]?)(?P<time>{TIME.pattern})(?P<after>[\])">]?[,;:]*)(?= |$)'
@@ -50,9 +52,16 @@ def shapes(lines: Sequence[bytes]) -> Iterator[str]:
     texts = [line.decode("latin-1").rstrip("\r\n") for line in lines if line.strip()]
     for split in (lambda text: _cells(text, "|"), lambda text: _cells(text, "\t"), _tokens):
         found = [tokens for text in texts if (tokens := split(text))]
-        shape = _shape(found) if 2 * len(found) >= len(texts) else None
-        if shape and shape.isascii() and "$$" not in shape:
-            yield shape
+        for shape in _shapes(found) if 2 * len(found) >= len(texts) else ():
+            if shape.isascii() and "$$" not in shape:
+                yield shape
+
+
+def agrees(values: Sequence[str], statuses: Sequence[str]) -> bool:
+    """Tell whether values are what upstreams answered: nearly always, the last one is what the client got."""
+    told = [(value, status) for value, status in zip(values, statuses, strict=True) if value not in ("", "-")]
+    same = sum(re.split("[,: ]+", value)[-1] == status for value, status in told)
+    return bool(told) and all(re.fullmatch(ANSWERS, value) for value, _ in told) and same >= NEARLY_ALL * len(told)
 
 
 def _cells(text: str, separator: str) -> list[Token]:
@@ -126,33 +135,49 @@ def _places(tokens: Sequence[Token]) -> Places | None:
     return None
 
 
-def _shape(lines: Sequence[Sequence[Token]]) -> str | None:
-    """Return the shape that most lines have; None if they have no request with a status."""
+def _shapes(lines: Sequence[Sequence[Token]]) -> Iterator[str]:
+    """Yield the shape that most lines have, none if they have no request with a status.
+
+    Where two columns hold the same statuses, either may be the upstream's: a shape for each. The wrong one can't
+    read the line of a request that no upstream answered, or that several did.
+    """
     placed = [(places, line) for line in lines if (places := _places(line))]
     if not placed:
-        return None
+        return
     ((most, _),) = Counter(places for places, _ in placed).most_common(1)
     alike = [line for places, line in placed if places == most]
-    status = _status(most, alike)
-    if status is None:
-        return None
-    roles = {status: "status"}
+    statuses = _statuses(most, alike)
+    if not statuses:
+        return
+    first, *others = statuses
+    roles = {}
     if most.time is not None:
         roles[most.time] = _time_variable([line[most.time].value for line in alike])
     named = ("request",) if most.is_quoted else ("request_method", "request_uri")
     roles |= {most.request + n: variable for n, variable in enumerate(named)}
-    return _written(roles, alike, most)
+    second = next((each for each in others if _are_twins(first, each, alike)), None)
+    if second is None:
+        yield _written(roles | {first: "status"}, alike, most)
+        return
+    yield _written(roles | {first: "status", second: "upstream_status"}, alike, most)
+    yield _written(roles | {first: "upstream_status", second: "status"}, alike, most)
 
 
-def _status(places: Places, lines: Sequence[Sequence[Token]]) -> int | None:
-    """Return which token is nearly always a status: the first after the request, else the nearest before it."""
-    after, before = range(places.end + 1, MOST_TOKENS), range(places.request - 1, -1, -1)
-    numbers: list[int] = [*after, *before]
-    for number in numbers:
-        told = sum(len(line) > number and line[number].value in STATUSES for line in lines)
-        if told >= NEARLY_ALL * len(lines):
-            return number
-    return None
+def _statuses(places: Places, lines: Sequence[Sequence[Token]]) -> list[int]:
+    """Return which tokens are nearly always statuses: those after the request, then the nearest before it."""
+    return [
+        number
+        for number in (*range(places.end + 1, MOST_TOKENS), *range(places.request - 1, -1, -1))
+        if sum(len(line) > number and line[number].value in STATUSES for line in lines) >= NEARLY_ALL * len(lines)
+    ]
+
+
+def _are_twins(one: int, other: int, lines: Sequence[Sequence[Token]]) -> bool:
+    """Tell whether two tokens of lines are the status of the client and of the upstream, whichever is which."""
+    both = [(line[one].value, line[other].value) for line in lines if len(line) > max(one, other)]
+    left, right = zip(*both, strict=True)
+    several = {a for a, b in both if a == b}  # a size or a duration may be 200 each time
+    return len(several) > 1 and (agrees(left, right) or agrees(right, left))
 
 
 def _time_variable(values: Sequence[str]) -> str:

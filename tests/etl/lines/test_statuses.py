@@ -64,6 +64,14 @@ def test_a_status_counts_in_its_place_only(line: bytes, status: int) -> None:
     assert shown([line], COMBINED) == [status]
 
 
+def test_where_a_status_is_none_the_upstreams_next_to_it_is_shown() -> None:
+    """A guess may have taken the one for the other; what stands elsewhere is no answer."""
+    twins = shaped("log_format", '$msec "$request" $status $upstream_status $body_bytes_sent')
+    lines = [b'1789639503.123 "GET / HTTP/1.1" ' + end for end in (b"- 503 512\n", b"- - 503\n", b"x 503 1\n")]
+    assert shown(lines, twins) == [503, 0, 0]
+    assert shown(lines[:1], shaped("log_format", '$msec "$request" $status $body_bytes_sent 512')) == [0]
+
+
 @pytest.mark.parametrize(
     ("name", "line", "status"),
     [

@@ -1,8 +1,11 @@
 """Applications' logs: the shape that a guess gives them, and that it holds for the lines of failures."""
 
+from pathlib import Path
+
 import pytest
 
 from etl.looks import identify
+from etl.looks.identify import Reading, first_lines, suggestion
 from etl.looks.shapes import shapes
 
 LINES = [
@@ -81,3 +84,52 @@ def test_failures_are_read_whatever_their_level_is(line: str) -> None:
 def test_what_lacks_one_of_them_is_no_access_log(lines: list[str]) -> None:
     """No request, no time, or no number that is a status of HTTP nearly always."""
     assert not identify.identify(("\n".join(lines) + "\n").encode() * 5)[0].fits
+
+
+TWO_STATUSES = [
+    '192.0.2.1 - - [17/Sep/2026:10:05:03 +0000] "GET / HTTP/1.1" {} {} 512 "-" "curl/8"',
+    '192.0.2.1 - - [17/Sep/2026:10:05:03 +0000] "GET / HTTP/1.1" {} {} 512',
+    '192.0.2.1 - - [17/Sep/2026:10:05:03 +0000] "GET / HTTP/1.1" {} {}',
+    "2026-09-17T10:05:03Z|192.0.2.1|GET / HTTP/1.1|{}|{}|0.035|Curl (x; y)",
+    "17/Sep/2026:10:05:03 +0000\t192.0.2.1\tGET\t/\t{}\t{}\t0.035\tcurl",
+    '2026-09-17T10:05:03Z "GET / HTTP/1.1" "{}" 0.035 "{}" 512',
+]
+CLIENT = ["200"] * 40 + ["404", "200", "503", "200"] + ["304"] * 5
+UPSTREAM = ["200"] * 40 + ["404", "502, 200", "-", "200"] + ["304"] * 5
+
+
+def _guessed(line: str, columns: tuple[list[str], list[str]], first: int = 1000) -> Reading:
+    """Return what is suggested of lines with two columns of statuses; only so many are looked at first."""
+    sample = "".join(line.format(*both) + "\n" for both in zip(*columns, strict=True)).encode()
+    head = b"\n".join(sample.split(b"\n", first)[:first])
+    return suggestion(identify.identify(first_lines(head))[0], sample, "access.log", Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("line", "first"), [*((line, 1000) for line in TWO_STATUSES), *((line, 41) for line in TWO_STATUSES[::3])]
+)
+@pytest.mark.parametrize("columns", [(CLIENT, UPSTREAM), (UPSTREAM, CLIENT)], ids=["before", "after"])
+def test_an_upstreams_status_is_not_taken_for_the_clients(
+    line: str, first: int, columns: tuple[list[str], list[str]]
+) -> None:
+    """Whichever is first: what no upstream answered, or several did, tells them apart. No bytes are a status."""
+    found = _guessed(line, columns, first)
+    assert ([*map(str, found.rows["status"].to_pylist())], len(found.rejects)) == (CLIENT, 0)
+    assert "log_format" not in found.comments
+    assert found.rows["response_bytes"].to_pylist()[0] in (None, 512)
+
+
+@pytest.mark.parametrize("line", TWO_STATUSES[::2])
+def test_statuses_that_lines_do_not_tell_apart_are_said(line: str) -> None:
+    """The first is the client's, and it is said; a later line in which it is none is a reject that shows a 503."""
+    found = _guessed(line, (CLIENT[:42], CLIENT[:42]))
+    assert "exchange $status and $upstream_status" in found.comments["log_format"]
+    assert found.rows["upstream_status"] == found.rows["status"]
+    later = identify.read((line.format("-", "503") + "\n").encode(), found.source)
+    assert (len(later.rows), later.failed) == (0, 1)
+
+
+def test_bytes_that_are_as_many_as_the_status_are_bytes() -> None:
+    """A health check's answer may have a size of 200 each time."""
+    found = _guessed(TWO_STATUSES[2], (["200"] * 50, ["200"] * 50))
+    assert found.settings["format"] == "common"
