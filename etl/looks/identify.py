@@ -34,7 +34,11 @@ from lake.memory.arrays import array, numbers, scalar
 FIRST_LINES = 1000
 SAMPLE_BYTES = 8 << 20
 ENOUGH_BYTES = 1 << 20
-IIS = b"#Software: Microsoft Internet Information Services"
+IIS = re.compile(
+    rb"^#Software: Microsoft |^#Fields:.* (?:s-computername|s-sitename|sc-substatus|sc-win32-status)\b",
+    re.MULTILINE,
+)
+"""What tells Microsoft's servers from others that write W3C's format, if the first line is gone by their fields."""
 ENOUGH, CLOSE = 0.5, 0.9
 VHOST = re.compile(
     rb"(?=[^ ]*[A-Za-z])(?![0-9]{4}-[0-9]{2}-[0-9]{2}T)[A-Za-z0-9_.:-]+ "
@@ -64,6 +68,8 @@ ONE_FILE = """\
 TWINS = """\
 # in all of these lines two columns hold the same statuses: the first is taken for what the client got, the other
 # for what the upstream server answered. If it is the other way round, exchange $status and $upstream_status"""
+MILLISECONDS = """\
+# a guess: durations that are whole or large are milliseconds as a rule. If they are seconds, take the line out"""
 MINOR = ("bytes", "duration", "upstream")
 """Reasons of rejects whose shape, time and status are those of the format."""
 PLACEHOLDER = {"files": "access.log", "application": guess.NO_NAME, "vantage": "origin"}
@@ -221,7 +227,7 @@ def identify(head: bytes) -> list[Reading]:
     found: list[Reading] = []
     for wrapped, inner in unwrapped:
         known = (name for name, each in FORMATS.items() if each.is_marked(inner))
-        names = sorted(known, key=lambda name: IIS not in head or name != "iis")
+        names = sorted(known, key=lambda name: not IIS.search(head) or name != "iis")
         declared = ({"format": name} for name in names)
         found += _readings(head, (*declared, *guess.trailing(inner), *guess.fields(inner)), wrapped)
     if not any(each.fits for each in found):
@@ -308,16 +314,18 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         endpoint_url=endpoint_url,
     )
     zone = {"timezone": shown or ASSUMED_ZONE} if found.without_offset else {}
+    unit = {} if found.settings["format"] != "w3c" or _are_seconds(found.rows) else {"duration_unit": "ms"}
     is_placed = named or not found.without_year
     settings = {
         **found.settings,
         **zone,
+        **unit,
         **{key: value for key, value in lay.settings.items() if key != "since"},
         "application": _application(found, first_lines(sample)) or guess.name(path),
         "vantage": guess.VANTAGES.get(found.settings["format"], "origin"),
         **{key: value for key, value in lay.settings.items() if key == "since" and is_placed},
     }
-    comments = {"files": ONE_FILE} if lay.is_of_one else {}
+    comments = {"duration_unit": MILLISECONDS} | ({"files": ONE_FILE} if lay.is_of_one else {})
     if shown:
         comments["timezone"] = UTC_SHOWN if shown == ASSUMED_ZONE else SHOWN_ZONE
     elif zone:
@@ -337,6 +345,15 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         comments=comments,
         assumes_zone=bool(zone and not shown),
     )
+
+
+def _are_seconds(rows: pa.Table) -> bool:
+    """Tell whether durations, if there are any, are shown to be seconds: some have decimals, half are 1 or less.
+
+    A server that writes whole numbers counts milliseconds as a rule, and by the draft that it follows, seconds.
+    """
+    durations = sorted(rows["duration_seconds"].drop_null().to_pylist())
+    return not durations or (durations[(len(durations) - 1) // 2] <= 1 and any(each % 1 for each in durations))
 
 
 def section(suggested: Reading, name: str) -> str:

@@ -141,6 +141,32 @@ def test_iis_and_w3c_are_told_apart_by_their_software() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "durations", "log_format", "unit"),
+    [
+        ("sc-substatus", ["0", "13", "1500"], "iis", None),  # IIS' lines that begin with #Software are gone
+        ("s-computername", ["33.1234", "0.4123"], "iis", None),  # ASP.NET Core's logger
+        ("x-a", ["13", "0", "1500"], "w3c", "ms"),
+        ("x-a", ["33.1234", "12.5", "0.4123"], "w3c", "ms"),
+        ("x-a", ["0", "0"], "w3c", "ms"),
+        ("x-a", ["0.013", "0", "1.5", "60.001"], "w3c", None),
+        ("x-a", ["-", "-"], "w3c", None),
+    ],
+)
+def test_the_unit_of_w3c_is_what_lines_show(
+    fields: str, durations: list[str], log_format: str, unit: str | None
+) -> None:
+    """By the fields of Microsoft's servers, or by what the durations are; a guess is said to be one."""
+    head = f"#Fields: date time cs-method cs-uri-stem sc-status {fields} time-taken\n"
+    head += "".join(f"2026-09-17 10:05:03 GET / 200 0 {each}\n" for each in durations)
+    found, section = _suggested(head.encode())
+    assert (found.settings["format"], found.settings.get("duration_unit")) == (log_format, unit)
+    assert ("a guess: durations" in section) is (unit is not None)
+    factor = 1 if unit is None and log_format == "w3c" else 1000
+    expected = [None if each == "-" else float(each) / factor for each in durations]
+    assert found.rows["duration_seconds"].to_pylist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
     ("begin", "end", "trailing"),
     [
         (COMBINED, ["0.004", "0.003", "200"], "$request_time $upstream_response_time $upstream_status"),
