@@ -1,5 +1,6 @@
 """Guesses at how a source of unknown raw logs is to be declared: keys of luigi.cfg and their values."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,12 +9,10 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
-import orjson
-
 from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
 from etl.looks import pods
-from etl.looks.shapes import ANSWERS, agrees, shapes
+from etl.looks.shapes import ANSWERS, NEARLY_ALL, agrees, shapes
 from etl.looks.siblings import MONTH, is_random
 
 Settings = Mapping[str, str]
@@ -64,21 +63,37 @@ TRAILING = re.compile(
     re.DOTALL,
 )
 """A field of a line: bare, in quotes or in brackets, maybe after a label like `rt=`."""
+OWN_UNIT = r"(?:(?:[0-9]+h)?[0-9]+m)?[0-9]+(?:\.[0-9]+)?(?:[mun]|\u00c2?\u00b5|\u03bc|\u00ce\u00bc)?s"
+"""A duration with its unit, as Go writes it; the sign of micro may be the bytes of UTF-8, read as Latin-1."""
+TIMES = rf"{SECONDS}(?:[,: ]+(?:{SECONDS}|-))*"
 VARIABLES = {
-    "request_time": SECONDS,
-    "upstream_response_time": rf"{SECONDS}(?:[,: ]+(?:{SECONDS}|-))*",
+    "request_time": f"{SECONDS}|{OWN_UNIT}",
+    "upstream_connect_time": TIMES,
+    "upstream_header_time": TIMES,
+    "upstream_response_time": TIMES,
     "upstream_status": ANSWERS,
     "upstream_addr": r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]{1,5}|unix:[^ ]+)(?:[,: ]+.*)?",
     "host": r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?",
 }
 """nginx's variables that a further field of a line may be, and what their values look like."""
+LABELS = {
+    "rt": "request_time",
+    "uct": "upstream_connect_time",
+    "uht": "upstream_header_time",
+    "urt": "upstream_response_time",
+    **{variable: variable for variable in VARIABLES},
+}
+"""What a label such as `rt=` says that a field is, as in nginx' documentation."""
+TIMED = ("request_time", "upstream_response_time")
+LABELLED = ("upstream_connect_time", "upstream_header_time")
+"""Variables that only a label tells from another one."""
 
 HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*[a-z]")
 MACHINE = re.compile(
     r"\.(?:local|localdomain|lan|internal|intranet|cluster|node|pod|compute|amazonaws\.com)$|^(?:ip-[0-9]|localhost)"
 )
 """Names of machines, which are no applications."""
-DURATIONS = ("request_time", "duration", "latency", "elapsed", "took", "response_time")
+DURATIONS = ("request_time", "duration", "latency_human", "latency", "elapsed", "took", "response_time")
 UNITS = ("", "_s", "_seconds", "_ms", "_us")
 KEYS = {
     "time": (
@@ -93,7 +108,7 @@ KEYS = {
         ("body_bytes_sent", "bytes_sent", "response_bytes", "response_size", "bytes", "size"),
         r"-|[0-9]+",
     ),
-    "duration": (tuple(word + unit for word in DURATIONS for unit in UNITS), r"[0-9][0-9.e-]*(?:[mu]?s)?"),
+    "duration": (tuple(word + unit for word in DURATIONS for unit in UNITS), rf"[0-9][0-9.e-]*|{OWN_UNIT}"),
     "upstream_status": (("upstream_status",), ANSWERS),
     "upstreams": (("upstream_addr",), r".+"),
     "host": (("host", "http_host", "vhost", "domain", "server_name"), r"[^ /]+"),
@@ -103,7 +118,9 @@ KEYS = {
 KEY = re.compile(r"[^\s,;#.]+(?:\.[^\s,;#.]+)*")
 PAIR = re.compile(rb'(?<![^ ="])([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
 FINE = r"[0-9]+\.[0-9]{3,9}"
-LONG = 60  # seconds, that hardly a request takes
+LONG = 60  # seconds, that hardly a request takes which is answered
+ANSWERED = re.compile("[2-4][0-9]{2}(?<!408)(?<!499)")
+"""Statuses of requests that did not end because somebody had waited for so long."""
 MOST_PARTS = 50  # fields that may follow those of a known format
 DEEPEST = 8  # nested objects are looked into so far
 RARE = 0.2  # share of the lines: a key that fewer have is passed over
@@ -170,22 +187,60 @@ def _shape(lines: Sequence[tuple[str, Sequence[Part]]], number: int) -> str:
     ((shape, _),) = Counter(literals).most_common(1)
     alike = [line for line, each in zip(lines, literals, strict=True) if each == shape]
     statuses = [status for status, _ in alike]
-    left, fields = [*VARIABLES], []
-    for index, (before, after) in enumerate(shape):
-        values = [line[index].value for _, line in alike]
-        variable = next((v for v in left if _may_be(v, values, statuses)), f"{UNNAMED}{number + index}")
-        left = [each for each in left if each != variable]
-        fields.append(f"{before}${variable}{after}")
-    return " ".join(fields)
+    columns = [[line[index].value for _, line in alike] for index in range(len(shape))]
+    labels = [LABELS.get(before.rstrip('["=')) for before, _ in shape]
+    names = [f"{UNNAMED}{number + index}" for index in range(len(shape))]
+    left = [*range(len(shape))]
+    for variable, pattern in VARIABLES.items():
+        labelled = [index for index in left if labels[index] == variable]
+        fitting = [
+            index
+            for index in labelled or ([] if variable in LABELLED else left)
+            if labels[index] in (None, variable)
+            and _most(columns[index], pattern)
+            and _means(variable, columns[index], statuses)
+        ]
+        if fitting:
+            chosen = _longest(fitting, columns) if variable in TIMED else fitting[0]
+            names[chosen] = variable
+            left.remove(chosen)
+    return " ".join(f"{before}${name}{after}" for (before, after), name in zip(shape, names, strict=True))
 
 
-def _may_be(variable: str, values: Sequence[str], statuses: Sequence[str]) -> bool:
-    """Tell whether values are those of one of VARIABLES, and mean what it says."""
-    if not _most(values, VARIABLES[variable]):
-        return False
+def _means(variable: str, values: Sequence[str], statuses: Sequence[str]) -> bool:
+    """Tell whether values that look like those of one of VARIABLES mean what it says."""
     if variable == "upstream_status":
         return agrees(values, statuses)
-    return variable != "request_time" or are_seconds(values)
+    return variable != "request_time" or are_durations(values, statuses)
+
+
+def _longest(fitting: Sequence[int], columns: Sequence[Sequence[str]]) -> int:
+    """Return which column of durations is the whole one: the first, unless another hardly ever is less than it.
+
+    A request takes as long as its upstream or longer, and some time if there is none. Clocks are a bit coarse.
+    """
+    chosen, *others = fitting
+    for other in others:
+        both = [*zip(map(_length, columns[chosen]), map(_length, columns[other]), strict=True)]
+        longer = sum(one < another for one, another in both)
+        shorter = sum(one > another for one, another in both)
+        if shorter < (1 - NEARLY_ALL) * longer:
+            chosen = other
+    return chosen
+
+
+def _length(value: str) -> Decimal:
+    """Return a number of seconds, the sum of a list of them, or -1 if there is none."""
+    told = [Decimal(each) for each in re.findall(r"[0-9]+\.?[0-9]*", value)]
+    return sum(told, Decimal(0)) if told else Decimal(-1)
+
+
+def are_durations(values: Sequence[str], statuses: Sequence[str]) -> bool:
+    """Tell whether the unit of durations is shown: each value has its own, or those of answers are seconds."""
+    told = [value for value in values if value not in ("", "-")]
+    own = bool(told) and all(re.fullmatch(OWN_UNIT, value) for value in told)
+    answered = [value for value, status in zip(values, statuses, strict=True) if ANSWERED.fullmatch(status)]
+    return own or are_seconds(answered)
 
 
 def are_seconds(values: Sequence[str]) -> bool:
@@ -214,7 +269,7 @@ def fields(lines: Sequence[bytes]) -> Iterator[Settings]:
                 by_key.setdefault(key, []).append(value)
         often = {key: values for key, values in by_key.items() if len(values) >= RARE * len(found)}
         chosen = {role: best for role in KEYS if (best := _key(often, role))}
-        if not _are_sure(chosen, by_key):
+        if not _are_sure(chosen, found):
             del chosen["duration"]
         if "host" in chosen and not are_applications(by_key[chosen["host"]]):
             del chosen["host"]
@@ -224,14 +279,13 @@ def fields(lines: Sequence[bytes]) -> Iterator[Settings]:
         yield {"format": log_format, "fields": "\n".join(["", *pairs])}
 
 
-def _are_sure(chosen: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> bool:
+def _are_sure(chosen: Mapping[str, str], lines: Sequence[Mapping[str, str]]) -> bool:
     """Tell whether the unit of durations is shown: by the key, by the values' own, or by what they are."""
     key = chosen.get("duration")
-    if key is None:
+    if key is None or _names(key)[0].rpartition("_")[2] in ("s", "seconds", "ms", "us"):
         return True
-    has_unit = _names(key)[0].rpartition("_")[2] in ("s", "seconds", "ms", "us")
-    own = all(re.fullmatch("-|[0-9.]+[mu]?s", each) for each in values[key])
-    return has_unit or own or are_seconds(values[key])
+    durations, statuses = ([line.get(name, "") for line in lines] for name in (key, chosen.get("status", "")))
+    return are_durations(durations, statuses)
 
 
 def are_applications(hosts: Sequence[str]) -> bool:
@@ -275,8 +329,8 @@ def values_by_key(lines: Sequence[bytes]) -> dict[str, list[str]]:
 
 
 def _json_values(line: bytes) -> dict[str, str]:
-    with suppress(orjson.JSONDecodeError):
-        found = orjson.loads(line)
+    with suppress(ValueError, RecursionError):
+        found = json.loads(line, parse_float=str)  # as it is written: 0.160 shows what 0.16 doesn't
         return dict(_leaves("", found)) if isinstance(found, dict) else {}
     return {}
 

@@ -38,7 +38,7 @@ IIS = re.compile(
     rb"^#Software: Microsoft |^#Fields:.* (?:s-computername|s-sitename|sc-substatus|sc-win32-status)\b",
     re.MULTILINE,
 )
-"""What tells Microsoft's servers from others that write W3C's format, if the first line is gone by their fields."""
+"""What tells Microsoft's servers from others that write W3C's format; without its first lines, by the fields."""
 ENOUGH, CLOSE = 0.5, 0.9
 VHOST = re.compile(
     rb"(?=[^ ]*[A-Za-z])(?![0-9]{4}-[0-9]{2}-[0-9]{2}T)[A-Za-z0-9_.:-]+ "

@@ -181,6 +181,17 @@ def test_the_unit_of_w3c_is_what_lines_show(
         ),
         (COMBINED, ["rt=0.004", 'us="200, 502"'], 'rt=$request_time us="$field_11"'),
         (COMBINED, ["rt=0.004", 'us="502, 200"'], 'rt=$request_time us="$upstream_status"'),
+        (COMBINED, ["151ms"], "$request_time"),
+        (
+            COMBINED,
+            ["rt=0.004", 'uct="0.001"', 'uht="0.003"', "us=200"],
+            'rt=$request_time uct="$upstream_connect_time" uht="$upstream_header_time" us=$upstream_status',
+        ),
+        (
+            COMBINED,
+            ["uct=0.001", "urt=0.003", "rt=12.345"],
+            "uct=$upstream_connect_time urt=$upstream_response_time rt=$field_12",
+        ),
         (LINE, ["0.004"], "$request_time"),
         (LINE, ["4711"], "$field_8"),
         (b"shop.example.com:443 " + COMBINED, ["0.004"], "$request_time"),
@@ -222,6 +233,51 @@ def test_most_lines_tell_what_the_fields_at_the_end_are() -> None:
 def test_durations_are_seconds_only_where_that_is_shown(values: list[str], expected: bool) -> None:  # noqa: FBT001
     """By their digits and by what most of them are: 150 ms must not become 150 s."""
     assert guess.are_seconds(values) is expected
+
+
+TIMEOUTS = [(200, "0.003", "0.004")] * 90 + [(503, "-", "0.000")] * 5 + [(504, "60.000", "60.001")] * 5
+"""Status, time of the upstream and of the whole request."""
+
+
+@pytest.mark.parametrize(
+    ("line", "trailing"),
+    [
+        ("{upstream} {whole}", "$upstream_response_time $request_time"),
+        ("{whole} {upstream}", "$request_time $upstream_response_time"),
+        ("{whole} 0.001 {upstream}", "$request_time $field_11 $upstream_response_time"),
+        ("urt {upstream} rt {whole}", "$field_10 $upstream_response_time $field_12 $request_time"),
+        ("urt={upstream} rt={whole}", "urt=$upstream_response_time rt=$request_time"),
+    ],
+)
+def test_the_time_of_a_request_is_told_from_its_upstreams(line: str, trailing: str) -> None:
+    """Also with timeouts after 60 s: it is the one that is longer, or that is called so."""
+    lines = [
+        COMBINED.replace(b" 200 ", b" %d " % status) + b" " + line.format(whole=whole, upstream=upstream).encode()
+        for status, upstream, whole in TIMEOUTS
+    ]
+    best = identify.identify(b"\n".join(lines) + b"\n")[0]
+    assert best.settings["trailing"] == f"{trailing} ..."
+    assert best.rows["duration_seconds"].to_pylist() == [float(whole) for _, _, whole in TIMEOUTS]
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ('"request_time": {whole}, "duration": {whole}', "request_time"),
+        ('"request_time": "{whole}"', "request_time"),
+        ('"latency": {whole}000, "latency_human": "{whole}s"', "latency_human"),
+        ('"latency": {whole}, "latency_human": "{whole}"', "latency_human"),
+    ],
+)
+def test_a_duration_of_json_shows_its_unit_beside_timeouts(written: str, key: str) -> None:
+    """By how it is written: the zeros of 0.160 are part of that."""
+    lines = [
+        f'{{"time": "2026-09-17T10:05:03Z", "status": {status}, {written.format(whole=whole)}}}'
+        for status, _, whole in [*TIMEOUTS, (200, "0.160", "0.160")]
+    ]
+    best = identify.identify("\n".join(lines).encode())[0]
+    assert f"duration = {key}" in best.settings["fields"]
+    assert best.rows["duration_seconds"].to_pylist()[-2:] == [60.001, 0.16]
 
 
 def test_a_column_that_is_not_the_status_again_is_no_upstream_status() -> None:
