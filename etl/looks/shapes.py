@@ -50,9 +50,10 @@ class Token(NamedTuple):
 def shapes(lines: Sequence[bytes]) -> Iterator[str]:
     """Yield what `log_format` may be, the best first: fields between pipes or tabs, then between spaces."""
     texts = [line.decode("latin-1").rstrip("\r\n") for line in lines if line.strip()]
-    for split in (lambda text: _cells(text, "|"), lambda text: _cells(text, "\t"), _tokens):
+    cells = ((lambda text: _cells(text, "|"), True), (lambda text: _cells(text, "\t"), True))
+    for split, are_cells in (*cells, (_tokens, False)):
         found = [tokens for text in texts if (tokens := split(text))]
-        for shape in _shapes(found) if 2 * len(found) >= len(texts) else ():
+        for shape in _shapes(found, are_cells=are_cells) if 2 * len(found) >= len(texts) else ():
             if shape.isascii() and "$$" not in shape:
                 yield shape
 
@@ -135,11 +136,12 @@ def _places(tokens: Sequence[Token]) -> Places | None:
     return None
 
 
-def _shapes(lines: Sequence[Sequence[Token]]) -> Iterator[str]:
+def _shapes(lines: Sequence[Sequence[Token]], *, are_cells: bool) -> Iterator[str]:
     """Yield the shape that most lines have, none if they have no request with a status.
 
-    Where two columns hold the same statuses, either may be the upstream's: a shape for each. The wrong one can't
-    read the line of a request that no upstream answered, or that several did.
+    Where two columns hold the same statuses, either may be the upstream's: shapes for each. The wrong one can't
+    read the line of a request that no upstream answered, or that several did. Between words the other one is named
+    only if it is the next: what follows may hold spaces.
     """
     placed = [(places, line) for line in lines if (places := _places(line))]
     if not placed:
@@ -156,11 +158,12 @@ def _shapes(lines: Sequence[Sequence[Token]]) -> Iterator[str]:
     named = ("request",) if most.is_quoted else ("request_method", "request_uri")
     roles |= {most.request + n: variable for n, variable in enumerate(named)}
     second = next((each for each in others if _are_twins(first, each, alike)), None)
-    if second is None:
-        yield _written(roles | {first: "status"}, alike, most)
-        return
-    yield _written(roles | {first: "status", second: "upstream_status"}, alike, most)
-    yield _written(roles | {first: "upstream_status", second: "status"}, alike, most)
+    if second is not None and (are_cells or abs(first - second) == 1):
+        yield _written(roles | {first: "status", second: "upstream_status"}, alike, most)
+        yield _written(roles | {first: "upstream_status", second: "status"}, alike, most)
+    yield _written(roles | {first: "status"}, alike, most)
+    if second is not None:
+        yield _written(roles | {second: "status"}, alike, most)
 
 
 def _statuses(places: Places, lines: Sequence[Sequence[Token]]) -> list[int]:
