@@ -21,17 +21,30 @@ _HOUR = "(?=(?:[0-9]{2})?(?![0-9]))"
 FORMS = tuple(
     re.compile(form)
     for form in (
-        f"(?<=year=){_YEAR}/month={_MONTH}/day={_DAY}",
+        rf"(?<=[yr]=){_YEAR}/m(?:onth)?={_MONTH}/d(?:ay)?={_DAY}(?![0-9])",
         rf"(?<![0-9]){_YEAR}(?P<sep>[-_./]?){_MONTH}(?P=sep){_DAY}{_HOUR}",
         rf"(?<![0-9]){_DAY}(?P<sep>[-_.]){_MONTH}(?P=sep){_YEAR}(?![0-9])",
         rf"(?<![0-9]){_MONTH}(?P<sep>[-_.]){_DAY}(?P=sep){_YEAR}(?![0-9])",
         rf"(?<![0-9])(?P<YY>[0-9]{{2}}){_MONTH}{_DAY}{_HOUR}",
+        rf"(?<![0-9]){_YEAR}[-_/]?{_MONTH}/(?:[^/]*?[^/0-9])??{_DAY}(?![0-9])",
     )
 )
-"""How dates are written in names, the most certain first."""
+"""How dates are written in names, the most certain first; the last is of day files in a folder of the month."""
+MONTH_FOLDER = tuple(
+    re.compile(form)
+    for form in (
+        rf"(?<![0-9]){_YEAR}[-_/]?{_MONTH}(?![0-9])",
+        rf"(?<=[yr]=){_YEAR}/m(?:onth)?={_MONTH}(?![0-9])",
+    )
+)
+YEAR_FOLDER = re.compile("(?<![^/=])(?P<YYYY>(?:19|20)[0-9]{2})(?=/)")
 CENTURY = 2000
 PLACEHOLDER = re.compile(r"\{(YYYY|YY|MM|DD|HH)\}")
 DIGITS = {"YYYY": "[0-9]{4}", "YY": "[0-9]{2}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "HH": "[0-2][0-9]"}
+ANY, NUMBER, NAMED = "{ANY}", "{NUM}", "{NAME}"
+"""In a shape, what others may differ in: anything, a number, and the name of a month or of a day of the week."""
+UUID = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+WORD = re.compile(r"(?:\{[A-Z]+\}|[A-Za-z0-9])+")
 TOKEN = re.compile(r"\{[A-Z]+\}|[A-Za-z0-9]+|[^A-Za-z0-9{]+|\{")
 RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?![A-Za-z]+[0-9]{1,4}$)[A-Za-z0-9]{5,}")
 MONTH = re.compile(
@@ -39,6 +52,16 @@ MONTH = re.compile(
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![A-Za-z])",
     re.IGNORECASE,
 )
+WEEKDAY = re.compile(
+    r"(?<![A-Za-z])(?:mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?(?![A-Za-z])", re.IGNORECASE
+)
+DIFFER = {ANY: "[^/]+?", NUMBER: "[0-9]+", NAMED: f"(?i:{MONTH.pattern}|{WEEKDAY.pattern})"}
+MONTH_OF_YEAR = re.compile(
+    rf"(?<![0-9])(?P<YYYY>(?:19|20)[0-9]{{2}})(?:[-_.]?W?[0-9]{{2}}(?![0-9])|(?=[-_.]?{MONTH.pattern}))"
+    rf"|(?<=[a-z][-_.])(?P<year>(?:19|20)[0-9]{{2}})(?![0-9])",
+    re.IGNORECASE,
+)
+"""A year in the name of a file that holds a month or a week."""
 SPELT = re.compile(
     rf"(?<![A-Za-z0-9])(?:[0-9]{{1,2}}[-_.]?{MONTH.pattern}[-_.]?(?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|(?:[0-9]{{4}}[-_.]?)?{MONTH.pattern}[-_.]?[0-9]{{1,2}}(?:[-_.][0-9]{{4}})?)(?![A-Za-z0-9])",
@@ -47,6 +70,9 @@ SPELT = re.compile(
 """A date whose month is spelt, for which `files` has no placeholder."""
 NUMBERED = re.compile(rf"(?P<base>.+)\.(?P<number>[0-9]{{1,3}})(?P<end>{COMPRESSED}?)")
 REPRESENTATIVES = 20
+COMPARED = 500  # names
+FEWEST_BY_CHANCE = 4
+HOURS_BORNE_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -93,16 +119,17 @@ def family(path: str, others: Collection[str], days: Collection[date], hour: int
         names = sorted({path, *(each for each in others if fnmatchcase(each, of_pods))})
         return Family(of_pods, tuple((each, None) for each in names), of_pods)
     path = _literal(path)
-    found_set = _numbered(path, others) or _spelt(path, others)
+    is_dated = next(_dates(path, days), None) is not None
+    found_set = None if is_dated else _numbered(path, others) or _spelt(path, others)
     if found_set:
         return found_set
     dated = dict(_dated_by_base(others, days)).get(path)  # the file that is still written to
-    shape = _shape(dated or path, days, hour)
+    shape = _shape_among(dated or path, others, days, hour)
     found = _matching(shape, others) or [path]
     if dated is None and path not in found:
         found.append(path)
     for each in sorted(others)[:: max(1, len(others) // REPRESENTATIVES)]:  # one whose random part looks random
-        like = _shape(each, days, hour)
+        like = _shape_among(each, others, days, hour)
         alike = _matching(like, others)
         if len(alike) > len(found) and path in alike:
             shape, found = like, alike
@@ -195,7 +222,9 @@ def _dated_by_base(others: Collection[str], days: Collection[date]) -> Iterator[
 def _without(name: str, found: re.Match[str]) -> str:
     """Return a name without a date and the separator before it, and uncompressed."""
     begin = name[: found.start()].rstrip("-_.")
-    return begin + re.sub(f"{COMPRESSED}$", "", re.sub(r"^[T0-9:-]*", "", name[found.end() :]))
+    return begin + re.sub(
+        f"{COMPRESSED}$", "", re.sub(r"^[T0-9:-]*(?:\.[0-9]{1,3}(?=\.|$))?", "", name[found.end() :])
+    )
 
 
 def _base(pattern: str) -> str:
@@ -216,35 +245,125 @@ def _dates(text: str, days: Collection[date], near: int = FARTHEST) -> Iterator[
                     yield found
 
 
+def _shape_among(path: str, others: Collection[str], days: Collection[date], hour: int | None) -> str:
+    """Return the shape of a name in which the files beside it bear out what is taken for an hour or for chance."""
+    compared = sorted(others)[:: max(1, len(others) // COMPARED)]
+    shape = _by_chance(_shape(path, days, hour), compared)
+    if NAMED in shape and NUMBER not in shape and len(_matching(shape, compared)) < 2:  # noqa: PLR2004 - itself
+        return path
+    found = [each for each in map(_expression(shape).fullmatch, compared) if each]
+    if DAYS_IN_MONTHS.search(shape):
+        as_numbers = PLACEHOLDER.sub(NUMBER, shape)
+        shape = as_numbers if len(_matching(as_numbers, compared)) > len(found) else shape
+    if "{HH}" in shape:
+        as_number = shape.replace("{HH}", NUMBER)
+        few = len(found) >= HOURS_BORNE_OUT > len({each["HH"] for each in found})
+        more = len(_matching(as_number, compared)) > len(found)
+        shape = as_number if more or (few and not HOUR_AFTER_DATE.search(shape)) else shape
+    return shape
+
+
+def _by_chance(shape: str, others: Collection[str]) -> str:
+    """Return a shape with `{ANY}` for each word of its name that hardly another name shares, most with digits."""
+    folder, slash, name = shape.rpartition("/")
+    if not PLACEHOLDER.search(shape):
+        return shape
+    names = [UUID.sub("0", each.rpartition("/")[2]) for each in others]
+    between = WORD.sub("0", name)
+    rows = [WORD.findall(each) for each in names if WORD.sub("0", each) == between]
+    words = WORD.findall(name)
+    for place, word in enumerate(words if len(rows) >= FEWEST_BY_CHANCE else ()):
+        values = [row[place] for row in rows]
+        letters = {re.sub("[0-9]+", "", each) for each in values}
+        with_digits = sum(any(map(str.isdigit, each)) for each in values)
+        is_of_many = len(letters) >= FEWEST_BY_CHANCE and 2 * min(len(set(values)), with_digits) > len(values)
+        if "{" not in word and is_of_many:
+            words[place] = ANY
+    return folder + slash + "".join(x for pair in zip(WORD.split(name), [*words, ""], strict=True) for x in pair)
+
+
 def _shape(path: str, days: Collection[date], hour: int | None) -> str:
     """Return a name with placeholders for the date, and `{HH}` for the hour after it."""
-    folder, slash, name = path.rpartition("/")
+    name = path.rpartition("/")[2]
     span = max(map(abs, ((a - b).days for a in days for b in days)), default=0)
     found = next(_dates(name, days), None) or next(_dates(path, days), None)
     found = found or next(_dates(name, days, near=FARTHEST + span), None)
     if found is None:
-        return path
+        return _undated(path, days)
     told = {key: value for key, value in found.groupdict().items() if key != "sep"}
-    text = name.replace(found[0], _with(found, told), 1)
-    for form in FORMS[:2]:  # the same day, however the folders write it
-        for each in reversed(list(form.finditer(folder + slash))):
-            parts = {key: value for key, value in each.groupdict().items() if key != "sep"}
-            if _day(parts) == _day(told):
-                folder = (folder + slash)[: each.start()] + _with(each, parts) + (folder + slash)[each.end() :]
-                folder = folder.removesuffix(slash)
-    if PLACEHOLDER.search(text):
-        before, last, after = text.rpartition("}")
-        clock = re.match(r"([-_.T]?)([0-2][0-9])(?![0-9])", after)
+    before = len(path) - len(found.string)
+    text = path[: before + found.start()] + _with(found, told) + path[before + found.end() :]
+    folder, slash, name = text.rpartition("/")
+    is_in_folder = not PLACEHOLDER.search(name)
+    folder = _dated_folder(folder + slash, _day(told))
+    if not is_in_folder:
+        before_it, last, after = name.rpartition("}")
+        clock = re.match(r"([-_.T]?)([0-2][0-9])(?![0-9])(?!(?:\.[0-9]{1,3}){3}(?![0-9]))", after)
         if clock and int(clock[2]) < 24 and (hour is None or int(clock[2]) == hour):  # noqa: PLR2004
             after = clock[1] + "{HH}" + after[clock.end() :]
-        text = before + last + after
-    elif hour is not None:
-        before, last, after = folder.rpartition("}")
-        hour_of = rf"(?<![0-9]){hour:02}(?![0-9])"
-        in_folder = re.sub(hour_of, "{HH}", after, count=1)
-        folder = before + last + in_folder
-        text = re.sub(hour_of, "{HH}", text, count=1) if in_folder == after else text
-    return folder + slash + text
+        name = before_it + last + after
+    begin, last, after = folder.rpartition("}")
+    if is_in_folder and last:
+        in_folder = _clock_folders(after, hour)
+        if hour is not None and "{HH}" not in in_folder:
+            hour_of = rf"(?<![0-9]){hour:02}(?![0-9])"
+            in_folder, in_name = re.sub(hour_of, "{HH}", in_folder, count=1), name
+            name = re.sub(hour_of, "{HH}", in_name, count=1) if "{HH}" not in in_folder else in_name
+        folder = begin + last + in_folder
+    elif last:
+        folder = begin + last + _clock_folders(after, hour)
+    return folder + UUID.sub(ANY, name)
+
+
+def _clock_folders(text: str, hour: int | None) -> str:
+    """Return the folders after that of a day with placeholders for the hour and what else counts there."""
+    parts = text.split("/")
+    for place, part in enumerate(parts):
+        found = re.fullmatch("((?:[A-Za-z_]+=)?)([0-9]{1,2})", part)
+        if found and place:
+            is_hour = "{HH}" not in "".join(parts) and hour is not None and found[2] == f"{hour:02}"
+            parts[place] = found[1] + ("{HH}" if is_hour else NUMBER)
+    return "/".join(parts)
+
+
+def _dated_folder(folder: str, day: date | None) -> str:
+    """Return folders with placeholders for their dates of a day, its month and its year, however written.
+
+    A date that is another one is a number that may be any.
+    """
+    for form in (*FORMS[:2], *MONTH_FOLDER, YEAR_FOLDER):
+        for each in reversed(list(form.finditer(folder))):
+            parts = {key: value for key, value in each.groupdict().items() if key != "sep"}
+            other = _day({"MM": "01", "DD": "01"} | parts)
+            if other is None or day is None:
+                continue
+            begin = day.replace(month=day.month if "MM" in parts else 1, day=day.day if "DD" in parts else 1)
+            if other == begin:
+                folder = folder[: each.start()] + _with(each, parts) + folder[each.end() :]
+            elif abs(other - begin) <= timedelta(days=FARTHEST if "DD" in parts else 31):
+                folder = folder[: each.start()] + re.sub("[0-9]+", NUMBER, each[0]) + folder[each.end() :]
+    return folder
+
+
+def _undated(path: str, days: Collection[date]) -> str:
+    """Return a name without a date in which the month or the week that it is of may be another."""
+    years = {each.year + n for each in days for n in (-1, 0, 1)}
+
+    def numbers(found: re.Match[str]) -> str:
+        year = next(filter(None, found.groupdict().values()))
+        return re.sub("[0-9]+", NUMBER, found[0]) if int(year) in years else found[0]
+
+    folder, slash, name = path.rpartition("/")
+    folder += slash
+    for form in (*MONTH_FOLDER, YEAR_FOLDER):
+        folder = form.sub(numbers, folder)
+    name = MONTH_OF_YEAR.sub(numbers, name)
+    months = {each.month for each in days}
+    if NUMBER in name:
+        name = MONTH.sub(NAMED, name)
+    elif months:
+        name = WEEKDAY.sub(NAMED, name)
+    return folder + UUID.sub(ANY, name)
 
 
 def _day(parts: dict[str, str]) -> date | None:
@@ -262,10 +381,17 @@ def _with(found: re.Match[str], told: dict[str, str]) -> str:
     return text + found.string[begin : found.end()]
 
 
+AFTER_DATE = re.compile(r"\}[-_.T]?$")
+HOUR_AFTER_DATE = re.compile(r"\}[-_.T/]?(?:[A-Za-z_]+=)?\{HH\}")
+DAYS_IN_MONTHS = re.compile(r"\{MM\}/[^/{]*\{DD\}[^/]*$")
+
+
 def _tokens(shape: str) -> Iterator[tuple[str, bool]]:
     """Yield the parts of a shape, and whether others of its family may differ in them."""
     for word in TOKEN.findall(shape):
-        if PLACEHOLDER.fullmatch(word) or not word.isalnum():
+        if word in DIFFER:
+            yield word, True
+        elif PLACEHOLDER.fullmatch(word) or not word.isalnum():
             yield word, False
         elif is_random(word):
             yield word, True
@@ -286,14 +412,16 @@ def _expression(shape: str) -> re.Pattern[str]:
             parts.append(again if key in begun else f"(?P<{key}>{DIGITS[key]})")
             begun.add(key)
         elif varies:
-            parts.append(f"(?P<v{number}>{'[0-9]+' if word.isdigit() else '[A-Za-z0-9]+'})")
+            any_other = "[0-9]+" if word.isdigit() else "[A-Za-z0-9]+"
+            parts.append(f"(?P<v{number}>{DIFFER.get(word, any_other)})")
         else:
             parts.append(re.escape(word).replace(r"\?", "."))
-    return re.compile("".join(parts) + f"(?P<end>{COMPRESSED}?)")
+    number_of_day = r"(?:\.[0-9]{1,3})?" if PLACEHOLDER.search(shape) else ""
+    return re.compile("".join(parts) + f"(?P<end>{number_of_day}{COMPRESSED}?)")
 
 
 def _tokens_of_folder(folder: str) -> Iterator[tuple[str, bool]]:
-    yield from ((part, False) for part in re.split(r"(\{[A-Z]+\})", folder) if part)
+    yield from ((part, part in DIFFER) for part in re.split(r"(\{[A-Z]+\})", folder) if part)
 
 
 def _matching(shape: str, names: Collection[str]) -> list[str]:
@@ -310,14 +438,16 @@ def _narrowed(shape: str, names: Sequence[str], hour: int | None) -> str:
     values = {key: {each[key] for each in found} for key in expression.groupindex}
     is_dated = bool(PLACEHOLDER.search(stem))
     pattern, is_after = (
-        "".join(word for word, _ in _tokens_of_folder(folder + slash)),
+        "".join("*" if varies else word for word, varies in _tokens_of_folder(folder + slash)),
         not PLACEHOLDER.search(name),
     )
     is_after &= is_dated
     for number, (word, varies) in enumerate(_tokens(name), len([*_tokens_of_folder(folder + slash)])):
         differ = values.get(f"v{number}", {word})
-        is_clock = is_after and hour is not None and "{HH}" not in pattern and pattern.endswith(tuple("}-_.T"))
-        if not varies or (len(differ) == 1 and not is_after and (is_dated or not is_random(word))):
+        is_clock = is_after and hour is not None and "{HH}" not in pattern and AFTER_DATE.search(pattern)
+        if word in DIFFER:
+            pattern += "*"
+        elif not varies or (len(differ) == 1 and not is_after and (is_dated or not is_random(word))):
             pattern += word
         elif len(found) > 1 and is_clock and all(re.fullmatch("[01][0-9]|2[0-3]", each) for each in differ):
             pattern += "{HH}"

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+from etl.raw.globs import expression
 from lake.errors import ConfigError, InputError
 from lake.store.disk import disk_error
 from lake.store.protocol import S3_SCHEME
@@ -175,24 +177,29 @@ class FilePattern:
         from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
         by_day: dict[date, list[RawFile]] = {}
-        shows_day = re.compile(self._day_pattern(s3.expression)).fullmatch
         of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self._whole)
         for url, listed in s3.find(of_any_day, self.endpoint_url).items():
-            found = shows_day(url)
-            with suppress(ValueError):  # no day has that date
-                if found:
-                    parts = {name: int(text) for name, text in found.groupdict().items()}
-                    year = parts.get("YYYY", CENTURY + parts.get("YY", 0))
-                    day = date(year, parts["MM"], parts["DD"])
-                    by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed))
+            if day := self.day_of(url):
+                by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed))
         return lambda day: by_day.get(day, [])
 
-    def _day_pattern(self, expression: Callable[[str], str]) -> str:
-        """Return a regular expression for the files of any day, with a group for each part of the date.
+    def takes(self, path: str) -> bool:
+        """Tell whether a path, written as the pattern is, is one of its files, of whichever day."""
+        return bool(self.day_of(path) if self.is_dated else self._expression.fullmatch(path))
 
-        Args:
-            expression: Returns that of the text around them.
-        """
+    def day_of(self, path: str) -> date | None:
+        """Return the day that a dated pattern gives to a path, None if it doesn't match it."""
+        found = self._expression.fullmatch(path)
+        if not found:
+            return None
+        parts = {name: int(text) for name, text in found.groupdict().items()}
+        with suppress(KeyError, ValueError):  # no day has that date
+            return date(parts.get("YYYY", CENTURY + parts.get("YY", 0)), parts["MM"], parts["DD"])
+        return None
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        """A regular expression for the files of any day, with a group for each part of the date."""
         begun: set[str] = set()
 
         def group(name: str) -> str:
@@ -204,7 +211,9 @@ class FilePattern:
             return f"(?P<{name}>[0-9]{{{len(name)}}})"
 
         parts = PLACEHOLDER.split(self._whole)  # every other one is the name of a placeholder
-        return "".join(group(part) if number % 2 else expression(part) for number, part in enumerate(parts))
+        return re.compile(
+            "".join(group(part) if number % 2 else expression(part) for number, part in enumerate(parts))
+        )
 
     def _name(self, path: str) -> str:
         if self._whole.startswith(S3_SCHEME):

@@ -1,6 +1,5 @@
 """Raw files in S3 buckets: found, measured, and read as streams that survive a connection."""
 
-import fnmatch
 import io
 import os
 import re
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
+from etl.raw.globs import expression
 from lake.store.protocol import S3_SCHEME
 from lake.store.s3_client import CUT_OFF, client, split_url, translated, tried_again
 
@@ -70,16 +70,6 @@ def opened(url: str, endpoint_url: str | None) -> Iterator[io.RawIOBase]:
     """
     with translated(url), Stream(_client(endpoint_url, os.getpid()), *split_url(url)) as body:
         yield body
-
-
-def expression(pattern: str) -> str:
-    """Return a regular expression for a glob in which `*` stays within a folder and `**/` spans folders."""
-    parts = []
-    for part in re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern):
-        spans = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-        is_set = part.startswith("[") and part.endswith("]")
-        parts.append(spans.get(part) or (fnmatch.translate(part)[4:-3] if is_set else re.escape(part)))
-    return "".join(parts)
 
 
 @lru_cache
