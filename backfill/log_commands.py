@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from backfill import options, report
@@ -39,9 +40,10 @@ def identify_log(asked: options.Identify) -> int:
         return 1
     folder = _folder()
     path = _in_configuration(looked_at[-1], folder)
-    best = identify.suggestion(readings[0], sample, path, folder, endpoint_url)
+    beside = [replace(each, name=_in_configuration(each, folder)) for each in files if each != looked_at[-1]]
+    best = identify.suggestion(readings[0], sample, path, folder, endpoint_url, beside=beside)
     _print(report.of_unknown(best, readings, head, name, asked.lines, raw=asked.raw))
-    return 0 if best.is_good else 1
+    return 0 if best.is_good and not best.left_out else 1
 
 
 def _found(given: str) -> list[RawFile]:
@@ -57,6 +59,11 @@ def _found(given: str) -> list[RawFile]:
         return [RawFile(printable(given), location, None)]
     pattern = os.path.join(glob.escape(given), "*") if Path(given).is_dir() else given  # noqa: PTH118 - a pattern
     found = [each for each in sorted(glob.glob(pattern, recursive=True)) if Path(each).is_file()]  # noqa: PTH207 - a pattern
+    if not found and Path(given).is_dir() and any(each.is_file() for each in Path(given).rglob("*")):
+        below = printable(os.path.join(given, "**", "*"))  # noqa: PTH118 - a pattern
+        raise ConfigError(
+            f"{printable(given)}: files lie only in the folders below it. Name one, or all by '{below}'."
+        )
     if not found:
         raise ConfigError(f"{printable(given)}: there is no file. Name a log, or a folder or a pattern of logs.")
     return [RawFile(printable(each), str(Path(each).absolute()), None) for each in found]

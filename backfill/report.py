@@ -41,6 +41,12 @@ Uvicorn does by a formatter in --log-config: %(asctime)s %(client_addr)s "%(requ
 SEVERAL_LINES = """\
 This is Rails' default log, which writes a request in several lines. Have it written in one line by the gem lograge
 (config.lograge.enabled = true, with Lograge::Formatters::Json and a key for the time)."""
+LEFT_OUT = """\
+`files` in the section below leaves out files that were given, or are named like this log. Widen it before you use
+it, or declare them as another log. {}"""
+ELSEWHERE = """\
+Folders beside this one hold files of the same name, which the section below leaves out. If they are the same log,
+of another host, name them all to identify. {}"""
 REQUEST = re.compile(rb'"(?:[A-Z]+) [^"]*HTTP/[0-9.]+"\s+[1-5][0-9]{2}\b')
 CLOCK = re.compile(rb"[0-9]{1,2}:[0-5][0-9]:[0-5][0-9]|\b1[0-9]{9}\b")
 RAILS = re.compile(rb"(?:^|\] )(?:Started [A-Z]+ \"|Processing by |Completed [1-5][0-9]{2} )")
@@ -74,7 +80,18 @@ def of_unknown(  # noqa: PLR0913 - what was found, and how to show it
             f"{suggested.failed:,} of the {len(suggested.rejects):,} rejects show a 5xx status: it would lose "
             "server errors. Don't use it as it stands; compare it with the server's own log format."
         )
+    if suggested.left_out:
+        yield f"\n{LEFT_OUT.format(_some(suggested.left_out))}"
+    if suggested.elsewhere:
+        yield f"\n{ELSEWHERE.format(_some(suggested.elsewhere))}"
     yield from ("", "For luigi.cfg:", "", section(suggested, guess.name(suggested.settings["files"])))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return how many files there are, and what the first and the last ones are called."""
+    shown = names if len(names) <= EXAMPLES else (*names[: EXAMPLES - 1], names[-1])
+    count = f"{len(names):,} file{'s' * (len(names) > 1)}"
+    return f"{count}{', such as' if len(names) > EXAMPLES else ''}:\n" + "\n".join(f"  {each}" for each in shown)
 
 
 def of_unreadable(best: Reading, head: bytes, path: str, lines: int, *, raw: bool) -> Iterator[str]:

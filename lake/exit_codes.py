@@ -48,7 +48,7 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "backfill explain": {0: "explained"},
     "backfill identify": {
         0: "a format reads all lines but 1 % at most; with --source, but max_reject_rate",
-        1: "none does, or a line that is not read looks like a server error",
+        1: "none does, a line that is not read looks like a server error, or a file of the log is left out",
         2: f"{WRONG}, or the file can't be read",
     },
     "backfill rejects": {

@@ -1,7 +1,7 @@
 """What the first lines of a raw file become: by a given source, or by the declaration that reads them best."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -99,6 +99,8 @@ class Reading:
         failed: How many of the rejects look like requests that were answered with a 5xx status.
         last: The last day of the log that is known.
         comments: What to say before keys of its section.
+        left_out: Names of files that were given, or are named like the log, and that the source doesn't take.
+        elsewhere: Names of files like it in folders beside its own, which may be another host's.
         assumes_zone: Whether its times are read by a time zone that nothing shows.
     """
 
@@ -114,6 +116,8 @@ class Reading:
     last: date | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
     assumes_zone: bool = False
+    left_out: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def lines(self) -> int:
@@ -293,7 +297,15 @@ def runner_up(readings: Sequence[Reading]) -> Reading | None:
     return second if second.fits and second.recognised >= CLOSE * best.recognised else None
 
 
-def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_url: str | None = None) -> Reading:
+def suggestion(  # noqa: PLR0913 - what is known of the log
+    found: Reading,
+    sample: bytes,
+    path: str,
+    folder: Path,
+    endpoint_url: str | None = None,
+    *,
+    beside: Collection[RawFile] = (),
+) -> Reading:
     """Return what the whole section of luigi.cfg that may be meant makes of a log.
 
     Args:
@@ -302,6 +314,7 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         path: The file's name, as `files` may have it.
         folder: That of luigi.cfg.
         endpoint_url: Of an S3 server other than AWS.
+        beside: Other files that were said to be the same log, named as `path` is.
     """
     named = _day_in(path) if found.without_year else None
     shown = _zone_shown(found, first_lines(sample)) if found.without_offset else None
@@ -312,6 +325,7 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         *(path, folder, given, lambda lines: _parsed(lines, source)[0]["ts"].to_pylist()),
         found.settings["format"],
         endpoint_url=endpoint_url,
+        beside=beside,
     )
     zone = {"timezone": shown or ASSUMED_ZONE} if found.without_offset else {}
     unit = {} if found.settings["format"] != "w3c" or _are_seconds(found.rows) else {"duration_unit": "ms"}
@@ -344,6 +358,8 @@ def suggestion(found: Reading, sample: bytes, path: str, folder: Path, endpoint_
         without_year=found.without_year and not whole.source.files.is_dated,
         comments=comments,
         assumes_zone=bool(zone and not shown),
+        left_out=lay.left_out,
+        elsewhere=lay.elsewhere,
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from etl.looks.siblings import around, family
+from etl.looks.left_out import left_out, of_other_hosts, takes, widened
+from etl.looks.siblings import Family, around, family
 from etl.raw.files import FilePattern, RawFile
 from etl.raw.reading import RawReader
 from etl.sources.source import FARTHEST
@@ -34,12 +35,16 @@ class Lying:
         last: The last day of which there is a line, None if that is not known.
         looked_at: How many files were looked into.
         is_of_one: Whether it is one dated file with lines of other days, which tells nothing of the next ones.
+        left_out: Names of files that were given, or are named like the log, and that `files` doesn't take.
+        elsewhere: Names of files like it in folders beside its own, which may be another host's.
     """
 
     settings: Mapping[str, str]
     last: date | None = None
     looked_at: int = 0
     is_of_one: bool = False
+    left_out: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def lying(  # noqa: PLR0913 - what is known of the log
@@ -50,6 +55,7 @@ def lying(  # noqa: PLR0913 - what is known of the log
     log_format: str,
     *,
     endpoint_url: str | None = None,
+    beside: Collection[RawFile] = (),
 ) -> Lying:
     """Return how a log is to be declared that a file is of.
 
@@ -60,12 +66,57 @@ def lying(  # noqa: PLR0913 - what is known of the log
         times: Reads lines of it.
         log_format: Its format's name.
         endpoint_url: Of an S3 server other than AWS.
+        beside: Other files that were said to be the same log.
     """
+    there = {each.name: each for each in (*_find(around(path), folder, endpoint_url), *beside)}
     days = {each.date() for each in given}
-    there = {each.name: each for each in _find(around(path), folder, endpoint_url)}
-    if not days:
-        return Lying({"files": family(path, (), ()).files})
-    found = family(path, there, days, given[0].hour)
+    hour = given[0].hour if given else None
+    found = _with(beside, family(path, there, days, hour), there, folder, endpoint_url)
+    lay = _lying(found, there, given, times, log_format, endpoint_url)
+    files = lay.settings["files"]
+    left = left_out(files, path, there, [each.name for each in beside], found.current)
+    others = of_other_hosts(around(path))
+    hosts = [each.name for each in _find(others, folder, None)] if others else []
+    elsewhere = left_out(files, path, set(hosts) - there.keys(), (), found.current)
+    return replace(lay, left_out=tuple(left), elsewhere=tuple(elsewhere))
+
+
+def _with(
+    beside: Collection[RawFile], found: Family, there: dict[str, RawFile], folder: Path, endpoint_url: str | None
+) -> Family:
+    """Return a family in which are also the files in other folders that were said to be the same log."""
+    names = [each.name for each in beside]
+    files, undated = widened(found.files, names), widened(found.undated, names)
+    if (files, undated) == (found.files, found.undated):
+        return found
+    there |= {each.name: each for each in _find(undated, folder, endpoint_url)}
+    shows = FilePattern(files, folder)
+    members = ((name, shows.day_of(name)) for name in there if takes(files, name))
+    return Family(
+        files, tuple(sorted(members, key=lambda each: (each[1] or date.min, each[0]))), undated, found.current
+    )
+
+
+def _lying(  # noqa: PLR0913, PLR0917 - what is known of the log
+    found: Family,
+    there: Mapping[str, RawFile],
+    given: Sequence[datetime],
+    times: Times,
+    log_format: str,
+    endpoint_url: str | None,
+) -> Lying:
+    """Return how a log is to be declared whose files are known.
+
+    Args:
+        found: Its files.
+        there: The files around it, by name.
+        given: As `lying`.
+        times: As `lying`.
+        log_format: As `lying`.
+        endpoint_url: As `lying`.
+    """
+    if not given:
+        return Lying({"files": found.files})
     members = [(there[name], day) for name, day in found.members if name in there]
     spans = [
         (day, span, offsets)

@@ -164,6 +164,19 @@ def test_several_files_are_one_log(a_project):
     assert "\nfiles = access.log\n" in done.stdout
 
 
+def test_a_section_that_leaves_out_given_files_is_not_called_good(a_project):
+    """They are named, and the exit code is 1; so are folders in which only folders lie."""
+    (a_project.folder / "tree/a").mkdir(parents=True)
+    for name in ("access.log-20150517", "other-20150517.log"):
+        (a_project.folder / "tree/a" / name).write_text(LINE, encoding="utf-8")
+    done = a_project.run("backfill", "identify", "tree/a/other-20150517.log", "tree/a/access.log-20150517")
+    assert done.returncode == 1
+    assert "or declare them as another log. 1 file:\n  tree/a/other-20150517.log\n" in done.stdout
+    done = a_project.run("backfill", "identify", "tree")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tree: files lie only in the folders below it. Name one, or all by 'tree/**/*'." in done.stderr
+
+
 def test_a_section_that_loses_server_errors_is_not_called_good(a_project):
     """However few they are: the exit code is 1, and it is said."""
     (a_project.folder / "access.log").write_text(
