@@ -128,8 +128,12 @@ def family(path: str, others: Collection[str], days: Collection[date], hour: int
     found = _matching(shape, others) or [path]
     if dated is None and path not in found:
         found.append(path)
+    tried = {shape}
     for each in sorted(others)[:: max(1, len(others) // REPRESENTATIVES)]:  # one whose random part looks random
         like = _shape_among(each, others, days, hour)
+        if like in tried or len(found) >= len(others):
+            continue
+        tried.add(like)
         alike = _matching(like, others)
         if len(alike) > len(found) and path in alike:
             shape, found = like, alike
