@@ -204,10 +204,17 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
         rejects,
         without_offset=without_time - _without_time(rejects_in_zone),
         recognised=len(rows_in_zone) + _count(minor) + _sessions(source, rejects_in_zone),
-        columns=sum(column.null_count < len(column) for column in rows_in_zone.columns),
+        columns=sum(map(_is_filled, rows_in_zone.columns)),
         without_year=_are_of_any_year(rows_in_zone["ts"].to_pylist()),
         failed=_failed(head, rejects),
     )
+
+
+def _is_filled(column: pa.ChunkedArray) -> bool:
+    """Tell whether lines fill a column. That no request was retried is also said where no line could tell it."""
+    if pa.types.is_boolean(column.type):
+        return pc.any(column).as_py() is True
+    return int(column.null_count) < len(column)
 
 
 def _without_time(rejects: pa.Table) -> int:
@@ -267,13 +274,17 @@ def _readings(head: bytes, guesses: Iterable[Settings], wrapped: Settings) -> It
 
 
 def _unwrapped(lines: Sequence[bytes]) -> Iterator[tuple[Settings, Sequence[bytes]]]:
-    """Yield lines as they are, and without the envelopes that most of them have, with the setting that says so."""
+    """Yield lines as they are, and without each number of the envelopes that most have, with the setting for it.
+
+    Not only without all: an object with a key `msg` may be an envelope, and as well be the record itself.
+    """
     yield {}, lines
     names = found_around(lines)
-    if names:
-        block = memoryview(b"".join(line + b"\n" for line in lines))
-        inner = b"".join(Wrapping(tuple(map(envelope, names))).inner_blocks([block]))
-        yield {"envelope": ", ".join(names)}, split(inner)
+    block = memoryview(b"".join(line + b"\n" for line in lines))
+    for number in range(1, len(names) + 1):
+        outer = names[:number]
+        inner = b"".join(Wrapping(tuple(map(envelope, outer))).inner_blocks([block]))
+        yield {"envelope": ", ".join(outer)}, split(inner)
 
 
 def _without_noise(found: Reading, head: bytes) -> Reading:

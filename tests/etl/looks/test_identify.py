@@ -511,6 +511,43 @@ def test_an_envelope_is_found_and_declared(tmp_path: Path) -> None:
         assert identify.read(head, source).rows == bare.rows
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("caddy", "msg"), ("traefik_json", "message"), ("pino", "line"), ("bunyan", "body")]
+)
+@pytest.mark.parametrize("envelopes", ["cri", "docker", "compose", "syslog", "json:message", "cri, json:message"])
+def test_a_record_with_a_key_of_an_envelope_is_read_in_one(name: str, key: str, envelopes: str) -> None:
+    """A message in the record is part of it, whatever is around the record."""
+    lines = [json.loads(line) for line in GOLDEN.joinpath(name, "access.log").read_bytes().splitlines()[:2]]
+    texts = [json.dumps({**line, key: "handled request"}, separators=(",", ":")) for line in lines]
+    rows = identify.identify("\n".join(texts).encode())[0].rows
+    for each in reversed(envelopes.split(", ")):
+        texts = [_wrapped(text, each) for text in texts]
+    best = identify.identify("\n".join(texts).encode())[0]
+    assert best.settings == {"format": name, "envelope": envelopes}
+    assert best.rows == rows
+    assert len(best.rows) == 2
+
+
+def _wrapped(text: str, envelope: str) -> str:
+    """Return a line in an envelope."""
+    time = "2026-09-17T10:05:03.1Z"
+    if envelope == "docker":
+        return json.dumps({"log": text + "\n", "stream": "stdout", "time": time})
+    if envelope == "json:message":
+        return json.dumps({"file": "/x", "message": text, "timestamp": time})
+    return {"cri": f"{time} stdout F ", "syslog": "Sep 17 10:05:03 web1 x[7]: ", "compose": "web-1  | "}[
+        envelope
+    ] + text
+
+
+def test_keys_of_a_record_in_an_envelope_are_guessed_with_its_method() -> None:
+    """What a format fills by default, that no request was retried, makes it no better than one that reads more."""
+    line = '{"time":"2026-09-17T10:05:03Z","method":"GET","path":"/a","status":200,"msg":"done"}'
+    best = identify.identify("\n".join([_wrapped(line, "cri")] * 3).encode())[0]
+    assert (best.guessed, best.settings["envelope"]) == ("fields", "cri")
+    assert best.rows["method"].to_pylist() == ["GET"] * 3
+
+
 def test_a_prefix_of_a_known_format_is_no_envelope() -> None:
     """What a format reads by itself, it reads with the time that it has there."""
     head = (GOLDEN / "heroku/access.log").read_bytes()
