@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from etl.lines import timestamps
 from etl.lines.envelopes import SYSLOG
-from etl.lines.formats import Delimited, Format, Json, Logfmt, Role, field_pattern
+from etl.lines.formats import Alternatives, Delimited, Format, Json, Logfmt, Role, field_pattern
 from etl.lines.parse import CONTINUED, NOISE
 from etl.lines.timestamps import unnamed
 from lake.contracts.rejects import REASONS
@@ -56,6 +56,10 @@ BUILT_IN = {
 NAME = re.compile("[a-z][a-z0-9]+")
 TRIED = tuple(REASONS.index(each) for each in ("blank", "shape", "time", "status"))
 """Reasons of rejects that may be noise: those of other reasons are requests but for one field."""
+AFTER_QUOTE = r'(?s)" +5[0-9]{2}(?:[ ,|\]\r\n]|$)'
+NAMED = r'(?is)(?:^|[ ,{"])(?:sc-)?status(?:_?code)?"?\s*[=:]\s*"?5[0-9]{2}(?:[^0-9]|$)'
+OTHER_STATUS = "[1-4][0-9]{2}|000|0|-1|-"
+"""What a status is that is no server error; some of it says that there is none."""
 
 
 @dataclass(frozen=True)
@@ -153,34 +157,44 @@ def _anchored(declared: str) -> str:
 
 
 def shows_server_error(lines: pa.BinaryArray, log_format: Format) -> timestamps.Booleans:
-    """Tell which lines show a status of 500 to 599, where one can be read."""
+    """Tell which lines show a status of 500 to 599, where one can be read.
+
+    A number after a quote is taken for one, but not where a line has another status in the format's own place.
+    """
+    formats = log_format.formats if isinstance(log_format, Alternatives) else (log_format,)
+    found = to_numpy(pc.match_substring_regex(lines, AFTER_QUOTE))
+    if found.any():
+        for each in formats:
+            found = found & ~_match(lines, _places(each, OTHER_STATUS))
+    return found | _match(lines, [NAMED, *(pattern for each in formats for pattern in _patterns(each))])
+
+
+def _match(lines: pa.BinaryArray, patterns: Sequence[str]) -> timestamps.Booleans:
+    """Tell which lines match one of some regular expressions."""
     found = np.zeros(len(lines), np.bool_)
-    for pattern in _patterns(log_format):
+    for pattern in patterns:
         found |= to_numpy(pc.match_substring_regex(lines, pattern))
     return found
 
 
 def _patterns(log_format: Format) -> Sequence[str]:
-    """Return regular expressions of lines that show such a status: in its place, or after its name or a quote."""
-    found = [
-        r'(?s)" +5[0-9]{2}(?:[ ,|\]\r\n]|$)',
-        r'(?is)(?:^|[ ,{"])(?:sc-)?status(?:_?code)?"?\s*[=:]\s*"?5[0-9]{2}(?:[^0-9]|$)',
-    ]
+    """Return regular expressions of lines that show such a status in its place in a format, or after its name."""
+    found = []
     for field in (each for each in log_format.fields if each.role is Role.STATUS):
         if isinstance(log_format, Json | Logfmt):
             name = re.escape(field.name.rpartition(".")[2])
             found.append(rf'(?s)(?:^|[ ,{{"\t]){name}"?\s*[=:]\s*"?5[0-9]{{2}}(?:[^0-9]|$)')
-    if isinstance(log_format, Delimited):
-        found.append(_up_to_status(log_format))
-    return found
+    return [*found, *_places(log_format, "5[0-9]{2}")]
 
 
-def _up_to_status(log_format: Delimited) -> str:
-    """Return what a line of a format is up to its status, whatever follows."""
+def _places(log_format: Format, status: str) -> list[str]:
+    """Return what a line is up to its status, whatever follows: none of a format without such a place."""
+    if not isinstance(log_format, Delimited):
+        return []
     before = re.escape(log_format.literals[0])
     for number, field in enumerate(log_format.fields):
         after = log_format.literals[number + 1]
         if field.role is Role.STATUS:
-            return f"(?s)^{before}5[0-9]{{2}}(?:[^0-9]|$)"
+            return [f"(?s)^{before}(?:{status})(?:[^0-9]|$)"]
         before += f"(?:{field_pattern(field.kind, log_format.separator or after[:1])}){re.escape(after)}"
-    return f"(?s)^{before}"
+    return []

@@ -8,7 +8,7 @@ import pytest
 
 from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
-from etl.lines.formats import FORMATS, Format, Role, shaped
+from etl.lines.formats import FORMATS, Alternatives, Format, Role, shaped
 from etl.lines.noise import BUILT_IN, Noise, shows_server_error
 from etl.lines.parse import NOISE, Classifier
 from etl.sources.source import Source
@@ -110,6 +110,19 @@ def test_a_status_is_looked_for_where_the_format_has_it(log_format: Format, line
     assert log_format.has(Role.STATUS)
     lines = pa.array([line, line.replace(b"503", b"5030"), line.replace(b"503", b"403")], pa.binary())
     assert shows_server_error(lines, log_format).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["envoy", "istio"])
+def test_a_number_after_a_quote_is_no_status_where_the_format_has_another(name: str, *, compiled: bool) -> None:
+    """Bytes that TCP received may be 500 to 599: the usual begin of TLS has 517."""
+    tcp = b'[2026-09-17T10:05:07.000Z] "- - -" %s - - - "-" %s 3961 61 - "-" "-" "-" "-" "142.250.1.1:443"'
+    lines = [tcp % (b"0", b"517"), tcp % (b"0", b"0"), tcp % (b"-", b"599"), tcp % (b"503", b"517")]
+    both = Alternatives.of([COMBINED, FORMATS[name]], ["a", "b"])
+    for log_format in (FORMATS[name], both):
+        noise = Noise.of("envoy", log_format)
+        assert _judged(lines, noise, compiled=compiled) == [True, True, True, False]
+        assert not any(_judged(ERRORS[:3], Noise.of(".*", log_format), compiled=compiled))
 
 
 @pytest.mark.parametrize("compiled", [False, True])
