@@ -690,6 +690,8 @@ def logfmt_pairs(frame, at):
                             return 0
                     note_value(frame, index, TEXT, begin, p)
                 p += 1
+            elif load8(p) == 39:  # may hold spaces, up to another single quote
+                return 0
             else:
                 mask = bare_ends(p)
                 while mask == 0:

@@ -33,6 +33,7 @@ from etl.lines.formats import (
     Role,
 )
 from etl.lines.passes import Passes
+from etl.lines.places import places_of
 from lake.contracts import contract
 from lake.contracts.rejects import REASONS
 from lake.contracts.requests import METHODS
@@ -75,10 +76,19 @@ ANY_DIRECTIVE = r"(?i)^#(?:Version|Fields|Software|Date|Start-Date|End-Date|Rema
 TEXTS = (Role.REQUEST, Role.METHOD, Role.TARGET, Role.UPSTREAMS, Role.HOST, Role.USER_AGENT)
 """Roles that only a string can have in JSON; another value is none."""
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
-_PAIR = re.compile(rb'([^ ="]+)=("(?:[^"\\]|\\.)*"|[^ "]*)', re.DOTALL)
-_PAIRS = re.compile(
-    rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:[^ ="]+=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: +|\Z))+)', re.DOTALL
-)
+# Text in single quotes ends at one before another pair or the line's end: Rails' lograge escapes none in messages.
+_VALUE = rb'"(?:[^"\\]|\\.)*"|[^ "]*'
+_SINGLE = rb"""'(?:[^']|'(?! +[^ ="]+=| *\Z))*+'"""
+
+
+def _pairs_of(value: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Return what a line of pairs is, and each of them."""
+    pair = rb'[^ ="]+=(?:%s)' % value
+    whole = rb'(?P<words>(?:[^ ="]+ +)*)(?P<pairs>(?:%s(?: +|\Z))+)' % pair
+    return re.compile(whole, re.DOTALL), re.compile(rb'([^ ="]+)=(%s)' % value, re.DOTALL)
+
+
+_PAIRS, _PAIRS_IN_SINGLE_QUOTES = _pairs_of(_VALUE), _pairs_of(rb"(?!')(?:%s)|%s" % (_VALUE, _SINGLE))
 _TIME = re.compile(f"{timestamps.unnamed(timestamps.ISO)}|{timestamps.unnamed(timestamps.BSD)}".encode())
 MOST_CORRECTED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
 _LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
@@ -244,6 +254,9 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
     if len(others):  # a line of another shape may still show its day, in what is read of it in any case
         begins = pc.binary_slice(lines.take(numbers(others)), 0, MAX_LINE_BYTES)
         shown = timestamps.first_in(begins, _shown_time(log_format))
+        # of one without an offset, its place shows that it is the line's; in half an object, no place is sure
+        for place in () if isinstance(log_format, Json) else places_of(log_format):
+            shown = _with_those_of(place, shown, begins)
         times = pc.replace_with_mask(times, numbers(~fits), shown)
     microseconds, readable, local = timestamps.parse_local(times, log_format.timezone, year_begin)
     fields = _fields(columns)
@@ -258,6 +271,15 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
     reasons[~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
     return _Parts(fits, fields, microseconds, readable, local, reasons)
+
+
+def _with_those_of(place: str, times: pa.BinaryArray, lines: pa.BinaryArray) -> pa.BinaryArray:
+    """Return times, of lines without one that which they have in a place of their format's."""
+    if not times.null_count:
+        return times
+    lack = times.is_null()
+    found = pc.struct_field(pc.extract_regex(lines.filter(lack), place), "time")
+    return pc.replace_with_mask(times, lack, found)
 
 
 def _are_sessions(fields: pa.StructArray) -> Booleans:
@@ -545,10 +567,14 @@ def _logfmt_reader(log_format: Format) -> Callable[[bytes], Row | None]:
 
 def _logfmt_pairs(line: bytes) -> dict[bytes, bytes | None] | None:
     """Return the values by key, and of PREFIX_TIME; None if the line has another shape."""
-    parts = _PAIRS.fullmatch(line)
+    whole, pair = _PAIRS_IN_SINGLE_QUOTES if b"='" in line else _PAIRS
+    parts = whole.fullmatch(line)
+    if not parts and whole is not _PAIRS[0]:  # a single quote may be no more than a character
+        whole, pair = _PAIRS
+        parts = whole.fullmatch(line)
     if not parts:
         return None
-    pairs = _PAIR.findall(parts["pairs"])
+    pairs = pair.findall(parts["pairs"])
     found = {key: _logfmt_value(text) for key, text in pairs}
     if len(found) < len(pairs):
         return None
@@ -583,6 +609,8 @@ def _without_brackets(value: bytes | None, role: Role | None) -> bytes | None:
 
 
 def _logfmt_value(text: bytes) -> bytes | None:
+    if len(text) > 1 and text[:1] == text[-1:] == b"'":
+        return text[1:-1] or None
     return re.sub(rb'\\(["\\])', rb"\1", text[1:-1]) if text.startswith(b'"') else text or None
 
 

@@ -117,7 +117,8 @@ def json_value(*keys: str) -> str:
 
 def _of_logfmt(name: str) -> list[str]:
     if name == PREFIX_TIME:
-        return [rf'(?P<before>(?:[^ ="]+ +)*?)(?P<time>{ONE_WORD})(?: |$)']
+        before = r'(?P<before>(?:[^ ="]+ +)*?'
+        return [rf"{before}{bracket})(?P<time>{ONE_WORD})(?: |$)" for bracket in ("", r"\[")]
     before = rf'(?:[^ ="]+ +)*(?:{PAIR} +)*?{re.escape(name)}='
     return [
         rf"(?P<before>{before})(?P<time>{ONE_WORD})(?: |$)",

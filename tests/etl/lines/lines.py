@@ -558,6 +558,9 @@ def logfmt_line(rng: Random, dialect: Any) -> bytes:
         b"connect=0ms",
         b"request_id=f47ac10b-58cc",
         b"sock=",
+        b"error='RuntimeError: boom'",
+        b"error='NoMethodError: undefined method 'x' for \"a=b\"'",
+        b"user='x",
     )
     pairs += rng.sample(extra, rng.randrange(4))
     if rng.random() < 0.3:

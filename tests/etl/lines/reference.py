@@ -628,15 +628,27 @@ def text_for(role: str, value: Any) -> Value:
 
 
 def logfmt_fields(content: bytes) -> dict[str, Value]:
-    """Return the values of `key=value` pairs, and as `prefix_time` the first timestamp of the words before."""
+    """Return the values of `key=value` pairs, and as `prefix_time` the first timestamp of the words before.
+
+    Values may be in single quotes, of which the last is the first before another pair or the end; unless the line
+    has no such shape.
+    """
+    with contextlib.suppress(MisfitError):
+        return quoted_fields(content, rb"'((?:[^']|'(?! +[^ =\"]+=| *\Z))*)'|(?!')")
+    return quoted_fields(content, rb"(?!)()|")
+
+
+def quoted_fields(content: bytes, single: bytes) -> dict[str, Value]:
+    """Return likewise, with what else a value may be before one without quotes."""
     fields: dict[str, Value] = {}
     words: list[bytes] = []
     rest = content
     while rest:
-        pair = re.match(rb'([^ ="]+)=(?:"((?:[^"\\]|\\.)*)"|([^ "]*))(?= |\Z)', rest, re.DOTALL)
+        pair = re.match(rb'([^ ="]+)=(?:"((?:[^"\\]|\\.)*)"|%s([^ "]*))(?= |\Z)' % single, rest, re.DOTALL)
         word = re.match(rb'[^ ="]+(?= |\Z)', rest)
         if pair and pair[1].decode("latin-1") not in fields:
-            value = pair[3] or None if pair[2] is None else re.sub(rb'\\(["\\])', rb"\1", pair[2])
+            is_bare = pair[2] is None
+            value = pair[3] or bare_value(pair[4]) if is_bare else re.sub(rb'\\(["\\])', rb"\1", pair[2])
             fields[pair[1].decode("latin-1")] = value
         elif word and not fields:
             words.append(word[0])
@@ -648,6 +660,11 @@ def logfmt_fields(content: bytes) -> dict[str, Value]:
     candidates = [*words, *(word[1:] for word in words if word.startswith(b"["))]
     fields["prefix_time"] = next((each for each in candidates if re.fullmatch(ISO + OFFSET + b"?", each)), None)
     return fields
+
+
+def bare_value(text: bytes | None) -> bytes | None:
+    """Return text without single quotes around it; nothing is none."""
+    return re.sub(b"^'(.*)'$", rb"\1", text or b"", flags=re.DOTALL) or None
 
 
 # What fields mean

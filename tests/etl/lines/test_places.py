@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -187,6 +188,29 @@ def test_nothing_personal_is_kept_of_a_damaged_line(name: str, damage: Callable[
     personal = [row for row in rows if PERSONAL.search(f"{row['path']} {row['application']}")]
     assert personal == []
     assert _kept(name, damage(name), is_compiled=True) == plain
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize(
+    ("log_format", "end"),
+    [
+        ("lograge", b"I, [2026-09-16T23:05:03.1 #7]  INFO -- : method=GET error='cut"),
+        ("lograge", b"I, [2026-09-17T23:05:03.1 #7] 2026-09-16T23:05:03.1 -- : method=GET cut off"),
+        ("words", b"a 2026-09-16 23:05:03 cut"),
+    ],
+)
+def test_a_reject_is_of_the_day_of_its_time_in_its_place(
+    log_format: str, end: bytes, *, is_compiled: bool
+) -> None:
+    """Also of one without an offset, in its place; one in brackets counts if there is none without."""
+    known = FORMATS[log_format] if log_format in FORMATS else shaped("words", SHAPES["words"])
+    data = end + b"\n"
+    block = memoryview(bytearray(data + bytes(PADDING)))[: len(data)]
+    classifier = Classifier("origin", "site", None, (), ())
+    (batch,) = BlockParser(replace(known, timezone="UTC"), classifier, compiled=is_compiled).batches([block])
+    assert batch.numbers.tolist() == [0]
+    assert batch.other_days.tolist() == [(date(2026, 9, 16) - date(1970, 1, 1)).days]
+    assert re.search("2026-09-16[T ]23:05:03", batch.masked[0].as_py())
 
 
 @pytest.mark.parametrize("name", LINES)
