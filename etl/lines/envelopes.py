@@ -86,6 +86,7 @@ class Envelope:
         times: The keys of an object that may have the time.
         has_time: Whether it tells a time; that of BSD's syslog has no year.
         is_cut: Whether a text without a line end goes on in the next one of the same stream, as Docker has it.
+        is_of_objects: Whether it is found only before objects of JSON; other lines may begin so too.
         prefix: What the kernel calls such a prefix; None for one that it can't read.
     """
 
@@ -95,6 +96,7 @@ class Envelope:
     times: tuple[str, ...] = ()
     has_time: bool = True
     is_cut: bool = False
+    is_of_objects: bool = False
     prefix: int | None = None
 
     @property
@@ -114,7 +116,7 @@ ENVELOPES = {
         ),
         Envelope("docker", keys=("log",), times=("time",), is_cut=True),
         Envelope("fluentbit", keys=("log",), times=TIMES),
-        Envelope("fluentd", rf"(?P<time>{ONE_WORD})\t[!-~]+\t"),
+        Envelope("fluentd", rf"(?P<time>{ONE_WORD})\t[!-~]+\t", is_of_objects=True),
         Envelope("gcp", keys=("textPayload",), times=("timestamp", "receiveTimestamp")),
         Envelope("journald", keys=("MESSAGE",), times=("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")),
         Envelope("syslog", SYSLOG, prefix=layout.SYSLOG_PREFIX),
@@ -610,6 +612,8 @@ def _outermost(lines: Sequence[bytes]) -> tuple[str, list[bytes]]:
             continue
         level = _of_object(block, each) if each.keys else _of_prefix(block, each, wants_time=False)
         changed = to_numpy(pc.not_equal(level.lines, block))
+        if each.is_of_objects:
+            changed = changed & to_numpy(pc.starts_with(level.lines, pattern="{"))
         if len(changed) and np.count_nonzero(changed) > MANY * len(changed):
             inner, _, _ = _joined(level, is_last=True)
             return each.name, [line.rstrip(b"\r\n") for line in inner.to_pylist() if line.strip()]

@@ -21,6 +21,7 @@ TIME = re.compile(f"(?:{WORDS}|{unnamed(BSD)}|{unnamed(UNIX)})")
 CLF_TIME = re.compile(unnamed(CLF))
 WITH_OFFSET = re.compile(r".*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})|[0-9.]+")
 REQUEST = re.compile(rf"(?:{METHODS}) [^\s].*")
+WHOLE_REQUEST = re.compile(rf"(?:{METHODS}) [^\s]+ HTTP/[0-9.]+")
 METHOD = re.compile(METHODS)
 TARGET = re.compile(r"/.*|\*|[a-z]+://.*")
 STATUSES = frozenset(map(str, (*HTTPStatus, 420, 440, 444, 449, 460, 463, 464, 499, *range(520, 528), 530, 561)))
@@ -74,7 +75,9 @@ def _cells(text: str, separator: str) -> list[Token]:
     for number, part in enumerate(parts):
         gap = _between(part, parts[number + 1], separator) if number + 1 < len(parts) else ""
         inner = _tokens(part.strip())
-        if any(each.is_time for each in inner) or (len(inner) > 1 and METHOD.fullmatch(inner[0].value)):
+        if WHOLE_REQUEST.fullmatch(part.strip()):  # as one, it may also be what is none: `-` or bytes of TLS
+            found.append(Token("", part.strip(), "", gap))
+        elif any(each.is_time for each in inner) or (len(inner) > 1 and METHOD.fullmatch(inner[0].value)):
             found += [*inner[:-1], inner[-1]._replace(gap=gap)]
         elif len(inner) == 1:
             found.append(inner[0]._replace(gap=gap))
@@ -111,7 +114,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 class Places(NamedTuple):
-    """Which tokens of a line are its time and its request, and whether that is in quotes."""
+    """Which tokens of a line are its time and its request, and whether that is one: in quotes, or a whole cell."""
 
     time: int | None
     request: int
@@ -128,7 +131,7 @@ def _places(tokens: Sequence[Token]) -> Places | None:
     times = [n for n, each in enumerate(tokens) if each.is_time]
     time = next((n for n in times if WITH_OFFSET.fullmatch(tokens[n].value)), next(iter(times), None))
     for number, each in enumerate(tokens):
-        if each.before.endswith('"') and REQUEST.fullmatch(each.value):
+        if (each.before.endswith('"') and REQUEST.fullmatch(each.value)) or WHOLE_REQUEST.fullmatch(each.value):
             return Places(time, number, is_quoted=True)
         after = tokens[number + 1] if number + 1 < len(tokens) else None
         if METHOD.fullmatch(each.value) and after and TARGET.fullmatch(after.value):
@@ -213,8 +216,10 @@ def _written(roles: dict[int, str], lines: Sequence[Sequence[Token]], places: Pl
 def _are_words(lines: Sequence[Sequence[Token]], begin: int, end: int) -> bool:
     """Tell whether a line's tokens can't be taken for the request that follows: in quotes, or a `-` and a word."""
     between = [line[begin:end] for line in lines]
-    return not any('"' in each.before for tokens in between for each in tokens) and not any(
-        each.before + each.value + each.after == "-" for tokens in between for each in tokens[:-1]
+    return (
+        all(line[end].before.endswith('"') for line in lines)
+        and not any('"' in each.before for tokens in between for each in tokens)
+        and not any(each.before + each.value + each.after == "-" for tokens in between for each in tokens[:-1])
     )
 
 

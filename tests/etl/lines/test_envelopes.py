@@ -134,6 +134,13 @@ def test_envelopes_are_found(names: str, line: bytes) -> None:
     assert found == ["json:event.original"] if names == "json:event.original" else found == _names(names)
 
 
+def test_what_only_looks_like_fluentds_begin_is_none() -> None:
+    """A time and a word between tabs may be a log's first columns: Fluentd writes an object of JSON after them."""
+    begin = ISO + b"\tdocker.web\t"
+    assert found_around([begin + b"GET /a HTTP/1.1\t200\t5"] * 3) == []
+    assert found_around([begin + b'{"a":1}'] * 3) == ["fluentd"]
+
+
 @pytest.mark.parametrize("name", ENVELOPES)
 def test_what_lacks_the_envelope_stays_as_it_is(name: str) -> None:
     """A bare line, another text, JSON of other keys or in several lines, what is no UTF-8, and too long a line."""

@@ -133,3 +133,15 @@ def test_bytes_that_are_as_many_as_the_status_are_bytes() -> None:
     """A health check's answer may have a size of 200 each time."""
     found = _guessed(TWO_STATUSES[2], (["200"] * 50, ["200"] * 50))
     assert found.settings["format"] == "common"
+
+
+@pytest.mark.parametrize("separator", ["\t", "|"])
+def test_a_request_that_is_a_cell_may_be_none(separator: str) -> None:
+    """Of a client that sent nothing, or TLS to a port without it; what stands before is not taken for it."""
+    requests = ["GET /a HTTP/1.1", "GET /a HTTP/1.1", "GET /b HTTP/2.0", "-", "", r"\x16\x03\x01", "POST /a"]
+    lines = [["2026-09-17T10:05:03+02:00", "192.0.2.7", "a b", each, "400", "5"] for each in requests]
+    head = "\n".join(map(separator.join, lines)).encode()
+    best = identify.identify(head)[0]
+    assert len(best.rejects) == 0
+    assert "$request" + separator.replace("\t", "\t") + "$status" in best.settings["log_format"]
+    assert best.rows["path"].to_pylist() == ["/a", "/a", "/b", None, None, None, "/a"]
