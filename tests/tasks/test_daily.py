@@ -153,8 +153,9 @@ def test_target_is_named_by_its_key(in_project):
         ({"settle_hours": "13"}, DAYS[2], "until 2015-05-20 13:00 UTC"),
         ({}, DAYS[3] + timedelta(days=1), "source web is not active on 2015-05-21"),
         ({"expected_files": "2"}, DAYS[0], "1 of 2 files for 2015-05-17"),
-        ({"files": "gone/{YYYY}{MM}{DD}"}, DAYS[0], "0 of 1 files for 2015-05-17 match gone/20150517"),
-        ({"files": "gone/{YYYY}{MM}{DD}", "allow_empty": "true"}, DAYS[0], None),
+        ({"files": "logs/x{YYYY}{MM}{DD}"}, DAYS[0], "0 of 1 files for 2015-05-17 match logs/x20150517"),
+        ({"files": "logs/x{YYYY}{MM}{DD}", "allow_empty": "true"}, DAYS[0], None),
+        ({"files": "gone/{YYYY}{MM}{DD}", "allow_empty": "true"}, DAYS[0], "there is no folder"),
     ],
 )
 def test_raw_logs_say_what_is_missing(in_project, settings, day, reason):
