@@ -112,6 +112,7 @@ def _check(done: subprocess.CompletedProcess[str], line: str, shown: str, code: 
         pattern = "\n".join(
             r"(?s:.*)" if each == "…" else re.escape(each).replace("…", ".*") for each in _lines(shown)
         )
+        pattern = pattern.replace("\n(?s:.*)", "(?s:\n.*)?")  # of any number of lines, or none
         assert re.fullmatch(pattern, "\n".join(_lines(done.stdout + done.stderr))), (
             line,
             done.stdout,

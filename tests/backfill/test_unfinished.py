@@ -85,8 +85,9 @@ def findings():
 
 
 @pytest.mark.slow
-def test_a_restatement_that_is_killed_is_seen_and_completed(built):
+def test_a_restatement_that_is_killed_is_seen_and_completed(built, build):
     """After each of its publications: it is named, and completing it leaves what an unkilled one leaves."""
+    assert build(ErrorRateDaily(date=NEXT))
     lake = built.folder / "lake"
     shutil.copytree(lake, built.folder / "before", copy_function=shutil.copy2)
     units = [RequestsDaily(source="web", date=DATE).unit]
