@@ -55,10 +55,11 @@ def test_a_lake_is_delivered_and_says_so(delivering, database):
 def test_every_dataset_is_there_as_it_is_here(delivering, database):
     """Row by row, both ways, whatever its columns are; and in a spreadsheet, too."""
     config = delivering.folder / "luigi.cfg"
-    names = ", ".join(DATASETS)
-    config.write_text(config.read_text().replace("error_rate, status_mix", names))
+    published = [name for name in DATASETS if lake.partitions(name, config=config)]
+    assert {"requests", "rejects", "error_rate", "status_mix"} <= {*published}
+    config.write_text(config.read_text().replace("error_rate, status_mix", ", ".join(published)))
     assert delivering.run("lake", "deliver", "--to", "figures", PGPASSWORD=PASSWORD).returncode == 0
-    for name in DATASETS:
+    for name in published:
         rows = [
             tuple(row.values())
             for each in lake.partitions(name, config=config)
