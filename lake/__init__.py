@@ -137,7 +137,7 @@ def partitions(
 
 
 def identity(config: Path | str | None = None) -> str:
-    """Return the lake's id, which no other lake has; the first who asks gives it one, and it stays.
+    """Return the lake's id, which no other lake has. It is made when it is first asked for, and stays.
 
     A copy of a lake has the id of the lake that it is a copy of.
 

@@ -2,7 +2,7 @@
 
     _identity/lake.json
 
-It is written once, by the first who asks for it, so two who ask at the same time get the same one.
+It is written once, when it is first asked for. Two processes that ask at the same time get the same one.
 """
 
 import json

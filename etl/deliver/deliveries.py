@@ -119,7 +119,7 @@ def _check_url(url: str) -> None:
     user = rest.partition("/")[0].rpartition("@")[0]
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises for one that is no number
+        _ = parts.port  # a ValueError unless it is a number
         options = {name.lower() for name, _ in parse_qsl(parts.query)}
     except ValueError as error:
         raise ConfigError(f"to = {scheme}://…: it can't be read as a URL. Correct host and port.") from error

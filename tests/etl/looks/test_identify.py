@@ -250,7 +250,7 @@ TIMEOUTS = [(200, "0.003", "0.004")] * 90 + [(503, "-", "0.000")] * 5 + [(504, "
     ],
 )
 def test_the_time_of_a_request_is_told_from_its_upstreams(line: str, trailing: str) -> None:
-    """Also with timeouts after 60 s: it is the one that is longer, or that is called so."""
+    """Also with timeouts after 60 s: the longer one is the request time, or the one whose label says so."""
     lines = [
         COMBINED.replace(b" 200 ", b" %d " % status) + b" " + line.format(whole=whole, upstream=upstream).encode()
         for status, upstream, whole in TIMEOUTS
