@@ -16,6 +16,7 @@ from etl.kernel.intrinsics import (
     text_stops,
 )
 from etl.kernel.layout import (
+    BESIDE,
     CLOCK,
     DATE,
     DURATION,
@@ -151,6 +152,8 @@ def take_values(frame, line):
             elif role == UPSTREAM_STATUS or role == UPSTREAMS:
                 note_retried(line, 0)
             continue
+        if role == BESIDE:
+            return False
         if (role == METHOD or role == TARGET) and taken & (1 << REQUEST):
             continue
         is_other = taken & (1 << role)  # of several, the first counts

@@ -16,7 +16,7 @@ WORD, ADDRESS, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(7)
 NOTHING, SPACES, WORDS, NAMELESS, DASHED = range(7, 12)
 # What a field is read for
 IGNORED, TIME, DATE, CLOCK, REQUEST, METHOD, TARGET, STATUS, RESPONSE_BYTES, DURATION = range(10)
-UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT = range(10, 14)
+UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT, BESIDE = range(10, 15)
 
 # A program's row: the literal before the field (its length, a mask of so many bytes, and the bytes), how the
 # field is written, the byte that ends it, what it is read for, the decimal places of its unit, and how many spaces

@@ -74,6 +74,7 @@ ROLES = {
     Role.DURATION: layout.DURATION,
     Role.UPSTREAM_STATUS: layout.UPSTREAM_STATUS,
     Role.UPSTREAMS: layout.UPSTREAMS,
+    Role.BESIDE: layout.BESIDE,
 }
 SHORTCUTS = {"common": layout.COMMON, "combined": layout.COMBINED, "vhost_combined": layout.VHOST_COMBINED}
 SHAPES = {Delimited: layout.DELIMITED, Json: layout.JSON, Logfmt: layout.LOGFMT, Ltsv: layout.LTSV}

@@ -41,6 +41,8 @@ class Role(StrEnum):
     """A list with an element for each upstream that was asked."""
     HOST = "host"
     USER_AGENT = "user_agent"
+    BESIDE = "beside"
+    """What only a record has that stands beside its request's own, such as one about its error."""
 
 
 class Kind(Enum):
@@ -641,7 +643,8 @@ status status
 response_bytes size
 duration:s duration
 host request.host
-user_agent request.headers.User-Agent.0"""
+user_agent request.headers.User-Agent.0
+beside err_id"""
 CLOUDFRONT_JSON = """time date
 clock time
 method cs-method cs_method

@@ -1,7 +1,7 @@
 """Noise: lines of a log that are no access lines at all, as its source declares them by pattern.
 
 They are looked for among the lines that every format of the source refused, and never taken where a line shows
-that a server failed: what is passed over must not be an error.
+that a server failed: what is passed over must not be an error, but a record that stands beside that of one.
 """
 
 import re
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from etl.lines import timestamps
 from etl.lines.envelopes import SYSLOG
 from etl.lines.formats import Alternatives, Delimited, Format, Json, Logfmt, Role, field_pattern
-from etl.lines.parse import CONTINUED, NOISE
+from etl.lines.parse import CONTINUED, NOISE, beside
 from etl.lines.timestamps import unnamed
 from lake.contracts.rejects import REASONS
 from lake.errors import ConfigError
@@ -26,6 +26,8 @@ _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _LEVEL = "(?:debug|info|notice|warn|error|crit|alert|emerg)"
 _WEEKDAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", f"(?:{'|'.join(timestamps.MONTHS)})"
 _TCP = r"(?:unix|[0-9A-Fa-f.:]+):[0-9]+ \[[^\]]*\]"  # option tcplog
+_PARTS = r"(?:\.[a-z0-9_]+)*"
+_NO_HTTP, _NO_LOG = "(?:[a-gi-z]|h[a-su-z])[a-z0-9_]*", "(?:[a-km-z]|l[a-np-z])[a-z0-9_]*"
 BUILT_IN = {
     "blank": r"[ \t\r]*$",
     "nginx": (
@@ -45,6 +47,11 @@ BUILT_IN = {
     ),
     "envoy": r'\[[^\]]*\] "- - -" (?:0|-) |\{.*"response_code" *: *(?:"?0"?|null|"-") *[,}]',  # of TCP
     "s3": r"[0-9a-f]+ [^ ]+ \[[^\]]*\] [^ ]+ [^ ]+ [0-9A-Z]+ S3\.[A-Z._]+ ",
+    "caddy": (  # of loggers other than http.log.access, and at the start of none
+        r'\{"level":"[a-z]+","ts":[^,]+,'
+        rf'(?:"logger":"(?:{_NO_HTTP}{_PARTS}|http(?:\.{_NO_LOG}{_PARTS})?|http\.log(?:\.error{_PARTS})?)",)?'
+        r'"msg":"(?:[^h"]|h[^a"])'
+    ),
     "klog": rf"[IWEF][0-9]{{4}} {_CLOCK}\.[0-9]+ +[0-9]+ [^ ]+\.go:[0-9]+\] ",
     "gunicorn": rf"\[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [+-][0-9]{{4}}\] \[[0-9]+\] \[[A-Z]+\] ",
     "uvicorn": (
@@ -106,7 +113,8 @@ class Noise:
             return reasons
         of_tried = lines.take(numbers(tried))
         is_noise = to_numpy(pc.match_substring_regex(of_tried, self._pattern))
-        is_noise = is_noise & ~shows_server_error(of_tried, self.format)
+        failed = np.flatnonzero(is_noise & shows_server_error(of_tried, self.format))
+        is_noise[failed] = beside(of_tried.take(numbers(failed)), self.format)
         found = reasons.copy()
         found[tried[is_noise]] = NOISE
         return found

@@ -269,6 +269,8 @@ def _taken_apart(lines: pa.BinaryArray, too_long: Booleans, log_format: Format, 
     reasons[~_mask(has_status)] = REASONS.index("status")
     if log_format.has_sessions:
         reasons[_are_sessions(fields)] = REASONS.index("status")
+    if log_format.has(Role.BESIDE):
+        reasons[_are_beside(fields)] = REASONS.index("status")
     reasons[~readable] = REASONS.index("time")
     reasons[~fits] = REASONS.index("shape")
     return _Parts(fits, fields, microseconds, readable, local, reasons)
@@ -288,6 +290,22 @@ def _are_sessions(fields: pa.StructArray) -> Booleans:
     without_status = pc.match_substring_regex(_column(fields, Role.STATUS), f"^(?:{NO_STATUS})$")
     request = pc.fill_null(_column(fields, Role.REQUEST), DASH)
     return _mask(pc.and_(without_status, pc.match_substring_regex(request, r"^-(?: - -| - HTTP/1\.1)?$")))
+
+
+def _are_beside(fields: pa.StructArray) -> Booleans:
+    """Tell which lines are records that stand beside their request's own."""
+    return _mask(_column(fields, Role.BESIDE).is_valid())
+
+
+def beside(lines: pa.BinaryArray, log_format: Format) -> Booleans:
+    """Tell which lines are such records of a format."""
+    formats = log_format.formats if isinstance(log_format, Alternatives) else (log_format,)
+    found = np.zeros(len(lines), np.bool_)
+    for each in formats:
+        if each.has(Role.BESIDE):
+            _, values = _read(lines, np.zeros(len(lines), np.bool_), each)
+            found |= _are_beside(_fields(_columns(each, values, len(lines))))
+    return found
 
 
 def keyed_statuses(lines: pa.BinaryArray, log_format: Format) -> tuple[Booleans, pa.BinaryArray]:

@@ -15,7 +15,7 @@ from etl.kernel.layout import PADDING
 from etl.lines.batches import Batch
 from etl.lines.blocks import BlockParser
 from etl.lines.envelopes import Wrapping, envelope, found_around
-from etl.lines.formats import FORMATS
+from etl.lines.formats import FORMATS, Role
 from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
 from etl.lines.timestamps import parse, year_around
@@ -150,6 +150,11 @@ class Reading:
         return guessed and not len(self.rejects) and self.rows["status"] == self.rows["upstream_status"]
 
     @property
+    def server_errors(self) -> int:
+        """How many requests were answered with a 5xx status."""
+        return _count(pc.greater_equal(self.rows["status"], 500))
+
+    @property
     def fits(self) -> bool:
         """Whether it may be the log's format: at least half of the lines are recognised."""
         return self.recognised > 0 and self.recognised >= ENOUGH * self.lines
@@ -203,7 +208,7 @@ def read(head: bytes, source: Source, settings: Settings | None = None) -> Readi
         rows,
         rejects,
         without_offset=without_time - _without_time(rejects_in_zone),
-        recognised=len(rows_in_zone) + _count(minor) + _sessions(source, rejects_in_zone),
+        recognised=len(rows_in_zone) + _count(minor) + _known_others(source, rejects_in_zone),
         columns=sum(map(_is_filled, rows_in_zone.columns)),
         without_year=_are_of_any_year(rows_in_zone["ts"].to_pylist()),
         failed=_failed(head, rejects),
@@ -222,9 +227,10 @@ def _without_time(rejects: pa.Table) -> int:
     return _count(pc.equal(rejects["reason"], scalar("time")))
 
 
-def _sessions(source: Source, rejects: pa.Table) -> int:
-    """Return how many rejects are connections of TCP that the format knows."""
-    return _count(pc.equal(rejects["reason"], scalar("status"))) if source.format.has_sessions else 0
+def _known_others(source: Source, rejects: pa.Table) -> int:
+    """Return how many rejects the format knows: connections of TCP, and second records of requests."""
+    knows = source.format.has_sessions or source.format.has(Role.BESIDE)
+    return _count(pc.equal(rejects["reason"], scalar("status"))) if knows else 0
 
 
 def identify(head: bytes) -> list[Reading]:
@@ -293,7 +299,10 @@ def _without_noise(found: Reading, head: bytes) -> Reading:
     for name in BUILT_IN if found.recognised and len(found.rejects) else ():
         settings = {**found.settings, "noise": ", ".join([*names, name])}
         less = read(head, declare(settings), settings)
-        if len(less.rejects) < len(found.rejects):
+        hides_errors = (
+            less.failed < found.failed > found.server_errors
+        )  # requests of which this is the only record
+        if len(less.rejects) < len(found.rejects) and not hides_errors:
             names.append(name)
             found = less
     return found

@@ -90,6 +90,8 @@ FIELD_KEYS = {
 """What `fields` may give the key of: the role, and the scale of its values."""
 SHAPING = 1
 """The version of what shapes rows beside the settings; one more makes every partition of requests outdated."""
+SHAPING_OF = {"caddy": 2, "logfmt": 2, "lograge": 2}
+"""Versions of formats that once read lines in another way; one more makes all that was made with it outdated."""
 DEFAULT_SETTLE_HOURS = 6.0
 DEFAULT_MAX_REJECT_RATE = 0.01
 DEFAULT_MAX_NOISE_RATE = 0.5
@@ -327,12 +329,13 @@ class Source:
 
         Of those that shape the rows of one day, see `on`.
 
-        It is of what the section says. What a format reads by itself is told by its version in SHAPING.
+        It is of what the section says. What a format reads by itself is told by its version.
         """
         mapped = self.classifier.mapped
         shaping = {
             "version": SHAPING,
             "format": self.format.name,
+            **({"versions": self._versions} if self._versions else {}),
             "declared": self.declared,
             **self._shaping_reach,
             **({"duplicates": "lines"} if self.counts_lines_once else {}),
@@ -348,6 +351,10 @@ class Source:
             "synthetic_user_agents": self.classifier.synthetic_user_agents,
         }
         return _sha256(shaping)
+
+    @property
+    def _versions(self) -> dict[str, int]:
+        return {name: SHAPING_OF[name] for name in self.format.name.split(", ") if name in SHAPING_OF}
 
     @property
     def _shaping_reach(self) -> dict[str, object]:
@@ -367,7 +374,7 @@ class Source:
             self.classifier.synthetic_user_agents,
         ]
         has_more = self.wrapping.envelopes or self.noise or self.classifier.mapped or self.year
-        is_as_then = self.covers[0] == -self.covers[1] and not has_more
+        is_as_then = self.covers[0] == -self.covers[1] and not has_more and not self._versions
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
 

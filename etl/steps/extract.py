@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from etl import clock
 from etl.lines.applications import UNMAPPED
-from etl.lines.formats import Alternatives
+from etl.lines.formats import Alternatives, Role
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, is_steady, twice_within
 from etl.raw.doubled import Places, doubled_lines
@@ -527,6 +527,8 @@ class _Day:
         if any(map(WITHOUT_YEAR.search, self.lines.examples)):
             key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"
             return f"Their times have no year and no offset: set {key}."
+        if self._source.format.has(Role.BESIDE) and not self._source.noise:
+            return "Are they second records of requests, or about the server itself? Then declare noise."
         return f"Is it really format {self._source.format.name}?"
 
 

@@ -27,6 +27,7 @@ COLUMNS = {
     Role.UPSTREAMS: "`retried`",
     Role.HOST: "`application`, if the source says `field:NAME`",
     Role.USER_AGENT: "`traffic_class`",
+    Role.BESIDE: "none: a record that has it is no request, but one beside a request's own",
 }
 NEVER, ALWAYS, NOTHING = "never", "always", "-"
 Row = tuple[str, str, str]
@@ -40,7 +41,7 @@ def table(log_format: Format) -> str:
         *_request(log_format),
         (
             "`status`",
-            _first_of(log_format, Role.STATUS) + ("; 0, 000 and -1 are 0" if log_format.zero_status else ""),
+            _status(log_format),
             NEVER,
         ),
         _response_bytes(log_format),
@@ -145,6 +146,12 @@ def _missing(log_format: Format, role: Role) -> list[str]:
 def _or_missing(log_format: Format, role: Role) -> str:
     found = _missing(log_format, role)
     return f"; {', '.join(found)}" if found and log_format.has(role) else ""
+
+
+def _status(log_format: Format) -> str:
+    zero = "; 0, 000 and -1 are 0" if log_format.zero_status else ""
+    others = _first_of(log_format, Role.BESIDE)
+    return _first_of(log_format, Role.STATUS) + zero + (f"; none in records with {others}" if others else "")
 
 
 def _response_bytes(log_format: Format) -> Row:

@@ -780,6 +780,8 @@ def shown_time(line: bytes, dialect: Dialect) -> datetime | None:
 def status_of(fields: dict[str, Value], dialect: Dialect) -> int:
     """Return the status; ValueError if it is none."""
     text = text_of(value_for("status", fields, dialect))
+    if value_for("beside", fields, dialect) is not None:
+        raise ValueError(text)
     if dialect.zero_status and text in {b"000", b"0", b"-1"}:
         return 0
     if not re.fullmatch(rb"[1-5]\d\d", text):

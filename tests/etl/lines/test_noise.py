@@ -1,6 +1,7 @@
 """Noise: which lines a source may pass over, and which it never does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
-from etl.lines.formats import FORMATS, Alternatives, Format, Role, shaped
+from etl.lines.formats import FORMATS, Alternatives, Field, Format, Role, shaped
 from etl.lines.noise import BUILT_IN, Noise, shows_server_error
 from etl.lines.parse import NOISE, Classifier
 from etl.sources.source import Source
@@ -51,6 +52,16 @@ WRITTEN = {
     "s3": [
         b'0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57 S3.EXPIRE.OBJECT a "-" - - - 512 - - -',
         b"0123abcd my-bucket [17/Sep/2026:10:05:06 +0000] - AmazonS3 3E57427F3EXAMPLE S3.CREATE.DELETEMARKER a -",
+    ],
+    "caddy": [
+        b'{"level":"info","ts":1789639506.5,"logger":"admin","msg":"admin endpoint started"}',
+        b'{"level":"info","ts":1789639506.5,"msg":"serving initial configuration"}',
+        b'{"level":"info","ts":1789639506.5,"logger":"http.auto_https","msg":"enabling automatic redirects"}',
+        b'{"level":"info","ts":1789639506.5,"logger":"http.log","msg":"server running","name":"srv0"}',
+        b'{"level":"info","ts":1789639506.5,"logger":"http","msg":"enabling HTTP/3 listener"}',
+        b'{"level":"warn","ts":"2026-09-17T10:05:06Z","logger":"http.handlers.reverse_proxy","msg":"aborting"}',
+        b'{"level":"info","ts":1789639506.5,"logger":"tls.cache.maintenance","msg":"started maintenance"}',
+        b'{"level":"error","ts":1789639506.5,"logger":"http.log.error","msg":"no such host","request":{}}',
     ],
     "klog": [b'I0917 10:05:03.123456       7 controller.go:190] "Configuration changes detected"'],
     "gunicorn": [b"[2026-09-17 10:05:03 +0000] [7] [INFO] Booting worker with pid: 7"],
@@ -123,6 +134,31 @@ def test_a_number_after_a_quote_is_no_status_where_the_format_has_another(name: 
         noise = Noise.of("envoy", log_format)
         assert _judged(lines, noise, compiled=compiled) == [True, True, True, False]
         assert not any(_judged(ERRORS[:3], Noise.of(".*", log_format), compiled=compiled))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_record_beside_that_of_a_failed_request_is_noise(*, compiled: bool) -> None:
+    """Caddy writes two of one request: only such a record shows a server error and may be noise."""
+    end = b',"request":{"method":"GET","uri":"%s"},"duration":0.1,"status":502%s}'
+    error = b'{"level":"error","ts":1789639506.5,"logger":"http.log.error.log0","msg":"%s"' + end
+    access = b'{"level":"error","ts":1789639506.5,"logger":"http.log.access.log0","msg":"%s"' + end
+    lines = [
+        error % (b"EOF", b"/a", b',"err_id":"a1","err_trace":"x"'),
+        error % (b"EOF", b"/a", b',"err_id":7'),
+        error % (b"EOF", b"/a", b""),
+        error % (b"EOF", b"/a", b',"err_id":null'),
+        access % (b"handled request", b"/a", b""),
+        (access % (b"handled request", rb"/\"err_id\":\"", b""))[:-1],
+        (error % (b"EOF", b"/a", b',"err_id":"a1"'))[:-1],
+    ]
+    known = FORMATS["caddy"]
+    for log_format in (known, Alternatives.of([COMBINED, known], ["a", "b"])):
+        assert _judged(lines, Noise.of("caddy", log_format), compiled=compiled) == [True] * 2 + [False] * 5
+    assert not any(_judged(lines, Noise.of("caddy", COMBINED), compiled=compiled))
+    rails = FORMATS["lograge"]
+    rails = replace(rails, fields=(*rails.fields, Field("id", Role.BESIDE)))
+    lines = [b"2026-09-17T10:05:03Z method=GET path=/a status=502 " + end for end in (b"id=7", b"id=", b"x=7")]
+    assert _judged(lines, Noise.of(".*", rails), compiled=compiled) == [True, False, False]
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -567,6 +567,16 @@ def test_noise_is_declared_by_the_names_of_what_is_there(tmp_path: Path) -> None
     assert "noise" not in _suggested(COMBINED + b"\nunknown\n" + COMBINED)[1]
 
 
+def test_second_records_of_failed_requests_are_noise_where_the_first_ones_are_there() -> None:
+    """Caddy's two of one request; where errors alone are written, they are all that is known of it."""
+    ok, failed, _, start, error = (GOLDEN / "caddy/access.log").read_bytes().splitlines()
+    best = identify.identify(b"\n".join([start, *[ok] * 9, error, failed, error, failed]) + b"\n")[0]
+    assert (best.settings, len(best.rejects)) == ({"format": "caddy", "noise": "caddy"}, 0)
+    assert (len(best.rows), best.server_errors) == (11, 2)
+    best = identify.identify(b"\n".join([*[ok] * 9, error, failed, error]) + b"\n")[0]
+    assert (best.settings, best.failed) == ({"format": "caddy"}, 2)
+
+
 @pytest.mark.parametrize("name", ["envoy", "istio", "envoy_json"])
 def test_connections_of_tcp_are_noise_of_a_mesh(name: str) -> None:
     """Also where they are most of the lines; a request that a client left is one."""

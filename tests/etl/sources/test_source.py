@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from etl.lines.formats import FORMATS
 from etl.sources.completeness import Severities, Severity
-from etl.sources.source import Source, active_on, latest_settled_day, read_sources, settled_at
+from etl.sources.source import SHAPING_OF, Source, active_on, latest_settled_day, read_sources, settled_at
 from lake import config
 from lake.errors import ConfigError
 
@@ -249,6 +250,16 @@ def test_the_settings_digest_follows_what_shapes_rows(declare: Declare) -> None:
     other += [{"trailing": "$host"}, {"trailing": "$request_time"}, {"timezone": "UTC"}]
     assert [declare(**USUAL | settings).settings_sha256 == usual for settings in same] == [True] * 4
     assert [declare(**USUAL | settings).settings_sha256 == usual for settings in other] == [False] * 9
+
+
+def test_the_settings_digest_follows_how_a_format_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that reads lines in another way than before outdates what was made with it, and nothing else."""
+    made = [declare(**USUAL | {"format": each}).known_as for each in ("caddy", "combined", "alb")]
+    monkeypatch.setitem(SHAPING_OF, "caddy", SHAPING_OF["caddy"] + 1)
+    monkeypatch.setitem(SHAPING_OF, "alb", 2)
+    now = [declare(**USUAL | {"format": each}).known_as for each in ("caddy", "combined", "alb")]
+    assert [bool(then & made_now) for then, made_now in zip(made, now, strict=True)] == [False, True, False]
+    assert SHAPING_OF.keys() <= {*FORMATS, "logfmt", "ltsv", "json"}
 
 
 def test_the_settings_digest_follows_a_format_of_ones_own(declare: Declare) -> None:

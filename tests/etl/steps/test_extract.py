@@ -317,6 +317,21 @@ def test_too_many_rejects_fail_the_day_with_examples(
     assert extract_day(lake, declare(max_reject_rate=0.03), DAY).rejected == 3
 
 
+def test_a_failed_day_says_that_second_records_of_requests_are_noise(
+    lake: Lake, declare: Declare, tmp_path: Path
+) -> None:
+    """Caddy's, of requests that failed, with a status of 5xx like these."""
+    golden = Path(__file__).parents[1].joinpath("golden/caddy/access.log").read_bytes()
+    tmp_path.joinpath("access.log").write_bytes(golden)
+    expected = (
+        r"2 of 5 lines are rejects \(2 status; .*Are they second records of requests.* Then declare noise\. First"
+    )
+    with pytest.raises(InputError, match=expected):
+        extract_day(lake, declare(format="caddy"), DAY)
+    found = extract_day(lake, declare(format="caddy", noise="caddy"), DAY)
+    assert (found.kept, found.rejected, found.noise) == (3, 0, 2)
+
+
 def test_a_broken_file_publishes_nothing(lake: Lake, declare: Declare, tmp_path: Path, log_line: LogLine) -> None:
     """A file that ends in mid-stream fails its day, though lines before the end were read."""
     tmp_path.joinpath("access.log").write_bytes(gzip.compress(log_line(NOON) * 1000)[:-9])
