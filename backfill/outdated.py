@@ -35,6 +35,19 @@ class Outdated:
         """Whether raw logs came or changed."""
         return self.reason.startswith(LATE)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is there, and not only the rejects of requests that retention deleted."""
+        return self.unit.latest_revision() is not None
+
+    @property
+    def command(self) -> str:
+        """What makes the day anew."""
+        of, day = self.unit.of, self.unit.day
+        if self.is_whole:
+            return f'backfill restate {of} --date {day} --reason "…"'
+        return f"backfill run {of} --start {day} --stop {day + ONE_DAY}"
+
 
 @dataclass(frozen=True)
 class Look:

@@ -20,7 +20,7 @@ from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
 from backfill.engines.local import runner
 from backfill.engines.local.settings import quiet
-from backfill.outdated import Look
+from backfill.outdated import Look, Outdated
 from backfill.plan import Plan
 from backfill.settings import settings
 from etl import clock
@@ -68,8 +68,7 @@ def plan(asked: options.Plan) -> int:
     for text in begun:
         print(printable(text))
     for each in old:
-        restated = f'backfill restate {each.unit.of} --date {each.unit.day} --reason "…"'
-        print(printable(f"{each.unit.day}  {each.reason}: {restated}"))
+        print(printable(f"{each.unit.day}  {each.reason}: {each.command}"))
     return 0
 
 
@@ -171,8 +170,10 @@ def _restate_late(days: DayRange, count: int, *, as_json: bool) -> int:
             reason=LATE,
             yes=True,
         )
-        for group in restate.groups([each.unit for each in found]):
-            for each in found:
+        whole, code = _without_deleted(found)
+        codes.append(code)
+        for group in restate.groups([each.unit for each in whole]):
+            for each in whole:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
             try:
@@ -304,6 +305,9 @@ def _restate_day(unit: Unit, asked: options.Restate) -> Iterator[int]:
 def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
     """Restate what is outdated of a range, and yield the exit codes."""
     found = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    with contextlib.redirect_stdout(_beside(as_json=asked.json)):
+        found, code = _without_deleted(found)
+    yield code
     if not asked.json:
         print(f"{len(found)} to restate" if found else "Nothing to restate.")
     for group in restate.groups([each.unit for each in found]):
@@ -316,6 +320,16 @@ def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
         except InputError as error:  # which is no reason to leave the other days as they are
             print(printable(f"backfill: {error}"), file=sys.stderr)
             yield error.exit_code
+
+
+def _without_deleted(found: Sequence[Outdated]) -> tuple[list[Outdated], int]:
+    """Return those that can be restated, and 1 if there are others, which are said: retention deleted of them."""
+    whole = [each for each in found if each.is_whole]
+    others = [each for each in found if each not in whole]
+    for each in others:
+        print(printable(f"{each.unit}  {each.reason}"))
+        print(f"  Its requests were deleted. Build them again, and then run the same again: {each.command}")
+    return whole, RangeIncomplete.exit_code if others else 0
 
 
 def _drafted(units: Sequence[Unit], asked: options.Restate) -> AbstractContextManager[restate.Restatement]:

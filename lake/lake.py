@@ -241,8 +241,9 @@ class Lake:
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
             if isinstance(error, OSError) and error.errno:  # of the disk; what Arrow can't read has no number
                 raise disk_error(f"read {self.root}/{partition.key}", error, "Check that disk.") from error
+            why = str(error).rstrip(".")
             raise Damaged(
-                f"{self.root}/{partition.key} has no footer that can be read: {error}. Nothing repairs it "
+                f"{self.root}/{partition.key} has no footer that can be read: {why}. Nothing repairs it "
                 "here; bring the object back from a copy."
             ) from error
 

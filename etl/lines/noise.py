@@ -41,7 +41,8 @@ BUILT_IN = {
     "haproxy": (
         r"\[(?:NOTICE|WARNING|ALERT|EMERG)\] +(?:[0-9]+/[0-9]+ +)?\([0-9]+\) : "
         r"|(?:[Pp]roxy|(?:Backup )?[Ss]erver|[Bb]ackend|Health check for (?:backup )?server) [^ ]+ [a-z]"
-        r"|(?:Stopping|Pausing|Enabling|Starting) [a-z]+ |Connect from [^ ]+ to "
+        r"|(?:Stopping|Pausing|Enabling|Starting) (?:proxy|frontend|backend|listener|peers) "
+        r"|Connect from [^ ]+ to "
         r"|(?:unix|[0-9A-Fa-f.:]+):[0-9]+ \[[^\]]*\] [^ ]+: [A-Z][A-Za-z ()-]*\r?$"
         rf"|{_TCP} [^ ]+ [^ ]+/[^ ]+ -?[0-9]+/-?[0-9]+/\+?[0-9]+ \+?[0-9]+ [A-Za-z-]{{2}} "
     ),
@@ -54,9 +55,37 @@ BUILT_IN = {
     ),
     "klog": rf"[IWEF][0-9]{{4}} {_CLOCK}\.[0-9]+ +[0-9]+ [^ ]+\.go:[0-9]+\] ",
     "gunicorn": rf"\[[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [+-][0-9]{{4}}\] \[[0-9]+\] \[[A-Z]+\] ",
+    "werkzeug": (
+        r"(?:\x1b\[[0-9;]*m)*(?: \* (?:Serving Flask app|Debug mode:|Running on |Restarting with |Debugger "
+        r"|Environment:|Detected change)|WARNING: This is a development server|Press CTRL\+C to quit)"
+    ),
+    "django": (
+        r"(?:Not Found|Bad Request|Forbidden(?: \([^)]*\))?|Unauthorized|Method Not Allowed(?: \([A-Z]+\))?|Gone"
+        r"|Internal Server Error|Service Unavailable): /"
+        r"|Watching for file changes with |Performing system checks|System check identified |Django version [0-9]"
+        r"|Starting (?:development|ASGI)[^ ]* |Quit the server with |You have [0-9]+ unapplied migration"
+        rf"|(?:January|February|March|April|May|June|July|August|September|October|November|December) [0-9]+, "
+        rf"[0-9]{{4}} - {_CLOCK}"
+        rf"|\[[0-9]{{2}}/{_MONTH}/[0-9]{{4}} {_CLOCK}\] (?:code [0-9]{{3}}, message |You're accessing )"
+        r"|- Broken pipe from "
+    ),
+    "python": (  # tracebacks
+        r'Traceback \(most recent call last\):|  File "|(?: {4,}|\t)[^ \t]|During handling of the above exception'
+        r"|The above exception was the direct cause"
+        r"|[A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Exit|Interrupt|DoesNotExist|NotFound|Timeout)(?:: |\r?$)"
+    ),
+    "gin": (
+        rf"\[GIN-debug\] |(?:[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} (?:- )?{_CLOCK} )?(?:\x1b\[[0-9;]*m)*\[Recovery\] "
+        r"|/[^ ]+\.go:[0-9]+ \(0x[0-9a-f]+\)"
+    ),
+    "puma": (
+        r"(?:\[[0-9]+\] )?(?:Puma starting in |Use Ctrl-C to stop|\* +(?:Puma version|Ruby version|Min threads"
+        r"|Max threads|Workers|Master PID|Environment|PID|Restarts|Preloading application|Listening on )"
+        r"|- (?:Worker |Gracefully |Goodbye)|=== puma )|=> (?:Booting |Rails |Run `)|Exiting\r?$"
+    ),
     "uvicorn": (
         r"(?:INFO|WARNING|ERROR|DEBUG): +(?:Started|Waiting for|Application|Uvicorn running|Shutting down|Finished"
-        r"|Stopping|Will watch)"
+        r"|Stopping|Will watch|Exception in ASGI)"
     ),
 }
 """What servers write beside their access log, by the server's name."""

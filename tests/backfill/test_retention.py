@@ -70,6 +70,34 @@ def test_requests_go_and_error_rates_stay(built, lake):
     assert lake("sql", "--csv", "select sum(valid_requests) from error_rate")[1].split()[-1] == "12"
 
 
+@pytest.mark.slow
+def test_late_lines_of_deleted_requests_are_said_and_keep_no_other_day(built, lake):
+    """Restating leaves such a day alone, with exit code 1, until what is printed has built it again."""
+    told = re.search(r"(--dataset .* --delete \w+) ", lake("retention", *REQUESTS, "--even-if-needed")[1])
+    assert lake("retention", *told[1].split(), "--reason", "90 days")[0] == 0
+    before = {day: _valid(lake, day) for day in (17, 20)}
+    for day in before:
+        with built.folder.joinpath(f"logs/2015-05-{day}.log").open("r+b") as log:
+            line = log.readline()
+            log.seek(0, 2)
+            log.write(line)
+    late = ("backfill", "restate", "--of", "ErrorRateDaily", *RANGE, "--late", "--reason", "x", "--yes")
+    found = built.run(*late)
+    assert (found.returncode, found.stderr) == (1, "")
+    assert {day: _valid(lake, day) for day in before} == {17: before[17], 20: before[20] + 1}
+    command = re.search(r"Its requests were deleted\..* the same again: (backfill run .*)", found.stdout)[1]
+    assert "2015-05-17  late input: " in built.run("backfill", "plan", *late[2:6], "--late").stdout
+    assert built.run(*command.split()).returncode == 0
+    assert built.run(*late).returncode == 0
+    assert _valid(lake, 17) == before[17] + 1
+
+
+def _valid(lake, day):
+    """Return how many valid requests a day has."""
+    query = f"select sum(valid_requests) from error_rate where dt = date '2015-05-{day}'"
+    return int(lake("sql", "--csv", query)[1].split()[-1])
+
+
 def test_what_is_needed_is_not_deleted_unless_told(built, lake):
     """It says by what, and deletes nothing, with the code neither; what nothing is made from needs no word."""
     before = built.published()

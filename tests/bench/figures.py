@@ -49,6 +49,8 @@ neighbour_days = {neighbour_days}
 max_reject_rate = {max_reject_rate}
 max_applications = 1000000
 allow_empty = {allow_empty}
+[completeness]
+rejected_errors = warn
 """
 NEIGHBOUR = 'www.example.net:443 198.18.0.1 - - [02/May/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n'
 EXTRACT = f"""
