@@ -131,6 +131,19 @@ def test_every_figure_of_extraction_can_be_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["ours", "luigi"])
+def test_trivial_days_are_run(name: str, tmp_path: Path) -> None:
+    """By ours and by Luigi alone; what a chunk costs is told."""
+    command = [sys.executable, str(HERE / "trivial.py"), name, "120"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["wall"] > 0
+    assert len(found["chunks"]) >= 2
+
+
+@pytest.mark.slow
 def test_the_worst_shape_is_named(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of three shapes one is reported, by its name, and every result is right."""
     extraction, figures = module("extraction"), module("figures")

@@ -36,7 +36,7 @@ select
     coalesce(sum(epoch(ts)::bigint), 0)::bigint as epoch_seconds
 from found
 """
-MILLISECONDS = "select sum(round(duration_seconds * 1000))::bigint from found"
+MILLISECONDS = "select coalesce(sum(round(duration_seconds * 1000))::bigint, 0) from found"
 COUNTS = f"select coalesce({{}}, '{NO_NAME}') as name, count(*) from found group by name"
 # What no two requests have in common, of which only the number is kept
 UUID, NUMBER = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[0-9]{10}"
