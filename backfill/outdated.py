@@ -43,10 +43,10 @@ class Outdated:
     @property
     def command(self) -> str:
         """What makes the day anew."""
-        of, day = self.unit.of, self.unit.day
+        of, day, stop = self.unit.of, self.unit.day, self.unit.day + ONE_DAY
         if self.is_whole:
             return f'backfill restate {of} --date {day} --reason "…"'
-        return f"backfill run {of} --start {day} --stop {day + ONE_DAY}"
+        return f"backfill run {of} --start {day} --stop {stop}"
 
 
 @dataclass(frozen=True)

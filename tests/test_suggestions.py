@@ -28,8 +28,6 @@ VALUES = {
     "each.day": "2015-05-17",
     "each.day + ONE_DAY": "2015-05-18",
     "each.of": "--of RequestsDaily --source web",
-    "each.unit.day": "2015-05-17",
-    "each.unit.of": "--of ErrorRateDaily",
     "expired.before": "2015-05-18",
     "expired.code": CODE,
     "expired.dataset": "requests",
