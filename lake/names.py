@@ -7,6 +7,8 @@ from difflib import get_close_matches
 SECTIONS = ("lake", "completeness", "extraction", "backfill")
 NAMED = ("source", "slo", "deliver")
 """Sections of which there may be several: `[source.NAME]`."""
+SHORT = {"src": "source"}
+"""What people write for one of these, and difflib takes for none."""
 HEAD = re.compile(r"[\s.:/_-]*([^\s.:/_-]*)[\s.:/_-]*(.*)", re.DOTALL)
 CLOSE = 0.8  # of difflib's ratio: `lke` and `lakes` are near to `lake`, `take` is not
 
@@ -23,10 +25,11 @@ def meant(section: str) -> str | None:
 
     Sections of Luigi, and those of whatever tasks there are beside ours, are theirs.
     """
-    if section in SECTIONS or section.startswith(tuple(f"{kind}." for kind in NAMED)):
+    before, _, name = section.partition(".")
+    if section in SECTIONS or (before in NAMED and name.strip()):
         return None
     kind, rest = (part.strip() for part in HEAD.fullmatch(section).groups())  # type: ignore[union-attr] # it always does
-    near = nearest(kind, NAMED)
+    near = nearest(kind, NAMED) or SHORT.get(kind.casefold())
     if near and (rest or kind.casefold() in {near, f"{near}s"}):
         return f"{near}.{rest or 'NAME'}"
     return nearest(section, SECTIONS)
