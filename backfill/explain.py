@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backfill.attempts import Attempt, Attempts
 from backfill.days import Day, DayRange, State
-from etl.sources.source import ONE_DAY
+from etl.sources.source import ONE_DAY, active_on
 from etl.units import Unit
 from lake.digests import DIGITS
 from lake.provenance import Provenance
@@ -60,7 +60,9 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         for partition in lake.partitions(contract, day.date, day.date + ONE_DAY)
         if partition.source in unit.names
     ]
-    is_inactive = day.state is State.INACTIVE  # such a day is made from nothing
+    is_active = bool(active_on(unit.sources(), day.date)) or not unit.contracts
+    is_there = day.state is State.THERE
+    nothing = ["nothing by now: no source is active on it, see since and until in luigi.cfg"] if is_there else []
     days = DayRange(unit, day.date, day.date + ONE_DAY)
     command = f'backfill restate {unit.of} --date {unit.day} --reason "…"'
     return Explanation(
@@ -68,10 +70,10 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         day,
         [Published(each.key, lake.sha256(each), lake.provenance(each)) for each in partitions],
         past.of_day(day.date),
-        [] if is_inactive else list(_needs(unit, now)),
-        [] if is_inactive else [_standing(each) for each in unit.serves()],
+        list(_needs(unit, now)) if is_active else nothing,
+        [_standing(each) for each in unit.serves()] if is_active else [],
         days.lacking(days.made([day])).get(day.date),
-        command if day.state is State.THERE and unit.contracts else None,
+        command if is_there and is_active and unit.contracts else None,
     )
 
 
