@@ -296,6 +296,11 @@ def are_applications(hosts: Sequence[str]) -> bool:
     ) >= len(named)
 
 
+def are_vhosts(hosts: Sequence[str]) -> bool:
+    """Tell whether there are several hosts, and of several names, not of one with several numbers."""
+    return len(hosts) > 1 and len({re.sub("[0-9]+", "", host) for host in hosts}) == len(hosts)
+
+
 def _key(values: Mapping[str, Sequence[str]], role: str) -> str | None:
     """Return the key that is most probably what `fields` calls so: by its name, then the one nested least."""
     names, pattern = KEYS[role]

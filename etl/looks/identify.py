@@ -15,7 +15,7 @@ from etl.kernel.layout import PADDING
 from etl.lines.batches import Batch
 from etl.lines.blocks import BlockParser
 from etl.lines.envelopes import Wrapping, envelope, found_around
-from etl.lines.formats import FORMATS, Role
+from etl.lines.formats import FORMATS, UNNAMED, Role
 from etl.lines.noise import BUILT_IN
 from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
 from etl.lines.timestamps import parse, year_around
@@ -424,14 +424,20 @@ def declare(settings: Settings) -> Source:
 
 
 def _application(found: Reading, head: bytes) -> str | None:
-    """Return the field that names the host of most requests, None if there is none."""
+    """Return the field that names the host of most requests, None if there is none.
+
+    A field that nobody could name may also be the machine that answered: those have numbers.
+    """
     share: dict[str, float] = {}
-    for host in (*found.source.format.hosts, AUTHORITY):
+    unnamed = [each.name for each in found.source.format.fields if each.name.startswith(UNNAMED)]
+    for host in (*found.source.format.hosts, AUTHORITY, *unnamed):
         application = f"{FIELD}{host}"
         with suppress(ConfigError):  # a format that has no authority
             source = in_some_zone(declare({**found.settings, "application": application}))
             rows, _ = _parsed(head, source)
             named = rows["application"].filter(pc.not_equal(rows["application"], scalar(NO_APPLICATION)))
+            if host in unnamed and not guess.are_vhosts(named.unique().to_pylist()):
+                continue
             if guess.are_applications(named.to_pylist()):
                 share[application] = len(named) / max(len(rows), 1)
     best = max(share, key=lambda each: share[each], default="")

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -21,6 +22,7 @@ from etl.lines.formats import (
     MAY_FOLLOW,
     SHAPES,
     UNITS,
+    UNNAMED,
     Alternatives,
     Delimited,
     Field,
@@ -495,7 +497,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     if "covers" in values and "neighbour_days" in values:
         raise ConfigError("covers and neighbour_days say the same thing. Take neighbour_days out.")
     timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
-    found_format = replace(_format(values), timezone=timezone)
+    found_format = replace(_with_host(_format(values), values.get("application", "")), timezone=timezone)
     wrapping = _wrapping(found_format, values)
     found_format = wrapping.timed or found_format
     source = Source(
@@ -676,6 +678,18 @@ def _fields(text: str) -> tuple[Field, ...]:
         role, scale = FIELD_KEYS[known]
         fields.append(Field(name, role, scale=scale))
     return tuple(fields)
+
+
+def _with_host(found_format: Format, application: str) -> Format:
+    """Return a format that reads the field that tells the application, if it is one that nobody could name.
+
+    Not any field: what is known to be a client's address or name belongs into no lake.
+    """
+    name = application.removeprefix(FIELD)
+    if name.startswith(UNNAMED) and any(each.name == name for each in found_format.fields):
+        with suppress(ConfigError):
+            return with_field(found_format, name)
+    return found_format
 
 
 def _application(

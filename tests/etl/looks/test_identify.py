@@ -466,6 +466,26 @@ def test_a_name_comes_from_the_file(path: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "application"),
+    [
+        ("2026-09-17T10:05:03Z|192.0.2.7|{}|GET /a HTTP/1.1|200|512|0.035", "field:field_3"),
+        ("17/Sep/2026:10:05:03 +0000\t{}\t192.0.2.7\tGET\t/a\t200\t0.035", "field:field_2"),
+    ],
+)
+def test_a_field_without_a_name_may_be_the_host(line: str, application: str, tmp_path: Path) -> None:
+    """If it holds names that differ by more than a number, as machines' do not; any text in it stays a request."""
+    section = _suggested(
+        "\n".join([line.format("shop.example.com"), line.format("api.example.org:443")] * 9).encode()
+    )[1]
+    source = _source(section, tmp_path)
+    assert f"application = {application}\n" in section
+    odd = "\n".join([line.format(host) for host in ("Shop.example.com", "", "-", "a b", 'x"[')]).encode()
+    assert identify.read(odd, source).rows["application"].to_pylist() == ["shop.example.com", *["(invalid)"] * 4]
+    for hosts in (("web1.example.com", "web2.example.com"), ("shop.example.com",) * 2, ("a", "b")):
+        assert "field:" not in _suggested("\n".join([line.format(each) for each in hosts] * 9).encode())[1]
+
+
+@pytest.mark.parametrize(
     ("host", "application"),
     [("www.example.com", "field:host"), ("web1", "web"), ("10.0.0.1", "web"), ("ip-10-0-0-1.ec2.internal", "web")],
 )
