@@ -190,6 +190,7 @@ def test_what_is_not_put_in_is_no_folder_s_name(write, monkeypatch, place, value
         ("src.x", "source.x"),
         ("slo web", "slo.web"),
         ("slo.", "slo.NAME"),
+        ("source.", "source.NAME"),
         ("SLO.web", "slo.web"),
         ("completenes", "completeness"),
         ("Completeness", "completeness"),

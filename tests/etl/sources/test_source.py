@@ -135,7 +135,7 @@ def test_a_wrong_setting_is_refused_with_its_place_and_what_was_expected(
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["Web", "1web", "we b", "", "w" * 64])
+@pytest.mark.parametrize("name", ["Web", "1web", "we b", "w" * 64])
 def test_a_source_name_that_cannot_stand_in_a_path_is_refused(read_settings: ReadSettings, name: str) -> None:
     """A ConfigError that names the section and the rule for names."""
     with pytest.raises(ConfigError, match=rf"\[source.{name}\]: source '{name}' is no valid name: lower-case"):
