@@ -18,6 +18,7 @@ import pyarrow as pa
 from etl import clock
 from etl.lines.applications import UNMAPPED
 from etl.lines.formats import Alternatives, Role
+from etl.lines.noise import BUILT_IN
 from etl.lines.parse import CONTINUED, DIRECTIVE, NOISE
 from etl.lines.passes import PASSES, is_steady, twice_within
 from etl.raw.doubled import Places, doubled_lines
@@ -528,7 +529,8 @@ class _Day:
             key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"
             return f"Their times have no year and no offset: set {key}."
         if self._source.format.has(Role.BESIDE) and not self._source.noise:
-            return "Are they second records of requests, or about the server itself? Then declare noise."
+            what = f"noise = {name}" if (name := self._source.format.name) in BUILT_IN else "noise"
+            return f"Are they second records of requests, or about the server itself? Then declare {what}."
         return f"Is it really format {self._source.format.name}?"
 
 
