@@ -64,6 +64,7 @@ _CLOCK = rf"[0-2][0-9]:[0-5][0-9]:[0-5][0-9]{_FRACTION}"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _WEEKDAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _ELEMENT = r'\[[^\]\\"]*(?:"(?:[^"\\]|\\.)*"[^\]"]*)*\]'
+_TAGS = r"(?:\[[^\[\] ]+\] )*"  # Rails' log_tags, the request's id by default
 SYSLOG = (
     rf"(?:[0-9]{{1,6}} )?(?:<[0-9]{{1,3}}>)?"
     rf"(?:1 (?:-|(?P<time>{ONE_WORD})) [!-~]+ [!-~]+ [!-~]+ [!-~]+ (?:-|(?:{_ELEMENT})+) (?:\xef\xbb\xbf)?"
@@ -120,7 +121,7 @@ ENVELOPES = {
         Envelope("gcp", keys=("textPayload",), times=("timestamp", "receiveTimestamp")),
         Envelope("journald", keys=("MESSAGE",), times=("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")),
         Envelope("syslog", SYSLOG, prefix=layout.SYSLOG_PREFIX),
-        Envelope("rails", rf"[A-Z], \[(?P<time>{ONE_WORD}) ?#[0-9]+\] +[A-Z]+ -- (?:[^ :]|::)*: "),
+        Envelope("rails", rf"[A-Z], \[(?P<time>{ONE_WORD}) ?#[0-9]+\] +[A-Z]+ -- (?:[^ :]|::)*: {_TAGS}"),
         Envelope("compose", rf"{_ESCAPES}[0-9A-Za-z][0-9A-Za-z_.|-]* *\|{_ESCAPES} {_ESCAPES}", has_time=False),
         Envelope("kubectl", r"\[pod/[^/\] ]+/[^\] ]+\] ", has_time=False),
         Envelope("timestamp", rf"(?P<time>{ONE_WORD}) ", prefix=layout.TIME_PREFIX),

@@ -34,6 +34,7 @@ JITTER = 6
 PASSES = "passes told apart by the order of lines"
 """The name of a check in the provenance of a day with such an hour, which earlier versions lack."""
 MIXED = "it goes through that hour once, so both passes are mixed or one is missing"
+FAR_APART = "its lines are too far apart in that hour to tell"
 OUT_OF_ORDER = "its lines are not in the order of time"
 BEGINS_WITHIN = "it begins within that hour and doesn't step back"
 BY_WHAT_FOLLOWS = "it begins within that hour, and only what follows tells which pass it is"
@@ -136,6 +137,7 @@ class Hour:
         first: The latest time of the first pass.
         second: Likewise of the second.
         second_begin: The second one's first; None before the step back.
+        widest: The longest time between a line and the next before the step back.
         latest: The latest of all times.
         is_left: Once a later time followed, whether it did within half of the hour.
         days: The UTC days, since 1970, of which there are such lines.
@@ -148,13 +150,17 @@ class Hour:
     first: int = 0
     second: int = 0
     second_begin: int | None = None
+    widest: int = 0
     latest: int = 0
     is_left: bool | None = None
     days: set[int] = field(default_factory=set)
 
     def taken(self, time: int) -> int:
         """Return the time of a line of that hour."""
+        before = self.first
         found = self._of_pass(time)
+        if before and self.second_begin is None:
+            self._compare(time, before)
         self.reading = time
         self.days.add(found // DAY_SECONDS)
         self._follow(found)
@@ -186,6 +192,13 @@ class Hour:
             return time
         self.second = max(self.second, again)
         return again
+
+    def _compare(self, time: int, before: int) -> None:
+        """Say so if the clock may have been put back since those before, without a step that shows it."""
+        self.widest = max(self.widest, time - before)
+        is_step = before - time > self.widest // JITTER and self.widest > self.twice.jitter
+        if is_step or self.widest > self.twice.half:
+            self.why = self.why or FAR_APART
 
     def _follow(self, time: int) -> None:
         if self.latest and time < self.latest - self.twice.jitter:

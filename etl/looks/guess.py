@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
-from etl.lines.formats import MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
+from etl.lines.formats import COMBINED, COMMON, MAY_FOLLOW, PREFIX_TIME, SHAPES, UNNAMED, Role, shaped
 from etl.lines.timestamps import BSD, CLF, ISO, UNIX, unnamed
 from etl.looks import pods
 from etl.looks.shapes import ANSWERS, NEARLY_ALL, agrees, shapes
@@ -55,6 +55,8 @@ EXTENSIONS = re.compile(
 )
 """Ends of names, which are no part of a log's own one."""
 
+FORWARDED = "$http_x_forwarded_for"
+LIST = re.compile(rb'[^ "\[\]]+, ')
 SECONDS = r"[0-9]+\.[0-9]+"
 LINE_END = r"\r?\n?$"
 TRAILING = re.compile(
@@ -102,7 +104,10 @@ KEYS = {
     ),
     "request": (("request", "request_line"), r"[A-Z-]+ .+"),
     "method": (("request_method", "method", "http_method", "verb"), r"[A-Z-]+"),
-    "target": (("request_uri", "uri", "url", "path", "target"), r"/.*|\*|[a-z]+://.*"),
+    "target": (
+        ("request_uri", "uri", "url", "path", "target", "request_url", "request_path", "request"),
+        r"/.*|\*|[a-z]+://.*",
+    ),
     "status": (("response_status", "status", "status_code", "response_code", "code"), r"[1-5][0-9]{2}"),
     "response_bytes": (
         ("body_bytes_sent", "bytes_sent", "response_bytes", "response_size", "bytes", "size"),
@@ -148,17 +153,31 @@ def name(path: str) -> str:
 def trailing(lines: Sequence[bytes]) -> Iterator[Settings]:
     """Yield the formats of SHAPES that lines begin as, the longest first, with a guess at what follows."""
     for base in reversed(SHAPES):
-        known = shaped(base, SHAPES[base])
-        status = next(n for n, field in enumerate(known.fields) if field.role is Role.STATUS)
-        begins = re.compile(known.pattern.removesuffix(LINE_END).encode())
-        found = [
-            (each[f"f{status}"].decode("latin-1"), line[each.end() :])
-            for line in lines
-            if (each := begins.match(line))
-        ]
-        split = [(told, parts) for told, end in found if (parts := _parts(end.rstrip(b"\r\n")))]
-        if split:
-            yield {"format": base, "trailing": _shape(split, len(known.fields) + 1) + MAY_FOLLOW}
+        if end := _end(lines, SHAPES[base]):
+            yield {"format": base, "trailing": end + MAY_FOLLOW}
+
+
+def forwarded(lines: Sequence[bytes]) -> Iterator[Settings]:
+    """Yield what lines may be that begin with X-Forwarded-For, if one is a list, and go on as a common format."""
+    if any(LIST.match(line) for line in lines):
+        for base in (COMBINED, COMMON):
+            shape = f"{FORWARDED} {base}"
+            end = _end(lines, shape)
+            yield {"format": "log_format", "log_format": f"{shape} {end}" if end else shape}
+
+
+def _end(lines: Sequence[bytes], shape: str) -> str:
+    """Return a guess at what follows a shape that lines begin with, nothing if that is no list of fields."""
+    known = shaped("", shape)
+    status = next(n for n, field in enumerate(known.fields) if field.role is Role.STATUS)
+    begins = re.compile(known.pattern.removesuffix(LINE_END).encode())
+    found = [
+        (each[f"f{status}"].decode("latin-1"), line[each.end() :])
+        for line in lines
+        if (each := begins.match(line))
+    ]
+    split = [(told, parts) for told, end in found if (parts := _parts(end.rstrip(b"\r\n")))]
+    return _shape(split, len(known.fields) + 1) if split else ""
 
 
 def log_formats(lines: Sequence[bytes]) -> Iterator[Settings]:

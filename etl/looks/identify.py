@@ -246,7 +246,9 @@ def identify(head: bytes) -> list[Reading]:
         known = (name for name, each in FORMATS.items() if each.is_marked(inner))
         names = sorted(known, key=lambda name: not IIS.search(head) or name != "iis")
         declared = ({"format": name} for name in names)
-        found += _readings(head, (*declared, *guess.trailing(inner), *guess.fields(inner)), wrapped)
+        found += _readings(
+            head, (*declared, *guess.trailing(inner), *guess.forwarded(inner), *guess.fields(inner)), wrapped
+        )
     if not any(each.fits for each in found):
         for wrapped, inner in reversed(unwrapped):  # an envelope knows its own time, and joins a line's parts
             found += _readings(head, guess.log_formats(inner), wrapped)

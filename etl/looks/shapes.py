@@ -34,6 +34,8 @@ TOKEN = re.compile(
     r"|\[[^\[\]]*\][^ ]*|[^ ]+"
 )
 WORD = re.compile(rf"^({LABEL}[\[(<]?)(.*?)([\])>]?[,;:]*)$", re.DOTALL)
+PIPE, PADDED = " |  ", "  |  "
+"""A pipe between cells, and one after a cell that spaces fill up: they are no part of its value."""
 NEARLY_ALL = 0.9
 MOST_TOKENS = 60  # of a line
 
@@ -89,7 +91,9 @@ def _cells(text: str, separator: str) -> list[Token]:
 def _between(part: str, following: str, separator: str) -> str:
     """Return the literal between two cells: pipes mostly have spaces around them."""
     has_spaces = separator == "|" and (part.endswith(" ") or following.startswith(" "))
-    return " |  " if has_spaces else separator
+    if not has_spaces:
+        return separator
+    return PADDED if part.endswith("  ") else PIPE
 
 
 def _tokens(text: str) -> list[Token]:
@@ -228,7 +232,7 @@ def _gap(gaps: Sequence[str]) -> str:
     if all(gap == gaps[0] for gap in gaps) and not gaps[0].startswith("  "):
         return gaps[0]
     if any("|" in gap for gap in gaps):
-        return " |  "
+        return PADDED if PADDED in gaps else PIPE
     return "  "
 
 

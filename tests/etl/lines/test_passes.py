@@ -140,6 +140,29 @@ def test_both_passes_in_one_order_are_said_to_be_mixed() -> None:
     assert _placed(BERLIN, times)[1] == [f"02:00-03:00 {BERLIN} ({MIXED})"]
 
 
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        (-70, -50, -5, 65),  # 02:10 and 02:55, which may be of either pass
+        (-70, -35, -20, 15, 65, 130),  # a step back of less than half the hour, to 02:15
+        (-70, -40, -12, -5, 48, 100),  # and one of a few minutes, from 02:55 to 02:48
+    ],
+)
+def test_a_log_of_few_lines_says_that_it_cannot_tell(minutes: tuple[int, ...]) -> None:
+    """Where lines are further apart than the step of the clock shows, an hour more or less is not seen."""
+    times = [_back(BERLIN) + minute * MINUTE for minute in minutes]
+    (said,) = _placed(BERLIN, times)[1]
+    assert said.startswith(f"02:00-03:00 {BERLIN} (")
+
+
+def test_a_pause_in_the_hour_is_no_doubt_about_late_requests() -> None:
+    """A step back of a second after eleven minutes of silence is that of a request which took so long."""
+    times = [*_every(10, BERLIN, 7200, -1500), *_every(10, BERLIN, 840, 7200)]
+    place = times.index(_back(BERLIN) - 800)
+    times[place] -= 11
+    assert _placed(BERLIN, times) == (times, [])
+
+
 @pytest.mark.parametrize("lag", [15 * MINUTE, 25 * MINUTE, 40 * MINUTE, 50 * MINUTE])
 def test_interleaved_hosts_are_said_to_be_out_of_order(lag: int) -> None:
     """Of which one is minutes behind the other, so that steps back mean nothing."""

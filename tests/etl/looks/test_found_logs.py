@@ -133,6 +133,32 @@ KINDS: dict[str, tuple[str, Callable[[Request], str]]] = {
         "app-{at:%Y-%m-%d}.log",
         lambda r: f'[{r.at:%b %d %H:%M:%S}] {r.level} access 192.0.2.7 "{r.request} HTTP/1.1" {r.status} 9',
     ),
+    "fiber": (
+        "api.log",
+        lambda r: (
+            f"{r.at:%Y-%m-%d %H:%M:%S} | {r.status} | {r.ms:>7}.8µs | 192.0.2.7 | {r.method:<7} | {r.path} | -"
+        ),
+    ),
+    "apache behind proxies": (
+        "access.log",
+        lambda r: (
+            f"{', '.join(['192.0.2.7', '198.51.100.4', '203.0.113.9'][: r.ms % 4]) or '-'} 10.0.0.5 - - "
+            f'[{r.at:%d/%b/%Y:%H:%M:%S} +0000] "{r.request} HTTP/1.1" {r.status} 9 "-" "curl/8" {r.ms}'
+        ),
+    ),
+    "lograge of JSON with tags": (
+        "production.log",
+        lambda r: (
+            f"I, [{r.at:%Y-%m-%dT%H:%M:%S}.123456 #7]  INFO -- : [0f7c1a52-9d1b-4c55-8a53-{r.ms:012x}] "
+            + json.dumps({"method": r.method, "path": r.path, "controller": "A", "status": r.status})
+        ),
+    ),
+    "JSON whose request is a path": (
+        "shop.json",
+        lambda r: json.dumps(
+            {"time": f"{r.at.isoformat()}Z", "method": r.method, "request": r.path, "status": r.status}
+        ),
+    ),
     "nginx by spelt months": (
         "access-{at:%d-%b-%Y}.log",
         lambda r: (
@@ -176,8 +202,8 @@ def test_a_log_is_read_by_what_identify_prints(kind: str, tmp_path: Path) -> Non
     files = sorted(tmp_path.glob(re.sub(r"(?:\{[A-Z]+\})+", "*", parser[section]["files"])))
     assert files == sorted(tmp_path.iterdir())
     read = [row for each in files for row in identify.read(each.read_bytes(), source).rows.to_pylist()]
-    assert sorted((f"{row['ts']:%F %T}", row["status"]) for row in read) == [
-        (f"{each.at:%F %T}", each.status) for each in requests
+    assert sorted((f"{row['ts']:%F %T}", row["method"], row["path"], row["status"]) for row in read) == [
+        (f"{each.at:%F %T}", each.method, each.path.partition("?")[0], each.status) for each in requests
     ]
     assert rows()[kind] == said(found)
 
