@@ -172,8 +172,9 @@ def _of_undated(source: Source, day: date, made: Provenance, seen: Sequence[Seen
             found.gone.append(f"of {recorded:,} lines, its files hold {there:,}")
         return found
     left = [each for each in seen if each.of_day(day) and each.name in files]
-    for part in parts:
-        alike = (each for each in left if _begins_with(source, files[each.name], each, part, deep=deep))
+    for part in sorted(parts, key=lambda each: each.name not in files):  # of equal ones, the others are not there
+        named = sorted(left, key=lambda each: each.name != part.name)
+        alike = (each for each in named if _begins_with(source, files[each.name], each, part, deep=deep))
         match = next(alike, None)
         if match is None:
             found.gone.append(f"{_told(part)} is no longer there")

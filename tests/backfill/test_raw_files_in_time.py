@@ -150,6 +150,23 @@ def test_a_day_whose_raw_file_was_rotated_away_is_not_shrunk(undated: Project) -
     assert figures(undated) == {1: (108, 1), 2: (144, 2)}
 
 
+def test_of_two_equal_files_the_one_that_is_gone_is_named(undated: Project) -> None:
+    """And not the one that is still there under its name."""
+    with (undated.folder / "luigi.cfg").open("a", encoding="utf-8") as settings:
+        settings.write("[completeness]\nduplicate_files = warn\n")
+    write(undated, "access.log.1", log(0))
+    write(undated, "access.log.2", log(0))
+    backfill(undated, "run", "--stop", "2015-05-18")
+    (undated.folder / "logs/access.log.1").unlink()
+    ran = undated.run(
+        *("backfill", "restate", "--of", "RequestsDaily", "--source", "web", "--date", "2015-05-17"),
+        *("--reason", "again", "--yes"),
+    )
+    assert ran.returncode == 1
+    assert "logs/access.log.1, of which it has 144 lines, is no longer there" in ran.stderr
+    assert "access.log.2" not in ran.stderr
+
+
 @pytest.mark.slow
 def test_a_dated_file_that_is_gone_or_shorter_is_not_lost(a_project: Project) -> None:
     """Of several files of a day one is deleted, another is copied again and breaks off."""
