@@ -25,6 +25,7 @@ SKIPPED_JOB = JOB.replace("^", "^# ")
 EXEC_START = r"(?m)^ExecStart=(.*)$"
 NIGHTLY = {"crontab": JOB, "error-rate-lake.service": EXEC_START}
 METRICS = {"crontab": SKIPPED_JOB, "error-rate-lake-check.service": EXEC_START}
+DELIVERING = {"crontab": SKIPPED_JOB, "deliver.conf": EXEC_START}
 UNITS = sorted(path.name for path in DEPLOY.glob("error-rate-lake*"))
 STATES = pytest.mark.parametrize(
     ("severity", "warning", "critical"),
@@ -131,11 +132,29 @@ def test_commands_run_as_they_stand(name, deployed, a_project):
     assert len([key for key in a_project.published() if key.startswith("error_rate")]) == 4
 
 
+@pytest.mark.parametrize("name", DELIVERING)
+def test_deliveries_run_as_they_stand(name, deployed, a_project):
+    """The nightly run brings its days to a target, which its check then finds there."""
+    text, run = deployed
+    with (a_project.folder / "luigi.cfg").open("a", encoding="utf-8") as settings:
+        settings.write("\n[deliver.figures]\nto = file://figures.csv\ndatasets = error_rate\n")
+    nightly, *checks = (each for each in re.findall(DELIVERING[name], text(name)) if "--deliver" in each)
+    done = run(*shlex.split(nightly), **configuration(text("crontab")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len((a_project.folder / "figures.csv").read_text().splitlines()) == 5
+    for check in checks:
+        done = run(*shlex.split(check), **configuration(text("crontab")))
+        assert (done.returncode, done.stdout, done.stderr) == (Status.OK, "", "")
+        metrics = (a_project.folder / "error_rate_lake_figures.prom").read_text()
+        assert 'error_rate_lake_late_days{task="DeliveredDaily figures"} 0\n' in metrics
+    assert len(checks) == (name == "crontab")
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_are_written_for_the_rules(name, deployed, a_project):
     """Each metric that a rule asks for is among them, and so is the task that it names."""
     text, run = deployed
-    (command,) = re.findall(METRICS[name], text(name))
+    (command,) = (each for each in re.findall(METRICS[name], text(name)) if "--deliver" not in each)
     done = run(*shlex.split(command), **configuration(text(name)))
     assert (done.returncode, done.stdout, done.stderr) == (Status.CRITICAL, "", "")
     metrics = (a_project.folder / "error_rate_lake.prom").read_text()
@@ -168,24 +187,24 @@ def test_prometheus_takes_the_metrics(a_project):
 
 
 def test_crontab_has_settings_and_one_line():
-    """Five fields and a command; cron gives a `%` a meaning of its own. Another line is there to be chosen."""
+    """Five fields and a command; cron gives a `%` a meaning of its own. Other lines are there to be chosen."""
     text = (DEPLOY / "crontab").read_text()
     lines = [line for line in text.splitlines() if line and line[0] != "#"]
     *settings, job = lines
     assert all(re.fullmatch(r"[A-Z_]+=\S+", line) for line in settings)
     assert re.fullmatch(JOB, job)
-    assert len(re.findall(SKIPPED_JOB, text)) == 1
+    assert len(re.findall(SKIPPED_JOB, text)) == 3
     assert "%" not in text
 
 
 @needs("crontab")
 def test_cron_takes_the_crontab(tmp_path):
-    """With either line, and not with an hour that is none; nothing is installed."""
+    """With each line, and not with an hour that is none; nothing is installed."""
     if "dry run" not in ask("crontab", "-h").stderr:
         pytest.skip("this crontab, which is not Debian's, can't check a file without installing it")
     text = (DEPLOY / "crontab").read_text()
     chosen = re.sub(SKIPPED_JOB, lambda line: line[0].removeprefix("# "), text)
-    assert len(re.findall(JOB, chosen)) == 2
+    assert len(re.findall(JOB, chosen)) == 4
     codes = []
     for each in (text, chosen, text.replace("30 9 ", "30 24 ")):
         (tmp_path / "crontab").write_text(each)
@@ -200,7 +219,12 @@ def test_systemd_takes_the_units(tmp_path):
     for name in UNITS:
         text = (DEPLOY / name).read_text().replace(f"{INSTALLED}/.venv/bin/backfill", "/bin/true")
         (tmp_path / name).write_text(text.replace("User=error-rate-lake", "User=root"))
-    done = ask("systemd-analyze", "verify", *sorted(tmp_path.iterdir()))
+    added = tmp_path / "error-rate-lake.service.d"
+    added.mkdir()
+    (added / "deliver.conf").write_text(
+        (DEPLOY / "deliver.conf").read_text().replace(f"{INSTALLED}/.venv/bin/backfill", "/bin/true")
+    )
+    done = ask("systemd-analyze", "verify", *sorted(tmp_path.glob("error-rate-lake*[er]")))
     said = [line for line in done.stderr.splitlines() if "error-rate-lake" in line]
     assert said == [], done.stderr
     for name in UNITS:
