@@ -81,6 +81,9 @@ class Postgres:
         self._connection = connection
         self._url = delivery.to
         self._prepared: set[str] = set()
+        self._cursors: dict[
+            str, Any
+        ] = {}  # a new one costs as much as what is done with it
         with self._transaction("look for a schema"):
             for name, value in SETTINGS.items():
                 self._do(f"set {name} = '{value}'")
@@ -175,24 +178,25 @@ class Postgres:
             receipt.lake,
         )
         columns = ", ".join(RECEIPT_COLUMNS)
-        written = self._ask(
+        written = self._cursor("write").execute(
             f"insert into {self._table(RECEIPTS)} as there ({columns}) values ($1, $2, $3, $4, $5, $6, $7) "
             "on conflict (dataset, dt, source) do update set revision = excluded.revision, "
             "sha256 = excluded.sha256, delivered_at = excluded.delivered_at "
             "where there.lake = excluded.lake and there.version = excluded.version "
             "and there.revision < excluded.revision returning revision",
-            *values,
+            values,
         )
-        return bool(written)
+        return bool(written.fetchall())
 
     def _replace(self, published: Published, rows: Iterator[pa.RecordBatch]) -> None:
         dataset = published.contract.name
         of_source = "" if published.source is None else " and source = $2"
         place = [published.dt, *([published.source] if of_source else [])]
-        self._do(f"delete from {self._table(dataset)} where dt = $1{of_source}", *place)
+        self._cursor(f"delete {dataset}").execute(
+            f"delete from {self._table(dataset)} where dt = $1{of_source}", place
+        )
         for batch in rows:
-            with self._connection.cursor() as cursor:
-                cursor.adbc_ingest(dataset, batch, mode="append", db_schema_name=self._schema)
+            self._cursor("copy").adbc_ingest(dataset, batch, mode="append", db_schema_name=self._schema)
 
     def _prepare(self, published: Published) -> None:
         """Make sure that a dataset's table is there, is ours and has our columns, and so for the receipts."""
@@ -299,6 +303,12 @@ class Postgres:
     def _comment(self, on: str, text: str) -> None:
         quoted = text.replace("'", "''")
         self._do(f"comment on {on} is '{quoted}'")
+
+    def _cursor(self, name: str) -> Any:  # noqa: ANN401 - ADBC's
+        """Return the cursor of a statement that is done again and again; the connection closes it."""
+        if name not in self._cursors:
+            self._cursors[name] = self._connection.cursor()
+        return self._cursors[name]
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         with self._connection.cursor() as cursor:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from postgres import PASSWORD
+from postgres_server import PASSWORD
 
 from backfill import options
 from etl import delivered

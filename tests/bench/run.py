@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import alerts
+import deliveries
 import extraction
 import figures
 import orchestration
@@ -35,6 +36,7 @@ FIGURES = {
     **small_days.FIGURES,
     **questions.FIGURES,
     **alerts.FIGURES,
+    **deliveries.FIGURES,
     **startup.FIGURES,
 }
 LINES = 5_000_000

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from postgres import PASSWORD
+from postgres_server import PASSWORD
 
 import lake
 from lake.datasets import DATASETS

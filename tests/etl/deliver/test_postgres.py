@@ -9,7 +9,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 from conftest import FIRST_DAY
-from postgres import PASSWORD
+from postgres_server import PASSWORD
 
 import lake
 from etl.deliver.bring import bring, differences, due
