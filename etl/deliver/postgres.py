@@ -81,9 +81,7 @@ class Postgres:
         self._connection = connection
         self._url = delivery.to
         self._prepared: set[str] = set()
-        self._cursors: dict[
-            str, Any
-        ] = {}  # a new one costs as much as what is done with it
+        self._cursors: dict[str, Any] = {}  # a new one costs as much as what is done with it
         with self._transaction("look for a schema"):
             for name, value in SETTINGS.items():
                 self._do(f"set {name} = '{value}'")
