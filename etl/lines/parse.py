@@ -91,6 +91,7 @@ def _pairs_of(value: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
 
 _PAIRS, _PAIRS_IN_SINGLE_QUOTES = _pairs_of(_VALUE), _pairs_of(rb"(?!')(?:%s)|%s" % (_VALUE, _SINGLE))
 _TIME = re.compile(f"{timestamps.unnamed(timestamps.ISO)}|{timestamps.unnamed(timestamps.BSD)}".encode())
+WHITE_SPACE = b" \t\r\n"  # as JSON has it
 MOST_CORRECTED = 1 << 16  # bytes of a line of JSON whose values are looked at one by one
 _LABEL = re.compile(rb"[0-9A-Za-z_.-]+")
 # A string; or what stands after a colon, is neither string, object nor array, and comes before another key or the
@@ -483,10 +484,14 @@ def _read(
     read = reader(log_format)
     rows = [None if long else read(line) for line, long in zip(lines.to_pylist(), too_long, strict=True)]
     fits = np.array([row is not None for row in rows], dtype=np.bool_)
-    empty: Row = [None] * len(log_format.fields)
-    return fits, [array(column, pa.binary()) for column in zip(*(row or empty for row in rows), strict=True)] or [
-        nothing
-    ] * len(log_format.fields)
+    fitting = [row for row in rows if row is not None]
+    if not fitting:
+        return fits, [nothing] * len(log_format.fields)
+    values = [array(column, pa.binary()) for column in zip(*fitting, strict=True)]
+    if len(fitting) < len(rows):
+        places = numbers(np.cumsum(fits) - 1, ~fits)
+        values = [each.take(places) for each in values]
+    return fits, values
 
 
 def _fitting_parts(lines: pa.BinaryArray, pattern: str, fits: Booleans) -> pa.StructArray:
@@ -515,12 +520,14 @@ def _json_object(line: bytes) -> dict[str, Any] | None:
 
     What nginx writes that is not JSON is corrected first: \xHH, and then values that are not in quotes.
     """
+    if not line.rstrip(WHITE_SPACE).endswith(b"}"):  # cut off, as lines of rejects are: all below would be in vain
+        return None
     escaped = _ESCAPE.sub(_corrected, line) if rb"\x" in line else line
     for text in (line, escaped) if escaped is not line else (line,):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(text)
             return found if isinstance(found, dict) else None
-    if len(escaped) <= MOST_CORRECTED and escaped.lstrip(b" \t").startswith(b"{"):
+    if len(escaped) <= MOST_CORRECTED and escaped.lstrip(WHITE_SPACE).startswith(b"{"):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(_UNQUOTED.sub(_in_quotes, escaped))
             return found if isinstance(found, dict) else None

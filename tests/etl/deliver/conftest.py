@@ -1,11 +1,13 @@
 """What the tests of deliveries share: a lake of error rates, and where it is delivered."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,20 +26,28 @@ from lake.lake import Lake, open_store
 from lake.partition import Partition
 
 DAY = date(2026, 9, 1)
-DELIVERER = """
-import sys
+DELIVERERS = """
+import os, sys
 from pathlib import Path
+from pkgutil import resolve_name
 from etl.deliver.bring import bring
 from etl.deliver.deliveries import read_delivery
-from etl.deliver.opening import opened
+from etl.deliver.opening import MODULES, opened
 from lake import config
 
 delivery = read_delivery(config.read(Path("luigi.cfg").absolute()), "figures")
-with opened(delivery) as target:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    bring(delivery, target)
+resolve_name(MODULES[delivery.scheme])
+for _ in sys.stdin:
+    deliverer = os.fork()
+    if not deliverer:
+        with opened(delivery) as target:
+            print(os.getpid(), flush=True)
+            bring(delivery, target)
+        os._exit(0)
+    os.waitpid(deliverer, 0)
+    print("ended", flush=True)
 """
+"""Imports what a deliverer needs, which takes a second, and begins one for each line that it reads."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +89,23 @@ class Figures:
         with ThreadPoolExecutor(count) as deliverers:
             return sorted(deliverers.map(one, range(count)))
 
-    def kill_one(self, seconds: float) -> None:
-        """Let a process deliver, and kill it so many seconds after it has begun."""
-        command = [sys.executable, "-c", DELIVERER]
-        with subprocess.Popen(command, cwd=self.folder, stdin=-1, stdout=-1, text=True) as deliverer:
-            assert deliverer.stdout.readline() == "ready\n"
-            deliverer.stdin.write("\n")
-            deliverer.stdin.flush()
-            time.sleep(seconds)
-            deliverer.kill()
+    @contextmanager
+    def deliverers(self) -> Iterator[Callable[[float], None]]:
+        """Give a function that lets a process deliver, and kills it so many seconds after it has begun."""
+        command = [sys.executable, "-c", DELIVERERS]
+        with subprocess.Popen(command, cwd=self.folder, stdin=-1, stdout=-1, text=True) as template:
+
+            def kill_one(seconds: float) -> None:
+                template.stdin.write("\n")
+                template.stdin.flush()
+                deliverer = int(template.stdout.readline())
+                time.sleep(seconds)
+                with suppress(ProcessLookupError):  # it had done all there was
+                    os.kill(deliverer, signal.SIGKILL)
+                assert template.stdout.readline() == "ended\n"
+
+            yield kill_one
+            template.stdin.close()
 
     def rows(self, dataset: str = "error_rate") -> list[tuple[Any, ...]]:
         """Return all rows that the lake has, in order."""

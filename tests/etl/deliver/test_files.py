@@ -212,13 +212,14 @@ def test_a_killed_delivery_leaves_a_whole_file(figures, to, kills):
     chance = random.Random(kills)  # noqa: S311 - moments
     figures.deliver(to)
     path = figures.folder / to.removeprefix("file://")
-    for revision in range(2, kills + 2):
-        for day in range(4):
-            figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(1, 30))})
-        before = path.read_bytes() if path.exists() else b""
-        figures.kill_one(chance.uniform(0, 0.06))
-        if path.exists() and path.read_bytes() != before:
-            assert brought(figures, to) == 0
+    with figures.deliverers() as kill_one:
+        for revision in range(2, kills + 2):
+            for day in range(4):
+                figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(1, 30))})
+            before = path.read_bytes() if path.exists() else b""
+            kill_one(chance.uniform(0, 0.06))
+            if path.exists() and path.read_bytes() != before:
+                assert brought(figures, to) == 0
     brought(figures, to)
     if to == CSV:
         assert sorted(rows_of(path)[1:]) == texts(figures.rows())

@@ -1,4 +1,7 @@
-"""Deliveries to Postgres: what stands there is what the lake has, whatever happens in between."""
+"""Deliveries to Postgres: what stands there is what the lake has, whatever happens in between.
+
+KILLS=200 python -m pytest -m slow tests/etl/deliver/test_postgres.py
+"""
 
 import os
 import random
@@ -331,19 +334,20 @@ def test_a_connection_that_is_cut_anywhere_leaves_whole_days(figures, database, 
     assert there(database) == figures.rows()
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(int(os.environ.get("KILLS", "200")), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(int(os.environ.get("KILLS", "60")), marks=pytest.mark.slow)])
 def test_a_killed_delivery_leaves_whole_days(figures, database, kills):
     """At whatever moment: a day has the rows that its receipt names, and the next run does the rest."""
     days, chance = 12, random.Random(kills)  # noqa: S311 - moments
     figures.deliver(database.url)
     rows = {}
-    for revision in range(2, kills + 2):
-        for day in range(days):
-            figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
-        for each in lake.partitions("error_rate", config=figures.folder / "luigi.cfg"):
-            rows[each.dt, each.revision] = each.batches().read_all().num_rows
-        figures.kill_one(chance.uniform(0, 0.1))
-        assert mixed(database, rows) == []
+    with figures.deliverers() as kill_one:
+        for revision in range(2, kills + 2):
+            for day in range(days):
+                figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
+            for each in lake.partitions("error_rate", config=figures.folder / "luigi.cfg"):
+                rows[each.dt, each.revision] = each.batches().read_all().num_rows
+            kill_one(chance.uniform(0, 0.1))
+            assert mixed(database, rows) == []
     brought(figures, database)
     assert there(database) == figures.rows()
 
