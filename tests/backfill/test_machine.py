@@ -697,7 +697,7 @@ def test_no_figure_is_wrong_in_silence(living):
 @pytest.mark.slow
 def test_no_figure_of_a_lake_on_disk_is_wrong_in_silence(living):
     """The same, of many lives."""
-    live(living("root = lake\n"), lives=80, steps=STEPS)
+    live(living("root = lake\n"), lives=40, steps=STEPS)
 
 
 @pytest.mark.longest
