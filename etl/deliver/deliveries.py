@@ -16,9 +16,10 @@ from lake.partition import check_name, parse_day
 SECTION = "deliver."
 REQUIRED = ("to", "datasets")
 KNOWN = (*REQUIRED, "since")
+ELASTICSEARCH = ("elasticsearch", "opensearch")
 POSTGRES = ("postgresql", "postgres")
 FILE = "file"
-SCHEMES = (*POSTGRES, FILE)
+SCHEMES = (*POSTGRES, *ELASTICSEARCH, FILE)
 SUFFIXES = (".csv", ".xlsx")
 SECRETS = frozenset({"password", "sslpassword"})
 

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pkgutil import resolve_name
 
-from etl.deliver.deliveries import FILE, POSTGRES, Delivery
+from etl.deliver.deliveries import ELASTICSEARCH, FILE, POSTGRES, Delivery
 from etl.deliver.target import Target
 
-MODULES = {**dict.fromkeys(POSTGRES, "etl.deliver.postgres"), FILE: "etl.deliver.files"}
+MODULES = {
+    **dict.fromkeys(ELASTICSEARCH, "etl.deliver.elasticsearch"),
+    **dict.fromkeys(POSTGRES, "etl.deliver.postgres"),
+    FILE: "etl.deliver.files",
+}
 """By the URL's scheme: a module whose `opened` gives the target of a delivery."""
 
 
