@@ -45,9 +45,7 @@ TYPES = {
 """Elasticsearch's types by Arrow's."""
 LONGEST_TERM = 8_191
 """Characters of a text that can be searched for: a third of the 32,766 bytes that a term may have."""
-DIGEST = Column(
-    "sha256", pa.string(), "hexadecimal", "Digest of the partition in the lake that the row was sent from"
-)
+DIGEST = Column("sha256", pa.string(), "hexadecimal", "Digest of the partition that the row was sent from")
 RECEIPT_COLUMNS = (
     Column("dataset", pa.string(), "name", "The dataset"),
     Column("version", pa.int32(), "number", "Version of its contract"),
@@ -55,7 +53,7 @@ RECEIPT_COLUMNS = (
     Column("source", pa.string(), "name", "The source, empty where the dataset is not kept per source"),
     Column("revision", pa.int32(), "number", "Revision that was delivered"),
     Column("sha256", pa.string(), "hexadecimal", "Digest of its bytes"),
-    Column("lake", pa.string(), "id", "The lake that it is from"),
+    Column("lake", pa.string(), "id", "Id of the lake"),
 )
 JSON = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 LONGEST_ID = 512
