@@ -75,9 +75,10 @@ class ElasticServer:
         host, port = parts.hostname or "localhost", parts.port or PORT
         ca = _option(parts.query, "ca", self.place)
         is_tls = _is_tls(_option(parts.query, "tls", self.place), host, self.place)
-        self._secrets = [text for text in (parts.password, unquote(parts.password or "")) if text]
-        more: dict[str, Any] = {"headers": _headers(parts.username, parts.password, self.place)}
-        more |= {"timeout": TIMEOUT, "maxsize": 1}
+        headers = _headers(parts.username, parts.password, self.place)
+        sent = headers.get("Authorization", "").rpartition(" ")[2]
+        self._secrets = [text for text in (parts.password, unquote(parts.password or ""), sent) if text]
+        more: dict[str, Any] = {"headers": headers, "timeout": TIMEOUT, "maxsize": 1}
         if is_tls:
             context = _context(str(delivery.config.parent / ca) if ca else None, self.place)
             self._pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(

@@ -61,7 +61,9 @@ LONGEST_ID = 512
 ROWS = 2_000
 """So many rows are taken from a batch at a time."""
 BODY_BYTES = 5_000_000
-"""A request is sent once its documents have so many bytes; some servers take 10 MB at most."""
+"""A request is sent once it has so many bytes; some servers take 10 MB at most."""
+OPERATION_BYTES = 80
+"""What a document's operation takes beside its id, about."""
 PAGE = 1_000
 DAYS = 100
 SOURCES = 600
@@ -405,7 +407,7 @@ def _bodies(documents: Iterable[Document]) -> Iterator[list[Document]]:
     size = 0
     for each in documents:
         made.append(each)
-        size += len(each[0]) + len(each[1])
+        size += OPERATION_BYTES + len(each[0]) + len(each[1])
         if size >= BODY_BYTES:
             yield made
             made, size = [], 0

@@ -477,6 +477,8 @@ def test_a_password_or_an_api_key_is_sent_and_never_printed(figures, indices, be
     with pytest.raises(StoreError) as error, figures.target(to.replace("deliverer", "other")):
         pass
     assert SECRET not in str(error.value)
+    assert between.requests[-1][2]["Authorization"].split()[1] not in str(error.value)
+    assert "unable to authenticate Basic *** *** for REST request" in str(error.value)
     credentials(between, "ApiKey key==")
     monkeypatch.setenv("FIGURES_PASSWORD", "key==")
     assert brought(figures, to.replace("deliverer", "api_key")) == 0
@@ -615,15 +617,17 @@ def test_tls_is_the_default_elsewhere(tmp_path, to, scheme):
 
 @pytest.mark.parametrize("days", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_several_deliverers_at_once_send_each_day_once(figures, indices, days):
-    """Of whoever sends the same day, one writes its receipt; indices are made by one of them."""
+    """Of those who send the same day, one writes its receipt; at the same time they make the indices, too."""
+    delivery = figures.deliver(indices.url)
+    figures.at_once(delivery, 4)
+    assert there(figures, indices) == here(figures)
     for day in range(3, days):
         figures.rates(day, shop=day, api=1)
-    delivery = figures.deliver(indices.url)
-    assert sum(figures.at_once(delivery, 4)) == days
+    assert sum(figures.at_once(delivery, 4)) == days - 3
     assert there(figures, indices) == here(figures)
     for day in range(days):
         figures.rates(day, revision=3, shop=day, mail=1)
-    figures.at_once(delivery, 4)
+    assert sum(figures.at_once(delivery, 4)) == days
     assert there(figures, indices) == here(figures)
     assert brought(figures, indices.url) == 0
 
