@@ -750,13 +750,14 @@ def test_a_killed_delivery_is_made_good_by_the_next(figures, indices, kills):
     """At whatever moment; receipts never name a revision of which rows are missing."""
     days, chance = 12, random.Random(kills)  # noqa: S311 - moments
     figures.deliver(indices.url)
-    for revision in range(2, kills + 2):
-        for day in range(days):
-            figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
-        figures.kill_one(chance.uniform(0, 0.15))
-        if revision % 3 == 0:
-            brought(figures, indices.url)
-            assert there(figures, indices) == here(figures)
+    with figures.deliverers() as kill_one:
+        for revision in range(2, kills + 2):
+            for day in range(days):
+                figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
+            kill_one(chance.uniform(0, 0.15))
+            if revision % 3 == 0:
+                brought(figures, indices.url)
+                assert there(figures, indices) == here(figures)
     brought(figures, indices.url)
     assert there(figures, indices) == here(figures)
     assert brought(figures, indices.url) == 0

@@ -254,7 +254,7 @@ def test_more_lines_in_blocks(case: Case, in_blocks: Callable[[int], None]) -> N
     rng = lines.seeded(f"{case.name} 2")
     size = rng.choice((100, 10_000, 100_000, 4 << 20))
     in_blocks(size)
-    log = lines.log(rng, case.name, case.dialect, 1000 if size > 100 else 300, damaged=rng.random())  # noqa: PLR2004
+    log = lines.log(rng, case.name, case.dialect, 1000 if size > 100 else 300, damaged=rng.random())
     assert agreement.differences(log, case) == []
 
 
