@@ -53,7 +53,7 @@ test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums
 		$(addprefix tests/lake/,store/test_s3.py store/test_store.py \
 		$(addprefix test_,faults.py lake.py race.py readers.py troubles.py verify.py))
 
-test-stores: $(VENV)/dev ## deliveries to a real Postgres, which must be installed, and to stand-ins of Elasticsearch; on this machine only
+test-stores: $(VENV)/dev ## deliveries to a real Postgres, which must be installed, and to stand-ins of the other stores; on this machine only
 	@STORES=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/etl/deliver tests/backfill/test_delivered.py
 
 # Layers of imports are `make lint`'s affair: this runs what uses most of them

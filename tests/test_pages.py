@@ -113,6 +113,8 @@ def test_sections_are_read(page, tmp_path, monkeypatch):
             path.with_name("applications.csv").write_text(block.text, encoding="utf-8")
         if block.language != "ini" or block.kind == "file":
             continue
+        for name in re.findall(r"\$\{(\w+)\}", block.text):
+            monkeypatch.setenv(name, "x")
         path.write_text(
             ("" if "[lake]" in block.text else "[lake]\nroot = lake\n\n") + block.text, encoding="utf-8"
         )

@@ -18,10 +18,11 @@ REQUIRED = ("to", "datasets")
 KNOWN = (*REQUIRED, "since")
 ELASTICSEARCH = ("elasticsearch", "opensearch")
 POSTGRES = ("postgresql", "postgres")
+MONGO = ("mongodb", "mongodb+srv")
 FILE = "file"
-SCHEMES = (*POSTGRES, *ELASTICSEARCH, FILE)
+SCHEMES = (*POSTGRES, *ELASTICSEARCH, *MONGO, FILE)
 SUFFIXES = (".csv", ".xlsx")
-SECRETS = frozenset({"password", "sslpassword"})
+SECRETS = frozenset({"password", "sslpassword", "tlscertificatekeyfilepassword"})
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def _check_url(url: str) -> None:
     user = rest.partition("/")[0].rpartition("@")[0]
     try:
         parts = urlsplit(url)
-        _ = parts.port  # a ValueError unless it is a number
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port  # a ValueError unless it is a number
         options = {name.lower() for name, _ in parse_qsl(parts.query)}
     except ValueError as error:
         raise ConfigError(f"to = {scheme}://…: it can't be read as a URL. Correct host and port.") from error
@@ -128,6 +130,8 @@ def _check_url(url: str) -> None:
         raise ConfigError(f"to = {scheme}://…: write @, /, # and % in user and password as %40, %2F, %23 and %25.")
     if options & SECRETS:
         raise ConfigError(f"to = {scheme}://…: a password is no option of it. Write it as user:${{NAME}}@host.")
+    if scheme in MONGO and not parts.path.strip("/"):
+        raise ConfigError(f"to = {scheme}://…: it names no database. Write {scheme}://HOST/DATABASE.")
 
 
 def _check_file(url: str, datasets: tuple[str, ...]) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pkgutil import resolve_name
 
-from etl.deliver.deliveries import ELASTICSEARCH, FILE, POSTGRES, Delivery
+from etl.deliver.deliveries import ELASTICSEARCH, FILE, MONGO, POSTGRES, Delivery
 from etl.deliver.target import Target
 
 MODULES = {
     **dict.fromkeys(ELASTICSEARCH, "etl.deliver.elasticsearch"),
+    **dict.fromkeys(MONGO, "etl.deliver.mongo"),
     **dict.fromkeys(POSTGRES, "etl.deliver.postgres"),
     FILE: "etl.deliver.files",
 }

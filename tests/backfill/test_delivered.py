@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from mongo import PASSWORD as MONGO_PASSWORD
 from postgres_server import PASSWORD
 
 from backfill import options
@@ -177,3 +178,27 @@ def test_what_is_asked_wrongly_is_said(delivering, command, code, said):
     done = delivering.run("backfill", *command)
     assert done.returncode == code, done
     assert said in done.stdout + done.stderr
+
+
+def test_a_range_is_delivered_to_mongodb(a_project, mongo):
+    """Built first; again, there is nothing to do; a restated day is late until it is delivered anew."""
+    with (a_project.folder / "luigi.cfg").open("a") as file:
+        file.write(f"[deliver.documents]\nto = {mongo.url}\ndatasets = error_rate, rejects\n")
+    a_project.environment["MONGO_PASSWORD"] = MONGO_PASSWORD
+
+    def run(command, *more):
+        return a_project.run("backfill", command, "--deliver", "documents", *more)
+
+    done = run("run", "--start", "2015-05-17", "--workers", "2")
+    assert "DeliveredDaily 2015-05-17 … 2015-05-20, 4 days asked for: 4 built, 0 already there" in done.stdout
+    assert "0 built, 4 already there" in run("run").stdout
+    log = a_project.folder / "logs/2015-05-18.log"
+    log.write_text(log.read_text().replace('" 500 ', '" 200 '))
+    restate = ("restate", "--of", "RequestsDaily", "--source", "web", "--date", "2015-05-18")
+    assert a_project.run("backfill", *restate, "--reason", "r", "--yes").returncode == 0
+    late = run("check", "--days", "30")
+    assert late.stdout.startswith("DeliveredDaily documents WARNING: 3 days there, 1 late, the oldest: 2015-05-18")
+    assert "1 built, 3 already there" in run("run").stdout
+    found = {each["dt"].day: each["server_error_requests"] for each in mongo.there.error_rate.find()}
+    assert found == {17: 1, 18: 0, 19: 1, 20: 1}
+    assert run("check", "--days", "30").returncode == 0

@@ -1,8 +1,10 @@
 """`lake deliver` and `lake verify --deliver`, as somebody runs them."""
 
 from collections import Counter
+from datetime import datetime, time
 
 import pytest
+from mongo import PASSWORD as MONGO_PASSWORD
 from postgres_server import PASSWORD
 
 import lake
@@ -72,6 +74,44 @@ def test_every_dataset_is_there_as_it_is_here(delivering, database):
     assert delivering.run("lake", "verify", "--deliver", "figures").returncode == 0
 
 
+def test_what_is_delivered_to_mongodb_is_there_as_it_is_here(delivering, mongo):
+    """Row by row, both ways, whatever the columns are; sent once, and what somebody changes is found."""
+    config = delivering.folder / "luigi.cfg"
+    published = [name for name in DATASETS if lake.partitions(name, config=config)]
+    with config.open("a") as file:
+        file.write(f"[deliver.documents]\nto = {mongo.url}\ndatasets = {', '.join(published)}\n")
+
+    def run(*command):
+        return delivering.run("lake", *command, MONGO_PASSWORD=MONGO_PASSWORD)
+
+    partitions = {name: lake.partitions(name, config=config) for name in published}
+    count = sum(map(len, partitions.values()))
+    planned = run("deliver", "--to", "documents", "--plan").stdout.splitlines()
+    assert planned[0] == f"documents: {count} partitions to send to {mongo.place}"
+    assert planned[1] == "  error_counts 2015-05-17: revision 0, which is new there"
+    assert list(mongo.there.list_collections()) == []
+    assert run("deliver", "--to", "documents").stdout == f"documents: {count} partitions sent to {mongo.place}\n"
+    assert run("deliver", "--to", "documents").stdout == "documents: up to date\n"
+    for name, every in partitions.items():
+        rows = [row for each in every for row in each.batches().read_all().to_pylist()]
+        midnight = [row | {"dt": datetime.combine(row["dt"], time.min)} for row in rows]
+        theirs = [
+            {key: value for key, value in each.items() if key not in {"_id", "digest", "ts_us"}}
+            for each in mongo.there[name].find()
+        ]
+        assert Counter(tuple(row.items()) for row in theirs) == Counter(tuple(row.items()) for row in midnight), (
+            name
+        )
+    assert run("verify", "--deliver", "documents").stdout == (
+        f"documents: {count} partitions in {mongo.place} compared with the lake; 0 differ. "
+        "0 are not delivered yet, or not in their latest revision.\n"
+    )
+    mongo.there.requests.delete_one({"dt": datetime(2015, 5, 18)})
+    done = run("verify", "--deliver", "documents")
+    assert done.returncode == 1
+    assert done.stdout.startswith("documents: requests 2015-05-18 of source web: rows 2, in the lake 3; ")
+
+
 def test_a_target_that_is_away_does_not_keep_others_from_theirs(delivering, database):
     """It is named, and the exit code is its own."""
     done = delivering.run("lake", "deliver", "--to", "away", "figures", PGPASSWORD=PASSWORD)
@@ -98,6 +138,7 @@ def test_who_runs_only_the_lake_imports_nothing_of_it(delivering):
     code = (
         "import sys, lake; from etl import cli, units; from lake import config; from pathlib import Path; "
         "lake.read('error_rate', arrow=True); "
-        "print(sorted(name for name in sys.modules if name.startswith(('etl.deliver', 'adbc', 'xlsxwriter'))))"
+        "others = ('etl.deliver', 'adbc', 'bson', 'pymongo', 'xlsxwriter'); "
+        "print(sorted(name for name in sys.modules if name.startswith(others)))"
     )
     assert delivering.run("python", "-c", code).stdout == "[]\n"

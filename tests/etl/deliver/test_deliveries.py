@@ -78,6 +78,10 @@ def test_a_password_comes_from_the_environment(declared, monkeypatch):
         ),
         ({"to": "postgresql://db/x?password=secret"}, "a password is no option of it."),
         ({"to": "postgresql://u:${UNSET}@db/x"}, "the environment has no UNSET."),
+        ({"to": "mongodb://db:27017"}, "it names no database. Write mongodb://HOST/DATABASE."),
+        ({"to": "mongodb+srv://db/?tls=true"}, "it names no database. Write mongodb+srv://HOST/DATABASE."),
+        ({"to": "mongodb://a:27017,b:port/x"}, "it can't be read as a URL. Correct host"),
+        ({"to": "mongodb://db/x?tlsCertificateKeyFilePassword=secret"}, "a password is no option of it."),
         ({"to": "${SECRET_URL}"}, "write @, /, # and % in user and password as %40"),
     ],
 )
@@ -92,6 +96,18 @@ def test_what_is_wrong_is_named_without_what_may_be_secret(declared, monkeypatch
     assert "luigi.cfg" in str(error.value)
     assert "secret" not in str(error.value)
     assert "sec@ret" not in str(error.value)
+
+
+def test_a_replica_set_has_several_hosts(declared, monkeypatch):
+    """Its place names them."""
+    monkeypatch.setenv("SECRET", "p@ss/w%rd")
+    found = declared(
+        to="mongodb://figures:${SECRET}@a.example:27017,b.example:27018/figures?replicaSet=rs",
+        datasets="error_rate",
+    )
+    assert found.place == "mongodb://a.example:27017,b.example:27018/figures"
+    assert found.to.startswith("mongodb://figures:p%40ss%2Fw%25rd@a.example")
+    assert "w%25rd" not in repr(found) + found.place
 
 
 def test_a_name_that_is_none_is_said(tmp_path):
