@@ -73,14 +73,14 @@ class Refused(Exception):
 
 def of_interest(collection: Collection, asked: Document) -> Iterator[Document]:
     """Yield a collection's documents that a filter meets. As mongomock does, which tries it on each."""
-    kept = collection._store  # noqa: SLF001 - in place of an index
+    kept = collection._store._documents  # noqa: SLF001 - in place of an index
     if isinstance(asked.get("_id"), dict) and not any(name.startswith("$") for name in asked["_id"]):
         identity = hashdict(asked["_id"])
         some = [kept[identity]] if identity in kept else []
     elif isinstance(asked.get("dt"), datetime):
-        some = [each for each in kept.documents if each.get("dt") == asked["dt"]]
+        some = [each for each in dict.values(kept) if each.get("dt") == asked["dt"]]
     else:
-        some = list(kept.documents)
+        some = list(dict.values(kept))  # an OrderedDict's own would ask for the hash of each key
     return (each for each in some if filter_applies(asked, each))
 
 

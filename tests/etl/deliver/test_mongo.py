@@ -4,9 +4,11 @@ import os
 import random
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -440,6 +442,43 @@ def test_what_a_late_deliverer_has_left_is_deleted_by_the_next(figures, mongo):
         assert bring(delivery, target) == 1
         assert bring(delivery, target) == 0
     assert there(mongo) == figures.rows()
+
+
+def whole_day(mongo):
+    """Return the third day's revision and figures, read as documented; None while it is not whole."""
+    receipts, rows = mongo.there.lake_receipts, mongo.there.error_rate
+    before = receipts.find_one({"dt": THIRD}) or {"sending": 0}
+    found = {
+        each["application"]: (each["server_error_requests"], each["rev"]) for each in rows.find({"dt": THIRD})
+    }
+    is_whole = "sending" not in before and before == receipts.find_one({"dt": THIRD})
+    if is_whole and {rev for _, rev in found.values()} <= {before["revision"]}:
+        return before["revision"], {name: errors for name, (errors, _) in found.items()}
+    return None
+
+
+def test_who_reads_the_receipt_before_and_after_sees_whole_days(figures, mongo, monkeypatch):
+    """While one restatement after the other is sent; there are moments in which no day is whole."""
+    monkeypatch.setattr(mongo.server, "delay", 0.001)
+    chance, published, seen, is_over = random.Random(3), {}, [], Event()  # noqa: S311 - figures
+
+    def read():
+        while not is_over.is_set():
+            seen.append(whole_day(mongo))
+
+    with ThreadPoolExecutor(1) as readers:
+        reader = readers.submit(read)
+        try:
+            for revision in range(1, 21):
+                published[revision] = {f"app{n}": chance.randrange(9) for n in range(chance.randrange(6))}
+                figures.rates(2, revision=revision, **published[revision])
+                brought(figures, mongo)
+        finally:
+            is_over.set()
+        reader.result()
+    assert None in seen
+    assert len({revision for revision, _ in filter(None, seen)}) > 5
+    assert all(published[revision] == rows for revision, rows in filter(None, seen))
 
 
 def untrue(figures, mongo):
