@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CHECK_PYTHON := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and \
 	"Python 3.11, 3.12 or 3.13 is needed, and this is %s.%s. Install one of them, and name it: \
 	make run PYTHON=python3.13" % sys.version_info[:2])'
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
-	--no-header --no-strip-extras --python-version 3.11 pyproject.toml
+COMPILE_GROUP := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --no-strip-extras --python-version 3.11
+COMPILE := $(COMPILE_GROUP) pyproject.toml
 
 .PHONY: help run test test-slow test-root test-fresh test-s3 test-stores test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
 
@@ -53,7 +54,15 @@ test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums
 		$(addprefix tests/lake/,store/test_s3.py store/test_store.py \
 		$(addprefix test_,faults.py lake.py race.py readers.py troubles.py verify.py))
 
-test-stores: $(VENV)/dev ## deliveries to a real Postgres, which must be installed, and to stand-ins of the other stores; on this machine only
+# Its versions are not those of the tests: they ask it over the network
+$(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
+	@echo "Making $(VENV)-bigquery, a stand-in for BigQuery, from requirements-bigquery.lock …"
+	@$(BIN)/python -m venv --clear $(VENV)-bigquery
+	@$(VENV)-bigquery/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		-r requirements-bigquery.lock
+	@touch $@
+
+test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to a real Postgres, which must be installed, and to stand-ins of the other stores; on this machine only
 	@STORES=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/etl/deliver tests/backfill/test_delivered.py
 
 # Layers of imports are `make lint`'s affair: this runs what uses most of them
@@ -122,9 +131,10 @@ glossary: $(VENV)/run ## write the generated tables of the glossary and the form
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE_GROUP) --upgrade --group bigquery -c requirements.lock -o requirements-bigquery.lock
 	$(COMPILE) --upgrade --group docs -c requirements-dev.lock -o requirements-docs.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock
 
 clean: ## remove the environments and the sample logs, never the lake
-	@rm -rf $(VENV) $(VENV)-without-luigi var/logs
+	@rm -rf $(VENV) $(VENV)-bigquery $(VENV)-without-luigi var/logs

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 sys.path += [str(TESTS), str(TESTS / "etl" / "lines")]  # tests are no package
-pytest.register_assert_rewrite("elastic", "faulty", "mongo", "postgres", "s3_servers", "wheels")  # before they are imported
+PLUGINS = ["bigquery", "elastic", "faulty", "mongo", "postgres", "s3_servers", "wheels"]
+pytest.register_assert_rewrite(*PLUGINS)  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
 
-pytest_plugins = ["elastic", "faulty", "mongo", "postgres", "s3_servers", "wheels"]
+pytest_plugins = PLUGINS
 REPOSITORY = Path(__file__).parent.parent
 FIRST_DAY = date(2015, 5, 17)
 

@@ -1,11 +1,12 @@
 """Deliveries: what is brought where, each in a section `[deliver.NAME]` of luigi.cfg."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from lake import config
 from lake.datasets import DATASETS
@@ -19,9 +20,13 @@ KNOWN = (*REQUIRED, "since")
 ELASTICSEARCH = ("elasticsearch", "opensearch")
 POSTGRES = ("postgresql", "postgres")
 MONGO = ("mongodb", "mongodb+srv")
+BIGQUERY = "bigquery"
 FILE = "file"
-SCHEMES = (*POSTGRES, *ELASTICSEARCH, *MONGO, FILE)
+SCHEMES = (*POSTGRES, *ELASTICSEARCH, *MONGO, BIGQUERY, FILE)
 SUFFIXES = (".csv", ".xlsx")
+PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+BIGQUERY_DATASET = re.compile(r"[A-Za-z0-9_]{1,1024}")
+LOCATION = "location"
 SECRETS = frozenset({"password", "sslpassword", "tlscertificatekeyfilepassword"})
 
 
@@ -128,10 +133,33 @@ def _check_url(url: str) -> None:
         raise ConfigError(f"to = {scheme}://…: it can't be read as a URL. Correct host and port.") from error
     if "@" in user or parts.fragment or not _is_encoded(user):
         raise ConfigError(f"to = {scheme}://…: write @, /, # and % in user and password as %40, %2F, %23 and %25.")
+    if scheme == BIGQUERY:
+        _check_bigquery(parts)
     if options & SECRETS:
         raise ConfigError(f"to = {scheme}://…: a password is no option of it. Write it as user:${{NAME}}@host.")
     if scheme in MONGO and not parts.path.strip("/"):
         raise ConfigError(f"to = {scheme}://…: it names no database. Write {scheme}://HOST/DATABASE.")
+
+
+def _check_bigquery(parts: SplitResult) -> None:
+    """Make sure that a URL has a project and a dataset of BigQuery's, whose names stand in SQL, and no more.
+
+    Raises:
+        ConfigError: It hasn't.
+    """
+    expected = f"Expected {BIGQUERY}://PROJECT/DATASET, and ?{LOCATION}=EU if you like."
+    if "@" in parts.netloc:
+        raise ConfigError(
+            f"to = {BIGQUERY}://…: it names no user. Google's own files and variables say who delivers: "
+            f"docs/how-to/deliver.md. {expected}"
+        )
+    if not PROJECT.fullmatch(parts.netloc):
+        raise ConfigError(f"to = {BIGQUERY}://…: a project's id has 6 to 30 of a-z, 0-9 and '-'. {expected}")
+    if not BIGQUERY_DATASET.fullmatch(parts.path.removeprefix("/")):
+        raise ConfigError(f"to = {BIGQUERY}://…: a dataset of BigQuery has A-Z, a-z, 0-9 and '_'. {expected}")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if [name for name, _ in options] not in ([], [LOCATION]) or not all(value for _, value in options):
+        raise ConfigError(f"to = {BIGQUERY}://…: {LOCATION} is its only option. {expected}")
 
 
 def _check_file(url: str, datasets: tuple[str, ...]) -> None:

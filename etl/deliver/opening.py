@@ -4,13 +4,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pkgutil import resolve_name
 
-from etl.deliver.deliveries import ELASTICSEARCH, FILE, MONGO, POSTGRES, Delivery
+from etl.deliver.deliveries import BIGQUERY, ELASTICSEARCH, FILE, MONGO, POSTGRES, Delivery
 from etl.deliver.target import Target
 
 MODULES = {
     **dict.fromkeys(ELASTICSEARCH, "etl.deliver.elasticsearch"),
     **dict.fromkeys(MONGO, "etl.deliver.mongo"),
     **dict.fromkeys(POSTGRES, "etl.deliver.postgres"),
+    BIGQUERY: "etl.deliver.bigquery",
     FILE: "etl.deliver.files",
 }
 """By the URL's scheme: a module whose `opened` gives the target of a delivery."""

@@ -35,6 +35,12 @@ def test_a_delivery_is_read(declared):
     assert declared(to=TO, datasets="error_rate").since is None
 
 
+def test_a_dataset_of_bigquery_may_be_in_a_place(declared):
+    """Its place is without options."""
+    found = declared(to="bigquery://my-project/figures_1?location=EU", datasets="error_rate")
+    assert (found.scheme, found.place) == ("bigquery", "bigquery://my-project/figures_1")
+
+
 def test_a_password_comes_from_the_environment(declared, monkeypatch):
     """Whatever is in it, it is a part of the URL; it is in no text of the delivery."""
     monkeypatch.setenv("SECRET", "p@ss/w%rd")
@@ -82,6 +88,13 @@ def test_a_password_comes_from_the_environment(declared, monkeypatch):
         ({"to": "mongodb+srv://db/?tls=true"}, "it names no database. Write mongodb+srv://HOST/DATABASE."),
         ({"to": "mongodb://a:27017,b:port/x"}, "it can't be read as a URL. Correct host"),
         ({"to": "mongodb://db/x?tlsCertificateKeyFilePassword=secret"}, "a password is no option of it."),
+        ({"to": "bigquery://key@my-project/figures"}, "it names no user. Google's own files"),
+        ({"to": "bigquery://my-project"}, "a dataset of BigQuery has A-Z, a-z, 0-9 and '_'. Expected bigquery://"),
+        ({"to": "bigquery://my-project/a/b"}, "a dataset of BigQuery has"),
+        ({"to": "bigquery://my-project/a`b"}, "a dataset of BigQuery has"),
+        ({"to": "bigquery://My_Project/figures"}, "a project's id has 6 to 30 of a-z, 0-9 and '-'."),
+        ({"to": "bigquery://my-project/figures?key=secret"}, "location is its only option."),
+        ({"to": "bigquery://my-project/figures?location="}, "location is its only option."),
         ({"to": "${SECRET_URL}"}, "write @, /, # and % in user and password as %40"),
     ],
 )

@@ -525,7 +525,7 @@ def test_a_killed_delivery_is_made_good(figures, mongo, monkeypatch, kills):
     figures.deliver(mongo.url)
     for revision in range(2, kills + 2):
         restated(figures, chance, revision, days)
-        figures.kill_one(chance.uniform(0, 0.25))
+        kill_one(chance.uniform(0, 0.25))
         assert untrue(figures, mongo) == set()
         halves += mongo.there.lake_receipts.find_one({"sending": {"$exists": True}}) is not None
     assert halves >= kills // 4
