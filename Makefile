@@ -38,7 +38,7 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 test: $(VENV)/dev ## all tests but the slow ones; with COVERAGE=1 what they reach is measured, half as long again
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
 
-test-slow: $(VENV)/dev ## the slow ones: races, kills, long ranges
+test-slow: $(VENV)/dev $(VENV)-bigquery/made ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m slow
 
 test-root: $(VENV)/dev ## what only root may do

@@ -38,6 +38,7 @@ try:
     from google.api_core.exceptions import (
         ClientError,
         Conflict,
+        GoogleAPICallError,
         GoogleAPIError,
         NotFound,
         RetryError,
@@ -97,7 +98,7 @@ UPLOAD_RETRIES = 4
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0)
 """Seconds after which a transaction is tried again that another one has stopped: each time, up to so many."""
 OVERTAKEN = "error-rate-lake: another delivery was faster"
-UNLOCKED = "error-rate-lake: the row that every delivery changes is gone"
+UNLOCKED = "error-rate-lake: the row that every delivery changes is gone, run it again"
 ABORTED = "concurrent update"
 """What BigQuery says of one of two transactions that change the same table at the same time."""
 PASSING = frozenset(
@@ -182,13 +183,13 @@ class BigQuery:
     ) -> dict[Place, Receipt]:
         """Return the receipts of what is in a table."""
         rows = self.run(
-            f"select dataset, version, dt, source, revision, sha256, lake from {self._table(RECEIPTS)} "
+            f"select dataset, version, dt, source, revision, lake, sha256 from {self._table(RECEIPTS)} "
             f"where dataset = {_literal(dataset)} and table_id = {_literal(table.labels[TABLE_ID])} "
             f"and {_days(start, stop)}"
         )
         found = (
             Receipt(name, version, dt, source or None, revision, sha256, lake)
-            for name, version, dt, source, revision, sha256, lake in rows
+            for name, version, dt, source, revision, lake, sha256 in rows
         )
         return {each.place: each for each in found}
 
@@ -244,7 +245,7 @@ class BigQuery:
         script = self._script(table, staging, receipts)
         try:
             self.run(script)
-        except ClientError as error:
+        except GoogleAPICallError as error:
             reasons = {each.get("reason") for each in error.errors or []}
             text = str(error)
             if is_last or not (OVERTAKEN in text or ABORTED in text or reasons & PASSING):
