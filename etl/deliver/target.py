@@ -83,7 +83,7 @@ class Target(Protocol):
     def deliver(
         self, due: Sequence[Published], lake: str, every: Callable[[str], list[Published]]
     ) -> Iterable[Published]:
-        """Deliver partitions of one dataset, each whole with its receipt, or not at all.
+        """Deliver partitions of one dataset, each with its receipt: in one transaction, or the receipt last.
 
         Args:
             due: The partitions.

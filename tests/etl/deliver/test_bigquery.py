@@ -561,12 +561,13 @@ def test_a_killed_delivery_leaves_whole_days(figures, dataset, module):
     kills = int(os.environ.get("KILLS", "20"))
     chance, rows = random.Random(kills), {}  # noqa: S311 - moments
     figures.deliver(dataset.url)
-    for revision in range(2, kills + 2):
-        for day in range(12):
-            figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
-        counted(figures, rows)
-        figures.kill_one(chance.uniform(0, 0.6))
-        assert mixed(dataset, rows) == []
+    with figures.deliverers() as kill_one:
+        for revision in range(2, kills + 2):
+            for day in range(12):
+                figures.rates(day, revision=revision, **{f"app{n}": n for n in range(chance.randrange(4))})
+            counted(figures, rows)
+            kill_one(chance.uniform(0, 0.6))
+            assert mixed(dataset, rows) == []
     brought(figures, dataset)
     assert there(dataset) == figures.rows()
 

@@ -523,11 +523,12 @@ def test_a_killed_delivery_is_made_good(figures, mongo, monkeypatch, kills):
     days, chance, halves = 12, random.Random(kills), 0  # noqa: S311 - moments
     monkeypatch.setattr(mongo.server, "delay", 0.001)
     figures.deliver(mongo.url)
-    for revision in range(2, kills + 2):
-        restated(figures, chance, revision, days)
-        kill_one(chance.uniform(0, 0.25))
-        assert untrue(figures, mongo) == set()
-        halves += mongo.there.lake_receipts.find_one({"sending": {"$exists": True}}) is not None
+    with figures.deliverers() as kill_one:
+        for revision in range(2, kills + 2):
+            restated(figures, chance, revision, days)
+            kill_one(chance.uniform(0, 0.25))
+            assert untrue(figures, mongo) == set()
+            halves += mongo.there.lake_receipts.find_one({"sending": {"$exists": True}}) is not None
     assert halves >= kills // 4
     brought(figures, mongo)
     assert there(mongo) == figures.rows()
