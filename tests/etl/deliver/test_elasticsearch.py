@@ -380,6 +380,9 @@ def test_many_days_and_bodies_are_asked_and_sent_in_parts(figures, indices, betw
     sizes = [len(body) for _, path, _, body in between.requests if path.endswith("_bulk")]
     assert len(sizes) > 30
     assert max(sizes) < 4_000
+    deleting = [n for n, (_, path, *_) in enumerate(between.requests) if "error_rate/_delete_by_query" in path]
+    assert len(deleting) == 8
+    assert all(between.requests[n - 1][1].endswith("error_rate/_refresh") for n in deleting)
     assert brought(figures, indices.url) == 0
     with figures.target(indices.url) as (delivery, target):
         assert differences(delivery, target) == (8, [])
@@ -791,6 +794,7 @@ def test_a_year_of_fifty_applications(figures, indices):
         assert differences(delivery, target) == (365, [])
 
 
+@pytest.mark.parametrize("elastic_server", ["osmem"], indirect=True)
 def test_commands_deliver_plan_compare_and_tell_the_lag(a_project, indices):
     """As somebody runs them; the datasets are there as they are here, kept per source or not."""
     datasets = "error_rate, requests, rejects"
