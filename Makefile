@@ -35,8 +35,8 @@ $(VENV)/dev: $(VENV)/run requirements-dev.lock
 run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then says
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
-test: $(VENV)/dev ## all tests but the slow ones; with COVERAGE=1 what they reach is measured, half as long again
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term)
+test: $(VENV)/dev ## all tests but the slow ones and test-stores; with COVERAGE=1 what they reach is measured, half as long again
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(VENV)/dev $(VENV)-bigquery/made ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m slow
@@ -63,7 +63,7 @@ $(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
 	@touch $@
 
 test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to a real Postgres, which must be installed, and to stand-ins of the other stores; on this machine only
-	@STORES=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/etl/deliver tests/backfill/test_delivered.py
+	@STORES=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "stores and not slow" tests/etl/deliver tests/backfill/test_delivered.py
 
 # Layers of imports are `make lint`'s affair: this runs what uses most of them
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi

@@ -118,8 +118,14 @@ class Project:
         return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}
 
 
+STORES = {"bigquery_emulator", "elastic_server", "mongo_server", "postgres_server"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest tests begin first."""
+    """Let the longest tests begin first, and mark those that ask another store."""
+    for item in items:
+        if STORES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("stores")
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 
 

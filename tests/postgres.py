@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from certificates import certificate
 from postgres_server import PASSWORD, USER, Server, binaries
 
 NUMBERS = count()
@@ -53,7 +54,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     # not below pytest's folder, which only its own user may look into
     folder = Path(tempfile.mkdtemp(prefix="error-rate-lake-postgres-"))
     folder.chmod(0o755)
-    server = Server(folder / "server", found, next(free_ports()))
+    certificate(folder)
+    server = Server(folder / "server", found, next(free_ports()), folder)
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)

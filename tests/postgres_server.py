@@ -22,10 +22,13 @@ class Server:
 
     Attributes:
         port: Where it listens on 127.0.0.1; there is no other way in.
+        ca: Its certificate, None where it doesn't speak TLS.
     """
 
-    def __init__(self, folder: Path, bin_folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, port: int, certificate: Path | None = None) -> None:
+        """Begin it; the folder `certificate` has its own, `ca.pem`, and the key, `key.pem`."""
         self.port = port
+        self.ca = certificate / "ca.pem" if certificate else None
         self._folder, self._bin = folder, bin_folder
         folder.mkdir(parents=True)
         if os.geteuid() == 0:  # which Postgres refuses to run as
@@ -47,11 +50,20 @@ class Server:
             "UTF8",
             "--locale=C",
         )
+        if certificate:
+            for name, mode in (("ca.pem", 0o644), ("key.pem", 0o600)):
+                made = folder / "data" / name
+                made.write_bytes((certificate / name).read_bytes())
+                made.chmod(mode)
+                if os.geteuid() == 0:
+                    os.chown(made, NOBODY, NOBODY)
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         settings = f"-h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c fsync=off"
+        if self.ca:
+            settings += " -c ssl=on -c ssl_cert_file=ca.pem -c ssl_key_file=key.pem"
         self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", settings, "start")
 
     def stop(self) -> None:

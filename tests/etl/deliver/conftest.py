@@ -26,6 +26,8 @@ from lake.lake import Lake, open_store
 from lake.partition import Partition
 
 DAY = date(2026, 9, 1)
+DAYS = int(os.environ.get("DELIVERED_DAYS", "60"))
+"""So many days are delivered where many are; a year takes stand-ins some minutes."""
 DELIVERERS = """
 import os, sys
 from pathlib import Path
@@ -63,6 +65,12 @@ class Figures:
         """Publish the n-th day: the server errors of each application."""
         partition = Partition("error_rate", 1, DAY + timedelta(day), revision=revision)
         self.publish(self.lake, partition, self.error_rates(**errors))
+
+    def fill(self) -> int:
+        """Publish fifty applications on each of the days after the first three; return how many days there are."""
+        for day in range(3, DAYS):
+            self.rates(day, **{f"app{n}": (day * n) % 1000 for n in range(50)})
+        return DAYS
 
     def deliver(self, to: str, datasets: str = "error_rate", **more: str) -> Delivery:
         """Declare the delivery, and return it."""

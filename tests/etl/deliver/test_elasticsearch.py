@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 import urllib3
+from certificates import certificate
 from conftest import FIRST_DAY
 from elastic import Between
 from postgres import Cutting
@@ -537,49 +538,9 @@ def test_a_url_that_means_nothing_is_refused(tmp_path, to, said):
     assert "secret" not in str(error.value)
 
 
-def certificate(folder):
-    """Make a certificate for 127.0.0.1 that is its own authority, and return the server's side of TLS by it."""
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
-    usage = dict.fromkeys(
-        (
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "crl_sign",
-            "encipher_only",
-            "decipher_only",
-        ),
-        False,
-    )
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, **usage), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+def server_side(folder):
+    """Make a certificate in a folder, and return the server's side of TLS by it."""
+    certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
     return context
@@ -587,7 +548,7 @@ def certificate(folder):
 
 def test_tls_checks_the_certificate(figures, indices):
     """Against a file beside luigi.cfg; a certificate that no authority vouches for is refused."""
-    secure = Between(indices.server.port, certificate(figures.folder))
+    secure = Between(indices.server.port, server_side(figures.folder))
     to = indices.through(secure.port)
     assert brought(figures, f"{to}?tls=true&ca=ca.pem") == 3
     assert there(figures, indices) == here(figures)
@@ -777,21 +738,20 @@ def test_a_partition_that_can_not_be_read_keeps_no_earlier_one_from_its_place(fi
 
 
 @pytest.mark.slow
-def test_a_year_of_fifty_applications(figures, indices):
+def test_many_days_of_fifty_applications(figures, indices):
     """Row by row the same; and a restated day of it."""
-    for day in range(3, 365):
-        figures.rates(day, **{f"app{n}": (day * n) % 1000 for n in range(50)})
+    days = figures.fill()
     begun = time.perf_counter()
-    assert brought(figures, indices.url) == 365
+    assert brought(figures, indices.url) == days
     seconds = time.perf_counter() - begun
     rows = here(figures)
     print(f"{indices.server.name}: {len(rows):,} rows in {seconds:.1f} s, {len(rows) / seconds:,.0f} a second")  # noqa: T201
     assert there(figures, indices) == rows
-    figures.rates(200, revision=1, **{f"app{n}": n for n in range(50)})
+    figures.rates(20, revision=1, **{f"app{n}": n for n in range(50)})
     assert brought(figures, indices.url) == 1
     assert there(figures, indices) == here(figures)
     with figures.target(indices.url) as (delivery, target):
-        assert differences(delivery, target) == (365, [])
+        assert differences(delivery, target) == (days, [])
 
 
 @pytest.mark.parametrize("elastic_server", ["osmem"], indirect=True)

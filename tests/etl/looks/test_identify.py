@@ -531,10 +531,14 @@ def test_an_envelope_is_found_and_declared(tmp_path: Path) -> None:
         assert identify.read(head, source).rows == bare.rows
 
 
+RECORDS = (("caddy", "msg"), ("traefik_json", "message"), ("pino", "line"), ("bunyan", "body"))
+AROUND = ("cri", "docker", "compose", "syslog", "json:message", "cri, json:message")
+
+
 @pytest.mark.parametrize(
-    ("name", "key"), [("caddy", "msg"), ("traefik_json", "message"), ("pino", "line"), ("bunyan", "body")]
+    ("name", "key", "envelopes"),
+    [(*RECORDS[(n + m) % len(RECORDS)], each) for n, each in enumerate(AROUND) for m in range(2)],
 )
-@pytest.mark.parametrize("envelopes", ["cri", "docker", "compose", "syslog", "json:message", "cri, json:message"])
 def test_a_record_with_a_key_of_an_envelope_is_read_in_one(name: str, key: str, envelopes: str) -> None:
     """A message in the record is part of it, whatever is around the record."""
     lines = [json.loads(line) for line in GOLDEN.joinpath(name, "access.log").read_bytes().splitlines()[:2]]
