@@ -309,6 +309,15 @@ def beside(lines: pa.BinaryArray, log_format: Format) -> Booleans:
     return found
 
 
+def may_fit(lines: pa.BinaryArray, log_format: Format) -> bool:
+    """Tell whether a line may have a format's shape, by a look that takes a moment."""
+    if isinstance(log_format, Delimited):
+        return bool(pc.any(pc.match_substring_regex(lines, log_format.pattern)).as_py())
+    if isinstance(log_format, Json):
+        return bool(pc.any(pc.match_substring_regex(lines, r"^[ \t]*\{")).as_py())
+    return True
+
+
 def keyed_statuses(lines: pa.BinaryArray, log_format: Format) -> tuple[Booleans, pa.BinaryArray]:
     """Return which lines of keys and values can be read, and the text of their status, NULL for none."""
     fits, values = _read(lines, np.zeros(len(lines), np.bool_), log_format)

@@ -17,7 +17,7 @@ from etl.lines.blocks import BlockParser
 from etl.lines.envelopes import Wrapping, envelope, found_around
 from etl.lines.formats import FORMATS, UNNAMED, Role
 from etl.lines.noise import BUILT_IN
-from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, rejects_table
+from etl.lines.parse import ACCEPTED, AUTHORITY, NO_APPLICATION, may_fit, rejects_table
 from etl.lines.timestamps import parse, year_around
 from etl.looks import guess
 from etl.looks.guess import Settings
@@ -46,6 +46,8 @@ VHOST = re.compile(
 )
 """How a line begins that tells a host before the client's address."""
 VHOST_COMBINED = "vhost_combined"
+NO_FORMAT = {"format": "combined"}
+"""What lines are tried as for which there is nothing else."""
 GUESSED = {
     "log_format": "where lines have a time, a request and a status; the rest may be anything, and is left out",
     "trailing": "what the values look like; compare the server's log_format",
@@ -246,12 +248,13 @@ def identify(head: bytes) -> list[Reading]:
         known = (name for name, each in FORMATS.items() if each.is_marked(inner))
         names = sorted(known, key=lambda name: not IIS.search(head) or name != "iis")
         declared = ({"format": name} for name in names)
-        found += _readings(
-            head, (*declared, *guess.trailing(inner), *guess.forwarded(inner), *guess.fields(inner)), wrapped
-        )
+        guesses = (*guess.trailing(inner), *guess.forwarded(inner), *guess.fields(inner))
+        found += _readings(head, (*declared, *guesses), wrapped, inner)
     if not any(each.fits for each in found):
         for wrapped, inner in reversed(unwrapped):  # an envelope knows its own time, and joins a line's parts
-            found += _readings(head, guess.log_formats(inner), wrapped)
+            found += _readings(head, guess.log_formats(inner), wrapped, inner)
+    if not found:
+        found = [read(head, declare(NO_FORMAT), NO_FORMAT)]
     vhosts = 2 * sum(bool(VHOST.match(line)) for line in lines) > len(lines)
     best, *others = sorted(
         found,
@@ -271,12 +274,18 @@ def identify(head: bytes) -> list[Reading]:
     return [_without_noise(best, head), *others]
 
 
-def _readings(head: bytes, guesses: Iterable[Settings], wrapped: Settings) -> Iterator[Reading]:
-    """Yield what each declaration makes of lines, but for those that are none."""
+def _readings(
+    head: bytes, guesses: Iterable[Settings], wrapped: Settings, inner: Sequence[bytes]
+) -> Iterator[Reading]:
+    """Yield what each declaration makes of lines, but for those that are none, or that no line of them fits."""
+    lines = array(inner, pa.binary())
     for settings in guesses:
         with suppress(ConfigError):
             whole = {**settings, **wrapped}
-            found = read(head, declare(whole), whole)
+            source = declare(whole)
+            if not may_fit(lines, source.format):  # most don't, and all else takes a hundred times as long
+                continue
+            found = read(head, source, whole)
             if not found.has_two_statuses:
                 yield found
 
@@ -313,10 +322,9 @@ def _without_noise(found: Reading, head: bytes) -> Reading:
 def runner_up(readings: Sequence[Reading]) -> Reading | None:
     """Return the next best reading by another format, None if it is not close."""
     best, *others = readings
-    second = next(
-        each for each in others if not each.guessed and each.settings["format"] != best.settings["format"]
-    )
-    return second if second.fits and second.recognised >= CLOSE * best.recognised else None
+    by_name = (each for each in others if not each.guessed and each.settings["format"] != best.settings["format"])
+    second = next(by_name, None)
+    return second if second and second.fits and second.recognised >= CLOSE * best.recognised else None
 
 
 def suggestion(  # noqa: PLR0913 - what is known of the log
