@@ -46,6 +46,7 @@ class Emulator:
         command += ["--rest-port", str(port), "--grpc-port", "0"]
         # DuckDB looks for other extensions elsewhere, and there is no way
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "HTTP_PROXY": "http://127.0.0.1:1"}
+        environment["TMPDIR"] = str(folder)  # it keeps uploads in a folder there that all users' would be
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS

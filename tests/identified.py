@@ -12,6 +12,8 @@ ROW = re.compile(r"\| `([^`]+)` \| ([^|]+) \| (.+) \|")
 
 def said(found: Reading) -> str:
     """Return the format that a log is taken for, and the keys that say more of its lines."""
+    if not found.fits:
+        return "no format that is known here fits"
     names = ", ".join(f"`{key}`" for key in SHOWN if key in found.settings)
     return f"`format = {found.settings['format']}`" + (f" with {names}" if names else "")
 

@@ -314,7 +314,7 @@ def may_fit(lines: pa.BinaryArray, log_format: Format) -> bool:
     if isinstance(log_format, Delimited):
         return bool(pc.any(pc.match_substring_regex(lines, log_format.pattern)).as_py())
     if isinstance(log_format, Json):
-        return bool(pc.any(pc.match_substring_regex(lines, r"^[ \t]*\{")).as_py())
+        return bool(pc.any(pc.match_substring_regex(lines, r"^\s*\{")).as_py())
     return True
 
 
@@ -536,7 +536,7 @@ def _json_object(line: bytes) -> dict[str, Any] | None:
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(text)
             return found if isinstance(found, dict) else None
-    if len(escaped) <= MOST_CORRECTED and escaped.lstrip(WHITE_SPACE).startswith(b"{"):
+    if len(escaped) <= MOST_CORRECTED and escaped.lstrip(b" \t").startswith(b"{"):
         with suppress(orjson.JSONDecodeError):
             found = orjson.loads(_UNQUOTED.sub(_in_quotes, escaped))
             return found if isinstance(found, dict) else None

@@ -779,7 +779,7 @@ def shown_time(line: bytes, dialect: Dialect) -> datetime | None:
 
 def first_time(line: bytes, tokens: list[Token], dialect: Dialect) -> datetime | None:
     """Return the time that a line begins with, if lines of its format do."""
-    if len(tokens) == 1 or tokens[0].kind != "time" or (tokens[0].text,) != dialect.roles.get("time", ())[:1]:
+    if len(tokens) < 2 or tokens[0].kind != "time" or (tokens[0].text,) != dialect.roles.get("time", ())[:1]:
         return None
     shapes = (CLF_LOCAL + b"(?:" + CLF_OFFSET + b")?", ISO + b"(?: ?" + OFFSET + b")?", SLASHED)
     found = re.match(b"(" + b"|".join(shapes) + b")" + re.escape(tokens[1].text[:1].encode()), line)

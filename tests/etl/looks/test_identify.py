@@ -505,15 +505,9 @@ def test_a_host_before_an_address_is_the_virtual_one() -> None:
 @pytest.mark.slow
 def test_every_format_is_tried() -> None:
     """No format can be added that is not looked for."""
-    tried = {reading.settings["format"] for reading in identify.identify(COMBINED)}
-    assert tried == {name for name, each in FORMATS.items() if each.is_marked([COMBINED])}
-    marked = {name for name, each in FORMATS.items() if each.mark}
-    found = {
-        reading.settings["format"]
-        for name in marked
-        for reading in identify.identify((GOLDEN / name / "access.log").read_bytes())
-    }
-    assert tried | found >= set(FORMATS)
+    for name in FORMATS:
+        readings = identify.identify((GOLDEN / name / "access.log").read_bytes())
+        assert name in {reading.settings["format"] for reading in readings}
 
 
 def test_an_envelope_is_found_and_declared(tmp_path: Path) -> None:
