@@ -31,6 +31,30 @@ from lake.retention import Expired
 RATES = CONTRACTS["error_rate"]
 IMPATIENT = elastic_server.PATIENCE.new(backoff_factor=0)
 SECRET = "s3cr@t/:%pw"  # noqa: S105 - what must not be printed
+WRITING = "if_primary_term if_seq_no op_type pipeline refresh routing timeout version version_type require_alias"
+SPECIFIED = {
+    "GET {index}/_doc/{id}": ("preference realtime refresh routing stored_fields version version_type", ""),
+    "GET {index}/_mapping": ("allow_no_indices expand_wildcards ignore_unavailable local master_timeout", ""),
+    "POST {index}/_bulk": ("pipeline refresh routing timeout wait_for_active_shards require_alias", None),
+    "POST {index}/_delete_by_query": (
+        "conflicts max_docs refresh requests_per_second routing slices timeout wait_for_completion",
+        "max_docs query slice",
+    ),
+    "POST {index}/_mget": ("preference realtime refresh routing stored_fields _source", "docs ids"),
+    "POST {index}/_refresh": ("allow_no_indices expand_wildcards ignore_unavailable", ""),
+    "POST {index}/_search": (
+        "allow_no_indices preference request_cache routing timeout typed_keys",
+        "aggregations aggs from query search_after size sort track_total_hits timeout _source",
+    ),
+    "PUT {index}": ("master_timeout timeout wait_for_active_shards", "aliases mappings settings"),
+    "PUT {index}/_create/{id}": (WRITING, None),
+    "PUT {index}/_doc/{id}": (WRITING, None),
+    "PUT {index}/_mapping": ("master_timeout timeout write_index_only", "dynamic _meta properties runtime"),
+}
+"""Of Elastic's published specification (elastic/elasticsearch-specification): endpoints with parameters of their
+query, and the keys of their body; None for a document, or for operations and documents."""
+MAPPING = {"dynamic", "_meta", "properties", "runtime", "_routing", "_source"}
+OPERATION = {"_id", "_index", "routing", "if_primary_term", "if_seq_no", "version", "version_type"}
 
 
 @pytest.fixture(autouse=True)
@@ -367,6 +391,42 @@ def test_verification_finds_what_is_other_and_a_day_is_put_right_by_itself(figur
     figures.rates(0, revision=1, shop=5, api=6)
     assert brought(figures, indices.url) == 1
     assert there(figures, indices) == here(figures)
+
+
+def test_requests_are_of_the_shapes_that_are_specified(figures, indices, between, monkeypatch):
+    """Whatever a delivery asks: rows changed by hand, a column that is new, sums; the stand-ins take more."""
+    incomplete = RATES.columns[-1]
+    monkeypatch.setitem(CONTRACTS, "error_rate", replace(RATES, columns=RATES.columns[:-1]))
+    brought(figures, indices.through(between.port))
+    monkeypatch.setitem(
+        CONTRACTS, "error_rate", replace(RATES, columns=(*RATES.columns[:-1], replace(incomplete, added=True)))
+    )
+    changed = indices.hits("error_rate")[0]
+    for _ in range(3):
+        indices.ask("PUT", f"/{{error_rate}}/_doc/{changed['_id'].replace('|', '%7C')}", changed["_source"])
+    for day in range(3):
+        figures.rates(day, revision=2, shop=5, api=6)
+    brought(figures, indices.through(between.port))
+    with figures.target(indices.through(between.port)) as (delivery, target):
+        assert differences(delivery, target) == (3, [])
+    seen = set()
+    for method, url, _, body in between.requests:
+        path, _, query = url.partition("?")
+        _, _, *rest = path.split("/")
+        endpoint = "/".join([f"{method} {{index}}", *rest[:1], *("{id}" for _ in rest[1:])])
+        parameters, keys = SPECIFIED[endpoint]
+        assert {each.partition("=")[0] for each in query.split("&") if each} <= {*parameters.split()}, url
+        if endpoint.endswith("_bulk"):
+            for line in body.splitlines()[::2]:
+                ((operation, said),) = json.loads(line).items()
+                assert operation in {"create", "index"}
+                assert said.keys() <= OPERATION
+        elif keys is not None:
+            said = json.loads(body or "{}")
+            assert said.keys() <= {*keys.split()}, url
+            assert said.get("mappings", {}).keys() <= MAPPING
+        seen.add(endpoint)
+    assert seen == set(SPECIFIED)
 
 
 def test_many_days_and_bodies_are_asked_and_sent_in_parts(figures, indices, between, monkeypatch):
