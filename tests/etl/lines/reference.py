@@ -771,19 +771,25 @@ def shown_time(line: bytes, dialect: Dialect) -> datetime | None:
         shapes.append(rb"\d{4}-\d\d-\d\d" + separator + rb"\d\d:\d\d:\d\d")
     found = re.search(b"|".join(shapes), begin)
     if not found:
-        return first_time(begin, tokens, dialect)
+        return time_in_place(begin, tokens, dialect)
     if dialect.style == "headed" and not re.fullmatch(CLF + b"|" + ISO + OFFSET, found[0]):
         return time_of(found[0].replace(separator, b"T") + b"Z")
     return time_of(found[0])
 
 
-def first_time(line: bytes, tokens: list[Token], dialect: Dialect) -> datetime | None:
-    """Return the time that a line begins with, if lines of its format do."""
-    if len(tokens) < 2 or tokens[0].kind != "time" or (tokens[0].text,) != dialect.roles.get("time", ())[:1]:
-        return None
-    shapes = (CLF_LOCAL + b"(?:" + CLF_OFFSET + b")?", ISO + b"(?: ?" + OFFSET + b")?", SLASHED)
-    found = re.match(b"(" + b"|".join(shapes) + b")" + re.escape(tokens[1].text[:1].encode()), line)
-    return time_of(found[1], dialect.timezone) if found else None
+def time_in_place(line: bytes, tokens: list[Token], dialect: Dialect) -> datetime | None:
+    """Return the time that a line has where its format does, if there are only words before that."""
+    before = b""
+    for n, token in enumerate(tokens[:-1]):
+        if token.kind == "time" and (token.text,) == dialect.roles.get("time", ())[:1]:
+            shapes = (CLF_LOCAL + b"(?:" + CLF_OFFSET + b")?", ISO + b"(?: ?" + OFFSET + b")?", SLASHED)
+            end = re.escape(tokens[n + 1].text[:1].encode())
+            found = re.match(before + b"(" + b"|".join(shapes) + b")" + end, line)
+            return time_of(found[1], dialect.timezone) if found else None
+        if token.kind not in {"", "word"}:
+            return None
+        before += rb'[^ "\[\]\r\n]+' if token.kind else re.escape(token.text.encode())
+    return None
 
 
 def status_of(fields: dict[str, Value], dialect: Dialect) -> int:
