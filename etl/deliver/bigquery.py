@@ -407,7 +407,7 @@ commit transaction;
         """Return a table's name in SQL."""
         parts = (self._home.project, self._home.dataset_id, name)
         if not all(map(IN_SQL.fullmatch, parts)):
-            raise ConfigError(f"{'.'.join(parts)} is no name of a table. Correct the delivery's `to`.")
+            raise ConfigError(f"{'.'.join(parts)} is not a valid name for a table. Correct the delivery's `to`.")
         return f"`{'.'.join(parts)}`"
 
     def run(self, statements: str) -> list[Any]:
@@ -435,7 +435,7 @@ def opened(delivery: Delivery) -> Iterator[BigQuery]:
 
     Raises:
         ConfigError: It is not where the delivery says.
-        StoreError: BigQuery doesn't answer, or doesn't know who asks.
+        StoreError: BigQuery doesn't answer, or refuses the credentials.
         TargetRefused: What is written there is not to stay.
     """
     parts = urlsplit(delivery.to)

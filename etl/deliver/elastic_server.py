@@ -201,7 +201,7 @@ def _reason(error: HTTPError) -> str:
 
 
 def _headers(user: str | None, password: str | None, place: str) -> dict[str, str]:
-    """Return the headers by which a server knows who asks."""
+    """Return the headers that carry the credentials."""
     name, secret = unquote(user or ""), unquote(password or "")
     if name == API_KEY:
         if not re.fullmatch("[!-~]+", secret):
