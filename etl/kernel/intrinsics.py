@@ -152,6 +152,28 @@ def _finder_between(lanes: int, first: str, last: str) -> Any:
     return find
 
 
+@intrinsic
+def mask_bytes(typing: Any, address: Any, out: Any) -> Built:
+    """Write 64 bytes masked: letters as x, digits as 9, and what is not printable ASCII as a question mark."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = 64
+        data = _vector(builder, arguments[0], lanes)
+
+        def within(values: Any, first: str, last: str) -> Any:
+            shifted = builder.sub(values, _splat(lanes, first))
+            return builder.icmp_unsigned("<=", shifted, _splat(lanes, chr(ord(last) - ord(first))))
+
+        masked = builder.select(within(data, " ", "~"), data, _splat(lanes, "?"))
+        masked = builder.select(within(data, "0", "9"), _splat(lanes, "9"), masked)
+        is_letter = within(builder.or_(data, _splat(lanes, " ")), "a", "z")
+        masked = builder.select(is_letter, _splat(lanes, "x"), masked)
+        builder.store(masked, builder.inttoptr(arguments[1], masked.type.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), build
+
+
 text_stops = _finder_in_text(64)
 unprintable = _finder_between(32, "!", "~")
 no_digits = _finder_between(32, "0", "9")
@@ -161,6 +183,7 @@ slashes = _finder(64, "/")
 dots_of = _finder(32, ".")
 signs = _finder(32, "%@:")
 quotes = _finder(64, '"\\\n')
+json_stops = _finder(64, '"{},')
 cuts = _finder(64, "?#;%")
 key_ends = _finder(32, '= "\r\n')
 bare_ends = _finder(32, ' "\r\n')

@@ -10,12 +10,14 @@ from etl.kernel.intrinsics import (
     load16,
     load32,
     load64,
+    no_digits,
     store8,
     store64,
     tabs,
     text_stops,
 )
 from etl.kernel.layout import (
+    BAD_SHAPE,
     BESIDE,
     CLOCK,
     DATE,
@@ -30,6 +32,7 @@ from etl.kernel.layout import (
     FIELDS,
     FINDABLE,
     FIRST_DURATION,
+    FLAWED_TIME,
     FOUND,
     HOST,
     JSON,
@@ -44,6 +47,7 @@ from etl.kernel.layout import (
     LONGEST_KEPT,
     LONGEST_NAME,
     MANTISSA,
+    MAX_LINE_BYTES,
     METHOD,
     MOST_CORRECTED,
     NAME_BYTES,
@@ -64,6 +68,7 @@ from etl.kernel.layout import (
     TEXT,
     TIME,
     TIMES,
+    UNDECIDED,
     UNESCAPED,
     UNESCAPED_AT,
     UNESCAPED_END,
@@ -76,8 +81,9 @@ from etl.kernel.layout import (
     VALUE_KIND,
     VALUE_ROW,
 )
+from etl.kernel.masks import clf_end
 from etl.kernel.texts import compiled, copy, hex_digit, inlined, same_text
-from etl.kernel.times import json_time
+from etl.kernel.times import AS_ISO, clf_time, clock_time, iso_day, json_time, month_number
 
 FEW_DIGITS, MANY_DIGITS = 19, 100  # of which a whole number is the text that it was, and of which it is finite
 ESCAPED_BYTE, ESCAPED_CODE = 0x785C, 0x755C  # a backslash and x, u
@@ -790,3 +796,83 @@ def keyed_line(frame, line, at, shape):
     if load8(p) == 13:
         p += 1
     return p if take_values(frame, line) else 0
+
+
+@compiled
+def ends_object(at, end):
+    """Tell whether a line ends as an object does, but for white space."""
+    while end > at:
+        byte = load8(end - 1)
+        if byte != 32 and byte != 9 and byte != 10 and byte != 13:
+            return byte == 125
+        end -= 1
+    return False
+
+
+@inlined
+def are_digits(at, count):
+    """Tell whether there are so many digits."""
+    return first_set(no_digits(at) | (1 << count)) == count
+
+
+@compiled
+def iso_end(at, end):
+    """Return where `YYYY-MM-DDTHH:MM:SS[.f]` with an offset ends that begins here, 0 if none does."""
+    if end - at < 20 or not (are_digits(at, 4) and are_digits(at + 5, 2) and are_digits(at + 8, 2)):
+        return 0
+    if load8(at + 4) != 45 or load8(at + 7) != 45 or (load8(at + 10) != 84 and load8(at + 10) != 32):
+        return 0
+    if not (are_digits(at + 11, 2) and are_digits(at + 14, 2) and are_digits(at + 17, 2)):
+        return 0
+    if load8(at + 13) != 58 or load8(at + 16) != 58:
+        return 0
+    p = at + 19
+    if load8(p) == 46 or load8(p) == 44:
+        p += 1
+        while p < end and p - at < 29 and 48 <= load8(p) <= 57:
+            p += 1
+        if p == at + 20:
+            return 0
+    if p >= end:
+        return 0
+    sign = load8(p)
+    if sign == 90 or sign == 122:
+        return p + 1
+    if (sign != 43 and sign != 45) or p + 3 > end or not are_digits(p + 1, 2):
+        return 0
+    p += 3
+    minutes = p + 1 if p < end and load8(p) == 58 else p
+    return minutes + 2 if minutes + 2 <= end and are_digits(minutes, 2) else p
+
+
+@compiled
+def cut_off(frame, line, at, end):
+    """Return BAD_SHAPE for a line of JSON, up to its line feed, that is proven to have no end, and note its time.
+
+    That is the first timestamp with an offset, wherever it is.
+    """
+    if end + 1 - at > MAX_LINE_BYTES or ends_object(at, end):
+        return UNDECIDED
+    time, p = NO_TIME, at
+    while p < end:
+        mask = ~no_digits(p) & 0xFFFFFFFF
+        if mask == 0:
+            p += 32
+            continue
+        p += first_set(mask)
+        if p >= end:
+            break
+        if load8(p + 2) == 47 and month_number(p + 3):
+            if clf_end(p, end) == 0 or load32(p + 7) == 0x39393939:  # of another kind of CLF, or of the year 9999
+                return UNDECIDED
+            time = clf_time(p)
+            break
+        stop = iso_end(p, end) if load8(p + 4) == 45 else 0
+        if stop:
+            time = clock_time(frame, iso_day(frame, p), p + 11, stop, AS_ISO)
+            if time == NO_TIME:
+                return UNDECIDED
+            break
+        p += 1
+    store64(line + FLAWED_TIME, time)
+    return BAD_SHAPE

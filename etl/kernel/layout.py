@@ -14,6 +14,7 @@ WORD, ADDRESS, PLAIN, LIST, QUOTED, BRACKETED, STAMP = range(7)
 # Likewise, more seldom: no field; none, but any number of spaces; as words up to a tab or a bar, and the spaces
 # that its literal has before that; as little of anything as fits; and in quotes, or else a dash without them
 NOTHING, SPACES, WORDS, NAMELESS, DASHED = range(7, 12)
+USER = 12  # a user name, which may hold spaces; LAST says whether what follows can't be part of it
 # What a field is read for
 IGNORED, TIME, DATE, CLOCK, REQUEST, METHOD, TARGET, STATUS, RESPONSE_BYTES, DURATION = range(10)
 UPSTREAM_STATUS, UPSTREAMS, HOST, USER_AGENT, BESIDE = range(10, 15)
@@ -135,10 +136,26 @@ MOST_CORRECTED = 40_000  # bytes of a line in which values without quotes are re
 SLOTS, MASK, ENTRIES, COUNT, ENOUGH, ARENA, ARENA_END, TABLE = range(8)
 
 # What the kernel can do: take lines of one of these shapes apart, copy a table's texts, intern texts that are as
-# they may be kept, count line feeds, take envelopes off
-DELIMITED, JSON, LOGFMT, LTSV, GATHER, INTERN, COUNT_LINES, UNWRAP = range(8)
+# they may be kept, count line feeds, take envelopes off,
+# mask lines that have no row and find their statuses
+DELIMITED, JSON, LOGFMT, LTSV, GATHER, INTERN, COUNT_LINES, UNWRAP, SHOW = range(9)
 
 # What lines are wrapped in: which envelope; of an object, the address and the size of the key that has the line,
 # and whether its text has to have a line end
 WRAPPED_IN, WRAPPED_KEY, WRAPPED_KEY_BYTES, WRAPPED_ENDED, WRAPPED = range(5)
 CRI_PREFIX, SYSLOG_PREFIX, TIME_PREFIX, OBJECT = range(4)
+
+# Lines of which a mask and a status are kept: the address of their texts, of where each begins (32 bits), and how
+# many there are; where the masked ones are put, where each of those ends, and what is doubtful of each, a byte.
+# Then how a time is found in its place, and a status: in lines of which shape, NO_SHAPE for none; by how many rows
+# of a program or of names, and their address; and whether there is none where it isn't found so. What ends a time,
+# whether it may hold spaces, and where one was found. And the literal before a status, if it also counts behind a
+# request that is the first text in quotes
+SHOWN_TEXTS, SHOWN_OFFSETS, SHOWN_COUNT, SHOWN_MASKED, SHOWN_BOUNDS, SHOWN_DOUBTS = range(6)
+SHOWN_TIME_SHAPE, SHOWN_TIME_COUNT, SHOWN_TIME_ROWS, SHOWN_TIME_SURE = range(6, 10)
+SHOWN_STATUS_SHAPE, SHOWN_STATUS_COUNT, SHOWN_STATUS_ROWS, SHOWN_STATUS_SURE = range(10, 14)
+SHOWN_TIME_END, SHOWN_TIME_WORDS, SHOWN_TIME_AT, SHOWN_TIME_STOP, SHOWN_AFTER_QUOTE, SHOWN = range(14, 20)
+NO_SHAPE = -1
+DOUBTFUL_TIME, DOUBTFUL_STATUS = 1, 2
+LINE_BYTES = 500  # of a masked line
+LOOKED_AT = 65_536  # bytes of a line in which a status is looked for: it stands behind a request at the most

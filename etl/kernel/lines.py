@@ -21,7 +21,7 @@ from etl.kernel.intrinsics import (
     store32,
     store64,
 )
-from etl.kernel.keyed import keyed_line
+from etl.kernel.keyed import cut_off, keyed_line
 from etl.kernel.layout import (
     AGENT_TEXTS,
     AGENTS,
@@ -48,6 +48,7 @@ from etl.kernel.layout import (
     HOST_TEXTS,
     HOSTS,
     INTERN,
+    JSON,
     LATEST,
     LINE_COUNT,
     LINE_END,
@@ -82,6 +83,7 @@ from etl.kernel.layout import (
     RING_LINES,
     ROW_COUNT,
     SHORTCUT,
+    SHOW,
     SIZES,
     STATUSES,
     TIMES,
@@ -91,6 +93,7 @@ from etl.kernel.layout import (
     WANTED,
 )
 from etl.kernel.masks import intern_path
+from etl.kernel.rejects import show
 from etl.kernel.texts import compiled, copy, gather, inlined, intern_all
 
 
@@ -232,6 +235,8 @@ def take_lines(frame, at, stop, shape):
                     code = BLANK
                 elif p:
                     code = load64(line + FLAW) or FAR
+                elif shape == JSON:
+                    code = cut_off(frame, line, at, end)
                 else:
                     code = misshapen(frame, line, at, end)
                 if code == FAR:
@@ -273,6 +278,8 @@ def run(task, one, two, three, four, five):
         return count_lines(one, two)
     elif task == UNWRAP:
         return unwrap(one, two, three, four, five)
+    elif task == SHOW:
+        show(one, two, three)
     else:
         return take_lines(one, two, three, task)
     return 0

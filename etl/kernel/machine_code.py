@@ -24,7 +24,7 @@ except ImportError as error:
 
 SOURCES = (
     *("layout.py", "intrinsics.py", "texts.py", "times.py", "masks.py", "fields.py", "delimited.py", "keyed.py"),
-    *("envelopes.py", "lines.py", "compiling.py"),
+    *("envelopes.py", "rejects.py", "lines.py", "compiling.py"),
 )
 CACHE = "error-rate-lake"
 ARGUMENTS = 6

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from etl.kernel import layout
 from etl.kernel.machine_code import kernel
-from etl.lines import parse, privacy, timestamps
+from etl.lines import parse, timestamps
 from etl.lines.applications import Applications
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
 from etl.lines.formats import (
@@ -33,8 +33,7 @@ from etl.lines.formats import (
 from etl.lines.noise import Neither
 from etl.lines.parse import ACCEPTED, Classifier, ParsedLines, requests_table
 from etl.lines.passes import offsets_of
-from etl.lines.places import places_of
-from etl.lines.statuses import shown_statuses
+from etl.lines.showing import MAX_LITERAL, ONE_WORD, Shown, literal_of, texts_of
 from etl.raw.content import ContentDigest
 from etl.raw.reading import buffer_of
 from lake.contracts import contract
@@ -61,8 +60,6 @@ KINDS = {
     Kind.STAMP: layout.WORD,  # as one with spaces
     Kind.NAMELESS: layout.NAMELESS,
 }
-ONE_WORD = {Kind.WORD, Kind.HOST, Kind.USER, Kind.LIST, Kind.STAMP}
-"""How fields are written that may hold spaces between tabs or bars."""
 ROLES = {
     Role.TIME: layout.TIME,
     Role.CLOCK: layout.CLOCK,
@@ -91,7 +88,6 @@ for _code, _reason in (
     (layout.BAD_SHAPE, "shape"),
 ):
     REASON_OF[_code] = REASONS.index(_reason)
-MAX_LITERAL = 8  # bytes: a 64-bit number
 WORTH_COPYING = 8
 FILLERS = {"durations": np.nan, "upstream": -1, "retried": 0}
 """What a row has in columns that its format lacks and another of several has."""
@@ -108,7 +104,7 @@ def program_of(log_format: Delimited, role_of: Callable[[Field], int]) -> Number
     for number, literal in enumerate(literals):
         for text, kind in _pieces(literal):
             row = np.zeros(layout.ROW, np.int64)
-            row[[layout.LITERAL_BYTES, layout.LITERAL_MASK, layout.LITERAL]] = _literal(text)
+            row[[layout.LITERAL_BYTES, layout.LITERAL_MASK, layout.LITERAL]] = literal_of(text)
             row[layout.KIND] = kind
             rows.append(row)
         if number == len(log_format.fields):
@@ -130,13 +126,6 @@ def _pieces(literal: str) -> Iterator[tuple[str, int]]:
         begins = range(0, max(len(part), 1), MAX_LITERAL)
         for begin in begins:
             yield part[begin : begin + MAX_LITERAL], kind if begin == begins[-1] else layout.NOTHING
-
-
-def _literal(text: str) -> tuple[int, int, int]:
-    """Return a literal's length, a mask of so many bytes, and its bytes."""
-    literal, is_whole = text.encode(), len(text) == MAX_LITERAL
-    mask = int.from_bytes(b"\xff" * len(literal), "little", signed=is_whole)
-    return len(literal), mask, int.from_bytes(literal, "little", signed=is_whole)
 
 
 def _kind_of(log_format: Delimited, number: int) -> int:
@@ -246,7 +235,7 @@ class Texts:
         offsets = np.empty(count + 1, np.int32)
         data = np.empty(size + layout.PADDING, np.uint8)
         self._kernel(layout.GATHER, self._entries.ctypes.data, count, offsets.ctypes.data, data.ctypes.data)
-        return _texts(offsets, data[:size])
+        return texts_of(offsets, data[:size])
 
     def numbers_of(self, paths: pa.StringArray) -> Numbers:
         """Return the numbers of up to OTHERS paths as they may be kept, NO_ID for NULL; new ones are added."""
@@ -388,6 +377,8 @@ class Others(NamedTuple):
     @classmethod
     def of(cls, parts: "list[Others]") -> "Others":
         """Return what there is in several parts."""
+        if len(parts) == 1:
+            return parts[0]
         places, masked, *rest = zip(*parts, strict=True)
         return cls(np.concatenate(places), pa.concat_arrays(masked), *map(np.concatenate, rest))
 
@@ -458,7 +449,6 @@ class CompiledParser:
         self._whole = log_format
         self._format = _first_of(log_format)
         self._has_several = isinstance(log_format, Alternatives)
-        self._places = places_of(log_format)
         self._classifier = classifier
         self._days = days
         self._wanted = days.of_rows
@@ -466,6 +456,7 @@ class CompiledParser:
         self._neither = neither
         self._lent: Workspace | None = None
         frame = self._frame = np.zeros(layout.FRAME, np.int64)
+        self._shown = Shown(self._kernel, frame, log_format)
         self._shape = next(shape for kind, shape in SHAPES.items() if isinstance(self._format, kind))
         if isinstance(self._format, Delimited):
             self._program = program_of(self._format, self._role_of)
@@ -655,7 +646,7 @@ class CompiledParser:
         times[undecided] = layout.NO_TIME
         known = timestamps.days_of(times, times != layout.NO_TIME)
         days, reasons, strays = placed(known, REASON_OF[codes], self._days)
-        texts = _texts(offsets, workspace.other_texts[: offsets[-1]])
+        texts = texts_of(offsets, workspace.other_texts[: offsets[-1]])
         if len(undecided):
             parsed = self.plain(texts.take(numbers(undecided)))
             found = placed(parsed.days, parsed.reasons, self._days)
@@ -670,9 +661,9 @@ class CompiledParser:
             if accepted.any():
                 elsewhere = undecided[accepted & ~wanted]
                 self._slow_elsewhere.append((places[elsewhere], days[elsewhere]))
-        masked = privacy.mask_lines(texts, self._places)
         of_all = self._neither.judged(texts, places, reasons)
-        others = Others(places, masked, of_all, shown_statuses(texts, of_all, self._format), days, strays)
+        masked, statuses = self._shown.of(offsets, workspace.other_texts, of_all)
+        others = Others(places, masked, of_all, statuses, days, strays)
         self._judged.append(others.but(reasons == ACCEPTED) if (reasons == ACCEPTED).any() else others)
 
     def _declare_methods(self) -> None:
@@ -841,13 +832,6 @@ class CompiledParser:
         if slow:
             classes[slow.places] = _numbers(slow.rows["traffic_class"], TRAFFIC_CLASSES)
         return classes
-
-
-def _texts(offsets: Numbers, data: Numbers) -> pa.BinaryArray:
-    """Return texts that lie one after the other; there is one offset more than texts."""
-    return pa.BinaryArray.from_buffers(
-        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    )
 
 
 def _days_of(times: pa.TimestampArray) -> timestamps.Integers:

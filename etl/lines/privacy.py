@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.kernel.layout import LINE_BYTES
 from etl.lines import timestamps
 from etl.lines.places import MASK, ends_of
 from lake.memory.arrays import array, numbers, to_numpy
 
 PATH_CHARACTERS = 1000
-LINE_BYTES = 500
 TAB = ord("\t")
 Bytes = npt.NDArray[np.uint8]
 CLF = np.frombuffer(b"99/xxx/9999:99:99:99 +9999", np.uint8)

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.kernel.layout import LOOKED_AT
 from etl.lines.formats import Alternatives, Delimited, Format, Headed, Json, Ltsv, Role
 from etl.lines.parse import ACCEPTED, keyed_statuses
 from etl.lines.places import PAIR, ends_of, json_value
-from etl.lines.timestamps import Integers
+from etl.lines.timestamps import Booleans, Integers
 from lake.contracts.rejects import REASONS
 from lake.memory.arrays import numbers
 
@@ -19,7 +20,6 @@ SERVER_ERRORS = 500
 """The first of the hundred statuses that say that a server failed."""
 STATUS, END = "(?P<status>[1-5][0-9]{2})", "(?:[^0-9A-Za-z.]|$)"
 DIGITS = np.arange(ord("0"), ord("9") + 1)
-LOOKED_AT = 65_536  # bytes of a line: a status stands behind a request at the most
 WORDLESS = [REASONS.index(each) for each in ("blank", "too_long")]
 
 
@@ -32,13 +32,19 @@ def shown_statuses(lines: pa.BinaryArray, reasons: Integers, log_format: Format)
         log_format: The format that they should have.
     """
     found = np.full(len(lines), NO_STATUS, np.int64)
-    left = np.flatnonzero((reasons > ACCEPTED) & ~np.isin(reasons, WORDLESS))
+    left = np.flatnonzero(may_show(reasons))
     for each in log_format.in_zone if isinstance(log_format, Alternatives) else [log_format]:
         if len(left):
             chosen = lines if len(left) == len(lines) else lines.take(numbers(left))
             of_format = _shown(pc.binary_slice(chosen, 0, LOOKED_AT), each)
             found[left] = of_format
             left = left[of_format == NO_STATUS]
+    return found
+
+
+def may_show(reasons: Integers) -> Booleans:
+    """Tell which lines may show a status, by why they are rejects; see `shown_statuses`."""
+    found: Booleans = (reasons > ACCEPTED) & ~np.isin(reasons, WORDLESS)
     return found
 
 
@@ -92,20 +98,37 @@ def _of_delimited(log_format: Delimited) -> list[str]:
     still follows the request, if that is what is in quotes first.
     """
     shown, bodies = log_format.parts(log_format.literals, log_format.separator)
-    number = next((n for n, field in enumerate(log_format.fields) if field.role is Role.STATUS), None)
+    number = number_of(log_format, Role.STATUS)
     if number is None:
         return []
     before = log_format.prefix + shown[0]
     for (opened, body, closed), literal in zip(bodies[:number], shown[1:], strict=False):
         before += f"{opened}(?:{body}){closed}{literal}"
     found = [f'{before}"?{STATUS}{END}']
-    if [field.role for field in log_format.fields[number + 1 : number + 2]] == [Role.UPSTREAM_STATUS]:
+    if has_upstream_after(log_format, number):
         found.append(f'{before}"?-{shown[number + 1]}"?{STATUS}{END}')
+    if after_request := literal_after_request(log_format, number):
+        found.append(rf'[^"]*"(?:[^"\\]|\\.)*{re.escape(after_request)}{STATUS}{END}')
+    return found
+
+
+def number_of(log_format: Delimited, role: Role) -> int | None:
+    """Return which field is the first of a role."""
+    return next((n for n, field in enumerate(log_format.fields) if field.role is role), None)
+
+
+def has_upstream_after(log_format: Delimited, number: int) -> bool:
+    """Tell whether an upstream's status comes right after the status, the field of that number."""
+    return [field.role for field in log_format.fields[number + 1 : number + 2]] == [Role.UPSTREAM_STATUS]
+
+
+def literal_after_request(log_format: Delimited, number: int) -> str | None:
+    """Return what stands between a request, if that is what is in quotes first, and the status, the next field."""
     literals = log_format.literals[: number + 1]
     quotes = "".join(literals).count('"')
     if literals[-1].startswith('"') and quotes == 2 and log_format.fields[number - 1].role is Role.REQUEST:  # noqa: PLR2004 - the request's own
-        found.append(rf'[^"]*"(?:[^"\\]|\\.)*{re.escape(literals[-1])}{STATUS}{END}')
-    return found
+        return literals[-1]
+    return None
 
 
 def _of_json(name: str) -> list[str]:

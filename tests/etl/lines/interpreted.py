@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from etl.lines.places import MASK
+
 KERNEL = "etl.kernel."
-MODULES = ("texts", "times", "masks", "fields", "delimited", "keyed", "envelopes", "lines")
+MODULES = ("texts", "times", "masks", "fields", "delimited", "keyed", "envelopes", "rejects", "lines")
 WORD = (1 << 64) - 1
 
 
@@ -49,6 +51,10 @@ def _same_bytes(one: int, other: int) -> int:
     return sum(1 << n for n, (a, b) in enumerate(pairs) if a == b)
 
 
+def _mask_bytes(address: int, out: int) -> None:
+    ctypes.memmove(out, ctypes.string_at(address, 64).translate(MASK), 64)
+
+
 def _store_float(address: int, value: float) -> None:
     ctypes.c_double.from_address(address).value = value
 
@@ -61,7 +67,7 @@ def intrinsics() -> ModuleType:
         setattr(made, f"store{bits}", _storer(unsigned, bits))
     made.load64 = _loader(ctypes.c_int64)
     made.store64 = _storer(ctypes.c_uint64, 64)
-    made.store_float = _store_float
+    made.store_float, made.mask_bytes = _store_float, _mask_bytes
     made.first_set = lambda mask: (mask & -mask).bit_length() - 1
     made.bits_set = lambda mask: (mask & WORD).bit_count()
     made.prefetch = lambda _: None
@@ -73,6 +79,7 @@ def intrinsics() -> ModuleType:
         ("line_feeds", 64, "\n"),
         ("slashes", 64, "/"),
         ("quotes", 64, '"\\\n'),
+        ("json_stops", 64, '"{},'),
         ("cuts", 64, "?#;%"),
         ("dots_of", 32, "."),
         ("signs", 32, "%@:"),
