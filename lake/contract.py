@@ -254,8 +254,10 @@ def _are_distinct(keys: pa.Table) -> bool:
             distinct, rows = np.unique(rows, return_inverse=True)
             count = len(distinct)
         rows, count = rows * values + places, count * values
-    ordered = np.sort(rows, kind="stable")  # the fastest, where they are in order already
-    return not keys.num_columns or bool((ordered[1:] != ordered[:-1]).all())
+    if not keys.num_columns or (rows[1:] > rows[:-1]).all():  # as those of most are in order
+        return True
+    ordered = np.sort(rows, kind="stable")
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def _places(column: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
@@ -265,6 +267,8 @@ def _places(column: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
         lowest, reach = int(values.min()), int(values.max()) - int(values.min()) + 1
         if reach <= HIGHEST_REACH:
             return values - lowest, reach
+    if pa.types.is_dictionary(column.type) and len(column.dictionary) == 1 and not column.null_count:
+        return np.zeros(len(column), np.int64), 1
     encoded = column.dictionary_encode()
     places = encoded.indices
     if pa.types.is_dictionary(column.type):  # which may have a value twice

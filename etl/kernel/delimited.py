@@ -55,6 +55,8 @@ from etl.kernel.masks import clf_end, is_digit
 from etl.kernel.texts import compiled, hex_digit, inlined
 from etl.kernel.times import clf_time
 
+LONGEST_TIME = 36  # bytes of a timestamp in brackets
+
 
 @inlined
 def quoted_end(p):
@@ -389,7 +391,7 @@ def shown_time(line, at, end):
             return not is_of_year_9999(p + 1)
         # perhaps one of ISO 8601, with slashes, or of another kind of CLF
         if is_digit(load8(p + 1)) and (load8(p + 5) == 45 or load8(p + 5) == 47 or load8(p + 3) == 47):
-            for q in range(p + 1, end):
+            for q in range(p + 1, min(end, p + 2 + LONGEST_TIME)):
                 if load8(q) == 93:
                     return False
     return True
@@ -405,20 +407,52 @@ def apache_word_end(begin):
     return 0 if byte == 10 or byte == 13 or byte == 34 or byte == 91 or byte == 93 else -1
 
 
+@inlined
+def first_quote(p, end):
+    """Return where the first quote is, or else the end."""
+    while p < end:
+        mask = quotes(p)
+        if mask == 0:
+            p += 64
+            continue
+        p += first_set(mask)
+        if load8(p) == 34:
+            break
+        p += 1
+    return min(p, end)
+
+
+@compiled
+def are_addresses(at, end):
+    """Tell whether what is in brackets may be addresses, but for the last text in brackets, which ends here."""
+    while load8(end) != 91 and end > at:
+        end -= 1
+    p = at
+    while p < end:
+        is_open = load8(p) == 91
+        p += 1
+        if is_open:
+            while hex_digit(load8(p)) >= 0 or load8(p) == 58 or load8(p) == 46:
+                p += 1
+            if load8(p) != 93:
+                return False
+    return True
+
+
 @compiled
 def has_shape(frame, at, end):
     """Tell whether a line may have the shape of Apache's formats, by what comes from its first quote on.
 
-    Before it there is no other quote but those of an empty user name; and from it on, where a field ends is told
-    by the first byte that it can't have.
+    Before it there is no other quote but those of an empty user name, and all in brackets but the time are
+    addresses. From the quote on, where a field ends is told by the first byte that it can't have.
     """
-    p = at
-    while p < end and load8(p) != 34:
-        p += 1
+    p = first_quote(at, end)
     if p == end:
         return False
     if p - at < 2 or load16(p - 2) != 0x205D:  # '] '
         return load8(p + 1) == 34
+    if not are_addresses(at, p - 2):
+        return False
     p = quoted_end(p + 1)
     if p == 0 or load8(p + 1) != 32:
         return False

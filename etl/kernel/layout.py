@@ -150,11 +150,12 @@ CRI_PREFIX, SYSLOG_PREFIX, TIME_PREFIX, OBJECT = range(4)
 # Then how a time is found in its place, and a status: in lines of which shape, NO_SHAPE for none; by how many rows
 # of a program or of names, and their address; and whether there is none where it isn't found so. What ends a time,
 # whether it may hold spaces, and where one was found. And the literal before a status, if it also counts behind a
-# request that is the first text in quotes
+# request that is the first text in quotes, and whether no other text before it can be that, but for an empty name
 SHOWN_TEXTS, SHOWN_OFFSETS, SHOWN_COUNT, SHOWN_MASKED, SHOWN_BOUNDS, SHOWN_DOUBTS = range(6)
 SHOWN_TIME_SHAPE, SHOWN_TIME_COUNT, SHOWN_TIME_ROWS, SHOWN_TIME_SURE = range(6, 10)
 SHOWN_STATUS_SHAPE, SHOWN_STATUS_COUNT, SHOWN_STATUS_ROWS, SHOWN_STATUS_SURE = range(10, 14)
-SHOWN_TIME_END, SHOWN_TIME_WORDS, SHOWN_TIME_AT, SHOWN_TIME_STOP, SHOWN_AFTER_QUOTE, SHOWN = range(14, 20)
+SHOWN_TIME_END, SHOWN_TIME_WORDS, SHOWN_TIME_AT, SHOWN_TIME_STOP = range(14, 18)
+SHOWN_AFTER_QUOTE, SHOWN_FIRST_QUOTED, SHOWN = range(18, 21)
 NO_SHAPE = -1
 DOUBTFUL_TIME, DOUBTFUL_STATUS = 1, 2
 LINE_BYTES = 500  # of a masked line

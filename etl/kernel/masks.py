@@ -36,6 +36,8 @@ from etl.kernel.texts import (
 )
 from etl.kernel.times import month_number
 
+CLF_DIGITS = sum(1 << place for place in (0, 1, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 22, 23, 24, 25))
+"""Where a timestamp of CLF has digits."""
 # What is found in a segment: bytes to encode, signs to decode, or a reason to mask all of it or parts
 UNPRINTABLE, DECODABLE, TOKEN, EMAIL, ADDRESS, NUMBER = 1, 2, 4, 8, 16, 32
 
@@ -344,20 +346,9 @@ def intern_path(frame, at, size, value):
 @compiled
 def clf_end(at, end):
     """Return where a timestamp as `17/May/2015:10:05:03 +0000` ends that begins here, 0 if none does."""
-    if end - at < 26 or month_number(at + 3) == 0:
+    if end - at < 26 or no_digits(at) & CLF_DIGITS or month_number(at + 3) == 0:
         return 0
-    for n in range(26):
-        c = load8(at + n)
-        if n == 2 or n == 6:
-            fits = c == 47
-        elif n == 11 or n == 14 or n == 17:
-            fits = c == 58
-        elif n == 20:
-            fits = c == 32
-        elif n == 21:
-            fits = c == 43 or c == 45
-        else:
-            fits = is_digit(c) or 3 <= n <= 5
-        if not fits:
-            return 0
-    return at + 26
+    if load8(at + 2) != 47 or load8(at + 6) != 47 or load8(at + 11) != 58 or load8(at + 14) != 58:
+        return 0
+    sign = load8(at + 21)
+    return at + 26 if load8(at + 17) == 58 and load8(at + 20) == 32 and (sign == 43 or sign == 45) else 0

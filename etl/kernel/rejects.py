@@ -4,6 +4,7 @@ Places in a line are regular expressions there. Here they are followed field by 
 way to do that. What isn't proven so is a doubt, and left to those.
 """
 
+from etl.kernel.delimited import LONGEST_TIME, first_quote
 from etl.kernel.intrinsics import (
     first_set,
     json_stops,
@@ -44,6 +45,7 @@ from etl.kernel.layout import (
     SHOWN_BOUNDS,
     SHOWN_COUNT,
     SHOWN_DOUBTS,
+    SHOWN_FIRST_QUOTED,
     SHOWN_MASKED,
     SHOWN_OFFSETS,
     SHOWN_STATUS_COUNT,
@@ -68,7 +70,7 @@ from etl.kernel.times import AS_ISO, clf_time, clock_time, iso_day
 
 DOUBT = -1
 NO_PLACE, GONE, KEPT = range(3)  # of a time: it isn't in its place, or it is and doesn't exist, or does
-SHORTEST_TIME, LONGEST_TIME = 19, 36  # bytes, of those that may stand in a place
+SHORTEST_TIME = 19  # bytes, of those that may stand in a place
 
 
 @inlined
@@ -283,6 +285,15 @@ def delimited_time(frame, shown, at, end):
 @compiled
 def delimited_status(shown, at, end):
     """Return the status that a line of fields shows in its place, 0 for none, DOUBT if that isn't proven."""
+    if load64(shown + 8 * SHOWN_FIRST_QUOTED):
+        # the request is in quotes first, unless a user name is empty
+        row, quote = load64(shown + 8 * SHOWN_AFTER_QUOTE), first_quote(at, end)
+        p, found, may_be_quoted = string_end(quote + 1, end), 0, False
+        if p and is_literal(row, p, end):
+            p += load64(row)
+            found, may_be_quoted = status_at(p, end), load8(p) == 34
+        if found or not (may_be_quoted or load8(quote + 1) == 34):
+            return found
     rows = load64(shown + 8 * SHOWN_STATUS_ROWS)
     p = followed(rows, load64(shown + 8 * SHOWN_STATUS_COUNT), at, end)
     if p < 0:
@@ -292,10 +303,7 @@ def delimited_status(shown, at, end):
         return found
     row = load64(shown + 8 * SHOWN_AFTER_QUOTE)
     if row:
-        p = at
-        while p < end and load8(p) != 34:
-            p += 1
-        p = string_end(p + 1, end)
+        p = string_end(first_quote(at, end) + 1, end)
         if (
             p
             and p + load64(row) <= end

@@ -346,7 +346,7 @@ def rejects_table(
     files: str | pa.StringArray,
     line_numbers: timestamps.Integers,
 ) -> pa.Table:
-    """Return rejected lines as rows of `rejects`.
+    """Return rejected lines as rows of `rejects`, their reasons and a file of all dictionary-encoded.
 
     Args:
         masked: The lines as they may be kept.
@@ -354,15 +354,19 @@ def rejects_table(
         files: The name of their raw file, or of each one's.
         line_numbers: Their numbers in that file, from 1.
     """
-    return pa.table(
-        {
-            "file": pa.repeat(scalar(files), len(masked)) if isinstance(files, str) else files,
-            "line_number": numbers(line_numbers),
-            "reason": array(REASONS, pa.string()).take(numbers(reasons)),
-            "masked_line": masked,
-        },
-        schema=contract("rejects").schema,
-    )
+    columns = {
+        "file": _encoded(np.zeros(len(masked), np.int32), [files]) if isinstance(files, str) else files,
+        "line_number": numbers(line_numbers),
+        "reason": _encoded(reasons.astype(np.int32), REASONS),
+        "masked_line": masked,
+    }
+    fields = contract("rejects").schema
+    return pa.table(columns, schema=pa.schema(field.with_type(columns[field.name].type) for field in fields))
+
+
+def _encoded(places: npt.NDArray[np.int32], texts: Sequence[str]) -> pa.DictionaryArray:
+    """Return texts by their places among some."""
+    return pa.DictionaryArray.from_arrays(numbers(places), array(texts, pa.string()))
 
 
 def requests_table(parsed: ParsedLines, chosen: Booleans, classifier: "Classifier") -> pa.Table:

@@ -32,6 +32,8 @@ ENDS_A_WORD = ' "[]'
 ENDS_A_TIME, ENDS_WORDS = ' "]\t|', '"]\t|'  # without spaces in it, and with some
 ONE_WORD = {Kind.WORD, Kind.HOST, Kind.USER, Kind.LIST, Kind.STAMP}
 """How fields are written that may hold spaces between tabs or bars."""
+WITHOUT_QUOTES = {Kind.WORD, Kind.HOST, Kind.LIST, Kind.USER, Kind.BRACKETED}
+"""How fields are written that hold no quotes unless they are between tabs or bars, but for an empty user name."""
 MAY_HOLD_SPACES = {Kind.BRACKETED, Kind.QUOTED, Kind.STAMP}
 """How times are written that may hold spaces; see places_of."""
 KINDS = {
@@ -124,6 +126,11 @@ class Shown:
                 row = np.array([*literal_of(literal), *[0] * layout.ROW], np.int64)
                 self._rows.append(row)
                 table[layout.SHOWN_AFTER_QUOTE] = row.ctypes.data
+                table[layout.SHOWN_FIRST_QUOTED] = not log_format.may_be_dash(number - 1) and all(
+                    log_format.fields[n].kind in WITHOUT_QUOTES
+                    and log_format.delimiter(n) not in set(BETWEEN_TEXTS)
+                    for n in range(number - 1)
+                )
             elif literal:
                 table[layout.SHOWN_STATUS_SURE] = False
 

@@ -87,8 +87,11 @@ class Lines:
 
     def note(self, rejects: pa.Table) -> None:
         """Count reasons and remember the first rejects, for a message."""
-        for counted in rejects["reason"].value_counts().to_pylist():
-            self.reasons[counted["values"]] += counted["counts"]
+        for encoded in rejects["reason"].chunks:
+            places = arrays.to_numpy(encoded.indices)
+            first = {each: int(np.argmax(places == each)) for each in np.flatnonzero(np.bincount(places)).tolist()}
+            for place in sorted(first, key=first.__getitem__):  # in the order in which they come
+                self.reasons[encoded.dictionary[place].as_py()] += int(np.count_nonzero(places == place))
         self.examples += [
             f"{each['file']}:{each['line_number']} ({each['reason']}) {each['masked_line'][:EXAMPLE_CHARACTERS]}"
             for each in rejects.slice(0, max(0, EXAMPLES - len(self.examples))).to_pylist()

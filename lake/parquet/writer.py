@@ -136,8 +136,10 @@ class PartitionWriter:
         if content:
             self.path.write_bytes(content)
         if self.contract.key and self._row_groups > 1:  # within each it is checked already
-            with pq.ParquetFile(self.path) as file:
-                self.contract.validate_key(file.read(list(self.contract.key)), self.day)
+            key = list(self.contract.key)
+            texts = [name for name in key if pa.types.is_string(self.contract.schema.field(name).type)]
+            with pq.ParquetFile(self.path, read_dictionary=texts) as file:
+                self.contract.validate_key(file.read(key), self.day)
         if content:
             return StagedFile(self.path, hashlib.sha256(content).hexdigest(), len(content))
         return StagedFile.of(self.path)

@@ -170,11 +170,16 @@ def opened(case: Case, parser: str) -> BlockParser:
 
 
 class Told(NamedTuple):
-    """What the program says of some lines: of each its day and reason, and a row of those accepted."""
+    """What the program says of some lines: of each its day and reason, and a row of those accepted.
+
+    Of the others, what is kept of them, and the statuses that they show.
+    """
 
     days: npt.NDArray[np.int64]
     reasons: npt.NDArray[np.int64]
     rows: pa.Table
+    masked: pa.StringArray
+    statuses: npt.NDArray[np.int64]
 
 
 def told(batch: Batch) -> Told:
@@ -185,7 +190,7 @@ def told(batch: Batch) -> Told:
     days[batch.numbers_of(np.arange(len(batch.days)))] = batch.days
     days[batch.elsewhere], reasons[batch.elsewhere] = batch.elsewhere_days, ELSEWHERE
     assert np.count_nonzero(reasons == parse.ACCEPTED) == len(batch.days) == batch.rows.num_rows
-    return Told(days, reasons, batch.rows.cast(SCHEMA))
+    return Told(days, reasons, batch.rows.cast(SCHEMA), batch.masked, batch.statuses)
 
 
 def verdicts(data: bytes, case: Case, parser: str) -> Iterator[Verdict]:

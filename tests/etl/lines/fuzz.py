@@ -1,5 +1,7 @@
 """Compares the compiled parser with the plain one on many damaged lines, and both with the reference on some.
 
+What is kept of rejects, and which statuses they show, is compared too.
+
     python tests/etl/lines/fuzz.py --lines 1000000 --seed 1 [--format NAME]
 
 A format is one of agreement.CASES; without one, all share the lines. Prints totals and the first differences;
@@ -109,6 +111,12 @@ class Comparison:
             for made, one, other in zip(drawn, verdicts_of(plain), verdicts_of(compiled), strict=True):
                 if different := difference(one, other):
                     yield f"{made!r}\n    plain, compiled: {different}"
+        elif not (plain.masked.equals(compiled.masked) and np.array_equal(plain.statuses, compiled.statuses)):
+            rejects = (each for each, code in zip(drawn, plain.reasons, strict=True) if code != ACCEPTED)
+            kept = ([*zip(each.masked.to_pylist(), each.statuses, strict=True)] for each in (plain, compiled))
+            for made, one, other in zip(rejects, *kept, strict=True):
+                if one != other:
+                    yield f"{made!r}\n    plain, compiled: {(one, other)}"
         for number in range(1, len(drawn), JUDGED):
             wanted = judge(drawn[number], self._pool.dialect)
             self.totals.update(judged=1)
@@ -120,15 +128,17 @@ def _told(parser: BlockParser, data: bytes) -> Told:
     """Return what a parser says of lines, which are followed by what a used buffer holds."""
     buffer = bytearray(data + (STALE * PADDING)[:PADDING])
     parts = [told(part) for part in parser.batches([memoryview(buffer)[: len(data)]])]
-    days, reasons, rows = zip(*parts, strict=True)
-    return Told(np.concatenate(days), np.concatenate(reasons), pa.concat_tables(rows))
+    days, reasons, rows, masked, statuses = zip(*parts, strict=True)
+    of_all = np.concatenate(days), np.concatenate(reasons), pa.concat_tables(rows)
+    return Told(*of_all, pa.concat_arrays(masked), np.concatenate(statuses))
 
 
 def _verdict(found: Told, number: int) -> Verdict:
     """Return what was said of one line."""
     is_row = found.reasons[number] == ACCEPTED
     row = found.rows.slice(np.count_nonzero(found.reasons[:number] == ACCEPTED), int(is_row))
-    return next(verdicts_of(Told(found.days[number : number + 1], found.reasons[number : number + 1], row)))
+    days, reasons = (each[number : number + 1] for each in found[:2])
+    return next(verdicts_of(found._replace(days=days, reasons=reasons, rows=row)))
 
 
 def say(text: str) -> None:
