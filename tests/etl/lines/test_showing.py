@@ -1,5 +1,7 @@
 """What the kernel says is kept of rejected lines, and which statuses they show: as the regular expressions say."""
 
+import io
+
 import agreement
 import fuzz
 import interpreted
@@ -12,12 +14,14 @@ from etl.kernel import layout
 from etl.kernel.machine_code import Kernel
 from etl.kernel.machine_code import kernel as machine_code
 from etl.lines import showing
+from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, Alternatives, Format, shaped
 from etl.lines.parse import ACCEPTED
 from etl.lines.places import places_of
 from etl.lines.privacy import mask_lines
 from etl.lines.showing import Shown
 from etl.lines.statuses import shown_statuses
+from etl.raw import reading
 from lake.contracts.rejects import REASONS
 
 SHAPE = REASONS.index("shape")
@@ -145,6 +149,18 @@ def test_lines_of_one_of_several_formats() -> None:
     two = Alternatives.of((FORMATS["combined"], FORMATS["vhost_combined"]), ("a", "b"))
     assert_alike(machine_code(), two, apache())
     assert_alike(machine_code(), Alternatives.of((FORMATS["json"], FORMATS["combined"]), ("a", "b")), objects())
+
+
+def test_both_parsers_look_in_the_places_of_all_formats() -> None:
+    """A line of the second format that is cut off shows its status and its time to either."""
+    two = Alternatives.of((FORMATS["json"], FORMATS["combined"]), ("a", "b"))
+    line = b'192.0.2.7 - - [%s] "GET / HTTP/1.1" 503 5 "-\n' % TIME
+    case = agreement.CASES["combined"]
+    for compiled in (False, True):
+        parser = BlockParser(two, case.classifier, compiled=compiled)
+        (batch,) = parser.batches(reading.whole_lines(io.BytesIO(line)))
+        assert batch.statuses.tolist() == [503]
+        assert TIME.decode() in batch.masked[0].as_py()
 
 
 def test_the_kernels_own_source(plain_python: Kernel) -> None:
