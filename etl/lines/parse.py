@@ -67,7 +67,7 @@ REQUEST = (
 )
 ABSOLUTE = rf"(?s)^[A-Z-]+ {SCHEME}(?:[^/?#; ]*@)?(?P<authority>[^/?#; @]*)(?:.*{PROTOCOL}|[^ ]*)$"
 QUERY = r"(?s)(?:[?#;]|%(?:25)*(?:3[BbFf]|23)).*$"
-HOST_NAME = r"^[a-z0-9][a-z0-9._-]{0,252}$"
+HOST_NAME, LONGEST_HOST = r"^[a-z0-9][a-z0-9._-]*$", 253
 ADDRESS = r"^[0-9.]+$"
 PORT = r":[0-9]{1,5}$"
 HEADER = r"(?i)^#Fields:"
@@ -473,9 +473,11 @@ class Classifier:
 
 def application_names(hosts: pa.BinaryArray) -> pa.StringArray:
     """Return the applications that hosts name: in lower case without a port, NO_APPLICATION if it is no name."""
-    names = pc.replace_substring_regex(pc.ascii_lower(_text(hosts)), PORT, "")
+    lower = pc.ascii_lower(hosts.view(pa.string())).view(pa.binary())  # which looks at each byte by itself
+    names = pc.replace_substring_regex(lower, PORT, b"")
     valid = pc.and_not(pc.match_substring_regex(names, HOST_NAME), pc.match_substring_regex(names, ADDRESS))
-    return pc.if_else(pc.fill_null(valid, NO), names, scalar(NO_APPLICATION))
+    valid = pc.and_(valid, pc.less_equal(pc.binary_length(names), scalar(LONGEST_HOST)))
+    return pc.if_else(pc.fill_null(valid, NO), names, scalar(NO_APPLICATION.encode())).cast(pa.string())
 
 
 def _read(
@@ -799,8 +801,3 @@ def clean_paths(path: pa.BinaryArray) -> pa.StringArray:
     clean = array([privacy.clean_path(each.as_py()) for each in encoded.dictionary], pa.string())
     safe = pc.if_else(unsafe, NO_BYTES, path).cast(pa.string())
     return pc.replace_with_mask(safe, unsafe, clean.take(encoded.indices))
-
-
-def _text(values: pa.BinaryArray) -> pa.StringArray:
-    """Return bytes as text; where they are no ASCII, an empty one, which is no name of anything."""
-    return pc.if_else(pc.match_substring_regex(values, r"^[ -~]*$"), values, EMPTY).cast(pa.string())
