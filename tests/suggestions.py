@@ -52,17 +52,18 @@ def _suggested(path: Path, texts: Iterable[str]) -> Iterator[Suggestion]:
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
-    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    names = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
-    names |= {id(node.args[0]) for node in ast.walk(tree) if _is_call_of(node, "epilog")}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    nodes = list(ast.walk(tree))
+    documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    names = {id(key) for node in nodes if isinstance(node, ast.Dict) for key in node.keys}
+    names |= {id(node.args[0]) for node in nodes if _is_call_of(node, "epilog")}
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     others = documentation | names | parts
     filled = {
         id(node.args[0]): node.args[1:]
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
     }
-    for scope in ast.walk(tree):
+    for scope in nodes:
         if not isinstance(scope, ast.FunctionDef | ast.Module):
             continue
         known = _assigned(scope) if isinstance(scope, ast.FunctionDef) else {}
