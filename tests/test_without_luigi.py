@@ -27,7 +27,7 @@ RATES = "select dt, application, valid_requests, server_error_requests from erro
 
 
 def test_what_is_built_and_asked_without_luigi(a_project):
-    """Every module is imported and days are built, asked for and checked, and nothing has imported Luigi for it."""
+    """Every module is imported; days are built, asked for and checked; nothing has imported Luigi for it."""
     done = a_project.run(sys.executable, "-W", "error", "-c", DAYS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "set()\n", "")
     assert len(a_project.published()) == 24

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +77,27 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 @contextmanager
-def _catalog(database: Path | str = ":memory:", **rows: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+def _catalog(
+    empty: Path, database: Path | str = ":memory:", **rows: pa.Table
+) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(database) as connection:
+        ((own,),) = connection.execute("select current_database()").fetchall()
+        connection.execute(f"attach '{empty}' as empty_catalog (read_only)")
+        connection.execute(f"copy from database empty_catalog to {own}")
+        connection.execute("detach empty_catalog")
         for name, of in CONTRACTS.items():
-            given = rows.pop(name, _in_lake(of).empty_table())
-            connection.register("given", _filled(given, of))
-            connection.execute(f"create table {name} as from given")
+            if not rows.keys() & {name, f"{name}_files"}:
+                continue
             place = ", ".join(partition_columns(of))
+            connection.register("given", _filled(rows.pop(name, _in_lake(of).empty_table()), of))
             connection.register("more_files", rows.pop(f"{name}_files", _files(of).empty_table()))
+            connection.execute(f"insert into {name} from given")
             connection.execute(
-                f"create table {name}_files as select {place} from given union select {place} from more_files"
+                f"insert into {name}_files select {place} from given union select {place} from more_files"
             )
         connection.register("given_slo", rows.pop("slo", SLO.empty_table()))
         for name, table in rows.items():
             connection.register(name, table)
-        define(connection)
         connection.execute(
             "insert into slo select slo, string_split(applications, '|'), vantage, objective, window_days "
             "from given_slo"
@@ -128,11 +135,20 @@ def read_lake(read_rows: Callable[[Path, Contract], pa.Table]) -> Callable[[Path
 
 
 @pytest.fixture(scope="session")
-def catalog() -> Catalog:
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """Return a function that opens a catalog, in memory or in the file that it is given.
 
     It takes rows by the name of their dataset, of which columns may be left out, but not `dt`; with `_files` after
     that name, files beside those of the rows, which have none themselves; rows of the table
-    `slo` as a CSV has them; and any other table by its name.
+    `slo` as a CSV has them; and any other table by its name. Each is a copy of an empty one, which takes a fifth
+    of the time that making views and macros does.
     """
-    return _catalog
+    empty = tmp_path_factory.mktemp("catalog") / "empty.duckdb"
+    with duckdb.connect(empty) as connection:
+        for name, of in CONTRACTS.items():
+            connection.register("nothing", _in_lake(of).empty_table())
+            connection.execute(f"create table {name} as from nothing")
+            place = ", ".join(partition_columns(of))
+            connection.execute(f"create table {name}_files as select {place} from nothing")
+        define(connection)
+    return partial(_catalog, empty)

@@ -163,6 +163,8 @@ def in_files(catalog, tmp_path_factory):
                 f"create view {name} as select {columns} from read_parquet('{folder}/*/*/*.parquet', "
                 "hive_partitioning = true, hive_types = {'dt': date, 'rev': integer})"
             )
+        for question in sql.questions():  # anew: of a macro that was kept DuckDB forgets `as materialized`
+            connection.execute(question.statement)
         yield connection
 
 
