@@ -130,10 +130,14 @@ def attempts(project) -> list[dict]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", [(LUIGI, STOCK), (RUN, RUN)], ids=["luigi", "backfill"])
-def test_two_workers_share_a_range(a_project, luigid, commands):
+@pytest.mark.parametrize(
+    ("commands", "count"),
+    [((LUIGI, STOCK), 2 * worker.DAYS_AT_ONCE + 10), ((RUN, RUN), runner.CHUNK + 10)],
+    ids=["luigi", "backfill"],
+)
+def test_two_workers_share_a_range(a_project, luigid, commands, count):
     """More days than either schedules at once: each task runs once, each process has a part, both succeed."""
-    days = days_of(a_project, runner.CHUNK + worker.DAYS_AT_ONCE)
+    days = days_of(a_project, count)
     centrally(a_project, luigid, log_level="INFO")
     with started(a_project, *commands) as both:
         said = outputs(both)
@@ -150,7 +154,7 @@ def test_two_workers_share_a_range(a_project, luigid, commands):
     tasks = tasks_of(luigid)
     assert {each["status"] for each in tasks.values()} == {"DONE"}
     (progress,) = (each for each in tasks.values() if each["name"] in {"RangeDailyBase", "Backfill"})
-    assert (progress["status_message"], progress["progress_percentage"]) == ("125 of 125 days there", 100)
+    assert (progress["status_message"], progress["progress_percentage"]) == (f"{count} of {count} days there", 100)
 
 
 def test_the_readmes_workers_share_a_range(a_project, luigid):
