@@ -157,7 +157,7 @@ def test_what_is_kept_is_the_whole_catalog(filled, configure, publish, day):
 
 def test_what_is_kept_can_be_worked_with(filled):
     """As any connection: the copy answers, and tables may be made beside it."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     with opening.connect(filled) as connection:
         ((_, plan),) = connection.execute("explain from error_rate").fetchall()
         assert "PARQUET" not in plan
@@ -233,7 +233,7 @@ OTHER_CHANGES = (
 )
 def test_what_changed_in_the_lake_is_seen(filled, publish, error_rates, day, change):
     """At the next question, and kept again then, with a copy that is true."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     before = direct(filled)
     assert is_reopened(filled)
     change(Lake.of(filled), publish, error_rates, day)
@@ -247,7 +247,7 @@ def test_what_changed_in_the_lake_is_seen(filled, publish, error_rates, day, cha
 
 def test_what_changed_in_the_settings_is_seen(filled, configure):
     """Objectives are of luigi.cfg as it is; what it says of sources plays no part."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     assert is_reopened(configure("[source.x]\nformat = common\n"))
     other = configure("[slo.web]\napplications = shop\nobjective = 0.99\n")
     assert not is_reopened(other)
@@ -259,7 +259,7 @@ def test_what_changed_in_the_settings_is_seen(filled, configure):
 
 def test_another_lake_at_another_root_is_another(filled, configure, publish, error_rates, day):
     """Nothing is shared between them."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     root = filled.folder / "other"
     other = configure(root=root)
     for n in range(2):
@@ -271,7 +271,7 @@ def test_another_lake_at_another_root_is_another(filled, configure, publish, err
 
 def test_a_lake_that_is_gone_can_not_be_asked(filled, configure, tmp_path):
     """Whatever is kept of it."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     Path(filled.lake().root).rename(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match="There is no lake at"):
         opening.connect(filled)
@@ -279,8 +279,8 @@ def test_a_lake_that_is_gone_can_not_be_asked(filled, configure, tmp_path):
 
 def test_a_lost_disk_is_not_an_empty_lake(filled, monkeypatch):
     """A process that has opened what is kept knows on which disk the lake was."""
-    answers(opening.connect(filled))
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
+    opening.connect(filled).close()
     root = Path(filled.lake().root)
     for module in ("catalog.kept", "store.local"):
         monkeypatch.setattr(f"lake.{module}.disk_of", lambda folder: -1 if folder == root else 0)
@@ -292,7 +292,7 @@ def test_a_lost_disk_is_not_an_empty_lake(filled, monkeypatch):
 @pytest.mark.parametrize("name", ["catalog", "error_rate"])
 def test_a_file_that_is_damaged_is_made_anew(filled, cache_home, name, content):
     """It is no error, and no answer."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     (path,) = cache_home.glob(f"*/*/{name}-*.duckdb")
     path.write_bytes(content)
     assert not is_reopened(filled)
@@ -303,17 +303,17 @@ def test_a_file_that_is_damaged_is_made_anew(filled, cache_home, name, content):
 
 def test_a_copy_that_was_taken_away_is_made_again(filled, cache_home):
     """As one that never was."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     (path,) = cache_home.glob("*/*/error_rate-*.duckdb")
     path.unlink()
     assert not is_reopened(filled)
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     assert path.exists()
 
 
 def test_a_dataset_that_is_pulled_later_is_asked_from_its_copy(filled, day):
     """What is kept knows which copies there were not."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     there = Lake.of(filled)
     assert pull(there, REJECTS, Cache.of(there)) == (1, 0)
     assert not is_reopened(filled)
@@ -387,11 +387,11 @@ def test_without_a_place_the_lake_answers(filled, cache_home, monkeypatch):
 def test_what_others_could_change_is_not_believed(filled, monkeypatch):
     """A folder that is open to others is closed before anything is kept there; somebody else's is not used."""
     folder = kept.folder_of(filled.lake().root)
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     folder.chmod(0o777)
     assert not is_reopened(filled)
     assert copies(filled) == set()
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     assert folder.stat().st_mode & 0o777 == 0o700
     assert is_reopened(filled)
     monkeypatch.setattr("os.geteuid", lambda: 12345)
@@ -432,7 +432,7 @@ def test_a_publication_while_the_catalog_is_made_is_not_missed(filled, publish, 
         return found
 
     monkeypatch.setattr("lake.catalog.connections._made", and_publish)
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     monkeypatch.setattr("lake.catalog.connections._made", made)
     assert not is_reopened(filled)
     assert answers(opening.connect(filled)) == direct(filled)
@@ -440,7 +440,7 @@ def test_a_publication_while_the_catalog_is_made_is_not_missed(filled, publish, 
 
 def test_a_copy_that_another_process_puts_there_meanwhile_is_seen(filled, publish, error_rates, day, monkeypatch):
     """It is of a lake that was listed later, or earlier: the catalog is not opened with it."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     seen = kept.seen
 
     def and_replace(*arguments):
@@ -458,7 +458,7 @@ def test_files_of_older_code_are_dropped(filled, cache_home, monkeypatch):
     """But for a few, which another version beside this one may use."""
     for n in range(5):
         monkeypatch.setattr("lake.catalog.kept.CODE", f"{n}" * 12)
-        answers(opening.connect(filled))
+        opening.connect(filled).close()
     assert sorted(path.name for path in cache_home.glob("*/*/*")) == [
         *(f"catalog-{f'{n}' * 12}.duckdb" for n in (2, 3, 4)),
         Cache.of(Lake.of(filled)).path(RATES).name,
@@ -498,7 +498,7 @@ def test_who_asks_at_once_gets_one_answer(filled, publish, error_rates, day):
 
 def test_what_is_kept_is_opened_without_what_it_does_not_need(filled):
     """A process that asks imports neither pyarrow nor NumPy nor pandas: they take longer than the answer."""
-    answers(opening.connect(filled))
+    opening.connect(filled).close()
     script = (
         "import json, sys; from pathlib import Path; from lake import config; from lake.catalog import opening\n"
         f"connection = opening.connect(config.read(Path({str(filled.path)!r})), has_footers=False)\n"
