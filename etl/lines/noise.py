@@ -186,6 +186,11 @@ class Neither:
         return found
 
 
+def found_in(lines: pa.BinaryArray) -> list[str]:
+    """Return the names of BUILT_IN of which some lines, with their ends, may be; of all others none is."""
+    return [name for name in BUILT_IN if pc.any(pc.match_substring_regex(lines, _anchored(name))).as_py()]
+
+
 def _anchored(declared: str) -> str:
     """Return a pattern for a line from its begin on; what servers write may stand behind syslog's prefix."""
     if declared in BUILT_IN:

@@ -10,7 +10,7 @@ import pytest
 from etl.kernel.layout import PADDING
 from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, Alternatives, Field, Format, Role, shaped
-from etl.lines.noise import BUILT_IN, Noise, shows_server_error
+from etl.lines.noise import BUILT_IN, Noise, found_in, shows_server_error
 from etl.lines.parse import NOISE, Classifier
 from etl.sources.source import Source
 from lake.contracts.rejects import REASONS
@@ -150,6 +150,13 @@ def test_what_servers_write_is_known(name: str, *, compiled: bool) -> None:
     assert not any(_judged(others, Noise.of(name, COMBINED), compiled=compiled))
     if name != "blank":
         assert not any(_judged([b"~" + line for line in lines], Noise.of(name, COMBINED), compiled=compiled))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_names_are_found_of_what_lines_may_be(name: str) -> None:
+    """Of any line of its, and of no other."""
+    for line in WRITTEN[name]:
+        assert found_in(pa.array([b"no log\n", line + b"\n"], pa.binary())) == [name]
 
 
 @pytest.mark.parametrize("compiled", [False, True])

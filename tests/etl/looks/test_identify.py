@@ -531,7 +531,11 @@ AROUND = ("cri", "docker", "compose", "syslog", "json:message", "cri, json:messa
 
 @pytest.mark.parametrize(
     ("name", "key", "envelopes"),
-    [(*RECORDS[(n + m) % len(RECORDS)], each) for n, each in enumerate(AROUND) for m in range(2)],
+    [
+        pytest.param(*RECORDS[(n + m) % len(RECORDS)], each, marks=[pytest.mark.slow] * m)
+        for n, each in enumerate(AROUND)
+        for m in range(2)
+    ],
 )
 def test_a_record_with_a_key_of_an_envelope_is_read_in_one(name: str, key: str, envelopes: str) -> None:
     """A message in the record is part of it, whatever is around the record."""
@@ -583,6 +587,23 @@ def test_noise_is_declared_by_the_names_of_what_is_there(tmp_path: Path) -> None
     assert len(identify.read(head, _source(section, tmp_path)).rejects) == 2
     assert "noise" not in _suggested(COMBINED)[1]
     assert "noise" not in _suggested(COMBINED + b"\nunknown\n" + COMBINED)[1]
+
+
+def test_lines_are_read_again_only_with_noise_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read them takes long; of other noise a look at them tells that there is none."""
+    read, noise = identify.read, []
+
+    def noted(head: bytes, source: Source, settings: dict[str, str]) -> identify.Reading:
+        noise.append(settings.get("noise"))
+        return read(head, source, settings)
+
+    monkeypatch.setattr(identify, "read", noted)
+    for around in (b"", b"2026-09-17T10:05:03.1Z stdout F "):
+        noise.clear()
+        lines = (COMBINED, b"unknown", b"2026/09/16 20:51:05 [notice] 1#1: start worker processes")
+        best, *_ = identify.identify(b"".join(around + line + b"\n" for line in lines))
+        assert (best.settings["noise"], len(best.rejects)) == ("nginx", 1)
+        assert [each for each in noise if each] == ["nginx"]
 
 
 def test_second_records_of_failed_requests_are_noise_where_the_first_ones_are_there() -> None:
