@@ -13,6 +13,7 @@ from backfill.restate import drafted
 from etl.looks.verify import RawLogs, rebuilt
 from etl.project import project
 from lake import connect as connected_to_lake
+from lake import read as read_of_lake
 from lake.errors import ConfigError
 from lake.verify import Scope, Verification
 from tasks.error_counts import ErrorCountsDaily
@@ -70,7 +71,8 @@ def asked(query):
 
 def of_error_rate():
     """Return the requests of the first day, by application."""
-    return dict(asked(f"select application, requests_total from error_rate where dt = '{FIRST}'"))
+    rows = read_of_lake("error_rate", FIRST, SECOND, arrow=True)
+    return dict(zip(*(rows[name].to_pylist() for name in ("application", "requests_total")), strict=True))
 
 
 def concerned(day=FIRST):

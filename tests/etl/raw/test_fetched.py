@@ -13,13 +13,19 @@ from lake.errors import StoreError
 COUNT = THREADS + AHEAD + 4
 
 
-@pytest.fixture
-def files(moto_url, faulty_s3, tmp_path, monkeypatch):
-    """Return objects of one line each, found through a server that counts."""
-    bucket = f"fetched-{tmp_path.parent.name.lower()}-{tmp_path.name.lower()}".replace("_", "-")[-60:].strip("-")
-    make_bucket(moto_url, bucket)
+@pytest.fixture(scope="session")
+def bucket(moto_url):
+    """Return a bucket with objects of one line each."""
+    name = "fetched"
+    make_bucket(moto_url, name)
     for n in range(COUNT):
-        client(moto_url).put_object(Bucket=bucket, Key=f"{n:03}.log", Body=b"line %d\n" % n)
+        client(moto_url).put_object(Bucket=name, Key=f"{n:03}.log", Body=b"line %d\n" % n)
+    return name
+
+
+@pytest.fixture
+def files(bucket, faulty_s3, tmp_path, monkeypatch):
+    """Return the objects, found through a server that counts."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     found = FilePattern(f"s3://{bucket}/*.log", tmp_path, faulty_s3.url).find(None)
@@ -45,15 +51,16 @@ def test_each_is_fetched_once_and_taken_by_its_reader(files, faulty_s3):
     assert len(faulty_s3.requests) == COUNT + 1
 
 
-def test_what_is_wrong_with_one_is_said_to_its_reader(files, faulty_s3, moto_url):
+def test_what_is_wrong_with_one_is_said_to_its_reader(files, bucket, faulty_s3, moto_url):
     """It alone fails; and who stops in the middle leaves no thread that fetches."""
-    bucket, _, key = files[5].location.removeprefix("s3://").partition("/")
-    client(moto_url).delete_object(Bucket=bucket, Key=key)
+    s3, key = client(moto_url), files[5].location.removeprefix(f"s3://{bucket}/")
+    s3.delete_object(Bucket=bucket, Key=key)
     with Fetched(files, faulty_s3.url) as fetched:
         assert read(files[4], faulty_s3.url, fetched) == b"line 4\n"
         with pytest.raises(StoreError, match=r"005\.log"):
             read(files[5], faulty_s3.url, fetched)
         assert read(files[6], faulty_s3.url, fetched) == b"line 6\n"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"line 5\n")
     count = len(faulty_s3.requests)
     assert count < COUNT
     assert read(files[7], faulty_s3.url, None) == b"line 7\n"
