@@ -264,7 +264,7 @@ def test_another_server_is_no_scheduler(a_project, moto_url):
 @pytest.mark.parametrize(("command", "code"), [(LUIGI, 40), (RUN, 2)])
 def test_a_scheduler_that_goes_away(a_project, tmp_path, command, code):
     """It is given some time, then the run ends with an error; what is built is recorded, and the rest can be."""
-    days_of(a_project, 60)
+    days_of(a_project, 30)
     with ExitStack() as stack:
         with scheduler(tmp_path / "luigid") as url:
             centrally(a_project, url, rpc_retry_wait="1", rpc_retry_attempts="2")
@@ -276,9 +276,9 @@ def test_a_scheduler_that_goes_away(a_project, tmp_path, command, code):
     assert "Trying again in 1 s." in errors
     assert "Traceback" not in errors
     published = [key for key in a_project.published() if key.startswith("error_rate")]
-    assert 2 < len(published) < 60
+    assert 2 < len(published) < 30
     assert len(attempts(a_project)) == len(published)
-    a_project.configure(web=a_project.source | {"until": "2015-07-16"})
+    a_project.configure(web=a_project.source | {"until": "2015-06-16"})
     assert a_project.run(*RUN).returncode == 0
 
 
