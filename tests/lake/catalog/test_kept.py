@@ -213,6 +213,7 @@ def change_bytes_in_place(there, publish, error_rates, day):
 
 
 OTHER_CHANGES = (
+    restate_to_nothing,
     publish_another_dataset,
     publish_of_another_source,
     delete_a_day,
@@ -225,7 +226,6 @@ OTHER_CHANGES = (
     "change",
     [
         publish_a_day,
-        restate_to_nothing,
         build_a_day_anew,
         change_bytes_in_place,
         *(pytest.param(each, marks=pytest.mark.slow) for each in OTHER_CHANGES),
