@@ -6,9 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
-from backfill import options
 from backfill.engines.local.registration import register
-from etl.lines.formats import FORMATS
 from lake.cli import add_command, chosen, day, printable, run
 from lake.errors import ConfigError
 from lake.exit_codes import epilog
@@ -96,21 +94,23 @@ backfill rejects --source web --date 2015-05-18
 
 def main() -> None:
     """Run the command and exit with its code."""
-    arguments = _parser().parse_args()
+    arguments = _parser(sys.argv[1] if len(sys.argv) > 1 else "").parse_args()
+    from backfill import options  # noqa: PLC0415 - help doesn't wait for it
+
     if "deliver" in arguments:
-        _complete(arguments)
+        _complete(arguments, options.DELIVERED_DAILY)
     given = vars(arguments)
-    name, kind = given.pop("command"), given.pop("kind")
+    name, kind = given.pop("command"), getattr(options, given.pop("kind"))
     run("backfill", lambda: _done(name, kind(**given)))
 
 
-def _complete(arguments: argparse.Namespace) -> None:
+def _complete(arguments: argparse.Namespace, delivered: str) -> None:
     """Make sure that it is said of what a command is: --deliver alone says it, too."""
     parser = arguments.__dict__.pop("parser")
     if not arguments.of and not arguments.deliver:
         parser.error("the following arguments are required: --of, or --deliver")
     if not arguments.of and isinstance(arguments.deliver, str):
-        arguments.of = options.DELIVERED_DAILY
+        arguments.of = delivered
 
 
 def _done(name: str, asked: object) -> int:
@@ -118,9 +118,12 @@ def _done(name: str, asked: object) -> int:
     try:
         command = chosen(name, register)
     except ConfigError as error:
+        # there is no need of them otherwise
+        from backfill import options  # noqa: PLC0415
+        from backfill.check import say_unknown  # noqa: PLC0415
+
         if not isinstance(asked, options.Check):
             raise
-        from backfill.check import say_unknown  # noqa: PLC0415 - there is no need of it otherwise
 
         return say_unknown(asked, error)
     return int(command(asked))
@@ -254,6 +257,8 @@ def _add_monitoring(command: argparse.ArgumentParser) -> None:
 
 
 def _add_log(command: argparse.ArgumentParser) -> None:
+    from etl.lines.formats import FORMATS  # noqa: PLC0415 - other commands don't wait for it
+
     command.add_argument(
         "files",
         metavar="FILE",
@@ -300,7 +305,7 @@ class _Command(NamedTuple):
 
     Attributes:
         does: The function that does it, as `module:name`.
-        asked: What that takes.
+        asked: What that takes, of `options`; in lower case, the command's name.
         short: What it is for, in the list of commands.
         description: The same for its own help.
         examples: Those in its help.
@@ -309,7 +314,7 @@ class _Command(NamedTuple):
     """
 
     does: str
-    asked: type
+    asked: str
     short: str
     description: str
     examples: str
@@ -320,7 +325,7 @@ class _Command(NamedTuple):
 COMMANDS = (
     _Command(
         "backfill.range_commands:plan",
-        options.Plan,
+        "Plan",
         "what would be built, and why days are not there",
         "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
         PLAN,
@@ -328,7 +333,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:run",
-        options.Run,
+        "Run",
         "build what plan says; exit 0 only when all is there",
         "Build the days of [start, stop) that can be built, and say what came of it.",
         RUN,
@@ -337,7 +342,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:status",
-        options.Status,
+        "Status",
         "a calendar; exit 0 only when all is there",
         "Print [start, stop) as a calendar, a month a row, and why days are not there.",
         STATUS,
@@ -345,7 +350,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:checked",
-        options.Check,
+        "Check",
         "how late the days are, for Nagios, Prometheus or Jenkins",
         "Tell a monitor how many settled days are not there, and how many are incomplete.",
         CHECK,
@@ -354,7 +359,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:nightly",
-        options.Nightly,
+        "Nightly",
         "for cron: build what is missing of the last two weeks, and check it",
         "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
         NIGHTLY,
@@ -363,7 +368,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:restated",
-        options.Restate,
+        "Restate",
         "a new revision of a day, after a look at what it changes",
         "Publish a new revision of a day and of what is made from it.",
         RESTATE,
@@ -372,7 +377,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.range_commands:explained",
-        options.Explain,
+        "Explain",
         "everything that is known about a day",
         "Print a day's state, its revisions with what they were made from, its attempts, and what depends on it.",
         EXPLAIN,
@@ -380,7 +385,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.log_commands:identify_log",
-        options.Identify,
+        "Identify",
         "which format a log has, and a section for luigi.cfg",
         "Print which format the first 1,000 lines of a log have, what they become, and a section for luigi.cfg.",
         IDENTIFY,
@@ -389,7 +394,7 @@ COMMANDS = (
     ),
     _Command(
         "backfill.log_commands:replay_rejects",
-        options.Rejects,
+        "Rejects",
         "what a day's rejects are to today's code and settings",
         "Read a day's published rejects again from their raw files, by today's code and settings.",
         REJECTS,
@@ -398,7 +403,8 @@ COMMANDS = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return what reads the command line; with the options of one command alone, if it is said which."""
     parser = _Parser(
         prog="backfill",
         description="Build ranges of days, say what is there of them, what a log is, and what its rejects are.",
@@ -407,9 +413,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in COMMANDS:
-        name = each.asked.__name__.lower()
+        name = each.asked.lower()
         command = add_command(commands, "backfill", name, each.short, each.description, each.examples, each.note)
-        for add in each.options:
+        for add in each.options if only in {None, name} else ():
             add(command)
         command.set_defaults(command=each.does, kind=each.asked)
     return parser

@@ -7,14 +7,11 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from lake.datasets import DATASETS
 from lake.errors import LakeError
 from lake.exit_codes import epilog
-from lake.partition import parse_day
-from lake.store.outage import behind
 from lake.warned import tell_once
 
 SQL = """
@@ -53,6 +50,8 @@ def chosen(name: str, register: Callable[[], None] = lambda: None) -> Callable[.
 
     What is imported stays for good: Python doesn't look through it for garbage, neither meanwhile nor later.
     """
+    from pkgutil import resolve_name  # noqa: PLC0415 - help doesn't wait for it
+
     tell_once()
     gc.disable()
     try:
@@ -82,6 +81,8 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
         print(f"{name}: can't print the answer: {error.strerror or error}", file=sys.stderr)
         code = 1
     except _of_duckdb() as error:
+        from lake.store.outage import behind  # noqa: PLC0415
+
         of_store = behind(error)
         print(printable(f"{name}: {of_store or error}"), file=sys.stderr)
         code = of_store.exit_code if of_store else 1
@@ -107,6 +108,8 @@ def printable(text: str) -> str:
 
 def day(text: str) -> date:
     """Return the day that an argument is; argparse's error, which names it, if it is none."""
+    from lake.partition import parse_day  # noqa: PLC0415 - a command's help doesn't wait for it
+
     try:
         return parse_day(text)
     except ValueError:

@@ -6,7 +6,6 @@ A warning that is known is not hidden here: what causes it is changed, or it is 
 import fcntl
 import os
 import sys
-import tempfile
 import warnings
 from contextlib import suppress
 
@@ -15,6 +14,8 @@ OURS = frozenset({"lake", "etl", "tasks", "backfill", "queries"})
 
 def tell_once() -> None:
     """Write warnings as lines to the standard error, each once for this process and all that it forks."""
+    import tempfile  # noqa: PLC0415 - it imports much, and a command's help is not to wait for it
+
     noted = None
     with suppress(OSError), tempfile.TemporaryFile() as file:  # without one, each process says it
         noted = os.dup(file.fileno())  # until it ends

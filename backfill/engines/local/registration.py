@@ -1,14 +1,10 @@
 """Tasks and honest ranges, registered with Luigi, and its settings."""
 
-import configparser
-import multiprocessing
 import os
 import warnings
 from functools import cache
 from pathlib import Path
 
-from backfill.engines.local.internals.messages import NO_CONFIGURATION
-from lake.config import unreadable
 from lake.errors import ConfigError
 
 INI = ("cfg", "conf", "ini")
@@ -28,12 +24,18 @@ def register() -> None:
             f"LUIGI_CONFIG_PARSER = {parser}: luigi.cfg is an INI file, and no other is read here. Take the "
             "variable out of the environment."
         )
+    # a command's help waits for none of these, nor for what imports Luigi
+    import configparser  # noqa: PLC0415
+    import multiprocessing  # noqa: PLC0415
+
+    from backfill.engines.local.internals.messages import NO_CONFIGURATION  # noqa: PLC0415
+    from lake.config import unreadable  # noqa: PLC0415
+
     # Luigi's workers are forks, whatever Python's default: so they have the handlers, settings and files that note
     # what came of each task. A new interpreter would also take 0.7 s of CPU a task to import everything.
     multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", NO_CONFIGURATION)  # our message has the next step
     try:
-        # what imports Luigi is not imported before this is called, so that a command's help doesn't wait for it
         import tasks  # noqa: F401, PLC0415
         from backfill.engines.local import central, ranges, settings  # noqa: F401, PLC0415
 

@@ -241,6 +241,55 @@ def test_rows_in_another_order_are_refused(empty):
         empty.sql("select in_order(7, false)").fetchall()
 
 
+def test_few_counts_far_apart_have_their_burn_rates(empty):
+    """Of some hundred rows, which become many thousands, each as a plain sum of its window has it."""
+    _define(empty)
+    empty.execute("""
+        insert into error_counts by name
+        select
+            cast(bucket_start as date) as dt,
+            'app-' || hash(n, 1, 3) % 7 as application,
+            if(hash(n, 2, 3) % 3 = 0, 'origin', 'edge') as vantage,
+            bucket_start,
+            2 + hash(n, 3, 3) % 50 as valid_requests,
+            hash(n, 5, 3) % 3 as server_error_requests
+        from (
+            select
+                n,
+                timestamp '2026-09-01' + to_minutes(cast(5 * (hash(n, 6, 3) % 11_520) as bigint)) as bucket_start
+            from range(1_344) r(n)
+        )
+    """)
+    create_table(empty, (Slo("web", ("*",), None, 0.99, 30),))
+    empty.execute("set threads = 1")
+    empty.sql("from burn_rate(30)").to_table("rates")
+    assert len(empty.table("rates")) > 100_000
+    differing = empty.sql("""
+        with sums as (
+            select
+                rates.application,
+                rates.vantage,
+                rates.bucket_end,
+                any_value(rates.valid_requests) as valid_requests,
+                any_value(rates.server_error_requests) as server_error_requests,
+                coalesce(sum(counts.valid_requests), 0) as expected_valid,
+                coalesce(sum(counts.server_error_requests), 0) as expected_errors
+            from rates
+            left join error_counts as counts
+                on
+                    counts.application = rates.application
+                    and counts.vantage = rates.vantage
+                    and counts.bucket_start < rates.bucket_end
+                    and counts.bucket_start >= rates.bucket_end - interval 30 minutes
+            group by all
+        )
+
+        from sums
+        where valid_requests != expected_valid or server_error_requests != expected_errors
+    """)
+    assert differing.fetchall() == []
+
+
 def test_alerts_are_the_same_with_any_settings(empty):
     """Of counts in any order, of many applications, for several objectives and on several threads."""
     _define(empty)
