@@ -220,6 +220,7 @@ class ProjectMachine(RuleBasedStateMachine):
         self.made_of: dict[tuple[str, int], Counter[Line]] = {}  # likewise
         self.counted: dict[tuple[str, int], set[Line]] = {}  # published of an application once
         self.left: dict[tuple[str, int], set[Line]] = {}  # published of sources that are no longer declared
+        self.lost: dict[str, list[Line]] = {}  # what dated files held that are gone, by their names
         self.is_killed = self.is_troubled = self.has_equal_sizes = False
 
     # What there is
@@ -263,6 +264,8 @@ class ProjectMachine(RuleBasedStateMachine):
     def lose(self, stream: Stream, name: str) -> None:
         """Remove a raw file: what was published of its days is the best that is known of them."""
         log = self.take(stream, name)
+        if stream.is_dated:
+            self.lost[name] = log.lines
         days = {line.day for line in log.lines} if log.day is None else {log.day, log.day + 1}
         for key in self.made_of.keys() & {(stream.application, day) for day in days}:
             self.counted.setdefault(key, set()).update(self.made_of[key])
@@ -403,6 +406,9 @@ class ProjectMachine(RuleBasedStateMachine):
     def write(self, stream: Stream, day: int, of: int, size: int, errors: int) -> None:
         """Append lines of a day to the file of another one."""
         name = stream.current(of)
+        for counted in self.counted.values():  # what comes in a file's place stands for it
+            counted.difference_update(self.lost.get(name, []))
+        self.lost.pop(name, None)
         log = stream.files.get(name, Log([], of if stream.is_dated else None))
         self.put(stream, name, Log([*log.lines, *self.lines(day, size, errors)], log.day))
 
