@@ -222,11 +222,11 @@ def _missing_input(unit: Unit, dates: Sequence[date], known: "_Known") -> dict[d
         return _missing_logs(unit.project.source(unit.source or ""), dates)
     found: dict[date, _Wait] = {}
     for wanted in unit.contract.inputs:
-        kinds = unit.of_input(wanted)
-        needed = sorted({each for day in dates for each in wanted.window(day) if active_on(unit.sources(), each)})
+        kinds, sources = unit.of_input(wanted), unit.sources_of(wanted)
+        needed = sorted({each for day in dates for each in wanted.window(day) if active_on(sources, each)})
         waits = [_missing_of(each, tuple(needed), known) for each in kinds]
         is_of_all = not unit.source and any(each.source for each in kinds)
-        of_input = _indispensable(waits, unit.sources(), needed) if is_of_all else waits[0]
+        of_input = _indispensable(waits, sources, needed) if is_of_all else waits[0]
         for day in dates:
             first = next((of_input[each] for each in wanted.window(day) if each in of_input), None)
             if first:

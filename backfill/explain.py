@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backfill.attempts import Attempt, Attempts
 from backfill.days import Day, DayRange, State
-from etl.sources.source import ONE_DAY, active_on
+from etl.sources.source import ONE_DAY, REQUESTS, active_on
 from etl.units import Unit
 from lake.digests import DIGITS
 from lake.provenance import Provenance
@@ -35,6 +35,7 @@ class Explanation:
         serves: What is made from it, and whether that is there.
         incomplete: What it lacks of its raw logs, None if nothing is known to be missing.
         restate: The command to restate it, None if it is not there.
+        rows_are: What lines of its source become: requests, or records.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Explanation:
     serves: list[str]
     incomplete: str | None
     restate: str | None
+    rows_are: str = REQUESTS
 
 
 def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
@@ -74,15 +76,17 @@ def explain(unit: Unit, day: Day, past: Attempts, now: datetime) -> Explanation:
         [_standing(each) for each in unit.serves()] if is_active else [],
         days.lacking(days.made([day])).get(day.date),
         command if is_there and is_active and unit.contracts else None,
+        unit.sources()[0].rows_are if unit.source else REQUESTS,
     )
 
 
 def lines(found: Explanation) -> Iterator[str]:
     """Yield an explanation for people."""
     yield f"{found.task} {found.day.date}, 1 day"
-    yield f"It is {found.day.state}." if found.day.reason is None else f"It is not there: {found.day.reason}."
+    reason = found.day.reason
+    yield f"It is {found.day.state}." if reason is None else f"It is not there: {reason.removesuffix('.')}."
     for each in found.published:
-        yield from ("", each.key, f"  sha256 {each.sha256}", *_made(each.provenance))
+        yield from ("", each.key, f"  sha256 {each.sha256}", *_made(each.provenance, found.rows_are))
     if found.attempts:
         yield from ("", "Attempts:", *map(_tried, found.attempts))
     yield ""
@@ -94,12 +98,12 @@ def lines(found: Explanation) -> Iterator[str]:
         yield f"To restate it: {found.restate}"
 
 
-def _made(made: Provenance) -> Iterator[str]:
+def _made(made: Provenance, rows_are: str) -> Iterator[str]:
     counts = f"{made.rows_read:,} rows read"
     if made.source is not None:
         counts = (
-            f"{made.rows_read:,} lines read, {made.rows_kept:,} requests, {made.rows_rejected:,} rejects, "
-            f"{made.rows_of_other_days:,} of other days"
+            f"{made.rows_read:,} lines read, {made.rows_kept:,} {rows_are}, {made.rows_rejected:,} rejects, "
+            f"{made.rows_of_other_days:,} of other days{f', {made.noise:,} noise' if made.noise else ''}"
         )
     if made.unmapped is not None:
         counts += f"; {made.unmapped:,} of the requests have no application in the source's map"

@@ -75,7 +75,7 @@ def replay_rejects(asked: options.Rejects) -> int:
     source, day = found.source(asked.source), asked.date
     partition = replay.published_rejects(found.lake, source, day)
     tally = replay.tally(replay.replay(found.lake, source, partition), asked.limit)
-    _print(report.of_replay(tally, raw=asked.raw))
+    _print(report.of_replay(tally, source.rows_are, raw=asked.raw))
     if tally.days:
         _print(["To restate these days, and everything that is made from them:"])
         _print(f"  {replay.restatement(found.lake, source, each)}" for each in sorted({day, *tally.days}))

@@ -477,17 +477,18 @@ def _example(asked: options.Units, day: date) -> Unit:
         raise ConfigError(
             f"--deliver is of {options.DELIVERED_DAILY}, and not of {asked.of}. Take one of them out."
         )
-    if not asked.of:
-        raise ConfigError(f"Give --of, one of: {', '.join(sorted(known))}.")
     if asked.of not in known:
-        raise ConfigError(f"No daily task {asked.of!r}. There are: {', '.join(sorted(known))}.")
+        every = ", ".join(sorted(name for name, dataset in known.items() if project().uses(dataset)))
+        raise ConfigError(
+            f"No daily task {asked.of!r}. There are: {every}." if asked.of else f"Give --of, one of: {every}."
+        )
     dataset = known[asked.of]
     if not contract(dataset).per_source:
         if asked.source:
             raise ConfigError(f"{asked.of} is made from all sources. Take --source out.")
         return Unit(project(), dataset, day)
     if not asked.source:
-        every = ", ".join(source.name for source in project().sources)
+        every = ", ".join(source.name for source in project().sources_of(dataset))
         raise ConfigError(f"{asked.of} is of one source. Give --source, one of: {every}.")
     return Unit(project(), dataset, day, project().source(asked.source).name)
 

@@ -136,11 +136,17 @@ def of_known(reading: Reading, head: bytes, path: str, lines: int, *, raw: bool)
         yield from ("", f"Rejects, {'as they are' if raw else MASKED}:", *_rejects(reading, split(head), raw=raw))
 
 
-def of_replay(tally: Tally, *, raw: bool) -> Iterator[str]:
-    """Yield what published rejects are to today's code; `raw` shows their lines as they are."""
+def of_replay(tally: Tally, rows_are: str, *, raw: bool) -> Iterator[str]:
+    """Yield what published rejects are to today's code; `raw` shows their lines as they are.
+
+    Args:
+        tally: How many are what.
+        rows_are: What those are that are none any more: requests, or records.
+        raw: See above.
+    """
     for each in tally.first:
         yield from _verdict(each, raw=raw)
-    said = [f"{tally.requests:,} are requests to today's code"] if tally.requests else []
+    said = [f"{tally.rows:,} are {rows_are} to today's code"] if tally.rows else []
     said += [f"{tally.neither:,} are neither or undetermined"] if tally.neither else []
     said += [f"{tally.rejects:,} are still rejects" if said else "all are still rejects"] if tally.rejects else []
     said += [f"{len(tally.first):,} are shown"] if len(tally.first) < tally.total else []
@@ -229,8 +235,11 @@ def _verdict(verdict: Verdict, *, raw: bool) -> Iterator[str]:
     """Yield a published reject, its line, and what it is now."""
     now = verdict.neither or f"still a reject: {verdict.reason}"
     if verdict.row:
-        cells = ((name, verdict.row[name]) for name in COLUMNS)
-        now = "a request: " + " ".join(f"{name}={_cell(value)}" for name, value in cells if value is not None)
+        is_request = all(name in verdict.row for name in COLUMNS)
+        cells = ((name, verdict.row[name]) for name in (COLUMNS if is_request else verdict.row))
+        now = f"a {'request' if is_request else 'record'}: " + " ".join(
+            f"{name}={_cell(value)}" for name, value in cells if value is not None
+        )
     yield f"{verdict.file}:{verdict.line_number} was a reject: {verdict.was}"
     yield "  " + (verdict.line.rstrip(b"\r\n").decode("ascii", "backslashreplace") if raw else verdict.masked_line)
     yield f"  now {now}"

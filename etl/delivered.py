@@ -10,8 +10,8 @@ from etl.deliver.deliveries import Delivery, names, read_delivery
 from etl.deliver.opening import opened
 from etl.deliver.target import Place
 from etl.project import Project
-from etl.sources.source import ONE_DAY, Source, active_on
-from etl.units import DELIVERED, Unit, name_of
+from etl.sources.source import ONE_DAY, Source, active_on, name_of, of_dataset
+from etl.units import DELIVERED, Unit
 from lake.contract import Contract, Input
 from lake.contracts import contract
 from lake.errors import ConfigError
@@ -67,10 +67,13 @@ class Delivered(Unit):
 
     def sources(self) -> list[Source]:
         """See Unit; none is active before the first day that is delivered."""
+        sources = dict.fromkeys(
+            source for dataset in self.declared.datasets for source in self.project.sources_of(dataset)
+        )
         since = self.declared.since
         if not since:
-            return list(self.project.sources)
-        return [replace(each, since=max(each.since or since, since)) for each in self.project.sources]
+            return list(sources)
+        return [replace(each, since=max(each.since or since, since)) for each in sources]
 
     def is_published(self, revision: int = 0) -> bool:
         """See Unit."""
@@ -106,7 +109,7 @@ class Delivered(Unit):
             return Place(day, None) in there
         lacking = [
             each.name
-            for each in active_on(self.sources(), day)
+            for each in active_on(of_dataset(self.sources(), dataset), day)
             if not any(Place(day, name) in there for name in each.names)
         ]
         any_there = any(each.dt == day for each in there)

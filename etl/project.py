@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from etl.sources.source import Source, read_sources
+from etl.sources.source import Source, of_dataset, read_sources
 from lake import config
+from lake.contracts import extracted_for
 from lake.errors import ConfigError
 from lake.lake import Lake
 
@@ -28,6 +29,25 @@ class Project:
             if each.name == name:
                 return each
         raise ConfigError(f"luigi.cfg has no [source.{name}]. It has: {', '.join(s.name for s in self.sources)}.")
+
+    def uses(self, dataset: str) -> bool:
+        """Tell whether there are sources of all that a dataset is made from."""
+        return extracted_for(dataset) <= {each.dataset for each in self.sources}
+
+    def sources_of(self, dataset: str) -> list[Source]:
+        """Return the sources that a dataset is made from, by however many steps.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        found = of_dataset(self.sources, dataset)
+        if not found:
+            wanted = " or ".join(sorted(extracted_for(dataset)))
+            raise ConfigError(
+                f"luigi.cfg declares no source of {wanted}, which {dataset} is made from. Add a [source.NAME] "
+                "that brings it."
+            )
+        return found
 
     def declares(self, name: str) -> bool:
         """Tell whether what is published under a source's name is one of its sources', by a name it has or had."""

@@ -13,11 +13,11 @@ from etl.project import Project
 from etl.raw.files import RawFile
 from etl.raw.recorded import begins_with, has_content_of
 from etl.sources.completeness import Severity
-from etl.sources.source import ONE_DAY, Source, active_on
+from etl.sources.source import ONE_DAY, Source, active_on, name_of, of_dataset
 from etl.steps.extract import extract_day
 from lake import confirmed, provenance
-from lake.contract import Contract, Input
-from lake.contracts import CONTRACTS, contract, in_build_order
+from lake.contract import RAW, Contract, Input
+from lake.contracts import CONTRACTS, contract, extracted_for, in_build_order, published_before
 from lake.errors import ConfigError, InputError, PartitionExists
 from lake.lake import Lake
 from lake.partition import LATEST, Partition
@@ -74,12 +74,12 @@ class Unit:
     @cached_property
     def contracts(self) -> tuple[Contract, ...]:
         """The contracts of all that it publishes, in that order: its own dataset comes last."""
-        return (*(each for each in CONTRACTS.values() if each.made_with == self.dataset), self.contract)
+        return (*published_before(self.contract), self.contract)
 
     @property
     def is_extracted(self) -> bool:
         """Whether it comes from raw files, and not from other datasets."""
-        return not self.contract.inputs
+        return self.contract.is_extracted
 
     def on(self, day: date) -> "Unit":
         """Return the unit of another day."""
@@ -93,9 +93,17 @@ class Unit:
         """Return the sources that it is made from, on whichever day.
 
         Raises:
-            ConfigError: luigi.cfg declares no source of its name.
+            ConfigError: luigi.cfg declares no source of its name, or none of what it is made from.
         """
-        return [self.project.source(self.source)] if self.source else list(self.project.sources)
+        if not self.source:
+            return self.project.sources_of(self.dataset)
+        source = self.project.source(self.source)
+        if source.dataset not in extracted_for(self.dataset):
+            raise ConfigError(
+                f"{self.name} is made from {' or '.join(sorted(extracted_for(self.dataset)))}, and "
+                f"[source.{source.name}] brings {source.dataset}. Give another --source."
+            )
+        return [source]
 
     def made_from(self) -> "list[tuple[Unit, Input]]":
         """Return a unit, of this day, of each kind that it is made from, and as which input."""
@@ -107,7 +115,14 @@ class Unit:
         dataset = needed.made_with or needed.name
         if not needed.per_source:
             return [Unit(self.project, dataset, self.day)]
-        return [Unit(self.project, dataset, self.day, source.name) for source in self.sources()]
+        return [
+            Unit(self.project, source.dataset if dataset == RAW else dataset, self.day, source.name)
+            for source in self.sources_of(wanted)
+        ]
+
+    def sources_of(self, wanted: Input) -> list[Source]:
+        """Return those of its sources that an input is made from."""
+        return of_dataset(self.sources(), wanted.dataset)
 
     def requires(self) -> "list[Unit]":
         """Return what must be there before it is built, without the sources that its day may do without.
@@ -131,7 +146,7 @@ class Unit:
         """Return the units that are made from it, directly or not, in the order in which they are built."""
         found = {self: None}
         for made in in_build_order():
-            if made.made_with:
+            if made.made_with or not self.project.uses(made.name):
                 continue
             for each in list(found):
                 names = {below.name for below in each.contracts}
@@ -180,7 +195,7 @@ class Unit:
         if len(self.names) == 1:
             return self.source
         source = self.project.source(self.source or "")
-        for made in dict.fromkeys((self.contract, contract("requests"))):
+        for made in dict.fromkeys((self.contract, contract(source.dataset))):
             there = {p.source for p in self.project.lake.partitions(made, self.day, self.day + ONE_DAY)}
             if names := source.names_in(there):
                 return names[0]
@@ -277,8 +292,8 @@ class Unit:
             return None
         return confirmed.latest(lake, self.contract, latest).get(latest[-1]) or lake.provenance(latest[-1])
 
-    def made_with(self) -> frozenset[tuple[date, str]]:
-        """Return of which days and sources its latest revision has requests, where it is made from all sources."""
+    def made_with(self) -> frozenset[Partition]:
+        """Return of which sources' partitions its latest revision is made, where it is made from all sources."""
         lake, found = self.project.lake, set()
         if self.source is None:
             for each in self.contracts:
@@ -287,7 +302,7 @@ class Unit:
                 for partition in latest:
                     made = confirmations.get(partition) or lake.provenance(partition)
                     links = filter(None, (Partition.parse(read.name) for read in made.inputs))
-                    found |= {(link.dt, link.source) for link in links if link.source}
+                    found |= {link for link in links if link.source}
         return frozenset(found)
 
     def build(
@@ -333,7 +348,7 @@ class Unit:
 
         partitions = [self.partition(each, revision.number) for each in self.contracts]
         had = self.made_with() if revision.number else frozenset()
-        kept = {(day, name) for day, name in had if name not in dropped}
+        kept = {link for link in had if link.source not in dropped}
         rows = aggregate_day(
             *(self.project.lake, partitions, self.sources(), revision), missing=self.missing(), kept=kept
         )
@@ -348,7 +363,7 @@ class Unit:
         source = replace(source, kept_as=self.kept_as)
         later = self._later_days(source, until, now) if until and now and not revision.number else set()
         lines = extract_day(self.project.lake, source, self.day, revision, later)
-        return f"{lines.kept:,} requests, {lines.rejected:,} rejects"
+        return f"{lines.kept:,} {source.rows_are}, {lines.rejected:,} rejects"
 
     def _refuse_twice(self, source: Source) -> None:
         """Make sure that its raw files are not published already, under a name that luigi.cfg no longer declares.
@@ -408,11 +423,6 @@ class Unit:
 def _is_again(file: RawFile, before: provenance.Input, endpoint_url: str | None) -> bool:
     """Tell whether a raw file is what another source was made from, or that one has grown to."""
     return has_content_of(file, before, endpoint_url) or begins_with(file, before, endpoint_url)
-
-
-def name_of(dataset: str) -> str:
-    """Return how commands and Luigi call the units of a dataset."""
-    return "".join(part.capitalize() for part in dataset.split("_")) + "Daily"
 
 
 def names() -> dict[str, str]:

@@ -14,13 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.errors import ContractViolation
+from lake.errors import ConfigError, ContractViolation
 from lake.memory.arrays import array, filled, scalar, stream, to_numpy, whole
 
 __all__ = ["Column", "Contract", "Input", "Rule"]
 
 FEW_VALUES = 100
 PRINTABLE = {"[ -~]*": (0, " "), "[!-~]+": (1, "!")}  # patterns by the fewest bytes, and by the lowest that may be
+RAW = "raw files"
+WORD = re.compile("[A-Za-z0-9_]+")
 HIGHEST_REACH = 1 << 31  # so that the numbers of two columns are one of 64 bits
 
 
@@ -36,6 +38,8 @@ class Column:
         pattern: A regular expression (RE2) that the whole text must match.
         added: Whether it came after the first files of this version, so that some lack it.
         varied: Whether few rows share a text, so that a dictionary of them only costs time and room.
+        personal: Whether it is used to select and to check, and never stored.
+        is_url_path: Whether records' values are kept as the paths of requests are: without query, and masked.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Column:
     pattern: str | None = None
     added: bool = False
     varied: bool = False
+    personal: bool = False
+    is_url_path: bool = False
 
     def allows(self, text: str) -> bool:
         """Tell whether a text matches the column's pattern."""
@@ -84,10 +90,12 @@ class Contract:
     """A dataset: its columns, its grain (what one row is), its key and its rules.
 
     Attributes:
+        columns: In the order in which they are stored; those that are personal are not, see `stored`.
         key: Columns whose values are unique within a partition; none for a dataset of events.
         per_source: Whether a day has one partition for each source.
         inputs: What it is made from by SQL; none if it comes from raw files.
-        made_with: The dataset that is built in one go with it, and published after it.
+        made_with: The dataset that is built in one go with it, and published after it; RAW if that is each one
+            that comes from raw files.
         counts: The column whose sum equals that of the first input's `counts`, or else its number of rows.
         time: The column whose values lie in the partition's UTC day.
         former_sql: Digests of SQL that made the same rows before, so that those are not stale.
@@ -106,10 +114,35 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     former_sql: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Make sure that nothing that is stored, or checked of what is stored, needs a personal column.
+
+        Raises:
+            ConfigError: The key, the time, the counts or a rule does.
+        """
+        for column in self.columns:
+            if not column.personal:
+                continue
+            uses = [
+                *(["key"] if column.name in self.key else []),
+                *(each for each in ("time", "counts") if getattr(self, each) == column.name),
+                *(each.condition for each in self.rules if column.name in WORD.findall(each.condition)),
+            ]
+            if uses:
+                raise ConfigError(
+                    f"the contract of {self.name}: {column.name} is personal, so it is never stored, and "
+                    f"{uses[0]!r} needs it. Take it out there, or don't declare it personal."
+                )
+
+    @cached_property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that its files have: those that aren't personal."""
+        return tuple(column for column in self.columns if not column.personal)
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of a partition's file; `dt`, `source` and `rev` are in its path."""
-        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.stored])
 
     @property
     def made_from(self) -> str:
@@ -118,9 +151,14 @@ class Contract:
         return ", ".join(texts) or "raw logs"
 
     @property
+    def is_extracted(self) -> bool:
+        """Whether raw files are taken apart for it, and not for another dataset that it is made with."""
+        return not self.inputs and self.made_with is None
+
+    @property
     def has_grown(self) -> bool:
         """Whether files of this version differ in columns."""
-        return any(column.added for column in self.columns)
+        return any(column.added for column in self.stored)
 
     def validate(self, table: pa.Table, day: date, *, rules_hold: bool = False) -> None:
         """Check rows of one day against everything above, the key within this table included.
@@ -137,7 +175,7 @@ class Contract:
         """
         if not decoded(table.schema).equals(self.schema):
             raise self._violation(day, f"the schema is\n{table.schema}\nand should be\n{self.schema}")
-        for column in self.columns:
+        for column in self.stored:
             self._validate_column(column, table[column.name], day)
         if self.time:
             self._validate_day(table[self.time], day)

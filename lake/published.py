@@ -71,7 +71,7 @@ def _columns_of(contract: Contract) -> tuple[Column, ...]:
         if name != "source" or contract.per_source
     }
     revision = place.pop("rev")
-    return (*place.values(), *contract.columns, revision)
+    return (*place.values(), *contract.stored, revision)
 
 
 def _schema_of(columns: tuple[Column, ...]) -> pa.Schema:

@@ -382,7 +382,7 @@ def _footer_wrong(partition: Partition, contract: Contract, schema: pa.Schema, f
     if says != partition:
         yield f"swapped: by its footer it is {says.key}"
     if contract.has_grown:
-        lacking = {column.name for column in contract.columns if column.added} - set(footer.schema.names)
+        lacking = {column.name for column in contract.stored if column.added} - set(footer.schema.names)
         schema = pa.schema(each for each in schema if each.name not in lacking)
     if not footer.schema.equals(schema):
         yield f"its schema is not its contract's: {', '.join(map(str, footer.schema))}"
@@ -390,7 +390,7 @@ def _footer_wrong(partition: Partition, contract: Contract, schema: pa.Schema, f
     law = made.rows_kept + made.rows_rejected + made.rows_of_other_days + neither
     if made.rows_read != law:
         yield f"{LAW} doesn't hold: {made.rows_read:,} and {law:,}"
-    rows = {"requests": made.rows_kept, "rejects": made.rows_rejected}.get(partition.dataset, footer.rows)
+    rows = footer.rows if contract.inputs else made.rows_kept if contract.is_extracted else made.rows_rejected
     if footer.rows != rows:
         yield f"it has {footer.rows:,} rows, and by its provenance {rows:,}"
 

@@ -43,6 +43,11 @@ class DailyTask(DayTask):
         description="day from which on a pass over undated logs publishes none; default: only its own",
     )
 
+    def __init_subclass__(cls) -> None:
+        """Have the day without which it is called be one of its own sources."""
+        super().__init_subclass__()
+        cls.date = cls.date.of(cls.dataset)
+
     @property
     def unit(self) -> Unit:
         """What is built."""

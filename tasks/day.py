@@ -1,13 +1,16 @@
 """A day, as Luigi's tasks have it."""
 
 import datetime as dt
+from copy import copy
 from functools import cache
+from typing import Self
 
 import luigi
 
 from etl import clock
 from etl.project import project
 from etl.sources.source import latest_settled_day
+from lake.contracts import CONTRACTS
 from lake.partition import parse_day
 
 
@@ -25,11 +28,27 @@ class DayParameter(luigi.DateParameter):
 
 
 class SettledDayParameter(DayParameter):
-    """A UTC day; without one, the latest settled day on which a source is active."""
+    """A UTC day; without one, the latest settled day on which a source is active.
+
+    Attributes:
+        dataset: Whose sources are meant, None for all.
+    """
+
+    dataset: str | None = None
+
+    def of(self, dataset: str) -> Self:
+        """Return this parameter of a task that builds a dataset."""
+        found = copy(self)
+        found.dataset = dataset
+        return found
 
     def normalize(self, x: dt.date | None) -> dt.date | None:
         """Return the day itself, or the latest settled one for None."""
-        return super().normalize(x or latest_settled_day(project().sources, clock.utc_now()))
+        if not x:
+            found = project()
+            sources = found.sources_of(self.dataset) if self.dataset in CONTRACTS else found.sources
+            x = latest_settled_day(sources, clock.utc_now())
+        return super().normalize(x)
 
 
 class DayTask(luigi.Task):

@@ -26,7 +26,8 @@ class RawLogsDaily(DayTask, luigi.ExternalTask):
 
     def why_not(self) -> str | None:
         """Say what is still to come; None when all is there."""
-        return Unit(project(), "requests", self.date, self.source).why_not(clock.utc_now())
+        found = project()
+        return Unit(found, found.source(self.source).dataset, self.date, self.source).why_not(clock.utc_now())
 
 
 @RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)

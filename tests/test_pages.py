@@ -13,9 +13,10 @@ from backfill import cli as backfill_cli
 from backfill.settings import Settings, settings
 from etl import cli as lake_cli
 from etl.deliver import deliveries
+from etl.records.records import KEYS
 from etl.sources.completeness import Severities, severities
 from etl.sources.limits import limits
-from etl.sources.source import OPTIONAL, REQUIRED, read_sources
+from etl.sources.source import OF_RECORDS, OPTIONAL, REQUIRED, read_sources
 from lake import config
 from lake.catalog.slo import KNOWN, read_slos
 from lake.config import LAKE_SETTINGS
@@ -182,6 +183,15 @@ def test_configuration_page_has_every_key():
         _, _, rest = page.partition(f"\n## `[{name}]`\n")
         found = re.findall(r"^\| `(\w+)` \|", rest.partition("\n## ")[0], re.MULTILINE)
         assert sorted(found) == sorted(keys), name
+
+
+def test_configuration_page_has_the_keys_of_records():
+    """Those that logs have as well are named, and the others are in a table."""
+    page = read("docs/reference/configuration.md")
+    _, _, rest = page.partition("\n## `[source.NAME]` of other records\n")
+    found = set(re.findall(r"`(\w+)`(?:,| and| \|)", rest.partition("\n## ")[0]))
+    assert found >= set(OF_RECORDS)
+    assert set(KEYS) <= set(OF_RECORDS)
 
 
 def test_commands_page_has_every_command():

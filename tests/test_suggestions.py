@@ -41,6 +41,7 @@ VALUES = {
     "self.range.start": "2015-05-17",
     "self.range.stop": "2015-05-19",
     "source.name": "web",
+    "source.task": "RequestsDaily",
     "stop": "2015-05-19",
     "told": " --even-if-needed",
     "unit.day": "2015-05-17",

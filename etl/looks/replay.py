@@ -1,6 +1,6 @@
 """A day's published rejects, read again from their raw files by today's code and settings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from lake.contracts.rejects import REASONS
 from lake.errors import StoreError
 from lake.lake import Lake
 from lake.memory.arrays import numbers, scalar, to_numpy
-from lake.partition import Partition
+from lake.partition import Partition, date_of, days_since_epoch
 
 GONE = "the raw file is not there, or files no longer matches it"
 CHANGED = "the raw file has another line there now"
@@ -37,9 +37,10 @@ class Verdict:
     Attributes:
         was: Why it was a reject.
         reason: Why it is one now, None if it isn't.
-        row: What it would be in `requests`, None if it is none.
-        neither: Why it is neither a reject nor a request, or can't be told to be; None if it is.
+        row: What it would be as a request or record, None if it is none.
+        neither: Why it is neither a reject nor that, or can't be told to be; None if it is.
         line: The raw line.
+        day: The day of the row.
     """
 
     file: str
@@ -50,6 +51,7 @@ class Verdict:
     row: dict[str, Any] | None = None
     neither: str | None = None
     line: bytes = b""
+    day: date | None = None
 
 
 @dataclass
@@ -57,11 +59,12 @@ class Tally:
     """How many published rejects are what to today's code.
 
     Attributes:
-        days: The days of those that are requests.
+        rows: How many are requests, or records.
+        days: The days of those.
         first: Some of the rejects, those before others that are none any more.
     """
 
-    requests: int = 0
+    rows: int = 0
     neither: int = 0
     rejects: int = 0
     days: set[date] = field(default_factory=set)
@@ -70,7 +73,7 @@ class Tally:
     @property
     def total(self) -> int:
         """How many there are."""
-        return self.requests + self.neither + self.rejects
+        return self.rows + self.neither + self.rejects
 
 
 def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
@@ -84,7 +87,7 @@ def published_rejects(lake: Lake, source: Source, day: date) -> Partition:
             return partition
     raise StoreError(
         f"{lake.root} has no rejects of source {source.name} on {day}. Build the day first: "
-        f"luigi RequestsDaily --source {source.name} --date {day}"
+        f"luigi {source.task} --source {source.name} --date {day}"
     )
 
 
@@ -100,7 +103,8 @@ def replay(lake: Lake, source: Source, partition: Partition) -> Iterator[Verdict
     for name in pc.unique(rejects["file"]).to_pylist():
         of_file = rejects.filter(pc.equal(rejects["file"], scalar(name)))
         if name in files:
-            yield from _of_file(source, files[name], of_file)
+            read = _of_records if source.records else _of_file
+            yield from read(source, files[name], of_file)
         else:
             yield from (Verdict(**each, neither=GONE) for each in of_file.to_pylist())
 
@@ -110,11 +114,11 @@ def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
     found = Tally()
     first: tuple[list[Verdict], ...] = ([], [], [])
     for each in verdicts:
-        found.requests += each.row is not None
+        found.rows += each.row is not None
         found.neither += each.neither is not None
         found.rejects += each.reason is not None
-        if each.row:
-            found.days.add(each.row["ts"].date())
+        if each.day:
+            found.days.add(each.day)
         kept = first[0 if each.row else 1 if each.neither else 2]
         if len(kept) < limit:
             kept.append(each)
@@ -124,9 +128,9 @@ def tally(verdicts: Iterable[Verdict], limit: int) -> Tally:
 
 def restatement(lake: Lake, source: Source, day: date) -> str:
     """Return the command that builds or restates a day."""
-    if any(p.source in source.names for p in lake.latest_of_day(contract("requests"), day)):
-        return f'backfill restate --of RequestsDaily --source {source.name} --date {day} --reason "…"'
-    return f"luigi RequestsDaily --source {source.name} --date {day}"
+    if any(p.source in source.names for p in lake.latest_of_day(contract(source.dataset), day)):
+        return f'backfill restate --of {source.task} --source {source.name} --date {day} --reason "…"'
+    return f"luigi {source.task} --source {source.name} --date {day}"
 
 
 def _rows(lake: Lake, partition: Partition) -> pa.Table:
@@ -171,10 +175,65 @@ def _of_file(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdi
     )
 
 
+def _of_records(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Verdict]:
+    """Yield what the rejects of a file of records are; all is read: earlier lines say what later ones mean."""
+    if source.records is None:
+        raise TypeError(f"{source.name} is a source of requests")
+    from etl.records.parser import RecordParser  # noqa: PLC0415 - most have none
+
+    was = {each["line_number"]: each for each in rejects.to_pylist()}
+    texts = _lines_at(source, file, was)
+    parser = RecordParser(
+        source.records,
+        Days.of_file(file, source.covers),
+        wrapping=source.wrapping,
+        own_day=days_since_epoch(file.day) if file.day else None,
+        name=file.name,
+    )
+    read = 1
+    for batch in parser.batches(RawReader(file, source.files.endpoint_url).blocks()):
+        rows, others = (read + each for each in (batch.numbers_of(np.arange(len(batch.days))), batch.numbers))
+        found: dict[int, dict[str, Any]] = {}
+        for place in np.flatnonzero(np.isin(others, [*was])).tolist():
+            reason = int(batch.reasons[place])
+            is_none = reason in NO_REJECT
+            found[int(others[place])] = {
+                "neither": NO_REJECT[reason] if is_none else None,
+                "reason": None if is_none else REASONS[reason],
+            }
+        for place in np.flatnonzero(np.isin(rows, [*was])).tolist():
+            number = int(rows[place])
+            # whether its key is there twice, it doesn't tell by itself
+            found[number] = (
+                {"reason": "key"}
+                if was[number]["was"] == "key"
+                else {
+                    "row": batch.rows.slice(place, 1).to_pylist()[0],
+                    "day": date_of(int(batch.days[place])),
+                }
+            )
+        for number in sorted(found):
+            yield Verdict(**was.pop(number), line=texts[number], **found[number])
+        read += batch.lines
+    yield from (Verdict(**each, neither=CHANGED) for each in was.values())
+
+
+def _lines_at(source: Source, file: RawFile, numbers: Collection[int]) -> dict[int, bytes]:
+    """Return some lines of a raw file, by their numbers from 1."""
+    found: dict[int, bytes] = {}
+    read = 0
+    for block in source.wrapping.inner_blocks(RawReader(file, source.files.endpoint_url).blocks()):
+        lines = split_lines(bytes(block))
+        found |= {each: lines[each - read - 1].as_py() for each in numbers if read < each <= read + len(lines)}
+        read += len(lines)
+    return found
+
+
 def _verdict(was: dict[str, Any], line: bytes, reason: int, row: dict[str, Any] | None) -> Verdict:
     # other versions have kept other times of it
     if mask_line(line) != mask_line(was["masked_line"].encode()):
         return Verdict(**was, neither=CHANGED)
     if reason in NO_REJECT:
         return Verdict(**was, neither=NO_REJECT[reason], line=line)
-    return Verdict(**was, reason=None if row else REASONS[reason], row=row, line=line)
+    day = row["ts"].date() if row else None
+    return Verdict(**was, reason=None if row else REASONS[reason], row=row, line=line, day=day)

@@ -44,7 +44,7 @@ class RawLogs:
         What undated files hold is looked at only if all are read again.
         """
         source = next((each for each in self.sources.values() if partition.source in each.names), None)
-        if partition.dataset != "requests" or not source:  # rejects are made from the same
+        if not contract(partition.dataset).is_extracted or not source:  # rejects are made from the same
             return
         if not self.is_deep and not source.files.is_dated:
             return
@@ -122,7 +122,7 @@ def _rebuilt(lake: Lake, sources: Mapping[str, Source], partition: Partition) ->
                 extract_day(draft, of_source[0], partition.dt, revision)
             else:
                 missing = [each.name for each in sources.values() if not each.names_in(used)]
-                kept = {(each.dt, each.source) for each in inputs if each.source}
+                kept = [each for each in inputs if each.source]
                 aggregate_day(draft, [partition], of_source, revision, missing=missing, kept=kept)
         except PartitionExists as error:
             return Finding(partition.key, f"rebuilt, it has other bytes: {error}")

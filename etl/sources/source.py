@@ -9,13 +9,13 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from etl.lines.applications import Applications
-from etl.lines.envelopes import Wrapping
+from etl.lines.envelopes import Wrapping, envelope
 from etl.lines.formats import (
     CLIENTS,
     FORMATS,
@@ -42,11 +42,16 @@ from etl.sources.completeness import SECTION as COMPLETENESS
 from etl.sources.completeness import Severities, Severity, parse_hours, severities
 from etl.sources.limits import Limits, limits
 from lake.config import Config, check_keys
+from lake.contracts import CONTRACTS, extracted_for
 from lake.contracts.requests import APPLICATION, VANTAGES
 from lake.errors import ConfigError, InputError
 from lake.partition import EARLIEST, LATEST, check_name, parse_day
 
+if TYPE_CHECKING:
+    from etl.records.records import Records
+
 SECTION = "source."
+REQUESTS = "requests"
 FIELD = "field:"
 KEEP, LINES = "keep", "lines"  # of `duplicates`
 REQUIRED = ("format", "files", "application", "vantage")
@@ -85,6 +90,13 @@ OPTIONAL = (
     "health_check_paths",
     "synthetic_user_agents",
 )
+DATASET = "dataset"
+OF_RECORDS = (
+    *(DATASET, "format", "files", "fields", "timezone", "delimiter", "where"),
+    *("envelope", "root", "formerly", "since", "until", "settle_hours", "covers", "neighbour_days"),
+    *("max_reject_rate", "expected_files", "allow_empty"),
+)
+"""The keys of a source that brings another dataset than requests."""
 FIELD_KEYS = {
     **{str(role): (role, 0) for role in Role},
     **{f"duration_{unit}": (Role.DURATION, scale) for unit, scale in UNITS.items() if scale},
@@ -92,6 +104,8 @@ FIELD_KEYS = {
 """What `fields` may give the key of: the role, and the scale of its values."""
 SHAPING = 1
 """The version of what shapes rows beside the settings; one more makes every partition of requests outdated."""
+RECORDS_SHAPING = 1
+"""Likewise of partitions made from records."""
 SHAPING_OF = {"caddy": 2, "logfmt": 2, "lograge": 2}
 """Versions of formats that once read lines in another way; one more makes all that was made with it outdated."""
 DEFAULT_SETTLE_HOURS = 6.0
@@ -105,6 +119,9 @@ FARTHEST = 7  # days
 FORMER = frozenset(
     ("name", "fields", "zero_status", "timezone", "separator", "literals", "extra", "role", "kind", "scale")
 )
+NO_REQUESTS = Classifier("", None, None, (), ())
+"""Of records, which are of no application, and seen at no vantage."""
+_DATASETS = tuple(name for name, each in CONTRACTS.items() if each.is_extracted)
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
@@ -123,7 +140,7 @@ class Lack:
 
 @dataclass(frozen=True)
 class Source:
-    """One stream of raw logs with one format.
+    """One stream of raw files with one format: logs of requests, or records of another dataset.
 
     Attributes:
         since: First day on which it is active, None for ever.
@@ -147,6 +164,7 @@ class Source:
         year: The first day of the twelve months that times without a year are of; None where each file's name
             tells it, or nothing does.
         kept_as: Under which of its names what is made now is published, None for the one that it has.
+        records: How its records are written and what they are; None if its files are logs of requests.
     """
 
     name: str
@@ -173,6 +191,22 @@ class Source:
     formerly: tuple[str, ...] = ()
     year: date | None = None
     kept_as: str | None = None
+    records: "Records | None" = None
+
+    @property
+    def dataset(self) -> str:
+        """What its raw files are taken apart for."""
+        return self.records.contract.name if self.records else REQUESTS
+
+    @property
+    def task(self) -> str:
+        """How commands and Luigi call what takes its raw files apart."""
+        return name_of(self.dataset)
+
+    @property
+    def rows_are(self) -> str:
+        """What its rows are called in messages."""
+        return "records" if self.records else REQUESTS
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -333,6 +367,15 @@ class Source:
 
         It is of what the section says. What a format reads by itself is told by its version.
         """
+        if self.records:
+            return _sha256(
+                {
+                    "version": RECORDS_SHAPING,
+                    "declared": self.records.declared,
+                    **self._shaping_reach,
+                    **self._shaping_envelope,
+                }
+            )
         mapped = self.classifier.mapped
         shaping = {
             "version": SHAPING,
@@ -342,7 +385,7 @@ class Source:
             **self._shaping_reach,
             **({"duplicates": "lines"} if self.counts_lines_once else {}),
             **({"duplicates": FIELD + self.request_id} if self.request_id else {}),
-            **({"envelope": [each.name for each in self.wrapping.envelopes]} if self.wrapping.envelopes else {}),
+            **self._shaping_envelope,
             **({"noise": self.noise.declared} if self.noise else {}),
             "vantage": self.classifier.vantage,
             "application": self.classifier.application,
@@ -363,6 +406,10 @@ class Source:
         first, last = self.covers
         return {"neighbour_days": last} if first == -last else {"covers": [first, last]}
 
+    @property
+    def _shaping_envelope(self) -> dict[str, object]:
+        return {"envelope": [each.name for each in self.wrapping.envelopes]} if self.wrapping.envelopes else {}
+
     @cached_property
     def known_as(self) -> frozenset[str]:
         """The digests of these settings, by all versions: partitions made with any of them are not outdated."""
@@ -375,7 +422,7 @@ class Source:
             self.classifier.health_check_paths,
             self.classifier.synthetic_user_agents,
         ]
-        has_more = self.wrapping.envelopes or self.noise or self.classifier.mapped or self.year
+        has_more = self.records or self.wrapping.envelopes or self.noise or self.classifier.mapped or self.year
         is_as_then = self.covers[0] == -self.covers[1] and not has_more and not self._versions
         return frozenset({self.settings_sha256, *([_sha256(earlier)] if is_as_then else [])})
 
@@ -451,9 +498,19 @@ def _check_formerly(sources: Sequence[Source]) -> None:
             claimed[name] = each
 
 
+def of_dataset(sources: Iterable[Source], dataset: str) -> list[Source]:
+    """Return the sources that a dataset is made from, by however many steps."""
+    return [source for source in sources if source.dataset in extracted_for(dataset)]
+
+
 def active_on(sources: Iterable[Source], day: date) -> list[Source]:
     """Return the sources that have logs on that day."""
     return [source for source in sources if source.is_active(day)]
+
+
+def name_of(dataset: str) -> str:
+    """Return how commands and Luigi call the units of a dataset."""
+    return "".join(part.capitalize() for part in dataset.split("_")) + "Daily"
 
 
 def settled_at(sources: Iterable[Source], day: date) -> datetime | None:
@@ -480,36 +537,50 @@ def latest_settled_day(sources: Sequence[Source], now: datetime) -> date:
 
 
 def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: str | None) -> Source:
-    check_keys(values, (*REQUIRED, *OPTIONAL))
-    missing = [key for key in REQUIRED if not values.get(key) and not (key == "application" and values.get(MAP))]
+    dataset = values.get(DATASET, REQUESTS)
+    if dataset not in _DATASETS:
+        raise ConfigError(f"dataset = {dataset}: expected one that raw files bring: {', '.join(_DATASETS)}.")
+    is_log = dataset == REQUESTS
+    required = REQUIRED if is_log else ("format", "files")
+    check_keys(values, (*REQUIRED, *OPTIONAL) if is_log else OF_RECORDS)
+    missing = [key for key in required if not values.get(key) and not (key == "application" and values.get(MAP))]
     if missing:
-        raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
-
-    def read(key: str, convert: Callable[[str], T], expected: str, default: T) -> T:
-        if key not in values:
-            return default
-        try:
-            return convert(values[key])
-        except (ValueError, KeyError) as error:
-            raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
-
-    reach = read("neighbour_days", _within(int, 0, FARTHEST), f"0 to {FARTHEST}", 0)
+        raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(required)}.")
     if "covers" in values and "neighbour_days" in values:
         raise ConfigError("covers and neighbour_days say the same thing. Take neighbour_days out.")
-    timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
-    found_format = replace(_with_host(_format(values), values.get("application", "")), timezone=timezone)
-    wrapping = _wrapping(found_format, values)
-    found_format = wrapping.timed or found_format
-    source = Source(
-        name=name,
-        format=found_format,
-        files=FilePattern(values["files"], config.folder, endpoint_url, values.get("root", "")),
-        classifier=_classifier(found_format, config.folder, values),
+    files = FilePattern(values["files"], config.folder, endpoint_url, values.get("root", ""))
+    read = partial(_read, values)
+    reach = read("neighbour_days", _within(int, 0, FARTHEST), f"0 to {FARTHEST}", 0)
+    source = _of_log(name, files, config.folder, values) if is_log else _of_records(name, files, dataset, values)
+    source = replace(
+        source,
         since=read("since", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         until=read("until", parse_day, "a day as YYYY-MM-DD, 1970 to 2999", None),
         settle_hours=read("settle_hours", _within(float, 0, 24 * 366), "hours, 0 or more", DEFAULT_SETTLE_HOURS),
         covers=read("covers", _covers, 'days from a file\'s own, within a week, like "-1 to 0"', (-reach, reach)),
         max_reject_rate=read("max_reject_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_REJECT_RATE),
+        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
+        allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
+        formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))),
+    )
+    for former in source.formerly:
+        check_name("formerly:", former)
+    _check_days(source)
+    return source
+
+
+def _of_log(name: str, files: FilePattern, folder: Path, values: Mapping[str, str]) -> Source:
+    """Return a source of requests, by what is said of its lines alone."""
+    read = partial(_read, values)
+    timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
+    found_format = replace(_with_host(_format(values), values.get("application", "")), timezone=timezone)
+    wrapping = _wrapping(found_format, values)
+    found_format = wrapping.timed or found_format
+    return Source(
+        name=name,
+        format=found_format,
+        files=files,
+        classifier=_classifier(found_format, folder, values),
         wrapping=wrapping,
         noise=Noise.of(values["noise"], found_format) if "noise" in values else None,
         max_noise_rate=read("max_noise_rate", _within(float, 0, 1), "a share, 0 to 1", DEFAULT_MAX_NOISE_RATE),
@@ -517,18 +588,45 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
             "max_applications", _within(int, 1, 10**6), "a number, 1 to 1,000,000", DEFAULT_MAX_APPLICATIONS
         ),
         year=read("year", _year, "a year, or the first day of the twelve months meant as YYYY-MM-DD", None),
-        expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         counts_lines_once=values.get("duplicates") == LINES,
         request_id=read("duplicates", lambda v: _request_id(v, found_format), "keep, lines or field:NAME", None),
         declared=tuple((key, _as_declared(key, values[key])) for key in FORMAT_KEYS if key in values),
-        allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
     )
-    source = replace(source, formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))))
-    for former in source.formerly:
-        check_name("formerly:", former)
-    _check_days(source)
-    return source
+
+
+def _of_records(name: str, files: FilePattern, dataset: str, values: Mapping[str, str]) -> Source:
+    """Return a source of records of a dataset, by what is said of them alone.
+
+    Raises:
+        ConfigError: The day of a record can't be told.
+    """
+    from etl.records.records import Records  # noqa: PLC0415 - most have none
+
+    records = Records.of(CONTRACTS[dataset], values)
+    if not (files.is_dated or records.contract.time or records.day_field):
+        raise ConfigError(
+            f"files = {files.text} has no {{YYYY}}{{MM}}{{DD}}, and a record of {dataset} has no time. Say which "
+            "field has its day: fields = dt = NAME."
+        )
+    plain = Format(records.shape, ())
+    wrapping = Wrapping(tuple(map(envelope, _listed(values.get("envelope", "")))))
+    # what is left out of records was asked for
+    return Source(name, plain, files, NO_REQUESTS, wrapping=wrapping, max_noise_rate=1, records=records)
+
+
+def _read(values: Mapping[str, str], key: str, convert: Callable[[str], T], expected: str, default: T) -> T:
+    """Return a value that may be left out.
+
+    Raises:
+        ConfigError: It is not what is expected.
+    """
+    if key not in values:
+        return default
+    try:
+        return convert(values[key])
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"{key} = {values[key]}: expected {expected}.") from error
 
 
 def _check_days(source: Source) -> None:

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from etl.raw.content import begins_alike
 from etl.sources.completeness import Severity
-from etl.sources.source import ONE_DAY, Source, active_on
+from etl.sources.source import ONE_DAY, Source, active_on, of_dataset
 from lake import provenance, sql
 from lake.contract import Contract, Input
-from lake.contracts import contract, counted
+from lake.contracts import contract, counted, extracted_for
 from lake.errors import ConfigError, ContractViolation, InputError, PartitionMissing, StoreError
 from lake.lake import Lake
 from lake.memory.arrays import array, no_rows, stream
@@ -238,7 +238,7 @@ def aggregate_day(  # noqa: PLR0913 - each says another thing of what goes in
     revision: Revision = FIRST,
     *,
     missing: Collection[str] = (),
-    kept: Collection[tuple[date, str]] = (),
+    kept: Collection[Partition] = (),
 ) -> pa.Table:
     """Make what a unit has of one day from the latest revisions of its inputs, check it and publish it.
 
@@ -248,7 +248,7 @@ def aggregate_day(  # noqa: PLR0913 - each says another thing of what goes in
         sources: All sources that it may be made from; what isn't active on a day has nothing of it.
         revision: The first, or a restatement and its reason.
         missing: The names of those that may be left out if they are not published; all others must be there.
-        kept: The days and names of sources that go in too, whatever `sources` says: an earlier revision has them.
+        kept: What of sources an earlier revision was made from: those go in too, whatever `sources` says.
 
     Returns:
         The rows of the last one.
@@ -410,7 +410,8 @@ def _lacking(
                 for each in inputs[wanted.dataset]
                 if each.day == day
             }
-            absent = (each.name for each in active_on(sources, day) if not each.names_in(read))
+            of_input = of_dataset(sources, wanted.dataset)
+            absent = (each.name for each in active_on(of_input, day) if not each.names_in(read))
             found |= dict.fromkeys(absent, MISSING) | found
             found |= read
     return dict(sorted(found.items()))
@@ -491,13 +492,13 @@ def _input_partitions(  # noqa: PLR0913, PLR0917 - each says another thing of wh
     partition: Partition,
     sources: Sequence[Source],
     missing: Collection[str],
-    kept: Collection[tuple[date, str]],
+    kept: Collection[Partition],
 ) -> list[Partition]:
     """Return the latest revisions of what an input has of a day, or of several, of the sources active then.
 
     Of a source that was renamed, a day is there under one of its names; if under several, the current one counts.
     """
-    read = contract(wanted.dataset)
+    read, sources = contract(wanted.dataset), of_dataset(sources, wanted.dataset)
     days = wanted.window(partition.dt)
     published = {(p.dt, p.source): p for p in lake.latest(read, days[0], partition.dt + ONE_DAY)}
     found = []
@@ -507,7 +508,7 @@ def _input_partitions(  # noqa: PLR0913, PLR0917 - each says another thing of wh
         if read.per_source:
             there = {source for of, source in published if of == day}
             names = [name for each in active for name in _names(each, there, partition.source)]
-            had = {name for of, name in kept if of == day}
+            had = {each.source or "" for each in kept if each.dt == day and _are_of_one(each.dataset, read.name)}
             again = had.difference(*(each.names for each in active))
             _check_kept(read, day, again - there, partition)
             names += sorted(again)
@@ -519,6 +520,11 @@ def _input_partitions(  # noqa: PLR0913, PLR0917 - each says another thing of wh
             raise PartitionMissing(f"{read.name} {day}{which} is not published. Build it first.")
         found += of_day
     return found
+
+
+def _are_of_one(dataset: str, other: str) -> bool:
+    """Tell whether two datasets are made from the same raw files, or share some."""
+    return bool(extracted_for(dataset) & extracted_for(other))
 
 
 def _names(source: Source, there: Container[str | None], asked: str | None) -> list[str]:

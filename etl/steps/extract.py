@@ -1,4 +1,4 @@
-"""The extraction step: one source's raw lines, published day by day as `requests` and `rejects`."""
+"""The extraction step: one source's raw lines, published by day as `requests`, or other records, and `rejects`."""
 
 import logging
 import os
@@ -117,9 +117,9 @@ class Lines:
 def extract_day(
     lake: Lake, source: Source, day: date, revision: Revision = FIRST, also: Collection[date] = ()
 ) -> Lines:
-    """Read one day of a source and publish its requests and rejects.
+    """Read one day of a source and publish its requests, or the records that it brings, and rejects.
 
-    The rejects go first: the requests of a day are there only if its rejects are. Both are idempotent.
+    The rejects go first: the rest of a day is there only if its rejects are. Both are idempotent.
 
     Args:
         lake: Where to.
@@ -159,7 +159,7 @@ def extract_day(
             FileReader(
                 *(source, each, frozenset(days), passes_in(source, files, n, ends)),
                 doubled=doubled[n] if doubled else None,
-                sample=Sample() if len(files) > 1 and not doubled else None,
+                sample=Sample() if len(files) > 1 and not doubled and not source.records else None,
                 is_read_ahead=threads > len(files),
                 fetched=fetched,
             )
@@ -234,7 +234,7 @@ class _Day:
     """One day of one source in the making: its writers, and what of the raw files is its.
 
     Attributes:
-        kept: Writes its requests.
+        kept: Writes its requests or records.
         rejected: Writes its rejects.
         lines: How many lines of all files became what.
         recorded: What of that goes into the provenance: of a file that may still grow, no more than up to the
@@ -245,7 +245,7 @@ class _Day:
         self, lake: Lake, source: Source, day: date, opened: Callable[[str, date], PartitionWriter]
     ) -> None:
         self.day = day
-        self.kept, self.rejected = (opened(name, day) for name in ("requests", "rejects"))
+        self.kept, self.rejected = (opened(name, day) for name in (source.dataset, "rejects"))
         self.lines, self.recorded = Lines(), Lines()
         self._by_hour = np.zeros(HOURS, np.int64)
         self._answers = Answers()
@@ -255,6 +255,11 @@ class _Day:
         self._lake = lake
         self._source = source
         self._is_sealed = self._is_spoilt = False
+        self._once_each: Callable[[Portion], Portion] | None = None
+        if source.records and source.records.contract.key:
+            from etl.steps.keys import Keys  # noqa: PLC0415 - most have none
+
+            self._once_each = Keys(source.records.contract).once_each
 
     @property
     def is_begun(self) -> bool:
@@ -268,21 +273,29 @@ class _Day:
 
     def write(self, portion: Portion) -> None:
         """Add rows."""
+        self._is_spoilt |= self._is_sealed and bool(portion.requests.num_rows)
+        if self._once_each:
+            portion = self._once_each(portion)
         requests, rejects = portion.requests, portion.rejects
-        self._is_spoilt |= self._is_sealed and bool(requests.num_rows)
         if requests.num_rows and not self._is_spoilt:
             self.kept.write(requests)
-            self._by_hour += hours_of(requests, self.day)
-            self._formats.update(portion.formats)
-            self._answers.add(requests)
-            if self._source.classifier.mapped:
-                self._unmapped += sum(count_of(UNMAPPED, each) for each in requests["application"].chunks)
-            elif self._source.classifier.application_field and not self._has_too_many_applications:
-                self._applications.update(*map(_distinct, requests["application"].chunks))
+            if not self._source.records:
+                self._count_requests(portion)
         if rejects.num_rows:
             self.rejected.write(rejects)
             self.lines.note(rejects)
-            self._answers.add_rejects(rejects, portion.statuses)
+            if not self._source.records:
+                self._answers.add_rejects(rejects, portion.statuses)
+
+    def _count_requests(self, portion: Portion) -> None:
+        requests = portion.requests
+        self._by_hour += hours_of(requests, self.day)
+        self._formats.update(portion.formats)
+        self._answers.add(requests)
+        if self._source.classifier.mapped:
+            self._unmapped += sum(count_of(UNMAPPED, each) for each in requests["application"].chunks)
+        elif self._source.classifier.application_field and not self._has_too_many_applications:
+            self._applications.update(*map(_distinct, requests["application"].chunks))
 
     @property
     def _has_too_many_applications(self) -> bool:
@@ -354,13 +367,18 @@ class _Day:
                 incomplete=incomplete,
                 unmapped=self._unmapped if self._source.classifier.mapped else None,
                 formats=self._by_format(),
-                reject_statuses=self._answers.shown,
-                requests_by_hour=None if self._source.expected_hours else {name: tuple(self._by_hour.tolist())},
+                reject_statuses=None if self._source.records else self._answers.shown,
+                requests_by_hour={name: tuple(self._by_hour.tolist())} if self._tells_silence else None,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
             self._lake.publish(partition, file)
         return self.lines
+
+    @property
+    def _tells_silence(self) -> bool:
+        """Whether its hours are to be compared with those of other days; where they are expected, it is judged."""
+        return self._source.records is None and not self._source.expected_hours
 
     def _by_format(self) -> dict[str, int] | None:
         """Return how many of the requests are of which of the source's formats, None if there is but one."""
@@ -395,8 +413,8 @@ class _Day:
             no_lines, yet = (InputError, "") if source.files.is_dated else (NoLines, " yet")
             raise no_lines(
                 f"no input: source {source.name} has not one line of {self.day}{yet} (looked through "
-                f"{lines.read:,} lines of {source.files.of_day(self.day)}). If a day without requests is right "
-                "for it, set allow_empty = true."
+                f"{lines.read:,} lines of {source.files.of_day(self.day)}). If a day without {source.rows_are} is "
+                "right for it, set allow_empty = true."
             )
         self._judge_rejects(lines.kept, lines.rejected, readers)
         others = lines.read - lines.directives - lines.continued
@@ -507,9 +525,10 @@ class _Day:
     def _uncounted(self, readers: Sequence[FileReader]) -> str:
         strays = {n: count for n, count in self._of_others(readers).items() if self._source.is_active(date_of(n))}
         near = {n: count for n, count in sorted(strays.items()) if n in self._strays(readers)}
-        found = [f"{count:,} requests of {date_of(n)}" for n, count in near.items()]
+        rows = self._source.rows_are
+        found = [f"{count:,} {rows} of {date_of(n)}" for n, count in near.items()]
         if far := sum(strays.values()) - sum(near.values()):
-            found.append(f"{far:,} {'' if near else 'requests '}of days more than a week away")
+            found.append(f"{far:,} {'' if near else f'{rows} '}of days more than a week away")
         does = f" ({self._mending(readers)} does)" if near else ""
         return f"its files hold {', '.join(found)}, which no day counts{does}" if found else ""
 
@@ -528,6 +547,8 @@ class _Day:
             if not self._strays(readers):
                 return "They are of days more than a week from the date in the file's name: check files."
             return f"The log is not cut at UTC midnight: set {self._mending(readers)} (now {self._source.reach})."
+        if self._source.records:
+            return self._advice_on_records()
         if any(map(WITHOUT_YEAR.search, self.lines.examples)):
             key = "timezone" if self._source.files.is_dated or self._source.year else "year and timezone"
             return f"Their times have no year and no offset: set {key}."
@@ -535,6 +556,15 @@ class _Day:
             what = f"noise = {name}" if (name := self._source.format.name) in BUILT_IN else "noise"
             return f"Are they second records of requests, or about the server itself? Then declare {what}."
         return f"Is it really format {self._source.format.name}?"
+
+    def _advice_on_records(self) -> str:
+        made = self.kept.contract
+        if self.lines.reasons.most_common(1)[0][0] == "key":
+            return (
+                f"Records share a key ({', '.join(made.key)}): is a file there twice, or does the key in the "
+                f"contract of {made.name} lack a column?"
+            )
+        return f"Check format and fields in [source.{self._source.name}], and the contract of {made.name}."
 
 
 def _repeated(readers: Sequence[FileReader]) -> str:

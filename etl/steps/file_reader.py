@@ -6,10 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl.lines.batches import Batch, Days, Ends
+from etl.lines.batches import ANY_DAY, Batch, Days, Ends
 from etl.lines.blocks import BlockParser, passes_of
 from etl.lines.formats import Headed
 from etl.lines.parse import ACCEPTED
@@ -26,6 +27,9 @@ from etl.steps.repeats import Sample
 from lake.errors import InputError
 from lake.partition import date_of, days_since_epoch
 from lake.provenance import Content, Input
+
+if TYPE_CHECKING:
+    from etl.records.parser import RecordParser
 
 # Blocks in use where they are read ahead: in the parser's hands, waiting, and being read
 BUFFERS_AHEAD = 3
@@ -157,20 +161,45 @@ class FileReader:
     @property
     def stands_alone(self) -> bool:
         """Whether each of its lines, but for a head, says all by itself, so that other files' may follow."""
-        return self.file.day is not None and self._begun is None and not self._source.wrapping.envelopes
+        source = self._source
+        is_known = self.file.day is not None and self._begun is None
+        return is_known and not source.wrapping.envelopes and source.records is None
+
+    @property
+    def _has_key(self) -> bool:
+        """Whether a row may be told to be there twice."""
+        return bool(self._source.records and self._source.records.contract.key)
 
     @property
     def is_headed(self) -> bool:
         """Whether some of its lines say what the following ones mean."""
         return isinstance(self._source.format, Headed)
 
-    def parser(self, passes: Passes | None, ends: Ends | None = None) -> BlockParser:
+    def parser(self, passes: Passes | None, ends: Ends | None = None) -> "BlockParser | RecordParser":
         """Return what takes its lines apart; see BlockParser."""
         source, days = self._source, self.days_wanted
         wanted = Days(min(days), max(days) + 1) if days else Days(0, 0)
+        return self._parser(
+            replace(Days.of_file(self.file, source.covers), wanted=wanted), ends=ends, passes=passes
+        )
+
+    def _parser(
+        self, days: Days, ends: Ends | None = None, passes: Passes | None = None
+    ) -> "BlockParser | RecordParser":
+        source = self._source
+        if source.records:
+            from etl.records.parser import RecordParser  # noqa: PLC0415 - most have none
+
+            return RecordParser(
+                *(source.records, days),
+                ends=ends,
+                wrapping=source.wrapping,
+                own_day=self.own_day,
+                name=self.file.name,
+            )
         return BlockParser(
             *(source.format, source.classifier),
-            replace(Days.of_file(self.file, source.covers), wanted=wanted),
+            days,
             ends=ends,
             passes=passes,
             wrapping=source.wrapping,
@@ -233,7 +262,8 @@ class FileReader:
             self.sample.add(batch.rows)
         chosen, line_numbers = Chosen(single, single_others, other_days), self._lines + 1 + batch.numbers
         days = self.days_wanted & of_day.keys()
-        portions = [*portions_of(batch, days, chosen, self.file.name, line_numbers)]
+        row_numbers = self._lines + 1 + batch.numbers_of(np.arange(len(batch.days))) if self._has_key else None
+        portions = [*portions_of(batch, days, chosen, self.file.name, line_numbers, row_numbers)]
         if self._ends:
             self._record(batch, np.where(neither, NO_DAY, other_days), of_day)
         self.neither.update(batch.reasons[neither].tolist())
@@ -280,12 +310,7 @@ class FileReader:
     def _first_day(self, batch: Batch) -> int:
         """Return an undated file's first day: in its first batch as a rule, else look ahead."""
         source = self._source
-        parser = BlockParser(
-            *(source.format, source.classifier),
-            wrapping=source.wrapping,
-            noise=source.noise,
-            year_begin=source.year,
-        )
+        parser = self._parser(ANY_DAY)
         ahead = RawReader(self.file, self._source.files.endpoint_url).blocks()
         for each in chain([batch], parser.batches(ahead)):
             readable = np.flatnonzero((each.other_days != NO_DAY) & (each.reasons > ACCEPTED))[:1]
@@ -297,6 +322,11 @@ class FileReader:
             if numbers:
                 days = [*each.days[:1], *each.elsewhere_days[:1], *each.other_days[readable]]
                 return int(days[int(np.argmin(numbers))])
+        if source.records:
+            raise InputError(
+                f"{self.file.name}: no record tells its day in field {source.records.told_by}. Check fields, "
+                f"format and files in [source.{source.name}]."
+            )
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
             f"can be told. Check format and files in [source.{self._source.name}]; times without a year need "

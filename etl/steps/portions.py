@@ -17,8 +17,11 @@ class Portion:
     """What a batch of lines has for one day.
 
     Attributes:
+        requests: Its rows, be they requests or other records.
         formats: How many of the requests are lines of which of several formats.
         statuses: The status that each of the rejects shows, see etl.lines.statuses.
+        file: The raw file that all of its lines are of, None if they are of several.
+        row_numbers: The line of each row in it, from 1; None where nobody asks for it.
     """
 
     day: int
@@ -26,6 +29,8 @@ class Portion:
     rejects: pa.Table
     formats: Mapping[int, int]
     statuses: Integers
+    file: str | None = None
+    row_numbers: Integers | None = None
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,13 @@ class Chosen:
     other_days: Integers
 
 
-def portions_of(
-    batch: Batch, days: frozenset[int], chosen: Chosen, files: str | pa.StringArray, line_numbers: Integers
+def portions_of(  # noqa: PLR0913, PLR0917 - each says another thing of where the lines are
+    batch: Batch,
+    days: frozenset[int],
+    chosen: Chosen,
+    files: str | pa.StringArray,
+    line_numbers: Integers,
+    row_numbers: Integers | None = None,
 ) -> Iterator[Portion]:
     """Yield what a batch has for each of some days that it has lines of.
 
@@ -54,6 +64,7 @@ def portions_of(
         chosen: Which lines count.
         files: The raw file of all lines, or of each that has no row.
         line_numbers: The numbers of the latter in their files, from 1.
+        row_numbers: Those of the former, where somebody asks for them.
     """
     for day in sorted(days):
         rows = (batch.days == day) & chosen.rows
@@ -69,7 +80,9 @@ def portions_of(
             line_numbers[others],
         )
         formats = {} if batch.formats is None else counts(batch.formats[rows])
-        yield Portion(day, requests, rejects, formats, batch.statuses[others])
+        of_rows = None if row_numbers is None else row_numbers[rows]
+        file = files if isinstance(files, str) else None
+        yield Portion(day, requests, rejects, formats, batch.statuses[others], file, of_rows)
 
 
 def counts(values: Integers) -> dict[int, int]:

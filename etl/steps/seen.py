@@ -132,7 +132,8 @@ def _compressed(file: RawFile, known: Sequence[Seen], endpoint_url: str | None) 
 def _begun(source: Source, file: RawFile, before: Seen | None) -> Begun | None:
     """Return what is known of how a file begins, where what follows can be read without that."""
     joins = any(each.joins for each in source.wrapping.envelopes)  # a line begun there may end here
-    if isinstance(source.format, Headed) or joins or not before or before.is_cut or before.first is None:
+    is_headed = isinstance(source.format, Headed) or (source.records and source.records.has_header)
+    if is_headed or joins or not before or before.is_cut or before.first is None:
         return None
     recorded = Input(before.name, before.content.bytes, content=before.content)
     if not begins_with(file, recorded, source.files.endpoint_url):

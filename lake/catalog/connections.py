@@ -1,6 +1,7 @@
 """The catalog: a DuckDB connection in which every dataset is a view of its latest revisions."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date
 
 import duckdb
@@ -22,7 +23,7 @@ from lake.catalog.relations import (
 from lake.catalog.slo import Slo, create_table, read_slos
 from lake.config import Config
 from lake.contract import Contract
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, is_everybodys
 from lake.errors import LakeError, StoreError
 from lake.lake import Lake
 
@@ -84,7 +85,8 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
     connection = duckdb.connect()
     kept.set_up(connection)
     files = Files(connection, lake, Cache.of(lake))
-    for contract in CONTRACTS.values():
+    shown = [each for each in CONTRACTS.values() if is_everybodys(each) or lake.partitions(each)]
+    for contract in shown:
         create_columns(connection, contract)
         try:
             create_views(connection, contract, files.relations(contract))
@@ -97,7 +99,7 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
                 f"{contract.name} at {lake.root} has other columns than its contract: {reason} Another version "
                 "made it. Rebuild it in another [lake] root, or query it with that version."
             ) from error
-    _create_provenance(connection, lake)
+    _create_provenance(connection, lake, shown)
     define(connection, slos)
     files.complete()
     return (lasting(connection) if files.are_arrow else connection), files
@@ -131,14 +133,14 @@ def read(lake: Lake, contract: Contract, start: date | None = None, stop: date |
     return found.select(shown_columns(contract))
 
 
-def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+def _create_provenance(connection: duckdb.DuckDBPyConnection, lake: Lake, shown: Sequence[Contract]) -> None:
     """Create the view `provenance`, which reads the footers of the files that are asked for, and no others."""
     kept.create_footer(connection)
     endpoint = getattr(lake.store, "endpoint_url", None)  # S3's
     place = f"{sql.quoted(lake.root)}, {sql.quoted(endpoint) if endpoint else 'null'}"
     files = " union all by name ".join(
-        f"select '{name}' as dataset, dt, {'source' if each.per_source else 'null::varchar as source'}, rev, file "
-        f"from {name}_files"
-        for name, each in CONTRACTS.items()
+        f"select '{each.name}' as dataset, dt, {'source' if each.per_source else 'null::varchar as source'}, rev, "
+        f"file from {each.name}_files"
+        for each in shown
     )
     create_provenance(connection, f"(select *, footer({place}, file) as made from ({files}))")

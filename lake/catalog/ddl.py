@@ -22,7 +22,7 @@ from lake.catalog.relations import (
     with_partition_columns,
 )
 from lake.contract import Contract
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, is_everybodys
 from lake.errors import ConfigError
 from lake.lake import Lake
 from lake.partition import IN_THE_PATH
@@ -101,7 +101,7 @@ class Shown:
     @property
     def comments(self) -> dict[str, str]:
         """The meaning of each column."""
-        described = {column.name: (column.unit, column.meaning) for column in self.contract.columns} | IN_THE_PATH
+        described = {column.name: (column.unit, column.meaning) for column in self.contract.stored} | IN_THE_PATH
         return {name: _told(f"{meaning} [{unit}]") for name, (unit, meaning) in described.items()}
 
     def view(self, partitions: str, comment: str = "") -> str:
@@ -180,7 +180,7 @@ def statements(lake: Lake, engine: str, schema: str | None = None) -> str:
     told = ENGINES[engine]
     schema, root = told.check(schema or told.schema), told.url(lake.root)
     is_there = {name: bool(lake.partitions(each)) for name, each in CONTRACTS.items()}
-    missing = ", ".join(name for name, there in is_there.items() if not there)
+    missing = ", ".join(name for name, there in is_there.items() if not there and is_everybodys(CONTRACTS[name]))
     found = [
         told.begin.format(catalog=schema.partition(".")[0])
         + (f"-- Nothing is published yet of: {missing}. Run this again when something is.\n" if missing else ""),

@@ -17,7 +17,7 @@ NULLABLE = {
 def frame(rows: pa.Table, contract: Contract) -> pd.DataFrame:
     """Return rows as a frame whose index is `dt`, with pandas' nullable types where NULL may stand."""
     found = rows.to_pandas(date_as_object=False)
-    for column in contract.columns:
+    for column in contract.stored:
         if column.nullable and column.type in NULLABLE:
             found[column.name] = rows[column.name].to_pandas(types_mapper=NULLABLE.get)
     return found.set_index("dt")

@@ -154,7 +154,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, rela
         told = what.replace("macro", "macro table").removesuffix("(moment)")
         connection.execute(f"comment on {told} is {sql.quoted(comment)}")
     meanings = {part: IN_THE_PATH[part] for part in partition_columns(contract)}
-    meanings |= {column.name: (column.unit, column.meaning) for column in contract.columns}
+    meanings |= {column.name: (column.unit, column.meaning) for column in contract.stored}
     for view in (name, f"{name}_history"):
         for column, (unit, meaning) in meanings.items():
             connection.execute(f"comment on column {view}.{column} is {sql.quoted(f'{meaning} [{unit}]')}")

@@ -8,7 +8,7 @@ from typing import Self
 from lake.catalog.cache import Cache
 from lake.catalog.relations import partition_columns
 from lake.contract import Contract
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, is_everybodys
 from lake.lake import Lake
 from lake.partition import IN_THE_PATH
 
@@ -69,6 +69,8 @@ def listed(lake: Lake) -> str:
     ]
     for contract in CONTRACTS.values():
         found = Overview.of(lake, contract)
+        if not (found.partitions or is_everybodys(contract)):
+            continue
         counts = [f"{count:,}" for count in (found.partitions, found.days, found.superseded)]
         days = [str(day or "-") for day in (found.first, found.last)]
         pulled = "yes" if found.is_pulled else "-"
@@ -88,7 +90,7 @@ def described(lake: Lake, contract: Contract) -> str:
     *place, revision = [(name, kind, IN_THE_PATH[name]) for name, kind in partition_columns(contract).items()]
     rows = [("column", "type", "unit", "NULL", "meaning")]
     rows += [(name, kind, unit, "no", meaning) for name, kind, (unit, meaning) in place]
-    rows += [(c.name, str(c.type), c.unit, "yes" if c.nullable else "no", c.meaning) for c in contract.columns]
+    rows += [(c.name, str(c.type), c.unit, "yes" if c.nullable else "no", c.meaning) for c in contract.stored]
     rows += [(name, kind, unit, "no", meaning) for name, kind, (unit, meaning) in [revision]]
     key = ", ".join(contract.key) or "none, rows are events"
     head = (

@@ -1,10 +1,12 @@
-"""One row a raw line that is no request: nothing is dropped silently."""
+"""One row a raw line that is no request, or a record that is no row: nothing is dropped silently."""
 
 import pyarrow as pa
 
-from lake.contract import Column, Contract
+from lake.contract import RAW, Column, Contract
 
-REASONS = ("blank", "shape", "time", "status", "bytes", "too_long", "wrong_day", "duration", "upstream")
+OF_LOGS = ("blank", "shape", "time", "status", "bytes", "too_long", "wrong_day", "duration", "upstream")
+OF_RECORDS = ("type", "missing", "value", "rule", "key")
+REASONS = (*OF_LOGS, *OF_RECORDS)
 
 CONTRACT = Contract(
     name="rejects",
@@ -12,7 +14,7 @@ CONTRACT = Contract(
     grain="one rejected line, in the order of the raw files",
     key=("file", "line_number"),
     per_source=True,
-    made_with="requests",
+    made_with=RAW,
     columns=(
         Column("file", pa.string(), "path or URL", "The raw file, as the pattern in luigi.cfg names it"),
         Column("line_number", pa.int64(), "1", "Line in that file, decompressed, from 1", minimum=1),
@@ -20,16 +22,18 @@ CONTRACT = Contract(
             "reason",
             pa.string(),
             "name",
-            "blank; shape: not the format's fields; time, status, bytes, duration, upstream: that field holds no "
-            "such value; too_long: over 1 MiB; wrong_day: of a day that the file may not hold, see covers",
+            "blank; shape: not its fields; time, status, bytes, duration, upstream, type: a field holds no such "
+            "value; too_long: over 1 MiB; wrong_day: see covers; missing: a field is; value: a forbidden one; "
+            "rule: it breaks one; key: an earlier one has it",
             values=REASONS,
         ),
         Column(
             "masked_line",
             pa.string(),
             "text",
-            "The line's first 500 bytes with every letter an x and every digit a 9, except for a whole "
-            "timestamp where its format has one; other than printable ASCII is '?'",
+            "The line's first 500 bytes: letters are x, digits 9, other than printable ASCII '?'; as it is only "
+            "a whole time in its place, or what a field of a record holds that its column allows, unless text or "
+            "personal",
             pattern=r"[ -~]*",
             varied=True,
         ),

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from lake.contract import Column, Contract, Input, Rule
-from lake.contracts.rejects import REASONS
+from lake.contracts.rejects import OF_LOGS
 from lake.contracts.requests import APPLICATION, VANTAGE
 
 
@@ -34,7 +34,7 @@ CONTRACT = Contract(
         _number("lines_read", "lines", "Lines of those files, as far as the provenance of requests says"),
         _number("requests", "requests", "Lines that are requests of the day"),
         _number("rejects", "lines", "Lines of the day that are no request"),
-        *(_number(f"rejects_{reason}", "lines", f"Those of them with the reason {reason}") for reason in REASONS),
+        *(_number(f"rejects_{reason}", "lines", f"Those of them with the reason {reason}") for reason in OF_LOGS),
         _number("hours_observed", "hours", "Hours of the UTC day with any request", maximum=24),
         Column(
             "incomplete",
@@ -44,5 +44,5 @@ CONTRACT = Contract(
             nullable=True,
         ),
     ),
-    rules=(Rule(" + ".join(f"rejects_{reason}" for reason in REASONS) + " = rejects", "a reject has one reason"),),
+    rules=(Rule(" + ".join(f"rejects_{reason}" for reason in OF_LOGS) + " = rejects", "a reject has one reason"),),
 )

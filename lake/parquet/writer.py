@@ -81,7 +81,7 @@ class PartitionWriter:
         self.waiting_rows = 0
         self._row_groups = 0
         self._rules_hold = rules_hold
-        self._varied = frozenset(each.name for each in contract.columns if each.varied)
+        self._varied = frozenset(each.name for each in contract.stored if each.varied)
         self._waiting: list[pa.Table] = []
         self._joined = 0  # how many of them are no longer to be joined
         self._encoders = encoders if encoders and encoders.threads > 1 else None

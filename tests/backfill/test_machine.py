@@ -37,7 +37,8 @@ from backfill.plan import Plan
 from etl import clock
 from etl.looks.verify import RawLogs
 from etl.project import project
-from etl.units import Unit, name_of
+from etl.sources.source import name_of
+from etl.units import Unit
 from lake import restatements
 from lake.contracts import contract
 from lake.errors import LakeError, NoLines

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lake import contract
 from lake.contract import Column, Contract, Rule
-from lake.errors import ContractViolation
+from lake.errors import ConfigError, ContractViolation
 
 MIDNIGHT = datetime(2015, 5, 17)
 
@@ -282,3 +282,27 @@ def test_texts_of_printable_ascii_are_checked_in_every_chunk_and_slice(pattern, 
         else:
             with pytest.raises(ContractViolation, match=r"in (1 rows|2 values), expected like"):
                 contract.validate(table, MIDNIGHT)
+
+
+PERSONAL = Column("reader", pa.string(), "name", "Who read it", pattern="[a-z]+", personal=True)
+
+
+def test_a_personal_column_is_never_stored(readings, rows, day):
+    """It is in no file's schema, and rows without it are whole."""
+    with_it = replace(readings, columns=(PERSONAL, *readings.columns))
+    assert with_it.schema.equals(readings.schema)
+    assert with_it.stored == readings.columns
+    assert not replace(readings, columns=(replace(PERSONAL, added=True), *readings.columns)).has_grown
+    with_it.validate(rows(), day)
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [{"key": ("reader",)}, {"time": "reader"}, {"counts": "reader"}, {"rules": (Rule("reader > ''", "so"),)}],
+)
+def test_what_is_stored_needs_no_personal_column(readings, needs):
+    """A contract whose key, time, counts or rules need one is refused when it is made."""
+    with pytest.raises(
+        ConfigError, match="the contract of readings: reader is personal, so it is never stored, and"
+    ):
+        replace(readings, columns=(PERSONAL, *readings.columns), **needs)

@@ -25,7 +25,7 @@ def table(contract: Contract) -> str:
         "|---|---|---|---|---|",
         *(
             f"| `{c.name}` | {c.type} | {c.unit} | {'yes' if c.nullable else 'no'} | {_cell(c.meaning)} |"
-            for c in contract.columns
+            for c in contract.stored
         ),
         "",
         *(f"- `{rule.condition}`: {rule.meaning}" for rule in contract.rules),

@@ -66,7 +66,7 @@ def test_a_time_zone_makes_requests_of_rejects(lake: Lake, declare: Declare, log
         (datetime(2026, 9, 16, 22, 5, 5), None, None, 500),
     ]
     tally = replay.tally(found, 3)
-    assert (tally.requests, tally.neither, tally.rejects, tally.total) == (2, 0, 2, 4)
+    assert (tally.rows, tally.neither, tally.rejects, tally.total) == (2, 0, 2, 4)
     assert tally.days == {DAY, date(2026, 9, 16)}
     assert tally.first == [found[0], found[2], found[1]]
     assert replay.tally([], 3) == Tally()

@@ -20,12 +20,12 @@ from lake import clock, sql
 from lake.catalog.connections import connect, read
 from lake.catalog.file import write
 from lake.catalog.slo import Slo
-from lake.contracts import CONTRACTS
+from lake.contracts import CONTRACTS, is_everybodys
 from lake.errors import LakeError, StoreError
 from lake.lake import Lake, open_store
 from lake.partition import Partition
 
-EVERY_DATASET = pytest.mark.parametrize("name", CONTRACTS)
+EVERY_DATASET = pytest.mark.parametrize("name", [name for name, each in CONTRACTS.items() if is_everybodys(each)])
 REJECT = {"file": "a.log", "line_number": 1, "reason": "shape", "masked_line": "xxx"}
 PER_APPLICATION = """
     select application, count(*), sum(server_error_requests), sum(valid_requests), avg(error_rate), max(rev)
@@ -87,6 +87,19 @@ def test_an_empty_dataset_is_an_empty_view(empty, name):
     view, contract = empty.sql(f"from {name}"), CONTRACTS[name]
     assert view.fetchall() == []
     assert view.columns == ["dt", *(["source"] if contract.per_source else []), *contract.schema.names, "rev"]
+
+
+@pytest.mark.parametrize("name", [name for name, each in CONTRACTS.items() if not is_everybodys(each)])
+def test_what_few_have_is_shown_where_it_is_there(empty, disk_lake, publish, day, name):
+    """Whoever has no source of other records doesn't see their datasets."""
+    contract = CONTRACTS[name]
+    query = "select count(*) from duckdb_views() where view_name = ?"
+    assert empty.execute(query, [name]).fetchone() == (0,)
+    source = "web" if contract.per_source else None
+    publish(disk_lake, Partition(name, contract.version, day, source), contract.schema.empty_table())
+    with connect(disk_lake) as connection:
+        assert connection.execute(query, [name]).fetchone() == (1,)
+        assert connection.sql(f"from {name}").fetchall() == []
 
 
 def test_columns_are_the_same_empty_or_not(empty, lake, fill):

@@ -1,0 +1,163 @@
+"""Sources of other records than requests, through the whole pipeline: built, restated, verified, read again."""
+
+import gzip
+import json
+
+import pytest
+
+HEADER = "application,page_path,screen_page_views,visitors\n"
+SOURCE = {
+    "dataset": "page_views",
+    "format": "csv",
+    "files": "exports/{YYYY}-{MM}-{DD}.csv",
+    "fields": "path = page_path, views = screen_page_views",
+    "since": "2015-05-17",
+    "until": "2015-05-19",
+}
+KIND = ("--of", "PageViewsDaily", "--source", "analytics")
+BUILD = ("backfill", "run", *KIND, "--start", "2015-05-17")
+ALL = "select dt, application, path, views, visitors from page_views order by all"
+
+
+@pytest.fixture
+def analytics(make_project):
+    """Return a project with a source of page views and nothing else, and two days of them."""
+    made = make_project("analytics")
+    made.configure(analytics=SOURCE)
+    (made.folder / "exports").mkdir()
+    put(made, "2015-05-17", "shop,/,1204,931", "shop,/basket,310,")
+    put(made, "2015-05-18", "shop,/,1100,900")
+    return made
+
+
+def put(made, day, *rows, header=HEADER):
+    """Write a day's export."""
+    text = header + "".join(f"{row}\n" for row in rows)
+    (made.folder / f"exports/{day}.csv").write_text(text, encoding="utf-8")
+
+
+def asked(made, query):
+    """Return the rows that `lake sql` prints."""
+    done = made.run("lake", "sql", "--csv", query)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()[1:]
+
+
+def test_days_are_built(analytics):
+    """Each file is a day, built once; its rows are those of the contract."""
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, ALL) == [
+        "2015-05-17,shop,/,1204,931",
+        "2015-05-17,shop,/basket,310,",
+        "2015-05-18,shop,/,1100,900",
+    ]
+    before = analytics.published()
+    assert analytics.run(*BUILD).returncode == 0
+    assert analytics.published() == before
+    assert (
+        analytics.run("luigi", "PageViewsDaily", "--source", "analytics", "--date", "2015-05-18").returncode == 0
+    )
+
+
+def test_what_breaks_the_contract_is_a_reject(analytics):
+    """With its reason and place, masked but for what its own column allows; and too many fail the day."""
+    rows = ["shop,/,1204,931", "shop,/a,12.5,1", "shop,/x,,1", "Who Is This,/b,4,1", "shop,/c,5", "shop,/,7,7"]
+    put(analytics, "2015-05-17", *rows)
+    done = analytics.run(*BUILD)
+    assert done.returncode == 1
+    assert "5 of 6 lines are rejects" in done.stdout + done.stderr
+    assert "max_reject_rate" in done.stdout + done.stderr
+    analytics.configure(analytics=SOURCE | {"max_reject_rate": "1"})
+    assert analytics.run(*BUILD, "--retry-failed").returncode == 0
+    assert asked(analytics, "select line_number, reason from rejects order by all") == [
+        "3,type",
+        "4,missing",
+        "5,value",
+        "6,shape",
+        "7,key",
+    ]
+    found = analytics.run("backfill", "rejects", "--source", "analytics", "--date", "2015-05-17")
+    assert found.returncode == 0
+    assert found.stdout.splitlines()[-1] == "5 rejects: all are still rejects."
+    assert "Who" not in found.stdout
+
+
+def test_a_grown_export_is_late_data(analytics):
+    """It is named and restated, and the figures before are still there."""
+    assert analytics.run(*BUILD).returncode == 0
+    put(analytics, "2015-05-17", "shop,/,1204,931", "shop,/basket,310,", "shop,/help,5,5")
+    late = analytics.run("backfill", "plan", *KIND, "--late", "--start", "2015-05-17")
+    assert "2015-05-17" in late.stdout
+    assert "1 more lines of the day" in late.stdout
+    done = analytics.run(
+        "backfill", "restate", *KIND, "--late", "--start", "2015-05-17", "--reason", "late", "--yes"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(asked(analytics, ALL)) == 4
+    assert asked(analytics, "select count(*) from page_views_history") == ["6"]
+    assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "2").returncode == 0
+
+
+def test_undated_files_are_taken_apart_by_a_field(analytics):
+    """A history that one compressed file has is built day by day in one pass; what grows is seen."""
+    source = SOURCE | {
+        "format": "ndjson",
+        "files": "history*.json.gz",
+        "fields": "path = page.path, dt = date, views = n",
+        "where": "application = shop",
+    }
+    analytics.configure(analytics=source)
+    rows = [
+        {"date": f"201505{17 + n % 2}", "application": app, "page": {"path": f"/{n}"}, "n": n}
+        for n in range(6)
+        for app in ("shop", "blog")
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (analytics.folder / "history.json.gz").write_bytes(gzip.compress(text.encode()))
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, "select dt, count(*), sum(views) from page_views group by all order by all") == [
+        "2015-05-17,3,6",
+        "2015-05-18,3,9",
+    ]
+    explained = analytics.run("backfill", "explain", *KIND, "--date", "2015-05-18")
+    assert "11 lines read, 3 records, 0 rejects, 3 of other days, 5 noise" in explained.stdout
+
+
+def test_error_rates_are_built_beside(analytics):
+    """Who has both builds each without the other, and a day without --date is the latest of its own sources."""
+    analytics.write_logs(days=2)
+    web = analytics.source | {"until": "2015-05-19"}
+    analytics.configure(web=web, analytics=SOURCE | {"until": "2015-05-30"})
+    done = analytics.run("luigi", "RangeDailyBase", "--of", "ErrorRateDaily", "--start", "2015-05-17")
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, "select count(*) from error_rate") == ["2"]
+    assert "page_views" not in analytics.run("lake", "ls").stdout
+    assert analytics.run("luigi", "ErrorRateDaily").returncode == 0
+    wrong = analytics.run(
+        "backfill", "run", "--of", "RequestsDaily", "--source", "analytics", "--start", "2015-05-17"
+    )
+    assert wrong.returncode == 2
+    assert "[source.analytics] brings page_views" in wrong.stderr
+    wrong = analytics.run("backfill", "run", "--of", "PageViewsDaily", "--start", "2015-05-17")
+    assert "one of: analytics" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dataset": "pages"}, "dataset = pages: expected one that raw files bring: page_views, requests."),
+        ({"vantage": "edge"}, "vantage"),
+        ({"files": "history.csv"}, "Say which field has its day: fields = dt = NAME."),
+        ({"fields": "paths = page_path"}, "paths"),
+        ({"format": "combined"}, "format = combined"),
+    ],
+)
+def test_what_cant_be_meant_is_refused(analytics, changed, said):
+    """The message names the section and the key."""
+    analytics.configure(analytics=SOURCE | changed)
+    done = analytics.run(*BUILD)
+    assert done.returncode == 2
+    assert "[source.analytics]" in done.stderr
+    assert said in done.stderr
