@@ -38,7 +38,7 @@ class Verdict:
         was: Why it was a reject.
         reason: Why it is one now, None if it isn't.
         row: What it would be as a request or record, None if it is none.
-        neither: Why it is neither a reject nor that, or can't be told to be; None if it is.
+        neither: Why it is none of these, or why that can't be determined; None if it is one.
         line: The raw line.
         day: The day of the row.
     """

@@ -167,7 +167,7 @@ class FileReader:
 
     @property
     def _has_key(self) -> bool:
-        """Whether a row may be told to be there twice."""
+        """Whether rows are compared by a key."""
         return bool(self._source.records and self._source.records.contract.key)
 
     @property

@@ -95,7 +95,7 @@ def test_what_can_not_be_meant_is_refused(values, said):
 
 
 def test_a_time_is_a_timestamp():
-    """A date tells the day of a record, but is no time."""
+    """A column of dates can't be the time of a contract."""
     contract = Contract("days", 1, "a day", (Column("day", pa.date32(), "day", "it"),), time="day")
     with pytest.raises(ConfigError, match=r"dataset days: its time, day, is date32.* as dt = FIELD"):
         Records.of(contract, {"format": "csv"})
