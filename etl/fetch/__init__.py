@@ -1,0 +1,1 @@
+"""What other systems hold of a day, fetched once and kept as it came: snapshots, and who fetches them."""
