@@ -4,7 +4,6 @@ Only urllib3 is needed, which boto3 brings. It follows redirects and tries again
 half of a compressed answer for the whole, and send a secret on to another host.
 """
 
-import random
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
@@ -23,10 +21,9 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, Max
 
 from etl import clock
 from etl.fetch.environment import Secrets
-from lake.errors import ConfigError, InputError, LakeError, StoreError
+from etl.fetch.patience import TryAgain, patiently
+from lake.errors import ConfigError, InputError, StoreError
 
-ATTEMPTS = 8
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
 CONNECT_SECONDS = 10.0
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered another time."""
@@ -45,18 +42,6 @@ PORTS = {"http": 80, "https": 443}
 OF_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 HTTP_1_1 = 11
 T = TypeVar("T")
-
-
-class TryAgain(Exception):
-    """A request wasn't answered, or not wholly, which may be otherwise next time.
-
-    Attributes:
-        wait_seconds: How long the server wants to be left alone, None if it doesn't say.
-    """
-
-    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True)
@@ -171,29 +156,8 @@ class Client:
             each.clear()
 
     def patiently(self, place: str, attempt: Callable[[], T]) -> T:
-        """Return what an attempt returns; made again while it raises TryAgain, later each time.
-
-        Raises:
-            StoreError: It stays so.
-            LakeError: What the attempt raises; without any secret, as all messages.
-        """
-        begun = monotonic()
-        for number in range(1, ATTEMPTS + 1):
-            try:
-                return attempt()
-            except TryAgain as error:
-                longest = min(PAUSE_SECONDS * 2**number, LONGEST_PAUSE_SECONDS)
-                pause = random.uniform(longest / 2, longest)  # noqa: S311 - so that many don't come back at once
-                wait = max(error.wait_seconds or 0, pause)
-                reason = self.secrets.hidden(str(error)).rstrip(". ")
-                is_over = monotonic() - begun + wait > self._patience_seconds
-                if number == ATTEMPTS or is_over:
-                    raise StoreError(_given_up(place, reason, number, error.wait_seconds)) from error
-            except LakeError as error:
-                hidden = type(error)(self.secrets.hidden(str(error)))
-                raise hidden.with_traceback(error.__traceback__) from None
-            sleep(wait)
-        raise AssertionError
+        """Return what an attempt returns; see `patience`."""
+        return patiently(place, attempt, self.secrets, self._patience_seconds)
 
     @contextmanager
     def asked(self, request: Request) -> Iterator[Answer]:
@@ -317,14 +281,6 @@ def place_of(url: str) -> str:
     """Return a URL as messages name it: without user, password and parameters."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _given_up(place: str, reason: str, attempts: int, wait_seconds: float | None) -> str:
-    times = f"{attempts} attempts" if attempts > 1 else "1 attempt"
-    step = "Run the same again later."
-    if wait_seconds:
-        step = f"It wants to be left alone for {wait_seconds:.0f} s: run the same again then."
-    return f"Can't fetch from {place}: {reason} ({times}). Nothing is kept. {step}"
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float | None:

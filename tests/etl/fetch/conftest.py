@@ -12,7 +12,7 @@ from fetching import DAY, Misbehaving, content, parts_of
 from moto.s3.responses import S3Response
 from s3_servers import KEYS, make_bucket
 
-from etl.fetch import asking
+from etl.fetch import patience
 from etl.fetch.snapshots import Snapshots
 from lake.lake import open_store
 from lake.store.protocol import Store
@@ -40,7 +40,7 @@ def other() -> Iterator[Misbehaving]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited before each further attempt, in seconds: nobody waits here."""
     waited: list[float] = []
-    monkeypatch.setattr(asking, "sleep", waited.append)
+    monkeypatch.setattr(patience, "sleep", waited.append)
     return waited
 
 

@@ -11,7 +11,7 @@ import pytest
 from certificates import certificate
 from fetching import Misbehaving, Said, parts_of
 
-from etl.fetch import asking, pages
+from etl.fetch import pages, patience
 from etl.fetch.asked import NotReady
 from etl.fetch.opening import read_asked
 from lake.errors import ConfigError, InputError, NoLines, StoreError
@@ -132,7 +132,7 @@ def test_who_is_asked_to_wait_for_too_long_does_not_wait(server, fetch, pauses):
 
 def test_a_silent_server_is_not_waited_for_without_end(server, fetch, pauses, monkeypatch):
     """Each attempt ends after its time."""
-    monkeypatch.setattr(asking, "ATTEMPTS", 2)
+    monkeypatch.setattr(patience, "ATTEMPTS", 2)
     stop = threading.Event()
     server.answers = [Said(CSV, wait=stop)]
     with pytest.raises(StoreError, match=r"timed out.*2 attempts"):
@@ -524,8 +524,8 @@ def test_a_large_export_is_not_held_in_memory(server, tmp_path):
 def test_attempts_are_bounded_by_time_too(server, fetch, monkeypatch):
     """What was waited for counts."""
     at = [0.0]
-    monkeypatch.setattr(asking, "monotonic", lambda: at[0])
-    monkeypatch.setattr(asking, "sleep", lambda seconds: at.__setitem__(0, at[0] + seconds))
+    monkeypatch.setattr(patience, "monotonic", lambda: at[0])
+    monkeypatch.setattr(patience, "sleep", lambda seconds: at.__setitem__(0, at[0] + seconds))
     server.answers = [Said(status=503, headers={"Retry-After": "25"})]
     with pytest.raises(StoreError, match="4 attempts"):
         fetch(url=server.url, patience_seconds="80")
