@@ -9,7 +9,7 @@
 
 `$start` and `$stop` are the first instants of the day and of the next, of type timestamptz. The session's time
 zone is that of the days, so they compare as meant with a column of type timestamp or date, too. Rows come by COPY,
-which takes no parameters: so the two are constants, made here of two dates, and nothing else is put into the query.
+which takes no parameters: so the two are constants, made here of two dates; nothing else is put into the query.
 Without `order by` the same rows may come in another order, which is another content, and so a new revision.
 
 The driver is that of deliveries: adbc-driver-postgresql, record batches by binary COPY. `numeric` comes as a text,
@@ -19,7 +19,7 @@ so that no digit is lost. What the driver can't represent is refused, and has to
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +37,7 @@ from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
 from etl.fetch.parts import GZIP, Part, part_file
 from etl.fetch.patience import TryAgain, patiently
+from etl.raw.read_ahead import read_ahead
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError, InputError, StoreError
 
@@ -146,7 +147,9 @@ class Postgres:
                 reader = cursor.fetch_record_batch()
                 schema = self._schema(reader.schema)
                 write = _write_parquet if self.format == PARQUET else _write_csv
-                return write(schema, (self._checked(each, schema) for each in reader), folder)
+                # rows come while others are written
+                with closing(read_ahead([lambda: reader], threads=2, items=1)) as ahead:
+                    return write(schema, (self._checked(each, schema) for each in next(ahead)), folder)
 
         return patiently(self._place, attempt, secrets, self.patience_seconds)
 
@@ -304,10 +307,13 @@ def _bound(day: date, kind: pa.DataType) -> int:
 
 def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
     parts: list[Part] = []
+    # of other columns a dictionary would cost most of the time, and make no file smaller
+    texts = [each.name for each in schema if pa.types.is_string(each.type)]
+    options = {"compression": COMPRESSION, "compression_level": LEVEL, "use_dictionary": texts}
     batch = next(batches, None)
     while batch is not None or not parts:
         path, rows = folder / f"fetched-{len(parts)}", 0
-        with pq.ParquetWriter(path, schema, compression=COMPRESSION, compression_level=LEVEL) as writer:
+        with pq.ParquetWriter(path, schema, **options) as writer:
             while batch is not None:
                 writer.write_batch(batch)
                 rows += batch.num_rows
