@@ -4,6 +4,7 @@
 {NEXT_YYYY} … {NEXT_DD}     the day after it
 {START} {STOP}              when the day begins and ends, in UTC: 2026-10-24T22:00:00Z
 {START_SECONDS} …           the same as seconds since 1970
+{BEFORE_START_SECONDS} …    a second less, for who takes in the last moment that is asked for
 """
 
 import re
@@ -20,12 +21,13 @@ PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Z][A-Z_]*)\}")
 ONE_DAY = timedelta(days=1)
 NEXT = "NEXT_"
 INSTANTS = ("START", "STOP")
-SECONDS = "_SECONDS"
+SECONDS, BEFORE = "_SECONDS", "BEFORE_"
 OF_A_DAY = (
     *DATE_PLACEHOLDERS,
     *(NEXT + each for each in DATE_PLACEHOLDERS),
     *INSTANTS,
     *(each + SECONDS for each in INSTANTS),
+    *(BEFORE + each + SECONDS for each in INSTANTS),
 )
 
 
@@ -55,7 +57,9 @@ class Span:
                 before + name: day.strftime(text).zfill(len(name)) for name, text in DATE_PLACEHOLDERS.items()
             }
         for name, instant in zip(INSTANTS, (self.start, self.stop), strict=True):
-            found |= {name: _instant(instant), name + SECONDS: str(int(instant.timestamp()))}
+            seconds = int(instant.timestamp())
+            found |= {name: _instant(instant), name + SECONDS: str(seconds)}
+            found |= {BEFORE + name + SECONDS: str(seconds - 1)}
         return found
 
 

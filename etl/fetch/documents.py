@@ -51,15 +51,35 @@ def records_at(document: str, pointer: str) -> list[bytes]:
         NoSuchValue: There is no array.
         ValueError: The document is no JSON.
     """
+    at = _place(document, pointer)
+    if document[at] != "[":
+        raise NoSuchValue(pointer)
+    return [_in_a_line(document[begin:end]) for _, begin, end in _elements(document, at)]
+
+
+def raw_at(document: str, pointer: str) -> bytes:
+    """Return the value that a pointer names, as it stands there, in one line.
+
+    Raises:
+        NoSuchValue: There is none.
+        ValueError: The document is no JSON.
+    """
+    at = _place(document, pointer)
+    return _in_a_line(document[at : DECODER.raw_decode(document, at)[1]])
+
+
+def _place(document: str, pointer: str) -> int:
+    """Return where the value begins that a pointer names."""
     _decoded(document)
     at = _skip(document, 0)
     for name in _names(pointer):
         at = _member(document, at, name)
-    if document[at] != "[":
-        raise NoSuchValue(pointer)
-    spans = [(begin, end) for _, begin, end in _elements(document, at)]
+    return at
+
+
+def _in_a_line(text: str) -> bytes:
     # between its parts, where alone JSON has line ends, spaces mean the same
-    return [LINE_ENDS.sub(b" ", document[begin:end].encode()) for begin, end in spans]
+    return LINE_ENDS.sub(b" ", text.encode())
 
 
 def _decoded(document: str) -> Any:  # noqa: ANN401 - whatever it is

@@ -128,11 +128,11 @@ class HttpSettings:
         Raises:
             ConfigError: Something is missing, unknown, or a secret that doesn't come from the environment.
         """
-        url = _url("url", values.get("url"), PLACES)
+        url = check_url("url", values.get("url"), PLACES)
         body = values.get("body")
         if body is not None:
             check_template("body", body, PLACES)
-        ready = _url("ready", values["ready"]) if "ready" in values else None
+        ready = check_url("ready", values["ready"]) if "ready" in values else None
         ready_if = _condition(values["ready_if"]) if "ready_if" in values else None
         if ready_if and not ready:
             raise ConfigError("ready_if is about the answer of ready, which is not said. Add it.")
@@ -195,7 +195,8 @@ class HttpSettings:
         return (self.format if self.format in ENDINGS else OTHERWISE) + GZIP
 
 
-def _url(key: str, text: str | None, more: tuple[str, ...] = ()) -> str:
+def check_url(key: str, text: str | None, more: tuple[str, ...] = ()) -> str:
+    """Return a template of a URL; ConfigError if it is none, or has a secret that isn't of the environment."""
     if not text:
         raise ConfigError(
             f"{key} is missing. Write the URL of a day's export, such as https://host/{{YYYY}}-{{MM}}-{{DD}}.csv."

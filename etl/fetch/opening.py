@@ -12,6 +12,8 @@ from lake.names import hint
 FETCH = "fetch"
 """The setting of a source that names one."""
 FETCHERS = {
+    "elasticsearch": "etl.fetch.elasticsearch:Elasticsearch",
+    "graphite": "etl.fetch.graphite:Graphite",
     "http": "etl.fetch.http:Http",
     "postgres": "etl.fetch.postgres:Postgres",
 }

@@ -42,13 +42,39 @@ class Pages:
 
     def parts(self) -> list[Part]:
         """Fetch the day."""
-        if self._asked.ready:
-            self._check_ready(self._asked.ready)
+        self.check_ready()
         parts = self._records() if self._asked.records is not None else self._files()
         is_empty = not any(each.rows if each.rows is not None else each.content_bytes for each in parts)
         if is_empty and not self._asked.allow_empty:
             raise self._not_ready("its answer has no record. If a day may have none, set allow_empty = true")
         return parts
+
+    def check_ready(self) -> None:
+        """Ask whether the day is complete, where that is set; NotReady if it isn't."""
+        if self._asked.ready:
+            self._check_ready(self._asked.ready)
+
+    def document(
+        self, url: str, method: str = "GET", body: str | None = None, place: dict[str, str] | None = None
+    ) -> str:
+        """Return one answer as text: that of JSON.
+
+        Args:
+            url: A template, as that of the settings.
+            method: That of HTTP.
+            body: A template, None for nothing.
+            place: Values for placeholders beside the day's.
+        """
+        request = self._request(url, place or {}, method, body)
+
+        def ask() -> str:
+            with self._client.asked(request) as answer:
+                if self._is_missing(answer):
+                    raise self._not_ready(f"it answers {answer.status}")
+                self._check_status(answer)
+                return self._document(answer)
+
+        return self._client.patiently(self._place, ask)
 
     def _check_ready(self, template: str) -> None:
         """Ask whether the day is complete; NotReady if it isn't."""
