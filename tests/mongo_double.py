@@ -188,6 +188,8 @@ class MongoDouble(socketserver.ThreadingTCPServer):
         found = self._of(database, asked["find"], is_read=True).find(
             asked.get("filter", {}), asked.get("projection")
         )
+        if asked.get("sort"):
+            found = found.sort([*asked["sort"].items()])
         return self._cursor(database, list(found.limit(abs(asked.get("limit", 0)))))
 
     def _aggregate(self, database: str, asked: Document) -> Document:

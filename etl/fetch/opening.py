@@ -15,6 +15,7 @@ FETCHERS = {
     "elasticsearch": "etl.fetch.elasticsearch:Elasticsearch",
     "graphite": "etl.fetch.graphite:Graphite",
     "http": "etl.fetch.http:Http",
+    "mongodb": "etl.fetch.mongodb:Mongodb",
     "postgres": "etl.fetch.postgres:Postgres",
 }
 """By name: what reads a section, and is an Asked then. Its module has the names of the settings as KEYS."""
