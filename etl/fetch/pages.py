@@ -19,6 +19,7 @@ from etl.fetch.days import Span, filled
 from etl.fetch.documents import NoSuchValue, records_at, value_at
 from etl.fetch.http_settings import CSV, CURSOR, LINK, NOT_FOUND, OFFSET, PAGE, HttpSettings
 from etl.fetch.parts import Part, part_file
+from etl.fetch.patience import hiding
 from lake.config import VARIABLE
 from lake.errors import ConfigError, InputError
 
@@ -43,7 +44,8 @@ class Pages:
     def parts(self) -> list[Part]:
         """Fetch the day."""
         self.check_ready()
-        parts = self._records() if self._asked.records is not None else self._files()
+        with hiding(self._client.secrets):
+            parts = self._records() if self._asked.records is not None else self._files()
         is_empty = not any(each.rows if each.rows is not None else each.content_bytes for each in parts)
         if is_empty and not self._asked.allow_empty:
             raise self._not_ready("its answer has no record. If a day may have none, set allow_empty = true")

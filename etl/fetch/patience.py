@@ -1,7 +1,8 @@
 """Patience: what is asked again while another system is busy or away, how often, and how long after."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TypeVar
 
@@ -25,6 +26,17 @@ class TryAgain(Exception):
         self.wait_seconds = wait_seconds
 
 
+@contextmanager
+def hiding(secrets: Secrets) -> Iterator[None]:
+    """Have messages of errors show no secret."""
+    try:
+        yield
+    except LakeError as error:
+        if (text := secrets.hidden(str(error))) == str(error):
+            raise
+        raise type(error)(text).with_traceback(error.__traceback__) from None  # its cause may show it, too
+
+
 def patiently(place: str, attempt: Callable[[], T], secrets: Secrets, patience_seconds: float) -> T:
     """Return what an attempt returns; made again while it raises TryAgain, later each time.
 
@@ -41,7 +53,8 @@ def patiently(place: str, attempt: Callable[[], T], secrets: Secrets, patience_s
     begun = monotonic()
     for number in range(1, ATTEMPTS + 1):
         try:
-            return attempt()
+            with hiding(secrets):
+                return attempt()
         except TryAgain as error:
             longest = min(PAUSE_SECONDS * 2**number, LONGEST_PAUSE_SECONDS)
             pause = random.uniform(longest / 2, longest)  # noqa: S311 - so that many don't come back at once
@@ -49,9 +62,6 @@ def patiently(place: str, attempt: Callable[[], T], secrets: Secrets, patience_s
             reason = secrets.hidden(str(error)).rstrip(". ")
             if number == ATTEMPTS or monotonic() - begun + wait > patience_seconds:
                 raise StoreError(_given_up(place, reason, number, error.wait_seconds)) from error
-        except LakeError as error:
-            hidden = type(error)(secrets.hidden(str(error)))
-            raise hidden.with_traceback(error.__traceback__) from None
         sleep(wait)
     raise AssertionError
 

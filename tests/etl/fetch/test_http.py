@@ -446,6 +446,9 @@ def test_no_message_and_no_record_has_a_secret(server, fetch, tmp_path, pauses):
             fetch(**settings)
         for text in (SECRET, "s3cr", "bWU6czNjckB0LysgJXB3"):
             assert text not in str(error.value)
+    server.answers = [Said(b"x", headers={"Link": "<ftp://h/>; rel=next"})]
+    with pytest.raises(InputError, match=r"/\*\*\*/day sends us on to what is no URL"):
+        fetch(url=f"{server.url}/${{TOKEN}}/day", next="link")
     asked = read_asked({"fetch": "http", **settings}, tmp_path)
     said = json.dumps(asked.recorded()) + repr(asked)
     assert "s3cr" not in said
