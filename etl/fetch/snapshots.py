@@ -165,8 +165,8 @@ class Snapshots:
         """
         if lake_root is not None and _are_nested(root, lake_root):
             raise ConfigError(
-                f"Snapshots would lie at {root}, and the lake at {lake_root}: they may hold what the lake must "
-                "never know. Choose a folder or prefix beside the lake."
+                f"Snapshots would lie at {root}, in or around {lake_root}. They may hold what nothing there may "
+                "know. Choose a folder or prefix beside it."
             )
         return cls(open_store(root, endpoint_url))
 

@@ -342,9 +342,9 @@ def test_snapshots_lie_beside_the_lake(tmp_path):
     (tmp_path / "lake").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "lake")
     for root in ("lake", "lake/raw", "link/raw", "."):
-        with pytest.raises(ConfigError, match="Choose a folder or prefix beside the lake"):
+        with pytest.raises(ConfigError, match="Choose a folder or prefix beside it"):
             Snapshots.at(str(tmp_path / root), lake_root=str(tmp_path / "lake"))
-    with pytest.raises(ConfigError, match="beside the lake"):
+    with pytest.raises(ConfigError, match="beside it"):
         Snapshots.at("s3://bucket/lake/raw", lake_root="s3://bucket/lake")
     assert Snapshots.at(str(tmp_path / "lake-raw"), lake_root=str(tmp_path / "lake")).latest("views") == {}
 
