@@ -255,6 +255,8 @@ def _missing_of(unit: Unit, dates: tuple[date, ...], known: _Known) -> dict[date
 
 def _missing_logs(source: Source, dates: Sequence[date]) -> dict[date, _Wait]:
     """Say which raw logs of a source are not there, on S3 by one listing of many days."""
+    if source.asked:
+        return {}
     try:
         find = source.files.finder(source.days_read(min(dates))[0], source.days_read(max(dates))[-1])
     except LakeError as error:

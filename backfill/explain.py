@@ -135,7 +135,8 @@ def _tried(each: Attempt) -> str:
 
 def _needs(unit: Unit, now: datetime) -> Iterator[str]:
     if unit.is_extracted:
-        yield f"raw logs of {unit.source}, {unit.why_not(now) or 'there'}"
+        what = "a snapshot" if unit.sources()[0].asked else "raw logs"
+        yield f"{what} of {unit.source}, {unit.why_not(now) or 'there'}"
     yield from map(_standing, unit.requires())
 
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
+from etl import clock
 from etl.project import Project
 from etl.raw.files import RawFile
 from etl.raw.recorded import begins_with, has_content_of
@@ -25,6 +26,8 @@ from lake.provenance import FIRST, Provenance, Revision
 
 DELIVERED = "delivered"
 """What units of deliveries have for a dataset, which no dataset of the lake is called; see `etl.delivered`."""
+SNAPSHOT = "snapshot"
+"""What units of what is fetched have for a dataset, likewise; see `etl.fetched`."""
 CUT_OFF = "its first publication was cut off, and what it is made from has changed since"
 
 
@@ -360,10 +363,20 @@ class Unit:
         source = self.project.source(self.source or "")
         if not revision.number:
             self._refuse_twice(source)
+        if source.asked:
+            self._fetch(source, now)
         source = replace(source, kept_as=self.kept_as)
         later = self._later_days(source, until, now) if until and now and not revision.number else set()
         lines = extract_day(self.project.lake, source, self.day, revision, later)
         return f"{lines.kept:,} {source.rows_are}, {lines.rejected:,} rejects"
+
+    def _fetch(self, source: Source, now: datetime | None) -> None:
+        """Have snapshots of what it reads, where Luigi didn't see to that."""
+        from etl.steps.fetching import fetch_day  # noqa: PLC0415 - most fetch nothing
+
+        for day in source.days_read(self.day):
+            if source.is_active(day) and not source.files.find(day):
+                fetch_day(source, day, now or clock.utc_now())
 
     def _refuse_twice(self, source: Source) -> None:
         """Make sure that its raw files are not published already, under a name that luigi.cfg no longer declares.

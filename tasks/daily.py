@@ -10,7 +10,7 @@ import luigi
 from etl import clock
 from etl.project import project
 from etl.sources.source import ONE_DAY
-from etl.units import DELIVERED, Unit
+from etl.units import DELIVERED, SNAPSHOT, Unit
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError, LakeError
 from lake.provenance import Revision
@@ -61,6 +61,12 @@ class DailyTask(DayTask):
     def requires(self) -> list[luigi.Task]:
         """Return the tasks of the units that this one's needs, or its raw logs."""
         if self.unit.is_extracted:
+            source = self.unit.sources()[0]
+            if source.asked:
+                from etl.fetched import Snapshot  # noqa: PLC0415 - most fetch nothing
+
+                days = (each for each in source.days_read(self.date) if source.is_active(each))
+                return [task_of(Snapshot(project(), SNAPSHOT, each, self.source)) for each in days]
             return [RawLogsDaily(source=self.source, date=self.date)]
         if self.unit.contracts:
             import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day
@@ -120,7 +126,7 @@ def task_of(unit: Unit, until: dt.date | None = None) -> DailyTask:
 
 def daily_tasks() -> dict[str, type[DailyTask]]:
     """Return the tasks of all datasets, and that of deliveries, by name."""
-    known = {*CONTRACTS, DELIVERED}
+    known = {*CONTRACTS, DELIVERED, SNAPSHOT}
     return {each.__name__: each for each in DailyTask.__subclasses__() if each.dataset in known}
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from etl.fetch.days import ONE_DAY
 from etl.fetch.snapshots import Snapshots
 from etl.raw.files import RawFile
-from lake.lake import open_store
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,7 @@ class SnapshotFiles:
         source: The source's name.
         root: Absolute path or s3:// URL of all snapshots.
         endpoint_url: Of an S3 server other than AWS.
+        lake_root: That of the lake, which must not be in it, nor around it.
         is_dated: A snapshot is always one of a day.
         lost_folder: No folder has to be there before the first day is fetched.
     """
@@ -26,6 +26,7 @@ class SnapshotFiles:
     source: str
     root: str
     endpoint_url: str | None = None
+    lake_root: str | None = None
 
     is_dated = True
     lost_folder = None
@@ -58,4 +59,4 @@ class SnapshotFiles:
     @cached_property
     def snapshots(self) -> Snapshots:
         """Where they lie."""
-        return Snapshots(open_store(self.root, self.endpoint_url))
+        return Snapshots.at(self.root, self.endpoint_url, self.lake_root)

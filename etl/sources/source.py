@@ -48,6 +48,8 @@ from lake.errors import ConfigError, InputError
 from lake.partition import EARLIEST, LATEST, check_name, parse_day
 
 if TYPE_CHECKING:
+    from etl.fetch.asked import Asked
+    from etl.fetch.found import SnapshotFiles
     from etl.records.records import Records
 
 SECTION = "source."
@@ -91,6 +93,7 @@ OPTIONAL = (
     "synthetic_user_agents",
 )
 DATASET = "dataset"
+FETCH, SNAPSHOTS, OF_SNAPSHOTS = "fetch", "snapshots", ("root", "endpoint_url")
 OF_RECORDS = (
     *(DATASET, "format", "files", "fields", "timezone", "delimiter", "where"),
     *("envelope", "root", "formerly", "since", "until", "settle_hours", "covers", "neighbour_days"),
@@ -165,11 +168,12 @@ class Source:
             tells it, or nothing does.
         kept_as: Under which of its names what is made now is published, None for the one that it has.
         records: How its records are written and what they are; None if its files are logs of requests.
+        asked: What is asked of another system, so that its raw files are snapshots; None where they are put there.
     """
 
     name: str
     format: Format
-    files: FilePattern
+    files: "FilePattern | SnapshotFiles"
     classifier: Classifier
     since: date | None = None
     until: date | None = None
@@ -192,6 +196,7 @@ class Source:
     year: date | None = None
     kept_as: str | None = None
     records: "Records | None" = None
+    asked: "Asked | None" = None
 
     @property
     def dataset(self) -> str:
@@ -335,6 +340,8 @@ class Source:
             find: What FilePattern.finder gives, for many days.
         """
         find = find or self.files.find
+        if self.asked:  # what is lacking is fetched then
+            return None
         lacking = self.lacking(day, find)
         if not lacking:
             return None
@@ -357,7 +364,7 @@ class Source:
     def is_missing(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> bool:
         """Tell whether there is no raw file at all of an active day that needs some."""
         find = find or self.files.find
-        return bool(self.lacking(day, find)) and not any(map(find, self.days_read(day)))
+        return not self.asked and bool(self.lacking(day, find)) and not any(map(find, self.days_read(day)))
 
     @cached_property
     def settings_sha256(self) -> str:
@@ -541,14 +548,20 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     if dataset not in _DATASETS:
         raise ConfigError(f"dataset = {dataset}: expected one that raw files bring: {', '.join(_DATASETS)}.")
     is_log = dataset == REQUESTS
-    required = REQUIRED if is_log else ("format", "files")
-    check_keys(values, (*REQUIRED, *OPTIONAL) if is_log else OF_RECORDS)
+    asked, of_fetching = _asked(config.folder, values)
+    required = tuple(
+        key for key in (REQUIRED if is_log else ("format", "files")) if not (asked and key == "files")
+    )
+    check_keys(values, (*((*REQUIRED, *OPTIONAL) if is_log else OF_RECORDS), *of_fetching))
     missing = [key for key in required if not values.get(key) and not (key == "application" and values.get(MAP))]
     if missing:
         raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(required)}.")
     if "covers" in values and "neighbour_days" in values:
         raise ConfigError("covers and neighbour_days say the same thing. Take neighbour_days out.")
-    files = FilePattern(values["files"], config.folder, endpoint_url, values.get("root", ""))
+    if asked:
+        files: FilePattern | SnapshotFiles = _snapshot_files(name, config)
+    else:
+        files = FilePattern(values["files"], config.folder, endpoint_url, values.get("root", ""))
     read = partial(_read, values)
     reach = read("neighbour_days", _within(int, 0, FARTHEST), f"0 to {FARTHEST}", 0)
     source = _of_log(name, files, config.folder, values) if is_log else _of_records(name, files, dataset, values)
@@ -562,6 +575,7 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
         expected_files=read("expected_files", _within(int, 1, 10**6), "a number, 1 or more", None),
         allow_empty=read("allow_empty", lambda v: {"true": True, "false": False}[v], "true or false", False),  # noqa: FBT003 - the default
         formerly=tuple(dict.fromkeys(_listed(values.get("formerly", "")))),
+        asked=asked,
     )
     for former in source.formerly:
         check_name("formerly:", former)
@@ -569,7 +583,47 @@ def _source(name: str, config: Config, values: Mapping[str, str], endpoint_url: 
     return source
 
 
-def _of_log(name: str, files: FilePattern, folder: Path, values: Mapping[str, str]) -> Source:
+def _asked(folder: Path, values: Mapping[str, str]) -> "tuple[Asked | None, tuple[str, ...]]":
+    """Return what a section asks of another system, None for nothing, and the keys that say so.
+
+    Raises:
+        ConfigError: There is no such system, or a key is wrong.
+    """
+    if FETCH not in values:
+        return None, ()
+    from etl.fetch import opening  # noqa: PLC0415 - most fetch nothing
+
+    for key in ("files", "root"):
+        if key in values:
+            raise ConfigError(f"{key} is for raw files that are put somewhere. Take it out, or {FETCH}.")
+    return opening.read_asked(values, folder), (FETCH, *opening.keys(values[FETCH]))
+
+
+def _snapshot_files(name: str, config: Config) -> "SnapshotFiles":
+    """Return the files of a source that is fetched.
+
+    Raises:
+        ConfigError: luigi.cfg doesn't say where they are kept, or they would be kept in the lake.
+    """
+    from etl.fetch.found import SnapshotFiles  # noqa: PLC0415 - most fetch nothing
+
+    if SNAPSHOTS not in config.sections:
+        raise ConfigError(
+            f"{FETCH}: say where what is fetched is kept, beside the lake: a section [{SNAPSHOTS}] with root = a "
+            "folder or s3://bucket/prefix."
+        )
+    values = config.section(SNAPSHOTS)
+    with config.named(SNAPSHOTS):
+        check_keys(values, OF_SNAPSHOTS)
+        if not values.get("root"):
+            raise ConfigError(f"no root. Known keys: {', '.join(OF_SNAPSHOTS)}.")
+    root, lake = values["root"], config.lake()
+    if "://" not in root:
+        root = os.path.normpath(config.folder / os.path.expanduser(root))  # noqa: PTH111 - as in lake.config
+    return SnapshotFiles(name, root, values.get("endpoint_url", lake.endpoint_url), lake.root)
+
+
+def _of_log(name: str, files: "FilePattern | SnapshotFiles", folder: Path, values: Mapping[str, str]) -> Source:
     """Return a source of requests, by what is said of its lines alone."""
     read = partial(_read, values)
     timezone = read("timezone", lambda v: ZoneInfo(v).key, "an IANA time zone, like Europe/Berlin", None)
@@ -595,7 +649,9 @@ def _of_log(name: str, files: FilePattern, folder: Path, values: Mapping[str, st
     )
 
 
-def _of_records(name: str, files: FilePattern, dataset: str, values: Mapping[str, str]) -> Source:
+def _of_records(
+    name: str, files: "FilePattern | SnapshotFiles", dataset: str, values: Mapping[str, str]
+) -> Source:
     """Return a source of records of a dataset, by what is said of them alone.
 
     Raises:
