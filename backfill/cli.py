@@ -79,6 +79,10 @@ REJECTS = """
 backfill rejects --source web --date 2015-05-18
 backfill rejects --source web --date 2015-05-18 --limit 100
 """
+FETCH = """
+backfill fetch --source analytics --date 2015-05-18
+backfill fetch --source analytics --start 2015-05-17 --stop 2015-05-20
+"""
 EXAMPLES = """
 backfill plan --of ErrorRateDaily --start 2015-05-17
 backfill run --of ErrorRateDaily --start 2015-05-17
@@ -272,6 +276,15 @@ def _add_log(command: argparse.ArgumentParser) -> None:
     _add_raw(command)
 
 
+def _add_fetching(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--source", required=True, help="a source with fetch in luigi.cfg")
+    command.add_argument("--date", type=day, metavar="DAY", help="the day, YYYY-MM-DD")
+    command.add_argument("--start", type=day, metavar="DAY", help="in place of --date: the first of several days")
+    command.add_argument(
+        "--stop", type=day, metavar="DAY", help="the day after the last; default: up to the last settled day"
+    )
+
+
 def _add_rejects(command: argparse.ArgumentParser) -> None:
     command.add_argument("--source", required=True, help="the source")
     _add_date(command)
@@ -399,6 +412,14 @@ COMMANDS = (
         "Read a day's published rejects again from their raw files, by today's code and settings.",
         REJECTS,
         (_add_rejects,),
+    ),
+    _Command(
+        "backfill.fetch_commands:fetched",
+        "Fetch",
+        "fetch days of a source again, and say which have changed",
+        "Fetch days of a source from the system that has them, be they there or not. What is built stays.",
+        FETCH,
+        (_add_fetching,),
     ),
 )
 

@@ -178,6 +178,23 @@ class Explain(Units):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """`backfill fetch`.
+
+    Attributes:
+        source: Of which source.
+        start: The first day.
+        stop: The day after the last, None for after the last settled one on which the source is active.
+        date: The one day in place of those.
+    """
+
+    source: str
+    start: date | None
+    stop: date | None
+    date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identify:
     """`backfill identify`.
 

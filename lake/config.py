@@ -19,7 +19,7 @@ HIGHEST_MB = 1_000_000
 MB = 1_000_000
 INLINE_COMMENT = re.compile(r"\s[;#]")
 CREDENTIALS = re.compile(r"://[^/\s]*@")
-TARGET = "to"
+TARGET, URL = "to", "url"
 USER = re.compile(r"://[^/:@\s$]+(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@")
 """What a delivery's target may say of who delivers: a name, and for the password a variable of the environment."""
 DIGITS = re.compile(r"[0-9]{1,7}")
@@ -68,12 +68,13 @@ class Config:
         if name not in self.sections:
             raise ConfigError(f"{self.path} has no section [{name}]. Add it; the README shows one.")
         for key, value in self.sections[name].items():
-            if key == TARGET and CREDENTIALS.search(USER.sub("://", value)):
+            if key in {TARGET, URL} and CREDENTIALS.search(USER.sub("://", value)):
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} holds a password. Write ${{NAME}} in its place, for a variable "
-                    "of the environment, or leave it out: docs/how-to/deliver.md says where else it is looked for."
+                    "of the environment, or leave it out: docs/how-to/deliver.md and docs/how-to/fetch.md "
+                    "say where else it is looked for."
                 )
-            if key != TARGET and CREDENTIALS.search(value):
+            if key not in {TARGET, URL} and CREDENTIALS.search(value):
                 raise ConfigError(
                     f"{self.path}, [{name}] {key} holds credentials. Put them where boto3 looks for them."
                 )

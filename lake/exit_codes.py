@@ -56,6 +56,11 @@ OWN: Mapping[str, Mapping[int, str]] = {
         1: "some are not, or that can't be determined: the raw file is gone, changed or broken",
         3: f"{UNREADABLE}, or the day is not there",
     },
+    "backfill fetch": {
+        0: "fetched, be the content another one or not",
+        1: "a day isn't there yet, or the other system refuses what is asked; all else was fetched",
+        3: "the other system or the snapshots can't be reached, read or written",
+    },
     "lake": {
         0: "answered; all is well; deleted, or shown what would be",
         1: "the SQL is wrong, or the answer can't be printed; something in the lake is wrong; what goes is needed",
