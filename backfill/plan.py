@@ -174,8 +174,11 @@ def _judged(day: Day, failures: Sequence[Attempt], trial: Trial, max_attempts: i
     """Return a day as its failed attempts make it; those made with something else don't count.
 
     One that a disk or a server prevented is always tried again, and one of which no log has a line waits for more.
+    What another system didn't have yet is asked for again: nothing here tells when it has it.
     """
     if failures and failures[-1].outcome is Outcome.NO_INPUT:
+        if trial.is_fetched(failures[-1]):
+            return Day(day.date, State.MISSING, failures[-1].error, failures[-1].source)
         waits = max_attempts and trial.has_no_more(failures[-1])
         return Day(day.date, State.NO_INPUT, failures[-1].error, failures[-1].source) if waits else day
     counting = [

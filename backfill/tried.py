@@ -78,6 +78,10 @@ class Trial:
         """Tell whether an attempt was made with the same, and no undated log has grown since."""
         return attempt.setup == self.setup(attempt.date) and attempt.logs == self.logs
 
+    def is_fetched(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt was about a source that another system has."""
+        return any(each.asked for each in self.example.sources() if each.name == attempt.source)
+
     @cached_property
     def _rules(self) -> str:
         """What says how days are made, and which are refused, whatever the raw files."""

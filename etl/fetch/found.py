@@ -18,7 +18,6 @@ class SnapshotFiles:
         source: The source's name.
         root: Absolute path or s3:// URL of all snapshots.
         endpoint_url: Of an S3 server other than AWS.
-        lake_root: That of the lake, which must not be in it, nor around it.
         is_dated: A snapshot is always one of a day.
         lost_folder: No folder has to be there before the first day is fetched.
     """
@@ -26,7 +25,6 @@ class SnapshotFiles:
     source: str
     root: str
     endpoint_url: str | None = None
-    lake_root: str | None = None
 
     is_dated = True
     lost_folder = None
@@ -59,4 +57,4 @@ class SnapshotFiles:
     @cached_property
     def snapshots(self) -> Snapshots:
         """Where they lie."""
-        return Snapshots.at(self.root, self.endpoint_url, self.lake_root)
+        return Snapshots.at(self.root, self.endpoint_url)

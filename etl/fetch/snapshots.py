@@ -157,17 +157,12 @@ class Snapshots:
         self.store = store
 
     @classmethod
-    def at(cls, root: str, endpoint_url: str | None = None, lake_root: str | None = None) -> Self:
+    def at(cls, root: str, endpoint_url: str | None = None) -> Self:
         """Return the snapshots at a root: an absolute path, or `s3://bucket/prefix`.
 
         Raises:
-            ConfigError: It is neither, or it is in the lake, or the lake in it.
+            ConfigError: It is neither.
         """
-        if lake_root is not None and _are_nested(root, lake_root):
-            raise ConfigError(
-                f"Snapshots would lie at {root}, in or around {lake_root}. They may hold what nothing there may "
-                "know. Choose a folder or prefix beside it."
-            )
         return cls(open_store(root, endpoint_url))
 
     def fetch(self, source: str, day: date, asked: Asked, now: datetime, code_version: str) -> Manifest:
@@ -394,6 +389,19 @@ def _parsed(listed: Iterable[Stored]) -> Iterator[tuple[Revision, str, Stored]]:
 
 def _folder(source: str, day: date) -> str:
     return f"{source}/dt={day.isoformat()}/"
+
+
+def check_beside(root: str, lake_root: str) -> None:
+    """Make sure that snapshots lie neither in a lake nor around it.
+
+    Raises:
+        ConfigError: They would.
+    """
+    if _are_nested(root, lake_root):
+        raise ConfigError(
+            f"snapshots would lie at {root}, in or around the lake at {lake_root}. They may hold what the lake "
+            "must never know. Choose a folder or prefix beside it."
+        )
 
 
 def _are_nested(one: str, other: str) -> bool:

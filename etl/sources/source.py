@@ -606,6 +606,7 @@ def _snapshot_files(name: str, config: Config) -> "SnapshotFiles":
         ConfigError: luigi.cfg doesn't say where they are kept, or they would be kept in the lake.
     """
     from etl.fetch.found import SnapshotFiles  # noqa: PLC0415 - most fetch nothing
+    from etl.fetch.snapshots import check_beside  # noqa: PLC0415
 
     if SNAPSHOTS not in config.sections:
         raise ConfigError(
@@ -620,7 +621,9 @@ def _snapshot_files(name: str, config: Config) -> "SnapshotFiles":
     root, lake = values["root"], config.lake()
     if "://" not in root:
         root = os.path.normpath(config.folder / os.path.expanduser(root))  # noqa: PTH111 - as in lake.config
-    return SnapshotFiles(name, root, values.get("endpoint_url", lake.endpoint_url), lake.root)
+    with config.named(SNAPSHOTS):
+        check_beside(root, lake.root)
+    return SnapshotFiles(name, root, values.get("endpoint_url", lake.endpoint_url))
 
 
 def _of_log(name: str, files: "FilePattern | SnapshotFiles", folder: Path, values: Mapping[str, str]) -> Source:
