@@ -23,7 +23,7 @@ TARGET, URL = "to", "url"
 USER = re.compile(r"://[^/:@\s$]+(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@")
 """What a delivery's target may say of who delivers: a name, and for the password a variable of the environment."""
 DIGITS = re.compile(r"[0-9]{1,7}")
-PLACES = frozenset({"root", "files", "endpoint_url", "applications", TARGET})
+PLACES = frozenset({"root", "files", "path", "endpoint_url", "applications", TARGET})
 """Keys whose values are paths or URLs, or, in an objective, names of applications that hold no variable either."""
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 UNBRACED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")

@@ -106,6 +106,11 @@ class Answer:
         )
 
     @property
+    def modified(self) -> datetime | None:
+        """When what is answered was written, None if that isn't said."""
+        return _moment(self.headers.get("Last-Modified") or "")
+
+    @property
     def _encoding(self) -> str:
         encoding = (self.headers.get("Content-Encoding") or "identity").strip().lower()
         return {"x-gzip": "gzip", "": "identity"}.get(encoding, encoding)

@@ -18,6 +18,7 @@ class SnapshotFiles:
         source: The source's name.
         root: Absolute path or s3:// URL of all snapshots.
         endpoint_url: Of an S3 server other than AWS.
+        keep_days: So long after it was fetched a snapshot is kept, None for always.
         is_dated: A snapshot is always one of a day.
         lost_folder: No folder has to be there before the first day is fetched.
     """
@@ -25,6 +26,7 @@ class SnapshotFiles:
     source: str
     root: str
     endpoint_url: str | None = None
+    keep_days: int | None = None
 
     is_dated = True
     lost_folder = None

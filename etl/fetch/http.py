@@ -19,23 +19,48 @@
     missing = 404                                       an answer that means: no data yet
     allow_empty = true                                  a day without a record is a day, too
 
+    written = next_day                                  where nothing above names the day: see `written`
+
+What is the same URL every day is of the day that its Last-Modified tells, or else the time of fetching.
+
 What comes is streamed to disk, but for pages that are looked into: each of those is held in memory. A day is
 fetched whole or not at all; nothing is kept of one that broke off.
 """
 
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 from etl.fetch import http_settings
+from etl.fetch.days import OF_A_DAY, PLACEHOLDER
 from etl.fetch.environment import Secrets
 from etl.fetch.parts import Part
+from etl.fetch.written import KEY, Written
+from lake.errors import ConfigError
 
-KEYS = http_settings.KEYS
+KEYS = (*http_settings.KEYS, KEY)
 
 
 class Http(http_settings.HttpSettings):
     """An export by HTTP; it is an Asked."""
+
+    @classmethod
+    def read(cls, values: Mapping[str, str], folder: Path) -> Self:
+        """See HttpSettings."""
+        found = super().read(values, folder)
+        texts = [found.url, found.body or "", str(found.ready_if or ""), *(value for _, value in found.headers)]
+        if not set(OF_A_DAY).intersection(PLACEHOLDER.findall(" ".join(texts))):
+            return replace(found, written=Written.read(values, found.zone))
+        if KEY in values:
+            raise ConfigError(f"{KEY} is of an export that is the same URL every day. Take it out.")
+        return found
+
+    def recorded(self) -> dict[str, object]:
+        """See Asked."""
+        return super().recorded() | ({KEY: self.written.setting} if self.written else {})
 
     def fetch(self, day: date, folder: Path) -> list[Part]:
         """See Asked."""

@@ -13,6 +13,7 @@ from etl.fetch.days import Span, check_template, filled, read_zone
 from etl.fetch.documents import POINTER, NoSuchValue, check_pointer, value_at
 from etl.fetch.environment import check_no_secret
 from etl.fetch.parts import GZIP
+from etl.fetch.written import Written
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError
 
@@ -97,6 +98,7 @@ class HttpSettings:
         missing: Statuses that mean that there is no data yet.
         format: That of the source, by which files are named and records counted.
         zone: Of its days, None for UTC.
+        written: When it is, if it is the same URL every day; None if what is asked names the day.
     """
 
     url: str
@@ -116,6 +118,7 @@ class HttpSettings:
     format: str | None = None
     zone: ZoneInfo | None = None
     allow_empty: bool = False
+    written: Written | None = None
 
     @classmethod
     def read(cls, values: Mapping[str, str], folder: Path) -> Self:

@@ -13,6 +13,7 @@ FETCH = "fetch"
 """The setting of a source that names one."""
 FETCHERS = {
     "elasticsearch": "etl.fetch.elasticsearch:Elasticsearch",
+    "file": "etl.fetch.file:File",
     "graphite": "etl.fetch.graphite:Graphite",
     "http": "etl.fetch.http:Http",
     "mongodb": "etl.fetch.mongodb:Mongodb",

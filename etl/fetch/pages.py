@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import urllib3
 
+from etl import clock
 from etl.fetch.asked import NotReady
 from etl.fetch.asking import Answer, Client, Request, joined
 from etl.fetch.days import Span, filled
@@ -198,6 +199,8 @@ class Pages:
             if self._is_missing(answer):
                 raise self._not_ready(f"it answers {answer.status}")
             self._check_status(answer)
+            if self._asked.written:
+                self._asked.written.check(self._place, self._day, answer.modified or clock.utc_now())
             return take(answer)
 
     def _following(self, request: Request, page: "_Page") -> Request | None:

@@ -241,8 +241,8 @@ class Snapshots:
 
         return find
 
-    def remove(self, source: str, before: date) -> list[Revision]:
-        """Delete all snapshots of a source's days before one, and what killed fetches have left of them.
+    def expire(self, source: str, before: datetime) -> list[Revision]:
+        """Delete all snapshots of a source that were published before a moment, and what killed fetches left then.
 
         Whoever reads at that moment finds no older revision instead of a newer one. It is no transaction: what
         went before an error is gone, and the next call goes on.
@@ -251,13 +251,16 @@ class Snapshots:
             Those that there were, oldest first.
         """
         check_name("source", source)
-        there = self._list(source, None, before)
-        found = sorted(there.committed)
+        there = self._list(source, None, None)
+        found = sorted(each for each, published in there.committed.items() if published < before)
         for each in found:  # older revisions first
             self.store.remove([each.folder + MANIFEST])
+        kept = {each.folder for each in there.committed.keys() - set(found)}
         by_folder: dict[str, list[str]] = {}
-        for key in there.parts:
-            by_folder.setdefault(key.rpartition("/")[0], []).append(key)
+        for key, part in there.parts.items():
+            folder = key.rpartition("/")[0]
+            if part.published < before and f"{folder}/" not in kept:
+                by_folder.setdefault(folder, []).append(key)
         for keys in by_folder.values():
             self.store.remove(keys)
         return found
@@ -349,22 +352,22 @@ class _Listing:
     """What a listing shows of a source's days.
 
     Attributes:
-        committed: The snapshots.
+        committed: The snapshots, each with when it was published.
         parts: The other objects by their keys, whether they are a snapshot's or not.
     """
 
-    committed: frozenset[Revision]
+    committed: Mapping[Revision, datetime]
     parts: Mapping[str, Stored]
 
     @classmethod
     def of(cls, listed: Iterable[Stored], source: str) -> Self:
-        committed, parts = set(), {}
+        committed, parts = {}, {}
         for revision, name, each in _parsed(listed):
             if revision.source == source and name == MANIFEST:
-                committed.add(revision)
+                committed[revision] = each.published
             elif revision.source == source and PART.fullmatch(name):
                 parts[each.key] = each
-        return cls(frozenset(committed), parts)
+        return cls(committed, parts)
 
     @cached_property
     def _latest(self) -> dict[date, Revision]:

@@ -5,6 +5,8 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Any
 
@@ -62,7 +64,7 @@ def mark_of(url: str, endpoint_url: str | None) -> tuple[int, str]:
 
 
 @contextmanager
-def opened(url: str, endpoint_url: str | None) -> Iterator[io.RawIOBase]:
+def opened(url: str, endpoint_url: str | None) -> Iterator["Stream"]:
     """Give an object's bytes as a stream.
 
     Raises:
@@ -86,6 +88,11 @@ class Stream(io.RawIOBase):
         super().__init__()
         self._found = self._ask()
         self._read = 0
+
+    @property
+    def modified(self) -> datetime:
+        """When the object was written."""
+        return parsedate_to_datetime(self._found["LastModified"])  # our client leaves times as they come
 
     def readable(self) -> bool:
         """It is."""

@@ -41,7 +41,7 @@ from etl.sources.applications import read_applications
 from etl.sources.completeness import SECTION as COMPLETENESS
 from etl.sources.completeness import Severities, Severity, parse_hours, severities
 from etl.sources.limits import Limits, limits
-from lake.config import Config, check_keys
+from lake.config import Config, check_keys, whole_number
 from lake.contracts import CONTRACTS, extracted_for
 from lake.contracts.requests import APPLICATION, VANTAGES
 from lake.errors import ConfigError, InputError
@@ -93,7 +93,8 @@ OPTIONAL = (
     "synthetic_user_agents",
 )
 DATASET = "dataset"
-FETCH, SNAPSHOTS, OF_SNAPSHOTS = "fetch", "snapshots", ("root", "endpoint_url")
+FETCH, SNAPSHOTS, OF_SNAPSHOTS = "fetch", "snapshots", ("root", "endpoint_url", "keep_days")
+LONGEST_KEPT = 36_500  # days
 OF_RECORDS = (
     *(DATASET, "format", "files", "fields", "timezone", "delimiter", "where"),
     *("envelope", "root", "formerly", "since", "until", "settle_hours", "covers", "neighbour_days"),
@@ -623,7 +624,9 @@ def _snapshot_files(name: str, config: Config) -> "SnapshotFiles":
         root = os.path.normpath(config.folder / os.path.expanduser(root))  # noqa: PTH111 - as in lake.config
     with config.named(SNAPSHOTS):
         check_beside(root, lake.root)
-    return SnapshotFiles(name, root, values.get("endpoint_url", lake.endpoint_url))
+        keep = values.get("keep_days")
+        keep_days = whole_number("keep_days", keep, 1, LONGEST_KEPT) if keep else None
+    return SnapshotFiles(name, root, values.get("endpoint_url", lake.endpoint_url), keep_days)
 
 
 def _of_log(name: str, files: "FilePattern | SnapshotFiles", folder: Path, values: Mapping[str, str]) -> Source:

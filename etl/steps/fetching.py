@@ -1,6 +1,7 @@
 """The step before extraction, of a source that another system has: a day of it is fetched and kept as it came."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 from etl.fetch.found import SnapshotFiles
 from etl.fetch.snapshots import Manifest, Snapshots
@@ -22,7 +23,16 @@ def fetch_day(source: Source, day: date, now: datetime) -> Manifest:
         raise ConfigError(
             f"source {source.name}: its raw files are put where files says. There is nothing to fetch."
         )
-    return snapshots_of(source).fetch(source.name, day, source.asked, now, code_version())
+    made = snapshots_of(source).fetch(source.name, day, source.asked, now, code_version())
+    if isinstance(source.files, SnapshotFiles) and source.files.keep_days:
+        _expire(source.files, now.date() - timedelta(days=source.files.keep_days))
+    return made
+
+
+@cache
+def _expire(files: SnapshotFiles, before: date) -> None:
+    """Delete what is kept long enough: by each process once a day, since it lists all snapshots of the source."""
+    files.snapshots.expire(files.source, datetime.combine(before, time(), UTC))
 
 
 def snapshots_of(source: Source) -> Snapshots:

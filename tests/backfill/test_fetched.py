@@ -1,4 +1,4 @@
-"""Sources that another system has, through the whole pipeline: fetched once, built from what was kept, fetched again.
+"""Sources that another system has, through the whole pipeline: fetched, built from what was kept, fetched again.
 
 KILLS=50 python -m pytest tests/backfill/test_fetched.py -m slow
 """
@@ -6,11 +6,13 @@ KILLS=50 python -m pytest tests/backfill/test_fetched.py -m slow
 import os
 import random
 import re
+import shutil
 import signal
 import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -230,6 +232,59 @@ def test_a_log_is_fetched_too(analytics, days):
     checked = analytics.run("backfill", "check", "--of", "ErrorRateDaily")
     assert checked.returncode in {0, 1}
     assert "Traceback" not in checked.stderr
+
+
+def test_an_export_that_is_replaced_is_kept_each_day(analytics):
+    """Each night it is the day before's. What is kept is built again; a day that was missed is named as lost."""
+    export = analytics.folder / "views.csv"
+    source = {key: SOURCE[key] for key in ("dataset", "format", "since", "until")}
+    configure(analytics, analytics=source | {"fetch": "file", "path": "views.csv", "max_reject_rate": "0"})
+
+    def write(day, views):
+        export.write_text(f"application,path,views,visitors\nshop,/,{views},\n")
+        os.utime(export, (datetime.fromisoformat(f"2015-05-{day}T02:00:00+00:00").timestamp(),) * 2)
+
+    write(18, 1204)
+    done = analytics.run(*BUILD)
+    assert done.returncode == 1
+    assert "is not of 2015-05-18 yet: it was written 2015-05-18 02:00 UTC" in done.stdout
+    write(19, 1300)
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stdout
+    assert asked(analytics, "select dt, views from page_views order by all") == [
+        "2015-05-17,1204",
+        "2015-05-18,1300",
+    ]
+    late = analytics.run("backfill", "plan", *KIND, "--late", "--start", "2015-05-17")
+    assert "Nothing to build." in late.stdout
+    assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "2").returncode == 0
+    shutil.rmtree(analytics.folder / "lake")
+    shutil.rmtree(analytics.folder / "snapshots/analytics/dt=2015-05-17")
+    done = analytics.run(*BUILD)
+    assert done.returncode == 1
+    assert "views.csv is of 2015-05-17 no longer" in done.stdout
+    assert asked(analytics, "select dt, views from page_views") == ["2015-05-18,1300"]
+
+
+def test_snapshots_expire(analytics):
+    """After keep_days they are deleted by whoever fetches; what was made of them stays, and is no finding."""
+    assert analytics.run(*BUILD).returncode == 0
+    cfg = analytics.folder / "luigi.cfg"
+    cfg.write_text(cfg.read_text() + "keep_days = 30\n")
+    old = analytics.folder / "snapshots/analytics/dt=2015-05-17"
+    for each in old.rglob("*"):
+        os.utime(each, (0, 0))
+    assert analytics.run(*FETCH, "--date", "2015-05-18").returncode == 0
+    assert [each.name for each in old.parent.iterdir() if any(each.rglob("*.json"))] == ["dt=2015-05-18"]
+    done = analytics.run("lake", "verify", "--deep")
+    assert done.returncode == 0, done.stdout
+    assert "1 raw logs are no longer there" in done.stdout
+    assert analytics.run("backfill", "plan", *KIND, "--late", "--start", "2015-05-17").returncode == 0
+    cfg.write_text(cfg.read_text().replace("keep_days = 30", "keep_days = 0"))
+    done = analytics.run(*BUILD)
+    assert done.returncode == 2
+    assert "[snapshots]" in done.stderr
+    assert "keep_days = 0" in done.stderr
 
 
 @pytest.mark.parametrize(

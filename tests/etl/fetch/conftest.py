@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetching import DAY, Misbehaving, content, parts_of
+from fetching import DAY, NOW, Misbehaving, content, parts_of
 from moto.s3.responses import S3Response
 from s3_servers import KEYS, make_bucket
 
+from etl import clock
 from etl.fetch import patience
 from etl.fetch.snapshots import Snapshots
 from lake.lake import open_store
@@ -42,6 +43,12 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
     monkeypatch.setattr(patience, "sleep", waited.append)
     return waited
+
+
+@pytest.fixture(autouse=True)
+def night(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the night after the day that tests fetch: then what names no day is of that one."""
+    monkeypatch.setattr(clock, "utc_now", lambda: NOW)
 
 
 @pytest.fixture(autouse=True)

@@ -285,25 +285,43 @@ def test_what_a_running_fetcher_has_written_is_not_taken_away(snapshots):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_retention_takes_whole_days_away(snapshots, tmp_path, store):
-    """Older ones of that source alone, all revisions, also after it was killed; never to an older figure."""
-    days = [DAY + timedelta(days=n) for n in range(3)]
+def test_snapshots_expire(disk_store, tmp_path):
+    """Those fetched before a moment, of that source alone, also after it was killed; never to an older figure."""
+    snapshots, days = Snapshots(disk_store), [DAY + timedelta(days=n) for n in range(3)]
     for day in days:
         fetched(snapshots, b"old", day=day)
         fetched(snapshots, b"new", day=day)
     fetched(snapshots, b"x", source="others")
-    if not store.root.startswith("s3"):
-        for count in (1, 2, 3):
-            assert killed(store, count, lambda them: them.remove("views", days[2]), is_after=True)
-            for day in days[:2]:
-                there = snapshots.latest("views", day, day + timedelta(days=1))
-                assert there == {} or contents(snapshots, tmp_path, day) == [b"new"]
-    gone = snapshots.remove("views", days[2])
+    now = max(each.published for each in disk_store.objects("views/", "", "~"))
+    for key in keys(snapshots):
+        if str(days[2]) not in key:
+            os.utime(f"{disk_store.root}/{key}", (now.timestamp() - 7200,) * 2)
+    before = now - timedelta(hours=1)
+    assert snapshots.expire("views", before - timedelta(hours=2)) == []
+    for count in (1, 2, 2):
+        assert killed(disk_store, count, lambda them: them.expire("views", before), is_after=True)
+        for day in days[:2]:
+            there = snapshots.latest("views", day, day + timedelta(days=1))
+            assert there == {} or contents(snapshots, tmp_path, day) == [b"new"]
+    snapshots.expire("views", before)
     assert list(snapshots.latest("views")) == days[2:]
-    assert all(each.day < days[2] for each in gone)
+    assert len(keys(snapshots)) == 4
     assert all(f"dt={days[2]}" in each for each in keys(snapshots))
     assert len(keys(snapshots, "others")) == 2
-    assert snapshots.remove("views", days[2]) == []
+    assert snapshots.expire("views", before) == []
+
+
+def test_snapshots_of_a_bucket_expire(s3_store):
+    """By the bucket's clock."""
+    snapshots = Snapshots(s3_store)
+    fetched(snapshots, b"one")
+    fetched(snapshots, b"two")
+    (published,) = {
+        each.published for each in s3_store.objects("views/", "", "~") if each.key.endswith("1/" + MANIFEST)
+    }
+    assert snapshots.expire("views", published - timedelta(days=1)) == []
+    assert [each.number for each in snapshots.expire("views", published + timedelta(days=1))] == [0, 1]
+    assert keys(snapshots) == []
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut", "manifest"])
@@ -334,7 +352,7 @@ def test_a_source_whose_name_leads_elsewhere_is_refused(snapshots):
         with pytest.raises(ConfigError, match="is no valid name"):
             fetched(snapshots, b"x", source=name)
         with pytest.raises(ConfigError, match="is no valid name"):
-            snapshots.remove(name, DAY)
+            snapshots.expire(name, NOW)
 
 
 def test_snapshots_lie_beside_the_lake(tmp_path):
