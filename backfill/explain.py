@@ -135,8 +135,12 @@ def _tried(each: Attempt) -> str:
 
 def _needs(unit: Unit, now: datetime) -> Iterator[str]:
     if unit.is_extracted:
-        what = "a snapshot" if unit.sources()[0].asked else "raw logs"
-        yield f"{what} of {unit.source}, {unit.why_not(now) or 'there'}"
+        source = unit.sources()[0]
+        if source.asked and not source.files.find(unit.day):
+            yield f"a snapshot of {unit.source}, {unit.why_not(now) or 'to be fetched'}"
+        else:
+            what = "a snapshot" if source.asked else "raw logs"
+            yield f"{what} of {unit.source}, {unit.why_not(now) or 'there'}"
     yield from map(_standing, unit.requires())
 
 

@@ -13,10 +13,11 @@ from backfill import cli as backfill_cli
 from backfill.settings import Settings, settings
 from etl import cli as lake_cli
 from etl.deliver import deliveries
+from etl.fetch import opening
 from etl.records.records import KEYS
 from etl.sources.completeness import Severities, severities
 from etl.sources.limits import limits
-from etl.sources.source import OF_RECORDS, OPTIONAL, REQUIRED, read_sources
+from etl.sources.source import OF_RECORDS, OF_SNAPSHOTS, OPTIONAL, REQUIRED, read_sources
 from lake import config
 from lake.catalog.slo import KNOWN, read_slos
 from lake.config import LAKE_SETTINGS
@@ -40,6 +41,7 @@ SECTIONS = {
     "backfill": [field.name for field in fields(Settings)],
     "slo.NAME": KNOWN,
     "deliver.NAME": deliveries.KNOWN,
+    "snapshots": OF_SNAPSHOTS,
 }
 
 
@@ -117,7 +119,14 @@ def test_sections_are_read(page, tmp_path, monkeypatch):
         for name in re.findall(r"\$\{(\w+)\}", block.text):
             monkeypatch.setenv(name, "x")
         path.write_text(
-            ("" if "[lake]" in block.text else "[lake]\nroot = lake\n\n") + block.text, encoding="utf-8"
+            ("" if "[lake]" in block.text else "[lake]\nroot = lake\n\n")
+            + (
+                "[snapshots]\nroot = kept\n\n"
+                if "\nfetch" in block.text and "[snapshots]" not in block.text
+                else ""
+            )
+            + block.text,
+            encoding="utf-8",
         )
         found = config.read(path)
         assert found.lake().root
@@ -192,6 +201,19 @@ def test_configuration_page_has_the_keys_of_records():
     found = set(re.findall(r"`(\w+)`(?:,| and| \|)", rest.partition("\n## ")[0]))
     assert found >= set(OF_RECORDS)
     assert set(KEYS) <= set(OF_RECORDS)
+
+
+def test_configuration_page_has_the_keys_of_fetching():
+    """Each key is in the table, with the systems that it is of; those of sources are explained above."""
+    page = read("docs/reference/configuration.md")
+    _, _, rest = page.partition("\n## `[source.NAME]` that is fetched\n")
+    found = {name: set() for name in opening.FETCHERS}
+    for keys, of in re.findall(r"^\| (`.*?) \| (.*?) \|", rest.partition("\n## ")[0], re.MULTILINE):
+        systems = set(found) if of == "all" else re.findall(r"(?!all|but)\w+", of)
+        whose = set(found) - set(systems) if of.startswith("all but") else systems
+        for name in whose:
+            found[name] |= set(re.findall(r"`(\w+)`", keys))
+    assert found == {name: {"fetch", "timezone", *opening.keys(name)} for name in opening.FETCHERS}
 
 
 def test_commands_page_has_every_command():

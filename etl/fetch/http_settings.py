@@ -182,6 +182,8 @@ class HttpSettings:
         said |= {"headers": dict(self.headers), "timezone": self.zone and self.zone.key}
         said["ready_if"] = self.ready_if and str(self.ready_if)
         said.pop("ca")
+        if self.next not in {PAGE, OFFSET}:
+            said.pop("first")
         return {"fetch": "http"} | {name: value for name, value in said.items() if value not in (None, (), {})}
 
     def parameters(self, day: date) -> dict[str, object]:

@@ -402,7 +402,7 @@ def check_beside(root: str, lake_root: str) -> None:
     """
     if _are_nested(root, lake_root):
         raise ConfigError(
-            f"snapshots would lie at {root}, in or around the lake at {lake_root}. They may hold what the lake "
+            f"snapshots would lie at {root}, in or around the lake at {lake_root}. They may hold what it "
             "must never know. Choose a folder or prefix beside it."
         )
 

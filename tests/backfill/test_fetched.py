@@ -134,6 +134,8 @@ def test_a_day_that_is_not_there_yet_waits(analytics, days):
     status = analytics.run("backfill", "status", *KIND, "--start", "2015-05-17")
     assert status.returncode == 1
     assert "doesn't have 2015-05-18 yet" in status.stdout
+    explained = analytics.run("backfill", "explain", *KIND, "--date", "2015-05-18")
+    assert "Made from: a snapshot of analytics, to be fetched" in explained.stdout
     days.of["2015-05-18"] = there
     done = analytics.run(*BUILD)
     assert done.returncode == 0, done.stderr
