@@ -224,8 +224,9 @@ def _accounts(units: Sequence[Unit], *, accepts_loss: bool) -> dict[Unit, Accoun
             found[unit] = account(source, unit.day, made, holds.get(source.name), made_of=made_of)
             if found[unit].gone and not accepts_loss:
                 raise InputError(
-                    f"{unit} is not restated, since it would lose requests: {'; '.join(found[unit].gone)}. Bring "
-                    "the raw files back; to restate without them, give --accept-loss."
+                    f"{unit} is not restated, since it would lose {source.rows_are}: "
+                    f"{'; '.join(found[unit].gone)}. Bring the raw files back; to restate without them, give "
+                    "--accept-loss."
                 )
     return found
 

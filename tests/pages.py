@@ -12,10 +12,13 @@ A comment before a block says what becomes of it; readers of the page don't see 
 In output that is shown, `…` stands for anything in a line, and as a line for any lines.
 """
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
@@ -81,6 +84,15 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 
 def run(page: str, project: "Project") -> None:
     """Run a page from top to bottom in a project's folder, and assert that all goes as it says."""
+    try:
+        _run(page, project)
+    finally:  # of servers that it began
+        for file in project.folder.rglob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(file.read_text()), signal.SIGTERM)
+
+
+def _run(page: str, project: "Project") -> None:
     for block in blocks(page):
         settings = project.folder / "luigi.cfg"
         if block.kind == "config":

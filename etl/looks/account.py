@@ -118,7 +118,7 @@ def _add_resized(found: Account, source: Source, day: date, before: Input, size:
         return
     text = f"{before.name} has {size:,} bytes, had {before.bytes:,}"
     found.changed.append(text)
-    if size < before.bytes:
+    if size < before.bytes and not source.asked:  # an older snapshot is still there
         found.gone.append(text)
 
 

@@ -31,9 +31,14 @@ COUNT_RULES = (
 )
 
 
-def _share(name: str, meaning: str) -> Column:
-    return Column(name, pa.float64(), "share, 0 to 1", meaning, nullable=True, minimum=0, maximum=1)
-
+RATE = tuple(
+    Column(name, pa.float64(), "share, 0 to 1", meaning, nullable=True, minimum=0, maximum=1)
+    for name, meaning in (
+        ("error_rate", "server_error_requests / valid_requests; NULL without valid requests"),
+        ("error_rate_low", "Lower end of the rate's 95 % Wilson interval"),
+        ("error_rate_high", "Upper end of the rate's 95 % Wilson interval"),
+    )
+)
 
 CONTRACT = Contract(
     name="error_rate",
@@ -50,9 +55,7 @@ CONTRACT = Contract(
         APPLICATION,
         VANTAGE,
         *COUNTS,
-        _share("error_rate", "server_error_requests / valid_requests; NULL without valid requests"),
-        _share("error_rate_low", "Lower end of the rate's 95 % Wilson interval"),
-        _share("error_rate_high", "Upper end of the rate's 95 % Wilson interval"),
+        *RATE,
         Column(
             "hours_observed",
             pa.int16(),

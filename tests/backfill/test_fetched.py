@@ -186,6 +186,18 @@ def test_a_source_that_answers_otherwise_is_late_data(analytics, days):
     assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "2").returncode == 0
 
 
+def test_a_source_that_takes_rows_back(analytics, days):
+    """That is no loss of raw files: what it said before is still there."""
+    assert analytics.run(*BUILD).returncode == 0
+    days.put("2015-05-17", "shop,/,1204,931")
+    assert analytics.run(*FETCH, "--date", "2015-05-17").returncode == 0
+    restate = ("backfill", "restate", *KIND, "--late", "--start", "2015-05-17", "--reason", "x", "--yes")
+    done = analytics.run(*restate)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert asked(analytics, ALL) == ["2015-05-17,/,1204", "2015-05-18,/,1100"]
+    assert len(list((analytics.folder / "snapshots/analytics/dt=2015-05-17").glob("rev=*"))) == 2
+
+
 def test_two_runs_at_once(analytics, days):
     """Both build all days from one snapshot each, though the server tells each another number."""
     count, lock = [0], threading.Lock()

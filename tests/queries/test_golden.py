@@ -1,7 +1,7 @@
 """Golden cases: golden/DATASET/CASE/ holds a CSV of each input and `expected.csv`, all of one day.
 
-Columns that a CSV of an input leaves out are filled: the day's midnight, the first allowed value, the
-minimum, or NULL.
+A CSV of an input of several days has a column `dt`. Columns that a CSV of an input leaves out are filled: the
+day's midnight, the first allowed value, the minimum, or NULL.
 """
 
 import math
@@ -10,11 +10,12 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from etl.steps.aggregate import SOURCES, Rows, check_sum, counted_in, run_query
-from lake.contract import Column, Contract
+from lake.contract import Column, Contract, Input
 from lake.contracts import CONTRACTS, contract
 from lake.parquet.writer import Footer
 from lake.partition import Partition
@@ -47,24 +48,38 @@ def _contract(name: str) -> Contract:
 def _made(made: Contract, read: dict[str, pa.Table], folder: Path) -> pa.Table:
     """Return what the SQL of a dataset makes of a case's rows, and of what is made of those where no CSV is."""
     inputs: dict[str, list[Rows]] = {}
-    for name in (each.dataset for each in made.inputs):
-        if name in read:
-            rows = read[name]
-        elif contract(name).inputs:
-            rows = _made(contract(name), read, folder)
+    for wanted in made.inputs:
+        of = contract(wanted.dataset)
+        if of.name in read:
+            rows = read[of.name]
+        elif of.inputs:
+            rows = _made(of, read, folder)
         else:
-            rows = contract(name).schema.empty_table()
-        contract(name).validate(rows, DAY)
-        pq.write_table(rows, folder / f"{name}.parquet")
-        source = "web" if contract(name).per_source else None
-        footer = Footer(None, rows.schema, rows.num_rows)  # type: ignore[arg-type] - no golden case has a provenance
-        inputs[name] = [Rows(Partition(name, 1, DAY, source), folder / f"{name}.parquet", footer)]
+            rows = of.schema.empty_table()
+        inputs[of.name] = [_partition(of, day, table, folder) for day, table in _by_day(of, rows, wanted).items()]
     found = run_query(made, DAY, inputs, read.get("sources", A_SOURCE))
     if made.counts:
         (first,) = inputs[made.inputs[0].dataset]
         with pq.ParquetFile(first.file) as file:
             assert check_sum(made, found, counted_in(contract(first.partition.dataset), file), DAY)
     return found
+
+
+def _by_day(of: Contract, rows: pa.Table, wanted: Input) -> dict[date, pa.Table]:
+    if "dt" not in rows.schema.names:
+        return {DAY: rows}
+    days = set(rows["dt"].to_pylist())
+    assert days <= set(wanted.window(DAY))
+    found = {day: rows.filter(pc.equal(rows["dt"], pa.scalar(day))) for day in sorted(days)}
+    return {day: table.select(of.schema.names).cast(of.schema) for day, table in found.items()}
+
+
+def _partition(of: Contract, day: date, rows: pa.Table, folder: Path) -> Rows:
+    of.validate(rows, day)
+    file = folder / f"{of.name}-{day}.parquet"
+    pq.write_table(rows, file)
+    footer = Footer(None, rows.schema, rows.num_rows)  # type: ignore[arg-type] - no golden case has a provenance
+    return Rows(Partition(of.name, 1, day, "web" if of.per_source else None), file, footer)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parent.name}/{path.name}")
