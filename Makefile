@@ -124,8 +124,9 @@ docs: $(VENV)/docs ## the documentation as a site, in site/; a broken link fails
 	@! grep -rnoE '<(script|link|img)[^>]* (src|href)="?(https?:)?//[^>]*|url\(.?(https?:)?//[^)]*' site \
 		--include='*.html' --include='*.css'  # readers fetch nothing from elsewhere
 
-glossary: $(VENV)/run ## write the generated tables of the glossary and the formats anew
+glossary: $(VENV)/run ## write the generated tables of the glossary, the formats and the commands anew
 	@$(BIN)/python tests/tools/glossary.py glossary.md
+	@$(BIN)/python tests/tools/commands_page.py docs/reference/commands.md
 	@$(BIN)/python tests/tools/formats_page.py docs/reference/formats.md
 
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files

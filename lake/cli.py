@@ -41,6 +41,12 @@ lake ddl spark > lake.sql
 lake ddl trino --schema glue.web_logs
 lake ddl athena --schema web_logs
 """
+NEW = """
+lake new metric busiest_minutes
+lake new source page_scores
+lake new pipeline page_scores
+"""
+KINDS = ("metric", "source", "pipeline")
 ENGINES = ("athena", "trino", "spark")
 INTERRUPTED = 130
 
@@ -177,6 +183,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "pull_datasets",
     )
     command.add_argument("dataset", nargs="+", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    command = add(
+        "new", "write the files of a metric, of a source of records or of both, with golden cases", NEW, "new"
+    )
+    command.set_defaults(run="lake.commands.new:new")
+    command.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    command.add_argument("name", metavar="NAME", help="of the dataset, such as page_scores")
     command = add("ddl", "print the statements that show the lake to another engine", DDL, "show_ddl")
     command.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
     command.add_argument(

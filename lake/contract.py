@@ -148,7 +148,7 @@ class Contract:
     def made_from(self) -> str:
         """What it is made from, as text."""
         texts = (each.dataset + (f" ({each.days} days)" if each.days > 1 else "") for each in self.inputs)
-        return ", ".join(texts) or "raw logs"
+        return ", ".join(texts) or "raw files"
 
     @property
     def is_extracted(self) -> bool:

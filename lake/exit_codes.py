@@ -81,6 +81,10 @@ OWN: Mapping[str, Mapping[int, str]] = {
     },
     "lake pull": {0: "the copies are up to date", 3: f"{UNREADABLE}, or a copy can't be written"},
     "lake ddl": {0: "printed", 2: f"{WRONG}, or that engine can't read this lake"},
+    "lake new": {
+        0: "written",
+        2: "the name is wrong, a file is there already, or this is no clone; nothing was written",
+    },
     "lake report": {
         0: "written",
         1: "a file of the lake is broken, or the report can't be written",

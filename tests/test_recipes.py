@@ -11,87 +11,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pages import commands, example
 
-import lake.contracts
-import queries
-import tasks
 from etl.lines.formats import FORMATS, Json
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parent.parent
-CONTRACTS, QUERIES, TASKS = (
-    Path(each.__file__).parent.relative_to(REPOSITORY) for each in (lake.contracts, queries, tasks)
-)
+GOLDEN = ("tests/queries/test_golden.py", "tests/etl/records/test_golden.py")
 FORMATS_FILE = Path(inspect.getsourcefile(Json)).relative_to(REPOSITORY)
-METRIC = {  # its name comes before all others, as no metric's does so far
-    CONTRACTS / "busiest_minutes.py": '''\
-"""How busy a day's busiest five minutes were."""
-
-import pyarrow as pa
-
-from lake.contract import Column, Contract, Input
-from lake.contracts.requests import APPLICATION, VANTAGE
-
-CONTRACT = Contract(
-    name="busiest_minutes",
-    version=1,
-    grain="one application at one vantage",
-    key=("application", "vantage"),
-    inputs=(Input("error_counts"),),
-    columns=(
-        APPLICATION,
-        VANTAGE,
-        Column("peak_requests", pa.int64(), "requests", "All requests of the busiest five minutes", minimum=1),
-    ),
-)
-''',
-    QUERIES / "busiest_minutes.sql": """\
--- The most requests in five minutes of one day per application and vantage.
-with minutes as (
-    select
-        application,
-        vantage,
-        bucket_start,
-        sum(requests_total) as requests
-    from error_counts
-    group by application, vantage, bucket_start
-)
-
-select
-    application,
-    vantage,
-    cast(max(requests) as bigint) as peak_requests
-from minutes
-group by application, vantage
-order by application, vantage
-""",
-    TASKS / "busiest_minutes.py": '''\
-"""When applications are busiest."""
-
-from tasks.daily import DailyTask
-
-
-class BusiestMinutesDaily(DailyTask):
-    """The busiest five minutes of one UTC day."""
-
-    dataset = "busiest_minutes"
-''',
-    Path("tests/queries/golden/busiest_minutes/two_peaks/requests.csv"): """\
-application,vantage,ts,status
-shop,edge,2026-09-17T00:00:00.000000,200
-shop,edge,2026-09-17T00:05:00.000000,200
-shop,edge,2026-09-17T00:09:59.999999,503
-api,edge,2026-09-17T23:59:00.000000,404
-""",
-    Path("tests/queries/golden/busiest_minutes/two_peaks/expected.csv"): """\
-application,vantage,peak_requests
-api,edge,1
-shop,edge,2
-""",
-}
+NEW = (
+    ("pipeline", "page_scores"),
+    ("metric", "aaa_busiest_minutes"),
+)  # before all others, as no metric's is so far
+LAKE = "from etl.cli import main; main()"
 # what all metrics are looked at by, and a metric that was added like this one
-METRICS = r"\b(CONTRACTS|DATASETS)\b(?!\[)|\b(in_build_order|daily_tasks|names)\(|StatusMixDaily|status_mix"
+METRICS = (
+    r"\b(CONTRACTS|DATASETS)\b(?!\[)|\b(in_build_order|daily_tasks|names)\(|StatusMixDaily|status_mix|Daily\)\("
+)
 FIELDS = """\
 BUNNY = (
     Field("When", Role.TIME),
@@ -180,6 +117,10 @@ def copy(tmp_path: Path) -> Path:
     if (REPOSITORY / compiled).exists():  # else each process of the copy's tests takes a minute to do so
         shutil.copytree(REPOSITORY / compiled, folder / compiled, ignore=shutil.ignore_patterns("*.pyc"))
     in_copy(folder, "git", "init", "--quiet")
+    in_copy(folder, "git", "add", "--all")
+    in_copy(
+        folder, "git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "--message", "As it is"
+    )
     return folder
 
 
@@ -194,11 +135,16 @@ def in_copy(folder: Path, *command: str) -> str:
 
 
 def add(folder: Path, files: dict[Path, str]) -> None:
-    """Write new files, let `make glossary` write its tables anew, and put all under version control."""
+    """Write new files, and document them."""
     for name, text in files.items():
         assert not (folder / name).exists()
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    document(folder)
+
+
+def document(folder: Path) -> None:
+    """Let `make glossary` write its tables anew, and put all under version control."""
     in_copy(folder, "make", "glossary", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/run")
     in_copy(folder, "git", "add", "--all")
 
@@ -243,18 +189,31 @@ def run_but(folder: Path, tests: list[str], values: Iterable[str]) -> None:
 
 
 @pytest.mark.longest
-def test_adding_a_metric(copy):
-    """Four files and the rows that go in: whatever asks all metrics, or knows one, passes with one more."""
-    add(copy, METRIC)
+def test_adding_a_metric_and_a_pipeline(copy):
+    """The files that `lake new` writes: whatever asks all datasets, or knows one, passes with three more."""
+    for kind, name in NEW:
+        said = in_copy(copy, sys.executable, "-c", LAKE, "new", kind, name)
+        assert f"lake/contracts/{name}.py" in said
+        document(copy)
+        if kind == "pipeline":
+            told = in_copy(copy, "git", "diff", "--cached", "--stat=100")
+            *_, shown = commands(example("docs/how-to/add-a-pipeline.md", "fifth pipeline"))
+            assert told == shown[1]
     tests = concerned(METRICS)
     assert {each.partition("::")[0] for each in tests} >= {
         "tests/queries/test_golden.py",
+        "tests/etl/records/test_golden.py",
         "tests/tasks/test_daily.py",
+        "tests/test_pages.py",
     }
     run_but(copy, tests, ["s3"])  # where a lake lies is nothing to a metric
-    assert "two_peaks" in in_copy(
-        copy, sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/queries/test_golden.py"
+    cases = in_copy(copy, sys.executable, "-m", "pytest", "--collect-only", "-q", *GOLDEN)
+    assert all(
+        f"[{each}/example]" in cases for each in ("aaa_busiest_minutes", "page_scores", "page_scores_7_days")
     )
+    linters = ("ruff", "check", "."), ("ruff", "format", "--check", "."), ("sqlfluff", "lint", "queries")
+    for linter, *arguments in linters:
+        in_copy(copy, str(Path(sys.executable).with_name(linter)), *arguments)
 
 
 @pytest.mark.longest

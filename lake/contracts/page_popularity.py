@@ -3,9 +3,7 @@
 import pyarrow as pa
 
 from lake.contract import Column, Contract, Input
-from lake.contracts.page_views import CONTRACT as PAGE_VIEWS
-
-APPLICATION, PATH = (each for each in PAGE_VIEWS.columns if each.name in PAGE_VIEWS.key)
+from lake.contracts.page_views import APPLICATION, PATH
 
 CONTRACT = Contract(
     name="page_popularity",

@@ -3,7 +3,23 @@
 import pyarrow as pa
 
 from lake.contract import Column, Contract
-from lake.contracts.requests import APPLICATION
+from lake.contracts.requests import APPLICATION as OF_REQUESTS
+
+APPLICATION = Column(
+    OF_REQUESTS.name,
+    OF_REQUESTS.type,
+    OF_REQUESTS.unit,
+    "Whose page it is: what the error rates call it, so that the two can be joined",
+    pattern=OF_REQUESTS.pattern,
+)
+PATH = Column(
+    "path",
+    pa.string(),
+    "URL path",
+    "The page, as paths of requests are kept",
+    pattern=r"/[!-~]*",
+    is_url_path=True,
+)
 
 CONTRACT = Contract(
     name="page_views",
@@ -12,21 +28,8 @@ CONTRACT = Contract(
     key=("application", "path"),
     per_source=True,
     columns=(
-        Column(
-            APPLICATION.name,
-            APPLICATION.type,
-            APPLICATION.unit,
-            "Whose page it is: what the error rates call it, so that the two can be joined",
-            pattern=APPLICATION.pattern,
-        ),
-        Column(
-            "path",
-            pa.string(),
-            "URL path",
-            "The page, as paths of requests are kept",
-            pattern=r"/[!-~]*",
-            is_url_path=True,
-        ),
+        APPLICATION,
+        PATH,
         Column("views", pa.int64(), "views", "How often it was viewed", minimum=0),
         Column(
             "visitors",

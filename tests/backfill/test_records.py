@@ -147,7 +147,7 @@ def test_error_rates_are_built_beside(analytics):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"dataset": "pages"}, "dataset = pages: expected one that raw files bring: page_views, requests."),
+        ({"dataset": "pages"}, "dataset = pages: expected one that raw files bring: "),
         ({"vantage": "edge"}, "vantage"),
         ({"files": "history.csv"}, "Say which field has its day: fields = dt = NAME."),
         ({"fields": "paths = page_path"}, "paths"),

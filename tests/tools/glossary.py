@@ -11,6 +11,7 @@ from lake import sql
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, counted
 
+HEADING = "\n## Questions\n"
 QUESTIONS = re.compile(r"(<!-- questions -->\n).*?(<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- dataset (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -46,7 +47,8 @@ def update(text: str) -> str:
     described = {found["name"] for found in BLOCK.finditer(text)}
     for name in CONTRACTS:
         if name not in described:
-            text = f"{text.rstrip()}\n\n### {name}\n\n<!-- dataset {name} -->\n<!-- end -->\n"
+            before, heading, after = text.partition(HEADING)
+            text = f"{before.rstrip()}\n\n### {name}\n\n<!-- dataset {name} -->\n<!-- end -->\n{heading}{after}"
     text = QUESTIONS.sub(lambda found: f"{found[1]}{questions()}{found[2]}", text)
     return BLOCK.sub(lambda found: f"{found[1]}{table(CONTRACTS[found['name']])}{found[3]}", text)
 

@@ -25,7 +25,7 @@ from lake.provenance import FIRST, Revision
 
 DAY = date(2026, 9, 17)
 NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
-MADE = [each for each in CONTRACTS.values() if each.inputs and not each.per_source]
+MADE = [each for each in CONTRACTS.values() if each.inputs and not each.per_source and is_everybodys(each)]
 ERROR_RATE = contract("error_rate")
 PARTITION = Partition("error_rate", ERROR_RATE.version, DAY)
 Extract = Callable[..., Source]
@@ -64,7 +64,7 @@ def rate(
 ) -> pa.Table:
     """Make all that is made of a day, and return its error rates."""
     found = {}
-    for name in (each.name for each in in_build_order() if each.inputs):
+    for name in (each.name for each in in_build_order() if each.inputs and is_everybodys(each)):
         if contract(name).per_source:
             for each in sources:
                 if each.name not in missing:
