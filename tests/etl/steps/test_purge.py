@@ -208,3 +208,47 @@ def test_deleting_needs_a_reason(leaky: Lake, run: LakeCommand) -> None:
         assert code == 2
         assert "Give --reason: why it is deleted" in said[-1]
     assert _content(leaky) == before
+
+
+def test_path_templates_that_leak_are_masked_and_become_one(
+    leaky: Lake,
+    source: Source,
+    tmp_path: Path,
+    run: LakeCommand,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counts of an hour stay as they are, also where requests were deleted before; no bytes hold a name."""
+    day, breakdown = date(2026, 9, 18), contract("error_breakdown")
+    lines = [
+        f'{CLIENT} - - [18/Sep/2026:12:00:03 +0000] "GET /u/{name}@example.org HTTP/1.1" {status} 5 "-" "-"\n'
+        for name, status in [*[("carol", 200)] * 5, *[("dave", 200)] * 6, *[("dave", 500)] * 2, ("erin", 200)]
+    ]
+    tmp_path.joinpath("access.log").write_text("".join(lines))
+    with monkeypatch.context() as former:
+        former.setattr(privacy, "clean_path", bytes.decode)
+        former.setattr(blocks, "WORTH_LOADING", 1 << 60)
+        extract_day(leaky, source, day)
+    aggregate_day(leaky, [Partition(breakdown.name, breakdown.version, day)], [source])
+    before = published(leaky, "error_breakdown", day)
+    assert [row["path_template"] for row in before] == [
+        "(other)",
+        "/u/carol@example.org",
+        *["/u/dave@example.org"] * 2,
+    ]
+    retention.Expired.of(leaky, "requests", date(2026, 9, 19)).delete(leaky, "90 days", "me")
+    code, said = run("purge", "--yes", "--reason", "addresses")
+    assert (code, said[-1].partition(" have")[0]) == (
+        0,
+        "Of what is purged, rejects_as_of and error_breakdown_as_of",
+    )
+    rows = published(leaky, "error_breakdown", day)
+    assert [(row["path_template"], row["status"], row["requests_total"]) for row in rows] == [
+        ("(other)", 200, 1),
+        ("/u/{email}", 200, 11),
+        ("/u/{email}", 500, 2),
+    ]
+    assert sum(row["server_error_requests"] for row in rows) == 2
+    assert not [name for name, content in _content(leaky).items() if b"dave" in content]
+    assert run("purge")[0] == 0
+    assert run("verify", "--deep")[0] == 0
