@@ -129,7 +129,7 @@ PATHS = st.lists(PARTS, max_size=12).map("".join) | st.text(st.characters(min_co
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.lists(PATHS, min_size=20, max_size=200))
 def test_a_template_is_its_own_template(catalog, paths):
-    """Whatever the path; as many segments as it had, the same path if it has no digit, and nothing to be masked."""
+    """Whatever the path; with as many segments, the same if it has no digit, and with nothing to be masked."""
     query = "select path, path_template(path), path_template(path_template(path)) from paths"
     kept = [clean_path(f"/{each}".encode()) for each in paths]
     with catalog(paths=pa.table({"path": [*(f"/{each}" for each in paths), *kept]})) as connection:
