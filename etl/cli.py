@@ -140,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
         "their old bytes for good, after a record of what they were. No figure changes.",
         PURGE,
     )
-    command.add_argument("--dataset", choices=("rejects", "requests"), help="one of the two; default: both")
+    command.add_argument(
+        "--dataset", choices=("error_breakdown", "rejects", "requests"), help="one of the three; default: all"
+    )
     _add_days(command)
     command.add_argument("--yes", action="store_true", help="do it")
     command.add_argument("--reason", help="why, for the records that stay")

@@ -367,7 +367,7 @@ def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[S
     alike: dict[tuple[str | None, str], list[tuple[str, Content]]] = {}
     for each in read:
         if each.day == day and each.source:
-            for content in each.footer.provenance.raw_contents:
+            for content in each.footer.provenance.raw_contents or _raw_contents([each]):
                 size, whole, *prefixes = content.split()
                 key = vantages.get(each.source), prefixes[0] if prefixes else f"{size} {whole}"
                 file = Content(int(size), whole, 0, tuple(prefixes))

@@ -5,7 +5,7 @@ become a new revision, what is made from it is confirmed, and then its old bytes
 interrupted purge is completed by the next one.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -20,15 +20,17 @@ from etl.lines import parse, privacy
 from etl.lines.places import places_of
 from etl.sources.source import Source
 from lake import confirmed, retention
+from lake.contract import Contract
 from lake.contracts import CONTRACTS, contract
 from lake.errors import StoreError
 from lake.lake import Lake, latest
-from lake.memory.arrays import numbers, to_numpy, whole
+from lake.memory.arrays import numbers, stream, to_numpy, whole
+from lake.memory.database import connected
 from lake.partition import Partition
 from lake.provenance import Check, Input, Provenance, code_version
 from lake.store.disk import temporary_folder
 
-COLUMNS = {"rejects": "masked_line", "requests": "path"}
+COLUMNS = {"rejects": "masked_line", "requests": "path", "error_breakdown": "path_template"}
 """The datasets that keep something of what clients send, and in which column."""
 CHECK = "purged"
 """The name of the check in the provenance of a revision that a purge made."""
@@ -106,7 +108,7 @@ def purge(  # noqa: PLR0913 - who, why and when
 
 def _masks_of(sources: Mapping[str, Source], partition: Partition) -> Masks:
     """Return what masks the texts of a partition as they would be today."""
-    if partition.dataset == "requests":
+    if partition.dataset != "rejects":
         return parse.clean_paths
     source = sources.get(partition.source or "")
     places = places_of(source.format, is_masked=True) if source else ()
@@ -148,18 +150,34 @@ def _publish_masked(  # noqa: PLR0913, PLR0917 - likewise
     )
     with lake.staging() as folder, lake.writer(made, leaking.dt, folder) as writer:
         file = _opened(lake, leaking, folder)
-        for n in range(file.num_row_groups):
-            table = file.read_row_group(n)
-            texts, _ = _changed(table[column], masks)
-            at = table.schema.get_field_index(column)
-            writer.write(table.set_column(at, table.schema.field(at), texts).cast(made.schema))
+        tables = (_masked(file.read_row_group(n), made, column, masks) for n in range(file.num_row_groups))
+        for table in [_merged(tables, made)] if column in made.key else tables:
+            writer.write(table)
         lake.publish(new, writer.finish(told))
+
+
+def _masked(table: pa.Table, made: Contract, column: str, masks: Masks) -> pa.Table:
+    texts, _ = _changed(table[column], masks)
+    at = table.schema.get_field_index(column)
+    return table.set_column(at, table.schema.field(at), texts).cast(made.schema)
+
+
+def _merged(tables: Iterable[pa.Table], made: Contract) -> pa.Table:
+    """Return rows of counts, of which several may have one key once it is masked, as one each with their sums."""
+    key = ", ".join(made.key)
+    sums = ", ".join(f"cast(sum({each.name}) as bigint) as {each.name}" for each in made.stored[len(made.key) :])
+    table = pa.concat_tables(tables)
+    with connected(table.nbytes) as connection:
+        connection.register("masked", stream(table))
+        query = f"select {key}, {sums} from masked group by {key} order by {key}"  # noqa: S608 - a contract's own text
+        return connection.execute(query).to_arrow_table().cast(made.schema)
 
 
 def _confirm(lake: Lake, purged: Collection[Partition], now: datetime) -> None:
     """Record that what is made from purged partitions would be equal if it were made from what replaces them.
 
-    Masks change no figure: nothing is counted by a path or by a line's text.
+    Masks change no figure: nothing is counted by a path or by a line's text but error_breakdown, of which at most
+    some requests would have another template than `(other)`.
     """
     folders = {each.folder for each in purged}
     renewed = cache(lambda each: _renewed(lake, each, folders))  # several are made from one

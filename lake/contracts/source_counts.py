@@ -19,6 +19,7 @@ CONTRACT = Contract(
     key=("application", "vantage", "bucket_start", "status_class"),
     per_source=True,
     inputs=(Input("requests"),),
+    former_sql=("578a2fba0cb86844325dff544528ffc1c4366a17e6c2d53cf2227031c4ddedf7",),  # counts written out
     counts="requests_total",
     time="bucket_start",
     columns=(APPLICATION, VANTAGE, BUCKET_START, STATUS_CLASS, *COUNTS),

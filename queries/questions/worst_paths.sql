@@ -1,28 +1,27 @@
 -- Which paths had the errors of a UTC day, most errors first, and what share of the application's errors each had;
--- paths that differ only in numbers are one, with `{number}` in it.
+-- paths of one template, which differ only in numbers or ids, are one.
 create or replace macro worst_paths(day) as table
-    with valid as (
-        select
-            application,
-            vantage,
-            status,
-            -- twice, since a slash doesn't both end a number and begin the next
-            regexp_replace(
-                regexp_replace(path, '/[0-9]+(/|$)', '/{number}\1', 'g'), '/[0-9]+(/|$)', '/{number}\1', 'g'
-            ) as path
-        from requests
-        where dt = cast(day as date) and traffic_class = 'user'
-    ),
-
-    counted as materialized (  -- or the window below reads the requests again
+    with of_paths as (
         select
             application,
             vantage,
             path,
             count(*) as valid_requests,
             count(*) filter (where status between 500 and 599) as server_error_requests
-        from valid
+        from requests
+        where dt = cast(day as date) and traffic_class = 'user'
         group by application, vantage, path
+    ),
+
+    counted as materialized (  -- or the window below reads the requests again
+        select
+            application,
+            vantage,
+            path_template(path) as path,
+            cast(sum(valid_requests) as bigint) as valid_requests,
+            cast(sum(server_error_requests) as bigint) as server_error_requests
+        from of_paths
+        group by application, vantage, path_template(path)
     ),
 
     rated as (

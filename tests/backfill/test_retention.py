@@ -71,6 +71,34 @@ def test_requests_go_and_error_rates_stay(built, lake):
 
 
 @pytest.mark.slow
+def test_what_explains_the_errors_stays(built, lake):
+    """Built by Luigi's range, error_breakdown answers, and is verified, after requests went."""
+    luigi = (
+        "luigi",
+        "--local-scheduler",
+        "RangeDailyBase",
+        "--of",
+        "ErrorBreakdownDaily",
+        "--start",
+        "2015-05-18",
+    )
+    assert built.run(*luigi, "--stop", "2015-05-21").returncode == 0
+    counts = "sum(requests_total), sum(server_error_requests)"
+    by_day = f"select dt, {counts} from {{}} where dt >= '2015-05-18' group by dt order by dt"
+    asked = [by_day.format(name) for name in ("error_breakdown", "error_rate")]
+    asked.append("from worst_path_templates()")
+    before = [lake("sql", "--csv", query) for query in asked]
+    assert before[0] == before[1]
+    told = re.search(r"(--dataset .* --delete \w+) ", lake("retention", *REQUESTS, "--even-if-needed")[1])
+    assert lake("retention", *told[1].split(), "--reason", "90 days")[0] == 0
+    assert [lake("sql", "--csv", query) for query in asked] == before
+    assert lake("verify", "--deep")[0] == 0
+    again = built.run(*luigi, "--stop", "2015-05-21")
+    assert again.returncode == 0
+    assert not list(built.folder.glob("lake/requests/v1/dt=2015-05-1[78]"))
+
+
+@pytest.mark.slow
 def test_late_lines_of_deleted_requests_are_said_and_keep_no_other_day(built, lake):
     """Restating leaves such a day alone, with exit code 1, until what is printed has built it again."""
     told = re.search(r"(--dataset .* --delete \w+) ", lake("retention", *REQUESTS, "--even-if-needed")[1])

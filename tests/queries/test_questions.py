@@ -114,6 +114,21 @@ def test_what_was_not_counted_is_no_answer(catalog, tmp_path, question):
             assert connection.execute(query).fetchall() == []
 
 
+def test_what_was_not_broken_down_is_no_answer(catalog, tmp_path):
+    """Error rates without error_breakdown: an error that says what to build, also from a file; no lake, none."""
+    queries = ("from worst_path_templates()", "select count(*) from worst_path_templates(stop := '2026-09-16')")
+    with catalog(tmp_path / "stored.duckdb", error_rate=RATED) as connection:
+        for query in queries:
+            with pytest.raises(duckdb.Error, match=r"no error_breakdown .* --of ErrorBreakdownDaily"):
+                connection.execute(query)
+    with duckdb.connect(tmp_path / "stored.duckdb", read_only=True) as connection:
+        for query in queries:
+            with pytest.raises(duckdb.Error, match="no error_breakdown in this lake"):
+                connection.execute(query)
+    with catalog() as connection:
+        assert connection.execute(queries[0]).fetchall() == []
+
+
 @pytest.mark.parametrize("question", OF_FIVE_MINUTES)
 def test_days_counted_to_nothing_are_an_answer(catalog, question):
     """Files of error_counts without a row are no error."""
@@ -152,7 +167,8 @@ def in_files(catalog, tmp_path_factory):
     places = [(date(2026, 1, 1) + timedelta(n // 100), f"app{n % 100}", "edge") for n in range(10_000)]
     rows = pa.table(dict(zip(("dt", "application", "vantage"), zip(*places, strict=True), strict=True)))
     counts = rows.append_column("status_class", pa.repeat("2xx", rows.num_rows))
-    datasets = {"error_rate": rows, "error_counts": counts, "requests": rows}
+    paths = rows.append_column("path_template", pa.repeat("/", rows.num_rows))
+    datasets = {"error_rate": rows, "error_counts": counts, "error_breakdown": paths, "requests": rows}
     with catalog(**datasets) as connection:
         for name in datasets:
             columns = ", ".join(connection.table(name).columns)
@@ -184,6 +200,7 @@ def in_files(catalog, tmp_path_factory):
         ("slo_alerts(start := '2026-02-16', stop := '2026-02-18')", 5),
         ("burn_rate(60, start := '2026-02-16', stop := '2026-02-18')", 3),
         ("worst_days where dt = '2026-02-16'", 1),
+        ("worst_path_templates(start := '2026-02-16', stop := '2026-02-18')", 2),
         ("worst_paths('2026-02-16')", 1),
     ],
 )

@@ -148,7 +148,7 @@ def test_making_a_day_twice_succeeds_and_otherwise_needs_a_revision(
     extract("api", 200, 200)
     assert rate(lake, sources_of("api")) == rate(lake, sources_of("api"))
     extract("api", 200, 500, revision=Revision(1, "the log was wrong"))
-    with pytest.raises(PartitionExists, match="source_days"):
+    with pytest.raises(PartitionExists, match="is published with other bytes"):
         rate(lake, sources_of("api"))
     rows = rate(lake, sources_of("api"), Revision(1, "requests were restated"))
     assert rows["server_error_requests"].to_pylist() == [1]

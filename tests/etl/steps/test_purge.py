@@ -24,7 +24,7 @@ from lake.provenance import Revision
 
 Published = Callable[..., list[dict[str, Any]]]
 LakeCommand = Callable[..., tuple[int, list[str]]]
-DAY = date(2026, 9, 17)
+DAY, NEXT = date(2026, 9, 17), date(2026, 9, 18)
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 STAMP = "17/Sep/2026:12:00:03 +0000"
 GLUED = '192.0.2.7 - - [17/Sep/2026:12:00:03 +0158:85::48 - - [17/Sep/2026:12:00:04 +0000] "GET /'
@@ -208,3 +208,51 @@ def test_deleting_needs_a_reason(leaky: Lake, run: LakeCommand) -> None:
         assert code == 2
         assert "Give --reason: why it is deleted" in said[-1]
     assert _content(leaky) == before
+
+
+@pytest.fixture
+def broken_down(leaky: Lake, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """The same with error_breakdown of another day, whose requests were then deleted."""
+    made, day = contract("error_breakdown"), NEXT
+    requests = [*[("carol", 200)] * 5, *[("dave", 200)] * 6, *[("dave", 500)] * 2, ("erin", 200)]
+    tmp_path.joinpath("access.log").write_text(
+        "".join(
+            f'{CLIENT} - - [18/Sep/2026:12:00:03 +0000] "GET /u/{name}@example.org HTTP/1.1" {status} 5 "-" "-"\n'
+            for name, status in requests
+        )
+    )
+    with monkeypatch.context() as former:
+        former.setattr(privacy, "clean_path", bytes.decode)
+        former.setattr(blocks, "WORTH_LOADING", 1 << 60)
+        extract_day(leaky, source, day)
+    aggregate_day(leaky, [Partition(made.name, made.version, day)], [source])
+    retention.Expired.of(leaky, "requests", date(2026, 9, 19)).delete(leaky, "90 days", "me")
+    return leaky
+
+
+def test_path_templates_that_leak_are_masked_and_become_one(
+    broken_down: Lake, run: LakeCommand, published: Published
+) -> None:
+    """Counts stay as they are, also where requests were deleted before, and no bytes hold a name."""
+    before = published(broken_down, "error_breakdown", NEXT)
+    assert [(row["path_template"], row["status"], row["requests_total"]) for row in before] == [
+        ("(other)", 200, 1),
+        ("/u/carol@example.org", 200, 5),
+        ("/u/dave@example.org", 200, 6),
+        ("/u/dave@example.org", 500, 2),
+    ]
+    code, said = run("purge", "--yes", "--reason", "addresses")
+    assert (code, said[-1].partition(" have")[0]) == (
+        0,
+        "Of what is purged, rejects_as_of and error_breakdown_as_of",
+    )
+    rows = published(broken_down, "error_breakdown", NEXT)
+    assert [(row["path_template"], row["status"], row["requests_total"]) for row in rows] == [
+        ("(other)", 200, 1),
+        ("/u/{email}", 200, 11),
+        ("/u/{email}", 500, 2),
+    ]
+    assert sum(row["server_error_requests"] for row in rows) == 2
+    assert not [name for name, content in _content(broken_down).items() if b"dave" in content]
+    assert run("purge")[0] == 0
+    assert run("verify", "--deep")[0] == 0

@@ -181,9 +181,12 @@ def test_sources_that_read_the_same_file_are_refused(
     for source in sources:
         extract_day(lake, source, DAY)
         aggregate_day(lake, [Partition(each.name, each.version, DAY, source.name) for each in counts], [source])
-    summed = [Partition("error_counts", contract("error_counts").version, DAY)]
-    with pytest.raises(InputError, match="sources a and b have read a raw file with the same content"):
-        aggregate_day(lake, summed, sources)
+    summed, broken_down = (
+        [Partition(name, contract(name).version, DAY)] for name in ("error_counts", "error_breakdown")
+    )
+    for partitions in (summed, broken_down):
+        with pytest.raises(InputError, match="sources a and b have read a raw file with the same content"):
+            aggregate_day(lake, partitions, sources)
     warned = [replace(each, severities=Severities(duplicate_files=Severity.WARN)) for each in sources]
     aggregate_day(lake, summed, warned)
     said = "sources a and b have read a raw file with the same content"

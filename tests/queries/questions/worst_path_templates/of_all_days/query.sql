@@ -1,0 +1,1 @@
+from worst_path_templates()
