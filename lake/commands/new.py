@@ -87,7 +87,7 @@ CONTRACT = Contract(
     per_source=True,
     columns=(
         Column("name", pa.string(), "name", "Which thing", pattern="[!-~]+"),
-        Column("count", pa.int64(), "things", "How many of them there were", minimum=0),
+        Column("things", pa.int64(), "things", "How many of them there were", minimum=0),
     ),
 )
 ''',
@@ -110,12 +110,12 @@ format = csv
 files = {YYYY}-{MM}-{DD}.csv
 max_reject_rate = 0.5
 """,
-    "tests/etl/records/golden/$name/example/2026-09-17.csv": """name,count
+    "tests/etl/records/golden/$name/example/2026-09-17.csv": """name,things
 apples,3
 pears,0
 plums,some
 """,
-    "tests/etl/records/golden/$name/example/expected.csv": """name,count
+    "tests/etl/records/golden/$name/example/expected.csv": """name,things
 apples,3
 pears,0
 """,
@@ -138,14 +138,14 @@ CONTRACT = Contract(
     inputs=(Input("$name", days=7),),
     columns=(
         Column("name", pa.string(), "name", "Which thing"),
-        Column("count", pa.int64(), "things", "How many of them there were in the 7 days", minimum=0),
+        Column("things", pa.int64(), "things", "How many of them there were in the 7 days", minimum=0),
     ),
 )
 ''',
     "queries/${name}_7_days.sql": """-- The sums of the 7 days that end with one.
 select
     name,
-    cast(sum("count") as bigint) as "count"
+    cast(sum(things) as bigint) as things
 from $name
 group by name
 order by name
@@ -160,12 +160,12 @@ class ${task}7DaysDaily(DailyTask):
 
     dataset = "${name}_7_days"
 ''',
-    "tests/queries/golden/${name}_7_days/example/$name.csv": """dt,name,count
+    "tests/queries/golden/${name}_7_days/example/$name.csv": """dt,name,things
 2026-09-11,apples,3
 2026-09-17,apples,4
 2026-09-17,pears,0
 """,
-    "tests/queries/golden/${name}_7_days/example/expected.csv": """name,count
+    "tests/queries/golden/${name}_7_days/example/expected.csv": """name,things
 apples,7
 pears,0
 """,
