@@ -139,17 +139,19 @@ class RecordParser:
         used = len(taken.kinds)
         kinds = np.full(len(lines) if used == len(kept) else kept[used], CONTINUED, np.int64)
         kinds[kept[:used]] = taken.kinds
-        return Taken(kinds, taken.fields)
+        return replace(taken, kinds=kinds)
 
     def _read(self, lines: pa.BinaryArray, *, is_last: bool) -> Taken:
         try:
             taken = self._reader.take(lines, is_last=is_last)
         except InputError as error:
             raise InputError(f"{self._name}: {error}") from error
-        fields = list(taken.fields)
+        fields, lacking = list(taken.fields), list(taken.lacking)
         for place in self._records.places_without_field:
             fields.insert(place, pa.nulls(int(np.count_nonzero(taken.kinds == A_RECORD)), pa.string()))
-        return replace(taken, fields=fields)
+            if taken.lacking:
+                lacking.insert(place, None)
+        return replace(taken, fields=fields, lacking=lacking)
 
     def _batch(self, piece: memoryview, starts: npt.NDArray[np.int32], taken: Taken) -> Batch:
         """Return what whole records and other lines become."""
@@ -195,7 +197,16 @@ class RecordParser:
             days_of_lines[others],
             strays_of_lines[others],
             ends=ends,
+            days_of_fields=self._days_of_fields(taken, days, chosen),
         )
+
+    def _days_of_fields(self, taken: Taken, days: Integers, chosen: Booleans) -> dict[str, set[int]]:
+        """Return the days on which rows have the field of each column that may be NULL; see Batch."""
+        found: dict[str, set[int]] = {}
+        for column, lacking in zip(self._records.contract.columns, taken.lacking, strict=False):
+            if column.nullable:
+                found[column.name] = {*np.unique(days[chosen if lacking is None else chosen & ~lacking]).tolist()}
+        return found
 
     def _of_day(self, taken: Taken, found: Sequence[Typed], count: int) -> Typed:
         """Return the day of each record, NO_DAY where it can't be told, and what is wrong with those."""

@@ -27,10 +27,13 @@ class Taken:
         kinds: What each line is: A_RECORD for the last line of one, else why it is none: an index in REASONS of
             rejects, parse.DIRECTIVE or parse.CONTINUED. Lines without a kind are of a record that may go on.
         fields: Of each field that is wanted its texts, one for each record; NULL where a record has none.
+        lacking: Which records don't even have the field, likewise; None where all have it. Empty where a header
+            tells that.
     """
 
     kinds: Integers
     fields: Sequence[pa.StringArray]
+    lacking: Sequence[Booleans | None] = ()
 
 
 def as_text(lines: pa.BinaryArray) -> pa.StringArray:

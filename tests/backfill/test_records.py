@@ -125,6 +125,38 @@ def test_undated_files_are_taken_apart_by_a_field(analytics):
     assert "11 lines read, 3 records, 0 rejects, 3 of other days, 5 noise" in explained.stdout
 
 
+def test_a_key_that_no_record_has_is_said(analytics):
+    """It may be misspelt: the day is published with a warning, or fails if luigi.cfg has it so."""
+    rows = {"17": [{"visitors": None}, {}], "18": [{}, {}]}
+    for day, more in rows.items():
+        text = "".join(
+            json.dumps({"application": "shop", "path": f"/{n}", "views": n} | each) + "\n"
+            for n, each in enumerate(more)
+        )
+        (analytics.folder / f"exports/2015-05-{day}.json").write_text(text, encoding="utf-8")
+    source = {**SOURCE, "format": "ndjson", "files": "exports/{YYYY}-{MM}-{DD}.json"}
+    del source["fields"]
+    said = "no record has the key 'visitors' for visitors (if none is to: fields = visitors = -)"
+    analytics.configure(analytics=source)
+    with (analytics.folder / "luigi.cfg").open("a", encoding="utf-8") as file:
+        file.write("[completeness]\nmissing_fields = fail\n")
+    done = analytics.run(*BUILD)
+    assert done.returncode == 1
+    assert f"2015-05-18: {said}. Correct fields in [source.analytics]" in done.stdout + done.stderr
+    analytics.configure(analytics=source)
+    done = analytics.run(*BUILD, "--retry-failed")
+    assert done.returncode == 0, done.stderr
+    assert f"2015-05-18 of source analytics is incomplete: {said}" in done.stderr
+    assert "2015-05-17 of source" not in done.stderr
+    checked = analytics.run("backfill", "check", *KIND, "--start", "2015-05-17")
+    assert said in checked.stdout
+    assert said in analytics.run("backfill", "explain", *KIND, "--date", "2015-05-18").stdout
+    analytics.configure(analytics=source | {"fields": "visitors = -"})
+    again = ("backfill", "restate", *KIND, "--date", "2015-05-18", "--reason", "none has it", "--yes")
+    assert analytics.run(*again).returncode == 0
+    assert said not in analytics.run("backfill", "check", *KIND, "--start", "2015-05-17").stdout
+
+
 def test_error_rates_are_built_beside(analytics):
     """Who has both builds each without the other, and a day without --date is the latest of its own sources."""
     analytics.write_logs(days=2)
