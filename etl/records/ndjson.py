@@ -146,7 +146,7 @@ def _plain(values: list[Any], *, is_double: bool) -> list[Any]:
     ]
 
 
-def _told(columns: list[Sequence[Any]]) -> tuple[list[pa.StringArray], list[Booleans | None]]:
+def _told(columns: Sequence[Sequence[Any]]) -> tuple[list[pa.StringArray], list[Booleans | None]]:
     """Return fields as texts, and of each of them which records lack it, None if none does."""
     lacking = [np.array([each is ABSENT for each in column]) if ABSENT in column else None for column in columns]
     texts = [

@@ -2,7 +2,10 @@
 
 import gzip
 import json
+from datetime import date
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 HEADER = "application,page_path,screen_page_views,visitors\n"
@@ -176,6 +179,81 @@ def test_error_rates_are_built_beside(analytics):
     assert "one of: analytics" in wrong.stderr
 
 
+PARQUET = {
+    "dataset": "page_views",
+    "format": "parquet",
+    "files": "exports/{YYYY}/{MM}/{DD}/*.parquet",
+    "fields": "path = page.path, views = n",
+    "since": "2015-05-17",
+    "until": "2015-05-18",
+    "max_reject_rate": "0.5",
+}
+
+
+def put_table(made, name, *numbers, **columns):
+    """Write a table of page views: a row for each number."""
+    path = made.folder / "exports" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pages = [{"path": f"/{n}"} for n in numbers]
+    apps = ["Who Is This" if n < 0 else "shop" for n in numbers]
+    made_of = {
+        "application": apps,
+        "page": pages,
+        "n": [float(n) for n in numbers],
+        "visitors": [None] * len(apps),
+    }
+    pq.write_table(pa.table(made_of | columns), path)
+
+
+def test_parquet_files_are_read_row_by_row(analytics):
+    """Each row is a line: counted, a reject with its number, restated where files came late, and read again."""
+    analytics.configure(analytics=PARQUET)
+    put_table(analytics, "2015/05/17/a.parquet", 1, 2.5, -3, 4)
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stderr
+    assert "incomplete" not in done.stderr
+    assert asked(analytics, "select path, views from page_views order by all") == ["/1,1", "/4,4"]
+    rejects = asked(analytics, "select file, line_number, reason, masked_line from rejects order by all")
+    shown = '"{""application"":""%s"",""path"":""/%s"",""views"":""%s"",""visitors"":null}"'
+    assert rejects == [
+        "exports/2015/05/17/a.parquet,2,type," + shown % ("xxxx", "9.9", "9.9"),
+        "exports/2015/05/17/a.parquet,3,value," + shown % ("xxx xx xxxx", "-9", "-9"),
+    ]
+    found = analytics.run("backfill", "rejects", "--source", "analytics", "--date", "2015-05-17", "--raw")
+    assert '["Who Is This", "/-3", "-3", null]' in found.stdout
+    verified = analytics.run("lake", "verify", "--deep", "--rebuild-sample", "1")
+    assert verified.returncode == 0, verified.stdout
+    put_table(analytics, "2015/05/17/b.parquet", 5)
+    put_table(analytics, "2015/05/17/a.parquet", 1, 2, 4, 6)
+    again = ("backfill", "restate", *KIND, "--late", "--start", "2015-05-17", "--reason", "late", "--yes")
+    done = analytics.run(*again)
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, "select sum(views) from page_views") == ["18"]
+    put_table(analytics, "2015/05/17/a.parquet", 1, 2)
+    done = analytics.run(*again)
+    assert done.returncode == 1
+    assert "a.parquet has 2 lines of the day, had 4. Bring the raw files back" in done.stderr
+
+
+def test_an_undated_parquet_file_that_is_written_anew_with_more_rows_has_grown(analytics):
+    """What it is goes by its rows; a damaged one is named, and is no reject."""
+    source = PARQUET | {"files": "exports/history.parquet", "fields": "path = page.path, views = n, dt = day"}
+    analytics.configure(analytics=source | {"until": "2015-05-19"})
+    days = [date(2015, 5, 17 + n % 2) for n in range(6)]
+    put_table(analytics, "history.parquet", 1, 2, 3, day=days[:3])
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stderr
+    put_table(analytics, "history.parquet", 1, 2, 3, 4, 5, day=days[:5])
+    late = analytics.run("backfill", "plan", *KIND, "--late", "--start", "2015-05-17")
+    assert late.stdout.count("history.parquet has 1 more lines of the day") == 2
+    assert analytics.run("lake", "verify", "--deep").returncode == 0
+    path = analytics.folder / "exports/history.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    done = analytics.run("backfill", "restate", *KIND, "--date", "2015-05-17", "--reason", "more", "--yes")
+    assert done.returncode != 0
+    assert "exports/history.parquet: the Parquet file is cut off or damaged" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -184,6 +262,7 @@ def test_error_rates_are_built_beside(analytics):
         ({"files": "history.csv"}, "Say which field has its day: fields = dt = NAME."),
         ({"fields": "paths = page_path"}, "paths"),
         ({"format": "combined"}, "format = combined"),
+        ({"format": "parquet", "envelope": "docker"}, "envelope: not for format parquet."),
     ],
 )
 def test_what_cant_be_meant_is_refused(analytics, changed, said):
