@@ -172,7 +172,7 @@ class TableReader:
         first, sign, rest = texts[0].as_py().partition(RS)
         if not (sign or self._has_header_row):
             raise InputError("the names of the columns are longer than a line may be. Bring fewer columns.")
-        columns = [each.rpartition(ESC) for each in first.split(TAB)]
+        columns = [each.rpartition(ESC) for each in first.split(TAB) if each]
         texts_of_names = _unescaped(array([name for name, _, _ in columns], pa.binary()))
         names = [each.decode() for each in texts_of_names.to_pylist()]
         kinds = [each.decode() for _, _, each in columns]

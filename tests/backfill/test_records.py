@@ -4,6 +4,7 @@ import gzip
 import json
 from datetime import date
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -252,6 +253,24 @@ def test_an_undated_parquet_file_that_is_written_anew_with_more_rows_has_grown(a
     done = analytics.run("backfill", "restate", *KIND, "--date", "2015-05-17", "--reason", "more", "--yes")
     assert done.returncode != 0
     assert "exports/history.parquet: the Parquet file is cut off or damaged" in done.stdout + done.stderr
+
+
+def test_spreadsheets_are_read_row_by_row(analytics):
+    """A sheet's rows are records, with their numbers in the sheet."""
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Views")
+    for row in (["path", "n", "application"], ["/a", 3, "shop"], ["/b", 2.5, "shop"], ["/c", 4.0, "shop"]):
+        sheet.append(row)
+    book.save(analytics.folder / "exports/2015-05-17.xlsx")
+    source = {**SOURCE, "format": "excel", "sheet": "Views", "files": "exports/{YYYY}-{MM}-{DD}.xlsx"}
+    analytics.configure(
+        analytics=source | {"fields": "views = n, visitors = -", "until": "2015-05-18", "max_reject_rate": "0.5"}
+    )
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, "select path, views, visitors from page_views order by all") == ["/a,3,", "/c,4,"]
+    assert asked(analytics, "select line_number, reason from rejects") == ["3,type"]
+    assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "1").returncode == 0
 
 
 @pytest.mark.parametrize(
