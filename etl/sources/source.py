@@ -669,7 +669,8 @@ def _of_records(
     if not (files.is_dated or records.contract.time or records.day_field):
         raise ConfigError(
             f"files = {files.text} has no {{YYYY}}{{MM}}{{DD}}, and a record of {dataset} has no time. Say which "
-            "field has its day: fields = dt = NAME."
+            "field has its day: fields = dt = NAME. Or, of a file that is replaced each night, have each kept: "
+            f"take files out, and set fetch = file and path = {files.text}; docs/how-to/fetch.md says how."
         )
     if records.shape in TABLES and "envelope" in values:
         raise ConfigError(f"envelope: not for format {records.shape}. Take the key out: its records are no lines.")

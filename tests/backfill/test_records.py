@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from datetime import date
+import os
+from datetime import UTC, date, datetime
 
 import openpyxl
 import pyarrow as pa
@@ -273,12 +274,40 @@ def test_spreadsheets_are_read_row_by_row(analytics):
     assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "1").returncode == 0
 
 
+def test_a_parquet_file_that_is_replaced_each_night_is_kept_as_it_was(analytics):
+    """Fetched, it is a day's own: what it becomes later changes nothing, and a day that was missed is lost."""
+    source = {key: value for key, value in PARQUET.items() if key != "files"}
+    fetched = {"fetch": "file", "path": "exports/content.parquet", "until": "2015-05-20"}
+    analytics.configure(analytics=source | fetched)
+    with (analytics.folder / "luigi.cfg").open("a", encoding="utf-8") as file:
+        file.write(f"[snapshots]\nroot = {analytics.folder}/snapshots\n")
+    path = analytics.folder / "exports/content.parquet"
+    for day, numbers in ((18, (1, 2, 3)), (20, (4,))):
+        put_table(analytics, "content.parquet", *numbers)
+        written = datetime(2015, 5, day, 3, tzinfo=UTC).timestamp()
+        os.utime(path, (written, written))
+        analytics.run(*BUILD)
+    assert asked(analytics, "select dt, sum(views) from page_views group by all order by all") == [
+        "2015-05-17,6",
+        "2015-05-19,4",
+    ]
+    missed = analytics.run("luigi", "PageViewsDaily", "--source", "analytics", "--date", "2015-05-18")
+    assert missed.returncode != 0
+    assert "is of 2015-05-18 no longer" in missed.stdout + missed.stderr
+    assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "2").returncode == 0
+    late = analytics.run("backfill", "plan", *KIND, "--late", "--start", "2015-05-17")
+    assert "content.parquet has" not in late.stdout
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"dataset": "pages"}, "dataset = pages: expected one that raw files bring: "),
         ({"vantage": "edge"}, "vantage"),
-        ({"files": "history.csv"}, "Say which field has its day: fields = dt = NAME."),
+        (
+            {"files": "history.csv"},
+            "Say which field has its day: fields = dt = NAME. Or, of a file that is replaced",
+        ),
         ({"fields": "paths = page_path"}, "paths"),
         ({"format": "combined"}, "format = combined"),
         ({"format": "parquet", "envelope": "docker"}, "envelope: not for format parquet."),
