@@ -58,7 +58,7 @@ class ParquetTable:
                 coerce_int96_timestamp_unit="us",
                 page_checksum_verification=True,
             )
-        is_begun = False
+        is_begun, left = False, table.metadata.num_rows
         for group in range(table.num_row_groups):
             for batch in _batches(table, group):
                 with _named():
@@ -70,8 +70,10 @@ class ParquetTable:
                     if not is_begun:
                         kinds = [kind_of(each.type) for _, each in columns]
                         lines = table_lines.header([name for name, _ in columns], kinds) + RS + lines
-                    is_begun = True
+                    is_begun, left = True, left - batch.num_rows
                 yield lines
+        if left:
+            raise Damaged(KIND, f"its footer says that it has {table.metadata.num_rows:,} rows")
 
 
 def _batches(table: pq.ParquetFile, group: int) -> Iterator[pa.RecordBatch]:

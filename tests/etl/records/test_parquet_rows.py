@@ -270,6 +270,11 @@ def test_damage_is_a_failure_that_names_the_file(tmp_path):
             InputError, match=r"x\.parquet: the Parquet file is cut off or damaged after line 0 \("
         ):
             found_of(file, records)
+    count = b"\x16\x80\xf1\x04"  # of all rows, as Thrift writes it
+    assert data.count(count) == 1
+    path.write_bytes(data.replace(count, b"\x16\x82\xf1\x04"))
+    with pytest.raises(InputError, match=r"after line 40,000 \(its footer says that it has 40,001 rows\)"):
+        found_of(file, records)
     at = data.index(b"35000")
     path.write_bytes(data[:at] + b"35001" + data[at + 5 :])
     with pytest.raises(InputError, match=r"damaged after line 20,000 \(.*Copy the file again, then run again"):
