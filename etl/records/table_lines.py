@@ -181,10 +181,12 @@ class TableReader:
         self._count, self._places = len(names), [names.index(each) for each in self._fields]
         for field, (column, kind), place in zip(self._fields, self._columns, self._places, strict=True):
             if not fits(kinds[place], kind):
+                is_day = pa.types.is_null(kind)
+                what = "the day of a record" if is_day else f"{column} ({kind})"
+                null = "" if is_day else f"say {column} = - there if it may be NULL, "
                 raise InputError(
-                    f"the column {field!r} holds {KINDS[kinds[place]]}, from which {column} ({kind}) is never "
-                    f"read. Correct fields, say {column} = - there if it may be NULL, or bring the column as "
-                    "another type."
+                    f"the column {field!r} holds {KINDS[kinds[place]]}, from which {what} is never read. Correct "
+                    f"fields, {null}or bring the column as another type."
                 )
         self._days_as_times = [
             at

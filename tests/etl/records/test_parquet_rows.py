@@ -175,6 +175,32 @@ def test_fields_are_found_in_structs_and_must_be_there(tmp_path):
         found_of(twice, Records.of(texts("a"), {"format": "parquet"}))
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (array(date(2026, 9, 17), pa.date32()), 0),
+        (array(20260917, pa.int64()), 0),
+        (array("20260917", pa.string()), 0),
+        (array(NOON.replace(tzinfo=UTC), pa.timestamp("us", "UTC")), 0),
+        (array(NOON.replace(hour=1), pa.timestamp("us")), -1),
+        (array(2026, pa.int64()), "type"),
+        (array(None, pa.date32()), "missing"),
+        (array([1], pa.list_(pa.int64())), None),
+        (array(value=True, kind=pa.bool_()), None),
+    ],
+)
+def test_the_day_may_be_a_date_or_a_time(tmp_path, column, expected):
+    """A time without a zone is of the declared one, and its day that in UTC."""
+    records = Records.of(texts("a"), {"format": "parquet", "fields": "dt = day", "timezone": "Europe/Berlin"})
+    file = file_of(tmp_path / "x.parquet", pa.table({"a": ["x"], "day": column}))
+    if expected is None:
+        with pytest.raises(InputError, match="the column 'day' holds .*, from which the day of a record is"):
+            found_of(file, records)
+        return
+    found = found_of(file, records)
+    assert (found.days[0] - OF_DAY.first if found.rows else found.kinds[0]) == expected
+
+
 def test_rows_become_what_lines_become(tmp_path):
     """Rejects have the same reasons and are masked alike, and a row's number is its line's."""
     lines = [
