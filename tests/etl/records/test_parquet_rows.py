@@ -194,7 +194,7 @@ def test_the_day_may_be_a_date_or_a_time(tmp_path, column, expected):
     records = Records.of(texts("a"), {"format": "parquet", "fields": "dt = day", "timezone": "Europe/Berlin"})
     file = file_of(tmp_path / "x.parquet", pa.table({"a": ["x"], "day": column}))
     if expected is None:
-        with pytest.raises(InputError, match="the column 'day' holds .*, from which the day of a record is"):
+        with pytest.raises(InputError, match=r"the column 'day' holds .*, from which the day of a record is"):
             found_of(file, records)
         return
     found = found_of(file, records)
