@@ -1,7 +1,7 @@
 """From blocks of raw lines to batches of a dataset's rows and rejects, as BlockParser does it for access logs.
 
-    lines ── csv_lines or ndjson ──► fields of records ── types ──► values ── where, day, rules ──► rows
-      └────────────► lines that are no record, each with its reason ◄──────────────┘
+    lines ── csv_lines, ndjson, table_lines ──► fields of records ── types ──► values ── where, day, rules ──► rows
+      └────────────► lines that are no record, each with its reason ◄─────────────────┘
 
 Each line of a file is one of a row, a reject, a record of another day, noise, a header, or a line that goes on in
 the next one. A record of several lines is where its last line is; so what a file was up to there has all of it.
