@@ -1,13 +1,14 @@
 """The files of a source that is fetched: found like raw files by a pattern, in its latest snapshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
 from etl.fetch.days import ONE_DAY
 from etl.fetch.snapshots import Snapshots
 from etl.raw.files import RawFile
+from etl.raw.streams import Table
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class SnapshotFiles:
         root: Absolute path or s3:// URL of all snapshots.
         endpoint_url: Of an S3 server other than AWS.
         keep_days: So long after it was fetched a snapshot is kept, None for always.
+        table: What reads the rows of files that are tables, None for lines.
         is_dated: A snapshot is always one of a day.
         lost_folder: No folder has to be there before the first day is fetched.
     """
@@ -27,6 +29,7 @@ class SnapshotFiles:
     root: str
     endpoint_url: str | None = None
     keep_days: int | None = None
+    table: Table | None = None
 
     is_dated = True
     lost_folder = None
@@ -46,7 +49,7 @@ class SnapshotFiles:
         Raises:
             StoreError: The disk or bucket doesn't answer, or the snapshot is damaged.
         """
-        return self.snapshots.files(self.source, day)
+        return self.finder(day, day)(day)
 
     def finder(self, first: date, last: date) -> Callable[[date], list[RawFile]]:
         """Return what finds the files of each of the days from the first to the last, by one listing.
@@ -54,7 +57,8 @@ class SnapshotFiles:
         Raises:
             StoreError: The disk or bucket doesn't answer.
         """
-        return self.snapshots.finder(self.source, first, last + ONE_DAY)
+        find = self.snapshots.finder(self.source, first, last + ONE_DAY)
+        return lambda day: [replace(each, table=self.table) for each in find(day)]
 
     @cached_property
     def snapshots(self) -> Snapshots:

@@ -1,6 +1,6 @@
 """Batches: what blocks of raw lines become, by whichever parser, and which days they may be of."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,6 +103,8 @@ class Batch:
             of the others.
         formats: Of each row, which of several formats its line has; None if there is but one.
         ends: What the file was after some of the lines, by their place; among them the last one of each day.
+        days_of_fields: Of each column that may be NULL the days on which some row has a field for it, be it empty;
+            nothing where a header tells which fields there are.
     """
 
     lines: int
@@ -118,6 +120,7 @@ class Batch:
     strays: timestamps.Integers
     formats: timestamps.Integers | None = None
     ends: dict[int, ContentDigest] = field(default_factory=dict)
+    days_of_fields: Mapping[str, Collection[int]] = field(default_factory=dict)
 
     def numbers_of(self, rows: timestamps.Integers) -> timestamps.Integers:
         """Return the places among all lines of some rows."""

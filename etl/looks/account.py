@@ -118,8 +118,13 @@ def _add_resized(found: Account, source: Source, day: date, before: Input, size:
         return
     text = f"{before.name} has {size:,} bytes, had {before.bytes:,}"
     found.changed.append(text)
-    if size < before.bytes and not source.asked:  # an older snapshot is still there
-        found.gone.append(text)
+    if source.asked:  # an older snapshot is still there
+        return
+    if file.table is None:
+        if size < before.bytes:
+            found.gone.append(text)
+    elif (there := _of_day(source, file, day)) < (before.of_day or 0):  # the same rows may take fewer bytes
+        found.gone.append(f"{before.name} has {there:,} lines of the day, had {before.of_day:,}")
 
 
 def _has_grown(source: Source, file: RawFile, before: Input) -> bool:
@@ -149,10 +154,15 @@ def _more_beside(
 
 def _more(source: Source, file: RawFile, day: date, before: Input) -> list[str]:
     """Say how many more lines of a day a file has than were recorded; nothing for none."""
+    return _told_more(file, before, _of_day(source, file, day))
+
+
+def _of_day(source: Source, file: RawFile, day: date) -> int:
+    """Return how many lines of a day a file has, by reading it."""
     reader = FileReader(source, file, frozenset(), passes_in(source, [file], 0, {}))
     for _ in reader.portions():
         pass
-    return _told_more(file, before, reader.of_day(days_since_epoch(day)))
+    return reader.of_day(days_since_epoch(day))
 
 
 def _told_more(file: RawFile, before: Input, there: int) -> list[str]:

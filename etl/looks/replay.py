@@ -180,6 +180,7 @@ def _of_records(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Ve
     if source.records is None:
         raise TypeError(f"{source.name} is a source of requests")
     from etl.records.parser import RecordParser  # noqa: PLC0415 - most have none
+    from etl.records.table_lines import shown  # noqa: PLC0415 - likewise
 
     was = {each["line_number"]: each for each in rejects.to_pylist()}
     texts = _lines_at(source, file, was)
@@ -213,7 +214,8 @@ def _of_records(source: Source, file: RawFile, rejects: pa.Table) -> Iterator[Ve
                 }
             )
         for number in sorted(found):
-            yield Verdict(**was.pop(number), line=texts[number], **found[number])
+            line = shown(texts[number]) if file.table else texts[number]
+            yield Verdict(**was.pop(number), line=line, **found[number])
         read += batch.lines
     yield from (Verdict(**each, neither=CHANGED) for each in was.values())
 

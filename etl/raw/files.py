@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from etl.raw.globs import expression
+from etl.raw.streams import Table
 from lake.errors import ConfigError, InputError
 from lake.store.disk import disk_error
 from lake.store.protocol import S3_SCHEME
@@ -38,12 +39,14 @@ class RawFile:
         location: Absolute path or s3:// URL.
         day: The day its pattern gives it, None for an undated file.
         listed: Its size and its ETag, where the listing by which it was found says them, as S3's does.
+        table: What reads its rows, None if it is lines.
     """
 
     name: str
     location: str
     day: date | None
     listed: tuple[int, str] | None = field(default=None, compare=False)
+    table: Table | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,14 @@ class FilePattern:
         folder: Which a relative path starts from: luigi.cfg's.
         root: A folder or s3:// URL that the files' names leave out, so that wherever logs are mounted, the same is
             published.
+        table: What reads the rows of files that are tables, None for lines.
     """
 
     text: str
     folder: Path
     endpoint_url: str | None = None
     root: str = ""
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         """Refuse a pattern that can't be meant.
@@ -127,12 +132,12 @@ class FilePattern:
             from etl.raw import s3  # noqa: PLC0415 - boto3 takes long to import
 
             found = s3.find(pattern, self.endpoint_url)
-            return [RawFile(self._name(url), url, own_day, listed) for url, listed in found.items()]
+            return [RawFile(self._name(url), url, own_day, listed, self.table) for url, listed in found.items()]
         within, pattern = glob.escape(str(self.folder)), os.path.expanduser(pattern)  # noqa: PTH111 - a pattern is no Path
         self._look_into_folders(pattern)
         paths = sorted(glob.glob(os.path.join(within, pattern), recursive=True))  # noqa: PTH118, PTH207 - likewise
         return [
-            RawFile(self._name(path), os.path.normpath(path), own_day)
+            RawFile(self._name(path), os.path.normpath(path), own_day, table=self.table)
             for path in paths
             if os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH113, PTH114
         ]
@@ -180,7 +185,7 @@ class FilePattern:
         of_any_day = PLACEHOLDER.sub(lambda found: DIGIT * len(found[1]), self._whole)
         for url, listed in s3.find(of_any_day, self.endpoint_url).items():
             if day := self.day_of(url):
-                by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed))
+                by_day.setdefault(day, []).append(RawFile(self._name(url), url, day, listed, self.table))
         return lambda day: by_day.get(day, [])
 
     def takes(self, path: str) -> bool:

@@ -24,6 +24,7 @@ ASCII_IN_16 = {
     "utf-16-be": re.compile(rb"(?:\x00[\x01-\x7f]){4}"),
 }
 IN_32_BITS = re.compile(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff")
+PARQUET_MAGIC = b"PAR1"
 ZIPPED = re.compile(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)")
 
 
@@ -122,8 +123,8 @@ REFUSED = {
 
 
 def is_packed(head: bytes) -> bool:
-    """Tell whether what begins so is compressed or an archive, so that nothing is appended to it."""
-    return bool(_compression(head) or ZIPPED.match(head) or _is_tar(head))
+    """Tell whether what begins so is compressed, an archive or a table, so that nothing is appended to it."""
+    return bool(_compression(head) or ZIPPED.match(head) or head.startswith(PARQUET_MAGIC) or _is_tar(head))
 
 
 def is_as_it_lies(head: bytes) -> bool:

@@ -16,7 +16,7 @@ from etl.raw.content import ContentDigest
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
 from etl.raw.opening import DAMAGE, GZIP, READ_BYTES, lines_in_memory, lines_of
-from etl.raw.streams import Damaged, Readable, Unreadable, pieces, read_all
+from etl.raw.streams import Damaged, Pieces, Readable, Unreadable, pieces, read_all
 from lake.errors import InputError
 from lake.provenance import Input
 from lake.store.protocol import S3_SCHEME
@@ -162,7 +162,13 @@ class RawReader:
     def _open(self) -> Iterator[Readable]:
         with self._open_raw() as raw, ExitStack() as copies:
             self._source = _Digesting(raw, digests=self._digests)
-            yield lines_of(self._source, lambda stream: _seekable(stream, raw, copies))
+            yield self._lines(self._source, raw, copies)
+
+    def _lines(self, stream: Readable, raw: io.RawIOBase, copies: ExitStack, *, careful: bool = False) -> Readable:
+        """Return the bytes of the file's lines; see lines_of."""
+        if self.file.table:
+            return Pieces(self.file.table.lines(_seekable(stream, raw, copies)))
+        return lines_of(stream, lambda stream: _seekable(stream, raw, copies), careful=careful)
 
     def _damage(self) -> tuple[int, Exception | None]:
         """Return how many whole lines of a damaged file can be read, and what is wrong after them.
@@ -172,8 +178,7 @@ class RawReader:
         lines = 0
         with self._open_raw() as raw, ExitStack() as copies:
             try:
-                stream = lines_of(raw, lambda stream: _seekable(stream, raw, copies), careful=True)
-                for data in pieces(stream):
+                for data in pieces(self._lines(raw, raw, copies, careful=True)):
                     lines += data.count(b"\n")
             except (Unreadable, OSError) as error:
                 return lines, error

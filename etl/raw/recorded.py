@@ -92,6 +92,8 @@ def told_of(file: RawFile, endpoint_url: str | None = None) -> Told | None:
         InputError: It can't be read.
         StoreError: S3 doesn't answer.
     """
+    if file.table:
+        return None
     size = size_of(file, endpoint_url)
     head = part_of(file, 0, min(size, SAMPLE_BYTES), endpoint_url)
     if is_as_it_lies(head[:HEAD_BYTES]):

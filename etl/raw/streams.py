@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 PIECE_BYTES = 1 << 16
 
@@ -16,6 +16,19 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes | None:
         """Return up to so many bytes, none at the end."""
+        ...
+
+
+class Table(Protocol):
+    """What reads files that are tables, and no lines."""
+
+    def lines(self, file: IO[bytes]) -> Iterator[bytes]:
+        """Yield the rows of a file, from its beginning, as lines.
+
+        Raises:
+            Unreadable: It is something else.
+            Damaged: It is cut off or damaged.
+        """
         ...
 
 

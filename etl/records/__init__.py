@@ -1,1 +1,1 @@
-"""Records of any dataset: rows of CSV and lines of JSON, by a contract of the user's."""
+"""Records of any dataset: rows of CSV, Parquet or sheets, and lines of JSON, by a contract of the user's."""

@@ -12,7 +12,6 @@ it: both give the same, as a test shows. The first takes a third of the second's
 """
 
 import csv
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.kernel.layout import MAX_LINE_BYTES
-from etl.lines import privacy
 from etl.lines.parse import CONTINUED, DIRECTIVE
 from etl.lines.timestamps import Booleans, Integers
 from etl.records.taken import (
@@ -33,6 +31,7 @@ from etl.records.taken import (
     are_utf8,
     as_text,
     bytes_of,
+    check_names,
     chosen,
     has,
     kinds_of,
@@ -40,15 +39,12 @@ from etl.records.taken import (
     strings,
     without_ends,
 )
-from lake.errors import InputError
 from lake.memory.arrays import array, numbers, scalar, to_numpy
 
 QUOTE, CR = ord('"'), ord("\r")
 CUT = 0xFF
 """A byte that no text has, in place of a delimiter outside of quotes."""
 BOM = b"\xef\xbb\xbf"
-NAME = re.compile(r"[^\W\d][\w .:/()-]{0,60}")
-MOST_NAMES = 50
 
 
 class CsvReader:
@@ -152,14 +148,11 @@ class CsvReader:
             if header and are_utf8(array([header], pa.binary())).all()
             else []
         )
-        for field in self._wanted:
-            if names.count(field) != 1:
-                wrong = "has the field more than once" if field in names else "lacks the field"
-                raise InputError(
-                    f"the first line of the CSV, its header, {wrong}: {field!r}. It has: "
-                    f"{_shown(names)}. Correct fields, or delimiter = {self._delimiter!r}, or bring a file whose "
-                    "first line names its fields."
-                )
+        check_names(
+            *(names, self._wanted, "the first line of the CSV, its header,"),
+            f"Correct fields, or delimiter = {self._delimiter!r}, or bring a file whose first line names its "
+            "fields.",
+        )
         self._header, self._count, self._places = header, len(names), [names.index(each) for each in self._wanted]
         kinds[first] = DIRECTIVE
 
@@ -240,12 +233,3 @@ def _cut(texts: pa.StringArray, delimiter: str) -> pa.BinaryArray:
     begins = (offsets - np.searchsorted(dropped, offsets)).astype(np.int32)
     buffers = [None, pa.py_buffer(begins), pa.py_buffer(data[kept])]
     return pa.BinaryArray.from_buffers(pa.binary(), len(texts), buffers)
-
-
-def _shown(names: Sequence[str]) -> str:
-    """Return a header's names for a message, masked where they look like data."""
-    shown = [
-        repr(each if NAME.fullmatch(each.strip()) else privacy.mask_line(each.encode()))
-        for each in names[:MOST_NAMES]
-    ]
-    return ", ".join(shown) + ", …" * (len(names) > MOST_NAMES) or "nothing"

@@ -23,8 +23,8 @@ from lake.memory.arrays import numbers, to_numpy
 TRUTHS = {True: "true", False: "false"}
 UNSURE = r'[ \t\r]:|" *: *-0|\{.*\{'
 """What may be a space before a colon, a negative zero, or an object in another one."""
-LEFT = object()
-TEXTS = {str, type(None)}
+LEFT, ABSENT = object(), object()
+TEXTS = {str, type(None), type(ABSENT)}
 Row = Sequence[str | None]
 
 
@@ -54,28 +54,35 @@ class JsonReader:
         places = np.flatnonzero(kinds == A_RECORD)
         records = chosen(texts, kinds == A_RECORD)
         fit = are_utf8(records)
-        read, fields = self._read(chosen(records, fit).view(pa.string()))
+        read, fields, lacking = self._read(chosen(records, fit).view(pa.string()))
         fit[fit] = read
         kinds[places[~fit]] = SHAPE
-        return Taken(kinds, fields)
+        return Taken(kinds, fields, lacking)
 
-    def _read(self, lines: pa.StringArray) -> tuple[Booleans, list[pa.StringArray]]:
-        """Return which lines are records, and the fields of those."""
+    def _read(self, lines: pa.StringArray) -> tuple[Booleans, list[pa.StringArray], list[Booleans | None]]:
+        """Return which lines are records, the fields of those, and which of them lack each field."""
         texts = lines.to_pylist()
         columns, by_orjson = self._plainly(texts, lines)
-        rows = [self.exactly(texts[place]) for place in np.flatnonzero(~by_orjson).tolist()]
+        rows = [self._exactly(texts[place]) for place in np.flatnonzero(~by_orjson).tolist()]
         found = [row for row in rows if row is not None]
         fit = by_orjson.copy()
         fit[~by_orjson] = [row is not None for row in rows]
-        fields = [strings(each) for each in columns]
+        fields, lacking = _told(columns)
         if not found:
-            return fit, fields
+            return fit, fields, lacking
         order = np.empty(len(texts), np.int64)
         order[by_orjson] = np.arange(np.count_nonzero(by_orjson))
         order[fit & ~by_orjson] = np.count_nonzero(by_orjson) + np.arange(len(found))
-        exact = [strings(each) for each in zip(*found, strict=True)]
+        exact, lacking_exactly = _told([*zip(*found, strict=True)])
         pairs = zip(fields, exact, strict=True)
-        return fit, [pa.concat_arrays(pair).take(numbers(order[fit])) for pair in pairs]
+        fields = [pa.concat_arrays(pair).take(numbers(order[fit])) for pair in pairs]
+        counts = (int(np.count_nonzero(by_orjson)), len(found))
+        for at, lack in enumerate(zip(lacking, lacking_exactly, strict=True)):
+            if any(each is not None for each in lack):
+                pair = zip(lack, counts, strict=True)
+                of_both = [np.zeros(n, np.bool_) if each is None else each for each, n in pair]
+                lacking[at] = np.concatenate(of_both)[order[fit]]
+        return fit, fields, lacking
 
     def _plainly(self, texts: list[str], lines: pa.StringArray) -> tuple[list[list[Any]], Booleans]:
         """Return the fields of lines that orjson surely reads as json does, and which these are.
@@ -91,7 +98,7 @@ class JsonReader:
             found for found, is_sure in zip(objects, sure.tolist(), strict=True) if found is not None and is_sure
         ]
         columns = [
-            _plain([each.get(key) for each in plain], is_double=is_double)
+            _plain([each.get(key, ABSENT) for each in plain], is_double=is_double)
             for (key, _), is_double in zip(self._paths, self._doubles, strict=True)
         ]
         left = {at for column in columns if LEFT in column for at, value in enumerate(column) if value is LEFT}
@@ -102,6 +109,11 @@ class JsonReader:
 
     def exactly(self, line: str) -> Row | None:
         """Return the fields of a line's object as they are written."""
+        found = self._exactly(line)
+        return None if found is None else [None if each is ABSENT else each for each in found]
+
+    def _exactly(self, line: str) -> list[Any] | None:
+        """Return the same, ABSENT for a field that isn't there."""
         try:
             found = _DECODER.decode(line)
             if not isinstance(found, dict):
@@ -134,23 +146,33 @@ def _plain(values: list[Any], *, is_double: bool) -> list[Any]:
     ]
 
 
+def _told(columns: Sequence[Sequence[Any]]) -> tuple[list[pa.StringArray], list[Booleans | None]]:
+    """Return fields as texts, and of each of them which records lack it, None if none does."""
+    lacking = [np.array([each is ABSENT for each in column]) if ABSENT in column else None for column in columns]
+    texts = [
+        column if lack is None else [None if each is ABSENT else each for each in column]
+        for column, lack in zip(columns, lacking, strict=True)
+    ]
+    return [strings(each) for each in texts], lacking
+
+
 def _nested(found: Any, path: list[str]) -> Any:  # noqa: ANN401
-    """Return what stands at the end of a path, None if it leads nowhere."""
+    """Return what stands at the end of a path, ABSENT if it leads nowhere."""
     for key in path:
         if not isinstance(found, dict):
-            return None
-        found = found.get(key)
+            return ABSENT
+        found = found.get(key, ABSENT)
     return found
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401
-    """Return a value as a field: a string or a number as it is, and else its JSON.
+def _text(value: Any) -> Any:  # noqa: ANN401
+    """Return a value as a field: a string or a number as it is, and else its JSON; ABSENT as it is.
 
     Raises:
         UnicodeEncodeError: It has half of a pair of surrogates, which is no text.
     """
-    if value is None:
-        return None
+    if value is None or value is ABSENT:
+        return value
     text = value if isinstance(value, str) else _json(value)
     if not text.isascii():
         text.encode()

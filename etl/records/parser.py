@@ -1,7 +1,7 @@
 """From blocks of raw lines to batches of a dataset's rows and rejects, as BlockParser does it for access logs.
 
-    lines ── csv_lines or ndjson ──► fields of records ── types ──► values ── where, day, rules ──► rows
-      └────────────► lines that are no record, each with its reason ◄──────────────┘
+    lines ── csv_lines, ndjson, table_lines ──► fields of records ── types ──► values ── where, day, rules ──► rows
+      └────────────► lines that are no record, each with its reason ◄─────────────────┘
 
 Each line of a file is one of a row, a reject, a record of another day, noise, a header, or a line that goes on in
 the next one. A record of several lines is where its last line is; so what a file was up to there has all of it.
@@ -26,7 +26,8 @@ from etl.raw.reading import LINE_FEED, lines_in
 from etl.records import masks, types
 from etl.records.csv_lines import CsvReader
 from etl.records.ndjson import JsonReader
-from etl.records.records import CSV, DAY, Records
+from etl.records.records import CSV, DAY, EXCEL, NDJSON, NO_FIELD, Records
+from etl.records.table_lines import TableReader
 from etl.records.taken import A_RECORD, Taken
 from etl.records.types import FINE, MISSING, TYPE, VALUE, Typed
 from lake.contract import Column
@@ -77,10 +78,7 @@ class RecordParser:
         columns = records.contract.columns
         self._time = next((at for at, each in enumerate(columns) if each.name == records.contract.time), -1)
         self._wanted = {each.name: _values(records, each) for each in columns if each.name in dict(records.where)}
-        fields, doubles = zip(*records.read_fields, strict=True)
-        self._reader = (
-            CsvReader(fields, records.delimiter) if records.shape == CSV else JsonReader(fields, doubles)
-        )
+        self._reader = _reader(records)
 
     def batches(self, blocks: Iterable[memoryview]) -> Iterator[Batch]:
         """Yield what a file's lines are.
@@ -139,17 +137,19 @@ class RecordParser:
         used = len(taken.kinds)
         kinds = np.full(len(lines) if used == len(kept) else kept[used], CONTINUED, np.int64)
         kinds[kept[:used]] = taken.kinds
-        return Taken(kinds, taken.fields)
+        return replace(taken, kinds=kinds)
 
     def _read(self, lines: pa.BinaryArray, *, is_last: bool) -> Taken:
         try:
             taken = self._reader.take(lines, is_last=is_last)
         except InputError as error:
             raise InputError(f"{self._name}: {error}") from error
-        fields = list(taken.fields)
+        fields, lacking, unfit = list(taken.fields), list(taken.lacking), list(taken.unfit)
         for place in self._records.places_without_field:
             fields.insert(place, pa.nulls(int(np.count_nonzero(taken.kinds == A_RECORD)), pa.string()))
-        return replace(taken, fields=fields)
+            for each in filter(None, (lacking, unfit)):
+                each.insert(place, None)
+        return replace(taken, fields=fields, lacking=lacking, unfit=unfit)
 
     def _batch(self, piece: memoryview, starts: npt.NDArray[np.int32], taken: Taken) -> Batch:
         """Return what whole records and other lines become."""
@@ -160,6 +160,9 @@ class RecordParser:
             for column, texts in zip(contract.columns, taken.fields, strict=False)
         ]
         of_day = self._of_day(taken, found, len(places))
+        for each, unfit in zip([*found, of_day], taken.unfit, strict=False):
+            if unfit is not None:
+                each.flaws[unfit] = TYPE
         reasons = self._reasons([*found, of_day])
         stored = [each.values for each, column in zip(found, contract.columns, strict=True) if not column.personal]
         rows = pa.Table.from_arrays(stored, schema=contract.schema)
@@ -195,7 +198,16 @@ class RecordParser:
             days_of_lines[others],
             strays_of_lines[others],
             ends=ends,
+            days_of_fields=self._days_of_fields(taken, days, chosen),
         )
+
+    def _days_of_fields(self, taken: Taken, days: Integers, chosen: Booleans) -> dict[str, set[int]]:
+        """Return the days on which rows have the field of each column that may be NULL; see Batch."""
+        found: dict[str, set[int]] = {}
+        for column, lacking in zip(self._records.contract.columns, taken.lacking, strict=False):
+            if column.nullable:
+                found[column.name] = {*np.unique(days[chosen if lacking is None else chosen & ~lacking]).tolist()}
+        return found
 
     def _of_day(self, taken: Taken, found: Sequence[Typed], count: int) -> Typed:
         """Return the day of each record, NO_DAY where it can't be told, and what is wrong with those."""
@@ -261,6 +273,18 @@ class RecordParser:
             places = np.flatnonzero(taken.kinds == A_RECORD)[rejected]
             kept[places] = masks.masked(columns, taken.fields, found[: len(columns)], rejected)
         return array(kept[others].tolist(), pa.string())
+
+
+def _reader(records: Records) -> CsvReader | JsonReader | TableReader:
+    """Return what reads a file's records."""
+    fields, kinds = zip(*records.read_fields, strict=True)
+    if records.shape == CSV:
+        return CsvReader(fields, records.delimiter)
+    if records.shape == NDJSON:
+        return JsonReader(fields, [each == pa.float64() for each in kinds])
+    columns = [name for name, field in records.fields.items() if field != NO_FIELD]
+    named = zip([*columns, DAY], kinds, strict=False)
+    return TableReader(fields, [*named], has_header_row=records.shape == EXCEL)
 
 
 def _clean(paths: pa.StringArray) -> pa.StringArray:

@@ -1,30 +1,33 @@
 """Records: what luigi.cfg says of how those of a source are written, and of which dataset they are."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from etl.raw.streams import Table
 from etl.records import types
 from lake.contract import Contract
 from lake.errors import ConfigError
 from lake.memory.arrays import array
 from lake.names import hint
 
-KEYS = ("format", "fields", "timezone", "delimiter", "where")
+KEYS = ("format", "fields", "timezone", "delimiter", "sheet", "where")
 """The settings that say it."""
-CSV, NDJSON = "csv", "ndjson"
-SHAPES = (CSV, NDJSON)
+CSV, NDJSON, PARQUET, EXCEL = "csv", "ndjson", "parquet", "excel"
+SHAPES = (CSV, NDJSON, PARQUET, EXCEL)
+TABLES = (PARQUET, EXCEL)
+"""The shapes whose files are no lines of text."""
+ONLY_FOR = {"delimiter": CSV, "sheet": EXCEL}
 NO_FIELD = "-"
 """What `fields` gives to a column that the files don't have."""
 DAY = "dt"
 """What `fields` calls the day of a record that has no time."""
 DEFAULT_DELIMITER, TAB = ",", "tab"
 DELIMITER = re.compile(r"""[!#-/:-@\[-`{-~]""")
-UNREAD = ("parquet", "excel")
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,15 @@ class Records:
     """How the records of a source are written, and what they become.
 
     Attributes:
-        shape: `csv` or `ndjson`.
+        shape: One of SHAPES.
         contract: That of their dataset.
-        fields: Of each column the name of the field that it is read from: one of a CSV's header, or a key of JSON;
-            with dots between the keys of nested objects, unless the whole is a key itself. NO_FIELD for a column
-            that is NULL in all records.
+        fields: Of each column the name of the field that it is read from: one of a CSV's or a sheet's header, a
+            column of Parquet, or a key of JSON; with dots between the keys of nested objects, unless the whole is
+            a key itself. NO_FIELD for a column that is NULL in all records.
         day_field: The field that has a record's UTC day, which is not stored; None if its time or file tells it.
         timezone: IANA name of the zone of times without an offset; UTC if None.
         delimiter: What stands between the fields of CSV: one character of ASCII.
+        sheet: The name of the sheet that has the records, None for the first one.
         where: The values that columns must have, in pairs of both; of one that is there more often, any of them. A
             record that has others is noise.
         declared: What the section says, key by key.
@@ -51,6 +55,7 @@ class Records:
     day_field: str | None = None
     timezone: str | None = None
     delimiter: str = DEFAULT_DELIMITER
+    sheet: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     declared: tuple[tuple[str, str], ...] = ()
 
@@ -62,7 +67,7 @@ class Records:
         """
         self._check_columns()
         if self.shape not in SHAPES:
-            raise ConfigError(f"format = {self.shape}: expected {' or '.join(SHAPES)} for records.")
+            raise ConfigError(f"format = {self.shape}: expected {_either(SHAPES)} for records.")
         if self.day_field is not None and self.contract.time:
             raise ConfigError(
                 f"fields: {DAY} = {self.day_field}: a record of {self.contract.name} is of the day of its "
@@ -97,7 +102,20 @@ class Records:
     @property
     def has_header(self) -> bool:
         """Whether a file's first line says what the others mean."""
-        return self.shape == CSV
+        return self.shape != NDJSON
+
+    @property
+    def table(self) -> Table | None:
+        """What reads a file's rows, None for lines."""
+        if self.shape == PARQUET:
+            from etl.records.parquet_rows import ParquetTable  # noqa: PLC0415 - most have none
+
+            return ParquetTable()
+        if self.shape == EXCEL:
+            from etl.records.excel_rows import ExcelTable  # noqa: PLC0415 - most have none
+
+            return ExcelTable(self.sheet)
+        return None
 
     @property
     def told_by(self) -> str:
@@ -105,17 +123,17 @@ class Records:
         return self.day_field or self.fields.get(self.contract.time or "", "")
 
     @property
-    def read_fields(self) -> tuple[tuple[str, bool], ...]:
+    def read_fields(self) -> tuple[tuple[str, pa.DataType], ...]:
         """The fields of the columns that have one, in their order, and then that of the day, if there is one.
 
-        With each comes whether it is of floating-point numbers.
+        With each comes the type of its column, null for the day: this may be a date or a time.
         """
         of_columns = [
-            (self.fields[each.name], each.type == pa.float64())
+            (self.fields[each.name], each.type)
             for each in self.contract.columns
             if self.fields[each.name] != NO_FIELD
         ]
-        return (*of_columns, *([(self.day_field, False)] if self.day_field is not None else []))
+        return (*of_columns, *([(self.day_field, pa.null())] if self.day_field is not None else []))
 
     @property
     def places_without_field(self) -> list[int]:
@@ -140,10 +158,9 @@ class Records:
             ConfigError: A value is none, or names what isn't there.
         """
         shape = values.get("format", "")
-        if shape in UNREAD:
-            raise ConfigError(f"format = {shape}: not read here. Bring the records as {CSV} or {NDJSON}.")
-        if "delimiter" in values and shape != CSV:
-            raise ConfigError(f"delimiter: not for format {shape}, only for {CSV}. Take the key out.")
+        for key, only in ONLY_FOR.items():
+            if key in values and shape != only:
+                raise ConfigError(f"{key}: not for format {shape}, only for {only}. Take the key out.")
         mapped: dict[str, str] = {}
         for name, of_record in _pairs("fields", values, "column = field of the record"):
             if name in mapped:
@@ -157,12 +174,17 @@ class Records:
             mapped.pop(DAY, None),
             _timezone(values),
             _delimiter(values),
+            values.get("sheet") or None,
             tuple(_pairs("where", values, "column = value")),
             tuple((key, " ".join(values[key].split())) for key in KEYS if key in values),
         )
         for name in mapped.keys() - set(columns):
             raise ConfigError(f"fields: {found._no_column(name, DAY)}")
         return found
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _pairs(key: str, values: Mapping[str, str], expected: str) -> Iterator[tuple[str, str]]:

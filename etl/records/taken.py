@@ -1,5 +1,6 @@
 """What lines of a file of records are, before any column's type is looked at."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,14 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.kernel.layout import MAX_LINE_BYTES
+from etl.lines import privacy
 from etl.lines.timestamps import Booleans, Integers
 from lake.contracts.rejects import REASONS
+from lake.errors import InputError
 from lake.memory.arrays import HIGHEST_OFFSET, array, numbers, to_numpy
 
 A_RECORD = -1
 """As parse.ACCEPTED."""
 BLANK, SHAPE, TOO_LONG = (REASONS.index(each) for each in ("blank", "shape", "too_long"))
 LINE_ENDS = "\r\n"
+NAME = re.compile(r"[^\W\d][\w .:/()-]{0,60}")
+MOST_NAMES = 50
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,15 @@ class Taken:
         kinds: What each line is: A_RECORD for the last line of one, else why it is none: an index in REASONS of
             rejects, parse.DIRECTIVE or parse.CONTINUED. Lines without a kind are of a record that may go on.
         fields: Of each field that is wanted its texts, one for each record; NULL where a record has none.
+        lacking: Which records don't even have the field, likewise; None where all have it. Empty where a header
+            tells that.
+        unfit: Which records have in the field what is a value of no type, as an error in a cell is; likewise.
     """
 
     kinds: Integers
     fields: Sequence[pa.StringArray]
+    lacking: Sequence[Booleans | None] = ()
+    unfit: Sequence[Booleans | None] = ()
 
 
 def as_text(lines: pa.BinaryArray) -> pa.StringArray:
@@ -102,3 +112,30 @@ def strings(values: Sequence[str | None]) -> pa.StringArray:
 def chosen(texts: pa.Array, which: Booleans) -> pa.Array:
     """Return those of some texts that are chosen, without copying if all are."""
     return texts if which.all() else texts.filter(numbers(which))
+
+
+def check_names(names: Sequence[str], wanted: Sequence[str], what: str, step: str) -> None:
+    """Make sure that each field that is wanted is there, once.
+
+    Args:
+        names: The names of the fields that are there.
+        wanted: Those that are wanted.
+        what: What has them, for the message.
+        step: What to do.
+
+    Raises:
+        InputError: One is not.
+    """
+    for field in wanted:
+        if names.count(field) != 1:
+            wrong = "has the field more than once" if field in names else "lacks the field"
+            raise InputError(f"{what} {wrong}: {field!r}. It has: {_shown(names)}. {step}")
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Return names for a message, masked where they look like data."""
+    shown = [
+        repr(each if NAME.fullmatch(each.strip()) else privacy.mask_line(each.encode()))
+        for each in names[:MOST_NAMES]
+    ]
+    return ", ".join(shown) + ", …" * (len(names) > MOST_NAMES) or "nothing"

@@ -96,7 +96,7 @@ DATASET = "dataset"
 FETCH, SNAPSHOTS, OF_SNAPSHOTS = "fetch", "snapshots", ("root", "endpoint_url", "keep_days")
 LONGEST_KEPT = 36_500  # days
 OF_RECORDS = (
-    *(DATASET, "format", "files", "fields", "timezone", "delimiter", "where"),
+    *(DATASET, "format", "files", "fields", "timezone", "delimiter", "sheet", "where"),
     *("envelope", "root", "formerly", "since", "until", "settle_hours", "covers", "neighbour_days"),
     *("max_reject_rate", "expected_files", "allow_empty"),
 )
@@ -663,15 +663,18 @@ def _of_records(
     Raises:
         ConfigError: The day of a record can't be told.
     """
-    from etl.records.records import Records  # noqa: PLC0415 - most have none
+    from etl.records.records import TABLES, Records  # noqa: PLC0415 - most have none
 
     records = Records.of(CONTRACTS[dataset], values)
     if not (files.is_dated or records.contract.time or records.day_field):
         raise ConfigError(
             f"files = {files.text} has no {{YYYY}}{{MM}}{{DD}}, and a record of {dataset} has no time. Say which "
-            "field has its day: fields = dt = NAME."
+            "field has its day: fields = dt = NAME. Or, of a file that is replaced each night, have each kept: "
+            f"take files out, and set fetch = file and path = {files.text}; docs/how-to/fetch.md says how."
         )
-    plain = Format(records.shape, ())
+    if records.shape in TABLES and "envelope" in values:
+        raise ConfigError(f"envelope: not for format {records.shape}. Take the key out: its records are no lines.")
+    plain, files = Format(records.shape, ()), replace(files, table=records.table)
     wrapping = Wrapping(tuple(map(envelope, _listed(values.get("envelope", "")))))
     # what is left out of records was asked for
     return Source(name, plain, files, NO_REQUESTS, wrapping=wrapping, max_noise_rate=1, records=records)

@@ -477,6 +477,7 @@ class _Day:
             ),
             Flaw(self._uncounted(readers), bad.uncounted_lines, self._advice_to_count(readers)),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
+            Flaw(self._missing_fields(readers), bad.missing_fields, "Correct fields"),
         ]
         found = [each for each in found if each.text]
         for each in found:
@@ -531,6 +532,19 @@ class _Day:
             found.append(f"{far:,} {'' if near else f'{rows} '}of days more than a week away")
         does = f" ({self._mending(readers)} does)" if near else ""
         return f"its files hold {', '.join(found)}, which no day counts{does}" if found else ""
+
+    def _missing_fields(self, readers: Sequence[FileReader]) -> str:
+        """Say which fields no record of the day has, though columns that may be NULL are read from them."""
+        if not (self._source.records and self.kept.rows):
+            return ""
+        number, found = days_since_epoch(self.day), list[str]()
+        for column in {name: None for each in readers for name in each.days_of_fields}:
+            if not any(number in each.days_of_fields.get(column, ()) for each in readers):
+                field = self._source.records.fields[column]
+                found.append(
+                    f"no record has the key {field!r} for {column} (if none is to: fields = {column} = -)"
+                )
+        return "; ".join(found)
 
     def _mending(self, readers: Sequence[FileReader]) -> str:
         """Return the setting by which all requests are counted."""

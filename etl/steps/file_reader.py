@@ -76,6 +76,7 @@ class FileReader:
         is_cut: Whether its last line lacks its end.
         strays: How many of its lines are requests of days that it may not hold, by day; they are rejects.
         plain_lines: How many of its lines the plain parser took apart.
+        days_of_fields: On which days some row has a field for a column that may be NULL; see Batch.
     """
 
     def __init__(  # noqa: PLR0913 - what may be known of the file before it is read
@@ -104,6 +105,7 @@ class FileReader:
         self.neither: Counter[int] = Counter()
         self.days: Counter[int] = Counter()
         self.strays: Counter[int] = Counter()
+        self.days_of_fields: dict[str, set[int]] = {}
         self.days_wanted = days
         self._parts: dict[int, Part] = {}
         self._source = source
@@ -270,6 +272,8 @@ class FileReader:
         self.days.update(of_day)
         self.days.update(counts(batch.elsewhere_days[self._are_single(batch.elsewhere)]))
         self.strays.update(counts(batch.strays[batch.strays != NO_DAY]))
+        for name, found in batch.days_of_fields.items():
+            self.days_of_fields.setdefault(name, set()).update(found)
         self._lines += batch.lines
         return portions
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from etl.lines.parse import rejects_table
@@ -36,12 +37,15 @@ class Keys:
     def again(self, rows: pa.Table) -> Booleans:
         """Tell which rows have a key that was seen before, in these rows or earlier ones, and remember all."""
         found = _digests(rows.select(self._contract.key))
-        _, first = np.unique(found, axis=0, return_index=True)
-        is_again = np.ones(len(found), np.bool_)
-        is_again[first] = False
+        order = np.lexsort((found[:, 1], found[:, 0]))  # of equal ones, the first comes first
+        found = found[order]
+        is_there = np.zeros(len(found), np.bool_)
+        is_there[1:] = (found[1:, 0] == found[:-1, 0]) & (found[1:, 1] == found[:-1, 1])
         for run in self._runs:
-            is_again |= _are_in(found, run)
-        self._add(found[~is_again])
+            is_there |= _are_in(found, run)
+        self._add(found[~is_there])
+        is_again = np.empty(len(found), np.bool_)
+        is_again[order] = is_there
         return is_again
 
     def once_each(self, portion: Portion) -> Portion:
@@ -71,16 +75,24 @@ class Keys:
 
 
 def _are_in(wanted: Digests, run: Digests) -> Booleans:
-    """Tell which digests are in a run."""
-    begins, ends = (np.searchsorted(run[:, 0], wanted[:, 0], side) for side in ("left", "right"))
+    """Tell which digests are in a run; both are sorted, so that looking for one is near to where the last was."""
+    firsts = np.ascontiguousarray(run[:, 0])
+    begins = np.searchsorted(firsts, wanted[:, 0])
     found = np.zeros(len(wanted), np.bool_)
-    for n in np.flatnonzero(begins < ends).tolist():  # mostly those that are there
-        found[n] = bool((run[begins[n] : ends[n], 1] == wanted[n, 1]).any())
+    may_be = np.flatnonzero(begins < len(run))
+    for n in may_be[firsts[begins[may_be]] == wanted[may_be, 0]].tolist():  # mostly those that are there
+        end = np.searchsorted(firsts, wanted[n, 0], "right")
+        found[n] = bool((run[begins[n] : end, 1] == wanted[n, 1]).any())
     return found
 
 
 def _digests(rows: pa.Table) -> Digests:
-    """Return 128 bits for each row, of shape (n, 2)."""
-    keys = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-    found = b"".join(xxhash.xxh3_128_digest(repr(key).encode()) for key in keys)
+    """Return 128 bits for each row, of shape (n, 2): of its values as texts, each after its length."""
+    parts: list[pa.Array | pa.Scalar] = []
+    for column in rows.columns:
+        texts = arrays.whole(column).cast(pa.string()).view(pa.binary())
+        sizes = pc.fill_null(pc.binary_length(texts).cast(pa.string()).view(pa.binary()), arrays.scalar(b"-"))
+        parts += [sizes, arrays.scalar(b":"), pc.fill_null(texts, arrays.scalar(b""))]
+    keys = pc.binary_join_element_wise(*parts, arrays.scalar(b""))
+    found = b"".join(map(xxhash.xxh3_128_digest, keys.to_pylist()))
     return np.frombuffer(found, np.uint64).reshape(-1, 2)

@@ -273,3 +273,20 @@ def test_a_column_that_no_field_has_is_null(shape, data):
     assert batch.rows["views"].to_pylist() == [1, 2]
     with pytest.raises(ConfigError, match="page_views needs views"):
         Records.of(made, {"format": shape, "fields": "views = -"})
+
+
+def test_fields_that_no_record_of_a_day_has_are_told():
+    """Of columns that may be NULL: a key that is there and null is one, and rejects have none."""
+    columns = tuple(replace(each, personal=False) for each in VIEWS.columns)
+    records = Records.of(replace(VIEWS, columns=columns), {"format": "ndjson", "fields": "reader = who.name"})
+    of_both = '{"at":"2026-09-%dT10:00:00Z","path":"/a","views":2,"device":"mobile"%s}\n'
+    lines = [of_both % each for each in ((17, ""), (18, ',"share":null'), (18, ',"who":{}'), (18, ',"who":1'))]
+    data = "".join([*lines, of_both.replace("/a", "a") % (17, ',"share":1,"who":{"name":"ann"}')]).encode()
+    days = Days(OF_DAY.first, OF_DAY.stop + 1)
+    (batch,) = RecordParser(records, days).batches([memoryview(bytearray(data))])
+    assert batch.days_of_fields == {"share": {OF_DAY.first + 1}, "reader": set()}
+    data = data.replace(b"{}", b'{"name":null}')
+    (batch,) = RecordParser(records, days).batches([memoryview(bytearray(data))])
+    assert batch.days_of_fields == {"share": {OF_DAY.first + 1}, "reader": {OF_DAY.first + 1}}
+    (batch,) = RecordParser(RECORDS, days).batches([memoryview(bytearray(HEADER + GOOD))])
+    assert batch.days_of_fields == {}

@@ -41,11 +41,12 @@ def test_all_that_can_be_said_is_read():
         "device",
         "reader",
     ]
-    assert [name for name, is_double in records.read_fields if is_double] == ["share"]
+    assert dict(records.read_fields)["share"] == pa.float64()
     assert records.timezone == "Europe/Berlin"
     assert records.delimiter == "\t"
     assert records.where == (("device", "mobile"), ("device", "desktop"), ("views", "3"))
-    assert [key for key, _ in records.declared] == [*KEYS]
+    assert [key for key, _ in records.declared] == [each for each in KEYS if each != "sheet"]
+    assert Records.of(VIEWS, {"format": "excel", "sheet": "Views"}).sheet == "Views"
     assert pickle.loads(pickle.dumps(records)) == records  # noqa: S301 - our own
     assert hash(records) == hash(replace(records))
 
@@ -55,17 +56,16 @@ def test_a_day_may_have_a_field_of_its_own():
     dated = replace(VIEWS, time=None)
     records = Records.of(dated, {"format": "ndjson", "fields": "dt = day"})
     assert records.day_field == "day"
-    assert records.read_fields[-1] == ("day", False)
+    assert records.read_fields[-1] == ("day", pa.null())
     assert "dt" not in records.fields
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"format": "xml"}, "format = xml: expected csv or ndjson for records."),
-        ({"format": ""}, "format = : expected csv or ndjson for records."),
-        ({"format": "parquet"}, "format = parquet: not read here. Bring the records as csv or ndjson."),
-        ({"format": "excel"}, "format = excel: not read here."),
+        ({"format": "xml"}, "format = xml: expected csv, ndjson, parquet or excel for records."),
+        ({"format": ""}, "format = : expected csv, ndjson, parquet or excel for records."),
+        ({"sheet": "Views"}, "sheet: not for format csv, only for excel. Take the key out."),
         ({"fields": "pth = url"}, "fields: page_views has no column 'pth'. Expected one of at, path, "),
         ({"fields": "pth = url"}, "Did you mean 'path'?"),
         ({"fields": "path"}, "fields: path: expected `column = field of the record`."),
