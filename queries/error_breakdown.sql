@@ -1,6 +1,6 @@
--- Requests of one day per application, vantage, hour, path template, method and status. Of each application at a
--- vantage, a template is named if it has 5 requests or more and is among the 1,000 with the most requests or among
--- the 1,000 with the most server errors. All others are one row, so the sums are those of all requests.
+-- Requests of one day per application, vantage, hour, path template, method and status. Of an application at a
+-- vantage, those templates with 5 requests or more are named that are among the 1,000 with the most requests, or
+-- among the 1,000 with the most server errors. All others are one, so the sums are those of all requests.
 with paths as (
     select distinct path
     from requests
@@ -48,23 +48,33 @@ counted as materialized (  -- or the ranks read the requests again
     group by application, vantage, hour, path_template, method, status
 ),
 
-ranked as (
+candidates as (
     select
         application,
         vantage,
         path_template,
         sum(requests_total) as requests_total,
-        row_number() over (
-            partition by application, vantage
-            order by sum(requests_total) desc, path_template asc
-        ) as rank_by_requests,
-        row_number() over (
-            partition by application, vantage
-            order by sum(server_error_requests) desc, sum(requests_total) desc, path_template asc
-        ) as rank_by_errors
+        sum(server_error_requests) as server_error_requests
     from counted
     where path_template not in ('(none)', '(other)')
     group by application, vantage, path_template
+    having sum(requests_total) >= 5
+),
+
+ranked as (
+    select
+        application,
+        vantage,
+        path_template,
+        row_number() over (
+            partition by application, vantage
+            order by requests_total desc, path_template asc
+        ) as rank_by_requests,
+        row_number() over (
+            partition by application, vantage
+            order by server_error_requests desc, requests_total desc, path_template asc
+        ) as rank_by_errors
+    from candidates
 ),
 
 named as (
@@ -73,7 +83,7 @@ named as (
         vantage,
         path_template
     from ranked
-    where requests_total >= 5 and least(rank_by_requests, rank_by_errors) <= 1000
+    where least(rank_by_requests, rank_by_errors) <= 1000
 ),
 
 bounded as (

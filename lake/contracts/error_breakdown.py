@@ -22,8 +22,8 @@ CONTRACT = Contract(
             "path_template",
             pa.string(),
             "URL path",
-            "path_template(path); '(none)' if the request names no path, '(other)' for all that have few requests "
-            "on the day, or are not among its first",
+            "path_template(path), of those with the day's most requests or errors; '(none)' if the request names "
+            "no path, '(other)' for all others",
             pattern=r"/[!-~]*|\*|\(none\)|\(other\)",
         ),
         Column(
