@@ -8,7 +8,7 @@ from typing import ClassVar
 import luigi
 
 from etl import clock
-from etl.project import project
+from etl.project import Project, project
 from etl.sources.source import ONE_DAY
 from etl.units import DELIVERED, SNAPSHOT, Unit
 from lake.contracts import CONTRACTS
@@ -30,6 +30,8 @@ class DailyTask(DayTask):
 
     dataset: ClassVar[str]
     source: str | None = None
+    _required: tuple[Project, list[luigi.Task]] | None = None
+    """What it requires, of which project."""
 
     date = SettledDayParameter(default=None, description="UTC day; default: the latest settled one")
     revision = luigi.IntParameter(default=0, positional=False, description="0, or the number of a restatement")
@@ -60,6 +62,12 @@ class DailyTask(DayTask):
 
     def requires(self) -> list[luigi.Task]:
         """Return the tasks of the units that this one's needs, or its raw logs."""
+        now = project()
+        if self._required is None or self._required[0] is not now:  # Luigi asks four times
+            self._required = now, self._require()
+        return self._required[1]
+
+    def _require(self) -> list[luigi.Task]:
         if self.unit.is_extracted:
             source = self.unit.sources()[0]
             if source.asked:

@@ -19,8 +19,8 @@ from lake.store.outage import patient
 from tasks.daily import task_of
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
-# Luigi's time for a task grows with the tasks that wait; for so many it is hardly more than for one
-CHUNK = 100
+# Days a worker: Luigi's time for a task grows with the tasks that wait, and each chunk takes some time of its own
+CHUNK = 25
 STOPS = frozenset({signal.SIGINT, signal.SIGTERM})
 STOPPING = b"Stopping: what runs is finished first. Once more to abandon it.\n"
 
@@ -88,13 +88,14 @@ def run(
     luigi_uses = central.Factory(plan.range)
     with Stop.on_signals() as stop, patient():
         try:
-            for begin in range(0, len(plan.units), CHUNK):
+            size = CHUNK * workers
+            for begin in range(0, len(plan.units), size):
                 failed = len(watch.failed_days())
                 if stop or (max_failures and failed >= max_failures):
                     break
                 if say and begin:
                     say(f"{begin:,} of {len(plan.units):,} days done, {failed:,} of them failed")
-                chunk = plan.units[begin : begin + CHUNK]
+                chunk = plan.units[begin : begin + size]
                 tasks = [task_of(each, plan.range.stop) for each in chunk]
                 luigi.build(tasks, workers=workers, worker_scheduler_factory=luigi_uses)
                 watch.record(past)
