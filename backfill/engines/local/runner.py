@@ -21,6 +21,7 @@ from tasks.raw_logs import RawLogsDaily, say_why_not
 
 # Days a worker: Luigi's time for a task grows with the tasks that wait, and each chunk takes some time of its own
 CHUNK = 25
+SAID = 100  # days between two words of how far a range has come
 STOPS = frozenset({signal.SIGINT, signal.SIGTERM})
 STOPPING = b"Stopping: what runs is finished first. Once more to abandon it.\n"
 
@@ -93,7 +94,7 @@ def run(
                 failed = len(watch.failed_days())
                 if stop or (max_failures and failed >= max_failures):
                     break
-                if say and begin:
+                if say and begin // SAID > (begin - size) // SAID >= 0:
                     say(f"{begin:,} of {len(plan.units):,} days done, {failed:,} of them failed")
                 chunk = plan.units[begin : begin + size]
                 tasks = [task_of(each, plan.range.stop) for each in chunk]
