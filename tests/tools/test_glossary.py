@@ -33,7 +33,7 @@ SUMS = Contract(
 def test_a_table_says_what_the_contract_says():
     """Type, unit and meaning of each column, and whether it may be NULL; a bar in a text ends no cell."""
     assert glossary.table(EVENTS) == (
-        "A row is one event. Version 3; key: none, rows are events; made from raw logs.\n"
+        "A row is one event. Version 3; key: none, rows are events; made from raw files.\n"
         "\n"
         "| column | type | unit | may be NULL | meaning |\n"
         "|---|---|---|---|---|\n"

@@ -56,7 +56,7 @@ def test_a_password_comes_from_the_environment(declared, monkeypatch):
     [
         ({"to": None}, "to is missing. Required: to, datasets."),
         ({"datasets": None}, "datasets is missing. Required: to, datasets."),
-        ({"datasets": ","}, "datasets names none. There are: error_counts, "),
+        ({"datasets": ","}, "datasets names none. There are: "),
         ({"datasets": "error_rates"}, "no dataset 'error_rates'. There are: "),
         ({"datasets": "error_rates"}, "Did you mean 'error_rate'?"),
         ({"datasets": "error_rate, error_rate"}, "datasets names error_rate twice."),

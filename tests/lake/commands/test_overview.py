@@ -77,7 +77,7 @@ def test_a_description_is_a_table(disk_lake):
         "rev     integer  number   no    Revision: 0, or that of a restatement",
     ]
     bare = overview.described(disk_lake, replace(small, key=(), inputs=()))
-    assert bare.startswith("small v2: a row is a thing. Key: none, rows are events. Made from raw logs.\n")
+    assert bare.startswith("small v2: a row is a thing. Key: none, rows are events. Made from raw files.\n")
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
