@@ -18,7 +18,7 @@ so that no digit is lost. What the driver can't represent is refused, and has to
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -29,14 +29,13 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from etl.fetch.asked import NotReady
 from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
-from etl.fetch.parts import GZIP, Part, part_file
+from etl.fetch.parts import Part
 from etl.fetch.patience import TryAgain, patiently
+from etl.fetch.rows import CSV, PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError, InputError, StoreError
@@ -44,8 +43,6 @@ from lake.errors import ConfigError, InputError, StoreError
 KEYS = ("url", "query", "ready", "timeout_seconds", "patience_seconds")
 """The settings of a source that is fetched so, beside `format` and `timezone`."""
 SCHEMES = ("postgresql", "postgres")
-PARQUET, CSV = "parquet", "csv"
-FORMATS = (PARQUET, CSV)
 TIMEOUT, PATIENCE, HIGHEST_SECONDS = "3600", "600", 86_400
 TOKENS = re.compile(
     r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
@@ -76,8 +73,6 @@ NO_TYPES = ("money", "oid", "xid", "cid", "regproc", "regclass", "regtype")
 """Types of which the driver gives bare numbers."""
 EARLIEST, LATEST, EPOCH = date.min, date.max, date(1970, 1, 1)
 DAY_US = 86_400_000_000
-COMPRESSION, LEVEL = "zstd", 1
-PART_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -110,14 +105,11 @@ class Postgres:
             ConfigError: Something is missing or unknown, a password doesn't come from the environment, or the
                 query isn't one of a day.
         """
-        shape = values.get("format", PARQUET)
-        if shape not in FORMATS:
-            raise ConfigError(f"format = {shape}: rows are fetched as {' or '.join(FORMATS)}.")
         return cls(
             url=_url(values.get("url", "")),
             query=_query("query", values.get("query", "")),
             ready=_query("ready", values["ready"]) if "ready" in values else None,
-            format=shape,
+            format=check_format(values.get("format", PARQUET)),
             zone=read_zone(values.get("timezone")),
             timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
             patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
@@ -146,10 +138,10 @@ class Postgres:
                 cursor.execute(self._of_day(self.query, day))
                 reader = cursor.fetch_record_batch()
                 schema = self._schema(reader.schema)
-                write = _write_parquet if self.format == PARQUET else _write_csv
                 # rows come while others are written
                 with closing(read_ahead([lambda: reader], threads=2, items=1)) as ahead:
-                    return write(schema, (self._checked(each, schema) for each in next(ahead)), folder)
+                    rows = (self._checked(each, schema) for each in next(ahead))
+                    return written(self.format, schema, rows, folder)
 
         return patiently(self._place, attempt, secrets, self.patience_seconds)
 
@@ -303,52 +295,6 @@ def _bound(day: date, kind: pa.DataType) -> int:
     if pa.types.is_date(kind):
         return (day - EPOCH).days
     return (day - EPOCH).days * DAY_US + (DAY_US - 1 if day == LATEST else 0)
-
-
-def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
-    parts: list[Part] = []
-    # of other columns a dictionary would cost most of the time, and make no file smaller
-    texts = [each.name for each in schema if pa.types.is_string(each.type)]
-    options = {"compression": COMPRESSION, "compression_level": LEVEL, "use_dictionary": texts}
-    batch = next(batches, None)
-    while batch is not None or not parts:
-        path, rows = folder / f"fetched-{len(parts)}", 0
-        with pq.ParquetWriter(path, schema, **options) as writer:
-            while batch is not None:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-                batch = next(batches, None)
-                if path.stat().st_size >= PART_BYTES:
-                    break
-        parts.append(Part.of(path, PARQUET, rows))
-    return parts
-
-
-def _write_csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
-    with part_file(folder / "fetched-0", CSV + GZIP) as file:
-        file.rows = 0
-        with pyarrow.csv.CSVWriter(pa.PythonFile(_Sink(file.write), mode="w"), schema) as writer:
-            for each in batches:
-                writer.write_batch(each)
-                file.rows += each.num_rows
-        return [file.finish()]
-
-
-class _Sink:
-    """What Arrow writes to."""
-
-    closed = False
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def write(self, content: bytes) -> int:
-        """Write some bytes."""
-        self._write(bytes(content))
-        return len(content)
-
-    def flush(self) -> None:
-        """Do nothing: it is the file's affair."""
 
 
 def _connectable(template: str, secrets: Secrets) -> str:

@@ -12,6 +12,7 @@ from fetching import DAY, content, parts_of
 from postgres_server import PASSWORD, USER
 
 from etl.fetch import patience, postgres
+from etl.fetch import rows as files
 from etl.fetch.asked import NotReady
 from etl.fetch.opening import read_asked
 from lake.errors import ConfigError, InputError, StoreError
@@ -343,7 +344,7 @@ def test_a_server_that_goes_down_is_asked_again(views, rows, pauses):
 
 def test_days_are_split_where_a_file_would_be_too_large(views, tmp_path, monkeypatch):
     """With the rows of all in their order."""
-    monkeypatch.setattr(postgres, "PART_BYTES", 1)
+    monkeypatch.setattr(files, "PART_BYTES", 1)
     query = "select n, repeat('x', 90) || n as t, $start as at from generate_series(1, 500000) n order by n"
     parts = parts_of(tmp_path, fetch="postgres", url=views.url, query=query)
     assert len(parts) > 1
