@@ -41,7 +41,7 @@ from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError, InputError, StoreError
 
 KEYS = ("url", "query", "ready", "timeout_seconds", "patience_seconds")
-"""The settings of a source that is fetched so, beside `format` and `timezone`."""
+"""The settings of a source that is fetched so, beside `format`, `timezone` and `allow_empty`."""
 SCHEMES = ("postgresql", "postgres")
 TIMEOUT, PATIENCE, HIGHEST_SECONDS = "3600", "600", 86_400
 TOKENS = re.compile(
@@ -68,6 +68,7 @@ AWAY = ("08", "53", "57P", "40001", "40P01")
 COMING_BACK = ("starting up", "shutting down", "recovery mode", "too many", "connection slots")
 """Parts of what a server says that lets nobody in at the moment."""
 OF_A_REPLICA = "conflict with recovery"
+TRUE = "true"
 TIMED_OUT, OF_A_TIMEOUT = "57014", "statement timeout"
 NO_TYPES = ("money", "oid", "xid", "cid", "regproc", "regclass", "regtype")
 """Types of which the driver gives bare numbers."""
@@ -87,6 +88,7 @@ class Postgres:
         zone: Of the days, None for UTC.
         timeout_seconds: How long each query may take.
         patience_seconds: How long is tried again in all.
+        allow_empty: Whether a day may have no row.
     """
 
     url: str
@@ -96,6 +98,7 @@ class Postgres:
     zone: ZoneInfo | None = None
     timeout_seconds: int = int(TIMEOUT)
     patience_seconds: int = int(PATIENCE)
+    allow_empty: bool = False
 
     @classmethod
     def read(cls, values: Mapping[str, str], folder: Path) -> Self:  # noqa: ARG003 - no file is named
@@ -113,6 +116,7 @@ class Postgres:
             zone=read_zone(values.get("timezone")),
             timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
             patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            allow_empty=values.get("allow_empty") == TRUE,
         )
 
     def recorded(self) -> dict[str, object]:
@@ -143,7 +147,13 @@ class Postgres:
                     rows = (self._checked(each, schema) for each in next(ahead))
                     return written(self.format, schema, rows, folder)
 
-        return patiently(self._place, attempt, secrets, self.patience_seconds)
+        parts = patiently(self._place, attempt, secrets, self.patience_seconds)
+        if not parts[0].rows and not self.allow_empty:
+            raise NotReady(
+                f"{self._place} doesn't have {day} yet: the query gives no row. If a day may have none, set "
+                "allow_empty = true."
+            )
+        return parts
 
     def _check_ready(self, cursor: Any, day: date) -> None:  # noqa: ANN401 - ADBC's
         cursor.execute(self._of_day(self.ready or "", day))

@@ -147,12 +147,14 @@ def test_csv_is_written_too(views, tmp_path):
 
 
 def test_the_same_rows_are_the_same_bytes(views, tmp_path):
-    """So nothing new is published; no row at all is an answer, too."""
+    """So nothing new is published; no row at all is an answer, too, where it is said to be one."""
     asked = {"fetch": "postgres", "url": views.url, "query": QUERY}
     first, second = (parts_of(tmp_path, **asked)[0] for _ in range(2))
     assert first.path.read_bytes() == second.path.read_bytes()
     assert first.content_sha256 == second.content_sha256
-    (none,) = parts_of(tmp_path, date(2020, 1, 1), **asked)
+    with pytest.raises(NotReady, match="doesn't have 2020-01-01 yet: the query gives no row"):
+        parts_of(tmp_path, date(2020, 1, 1), **asked)
+    (none,) = parts_of(tmp_path, date(2020, 1, 1), allow_empty="true", **asked)
     assert (none.rows, pq.read_table(none.path).column_names) == (0, ["id", "at", "path"])
 
 
