@@ -62,7 +62,7 @@ $(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
 		-r requirements-bigquery.lock
 	@touch $@
 
-test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching from, a real Postgres, which must be installed, and stand-ins of the other stores; on this machine only
+test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching from, a real Postgres and Graphite, which must be installed, and stand-ins of the other stores; on this machine only
 	@STORES=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "stores and not slow" tests/etl/deliver tests/etl/fetch \
 		tests/backfill/test_delivered.py tests/backfill/test_pipelines.py
 

@@ -22,7 +22,11 @@ def fetched(asked: options.Fetch) -> int:
     days = _days(Unit(found, source.dataset, asked.date or asked.start or now.date(), source.name), asked)
     there = snapshots.latest(source.name, days.start, days.stop)
     changed, failed = [], False
-    for day in (each for each in days.dates if source.is_active(each)):
+    for day in days.dates:
+        if not source.is_fetched_on(day):
+            if asked.date:
+                failed |= _say(day, f"is no day of {source.name}. Check its since and until.", is_wrong=True)
+            continue
         if source.settled_at(day) > now:
             failed |= _say(day, f"unsettled until {source.settled_at(day):%Y-%m-%d %H:%M} UTC", is_wrong=True)
             continue
@@ -42,7 +46,10 @@ def fetched(asked: options.Fetch) -> int:
         if before and before.number != made.revision:
             changed.append(day)
     if changed:
-        print(_to_restate(source, changed))
+        built = Unit(found, source.dataset, min(changed), source.name).published_days(
+            min(changed), max(changed) + ONE_DAY
+        )
+        print(_to_do(source, changed, is_built=not built.isdisjoint(changed)))
     return int(failed)
 
 
@@ -59,10 +66,15 @@ def _say(day: date, text: str, *, is_wrong: bool = False) -> bool:
     return is_wrong
 
 
-def _to_restate(source: Source, days: list[date]) -> str:
+def _to_do(source: Source, days: list[date], *, is_built: bool) -> str:
     first, stop = min(days), max(days) + ONE_DAY
+    said = f"Of {listed(days)} there is another content."
+    if not is_built:
+        return (
+            f"{said} To build it: backfill run --of {source.task} --source {source.name} --start {first} "
+            f"--stop {stop}"
+        )
     return (
-        f"Of {listed(days)} there is another content. To see what it changes, and restate: "
-        f"backfill restate --of {source.task} --source {source.name} --late --start {first} --stop {stop} "
-        '--reason "…"'
+        f"{said} To see what it changes, and restate: backfill restate --of {source.task} "
+        f'--source {source.name} --late --start {first} --stop {stop} --reason "…"'
     )

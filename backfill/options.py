@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 DELIVERED_DAILY = "DeliveredDaily"
+SNAPSHOT_DAILY = "SnapshotDaily"
 """The name of the units of deliveries; `etl.units`, which has it too, takes long to import."""
 
 

@@ -479,6 +479,10 @@ def _example(asked: options.Units, day: date) -> Unit:
         )
     if asked.of not in known:
         every = ", ".join(sorted(name for name, dataset in known.items() if project().uses(dataset)))
+        if asked.of == options.SNAPSHOT_DAILY:
+            raise ConfigError(
+                f"{asked.of} is fetched with what is made of it, one of: {every}. By itself: see fetch."
+            )
         raise ConfigError(
             f"No daily task {asked.of!r}. There are: {every}." if asked.of else f"Give --of, one of: {every}."
         )

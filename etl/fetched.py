@@ -37,6 +37,13 @@ class Snapshot(Unit):
         """See Unit."""
         return [self.declared]
 
+    def why_not(self, now: datetime) -> str | None:
+        """See Unit: it waits until it is settled, and is of a day that is read."""
+        source = self.declared
+        if not source.is_fetched_on(self.day):
+            return f"source {source.name} is not active on {self.day}. Check its since and until"
+        return source.why_unsettled(self.day, now)
+
     def is_published(self, revision: int = 0) -> bool:
         """See Unit; any revision counts, since a new one is fetched where somebody asks for it."""
         return self.day in self.published_days(self.day, self.day + ONE_DAY, revision)

@@ -19,7 +19,7 @@ from etl.steps.extract import extract_day
 from lake import confirmed, provenance
 from lake.contract import RAW, Contract, Input
 from lake.contracts import CONTRACTS, contract, extracted_for, in_build_order, published_before
-from lake.errors import ConfigError, InputError, PartitionExists
+from lake.errors import ConfigError, InputError, NoLines, PartitionExists
 from lake.lake import Lake
 from lake.partition import LATEST, Partition
 from lake.provenance import FIRST, Provenance, Revision
@@ -280,12 +280,7 @@ class Unit:
         source, day = self.project.source(self.source or ""), self.day
         if not source.is_active(day):
             return f"source {source.name} is not active on {day}. Check its since and until"
-        if now < source.settled_at(day):
-            return (
-                f"{day} is unsettled: its logs may arrive until {source.settled_at(day):%Y-%m-%d %H:%M} UTC "
-                f"(settle_hours = {source.settle_hours:g} of source {source.name}). Run again after that"
-            )
-        return source.missing_input(day)
+        return source.why_unsettled(day, now) or source.missing_input(day)
 
     def made(self) -> Provenance | None:
         """Return what its latest revision was made from, or found to be equal to; None if it is not published."""
@@ -365,18 +360,31 @@ class Unit:
             self._refuse_twice(source)
         if source.asked:
             self._fetch(source, now)
-        source = replace(source, kept_as=self.kept_as)
-        later = self._later_days(source, until, now) if until and now and not revision.number else set()
-        lines = extract_day(self.project.lake, source, self.day, revision, later)
+        kept = replace(source, kept_as=self.kept_as)
+        later = self._later_days(kept, until, now) if until and now and not revision.number else set()
+        day = self.day
+        try:
+            lines = extract_day(self.project.lake, kept, day, revision, later)
+        except InputError as error:
+            if not source.asked:
+                raise
+            # what is kept of it stays so, however often it is built
+            raise type(error)(
+                f"{error} If {source.name} has it right by now, fetch it again: backfill fetch --source "
+                f"{source.name} --date {day}"
+            ) from error
         return f"{lines.kept:,} {source.rows_are}, {lines.rejected:,} rejects"
 
     def _fetch(self, source: Source, now: datetime | None) -> None:
         """Have snapshots of what it reads, where Luigi didn't see to that."""
         from etl.steps.fetching import fetch_day  # noqa: PLC0415 - most fetch nothing
 
+        now = now or clock.utc_now()
         for day in source.days_read(self.day):
-            if source.is_active(day) and not source.files.find(day):
-                fetch_day(source, day, now or clock.utc_now())
+            if source.is_fetched_on(day) and not source.files.find(day):
+                if why_not := source.why_unsettled(day, now):
+                    raise NoLines(f"{why_not}.")
+                fetch_day(source, day, now)
 
     def _refuse_twice(self, source: Source) -> None:
         """Make sure that its raw files are not published already, under a name that luigi.cfg no longer declares.

@@ -276,15 +276,15 @@ def _in_order(partition: Partition) -> tuple[date, str, int]:
     return partition.dt, partition.source or "", partition.revision
 
 
-def open_store(root: str, endpoint_url: str | None = None) -> Store:
-    """Return the store at `root`: an absolute path, or `s3://bucket/prefix`.
+def open_store(root: str, endpoint_url: str | None = None, section: str = "lake") -> Store:
+    """Return the store at `root`, which a section of luigi.cfg names: an absolute path, or `s3://bucket/prefix`.
 
     Raises:
         ConfigError: The root is neither, or readers would take a part of it for a glob or for a partition.
     """
     if found := MISREAD.search(root):
         raise ConfigError(
-            f"[lake] root = {root}: {found[0]!r} in it would mislead readers, who take it for "
+            f"[{section}] root = {root}: {found[0]!r} in it would mislead readers, who take it for "
             f"{'the value of a column' if found[0].endswith('=') else 'a pattern'}. Choose another name. "
             "What is published there can be moved as it is, or reached by a symbolic link of another name."
         )
@@ -294,5 +294,5 @@ def open_store(root: str, endpoint_url: str | None = None) -> Store:
 
         return S3Store(root, endpoint_url)
     if "://" in root or not Path(root).is_absolute():
-        raise ConfigError(f"[lake] root = {root}: expected a folder or s3://bucket/prefix.")
-    return LocalStore(root)
+        raise ConfigError(f"[{section}] root = {root}: expected a folder or s3://bucket/prefix.")
+    return LocalStore(root, section)

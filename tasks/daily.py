@@ -73,7 +73,7 @@ class DailyTask(DayTask):
             if source.asked:
                 from etl.fetched import Snapshot  # noqa: PLC0415 - most fetch nothing
 
-                days = (each for each in source.days_read(self.date) if source.is_active(each))
+                days = (each for each in source.days_read(self.date) if source.is_fetched_on(each))
                 return [task_of(Snapshot(project(), SNAPSHOT, each, self.source)) for each in days]
             return [RawLogsDaily(source=self.source, date=self.date)]
         if self.unit.contracts:

@@ -7,7 +7,7 @@ import luigi
 
 from etl import clock
 from etl.project import project
-from etl.units import Unit
+from etl.units import SNAPSHOT, Unit
 from lake.errors import LakeError
 from tasks.day import DayTask, SettledDayParameter
 
@@ -27,7 +27,12 @@ class RawLogsDaily(DayTask, luigi.ExternalTask):
     def why_not(self) -> str | None:
         """Say what is still to come; None when all is there."""
         found = project()
-        return Unit(found, found.source(self.source).dataset, self.date, self.source).why_not(clock.utc_now())
+        source = found.source(self.source)
+        if source.asked:
+            from etl.fetched import Snapshot  # noqa: PLC0415 - most fetch nothing
+
+            return Snapshot(found, SNAPSHOT, self.date, self.source).why_not(clock.utc_now())
+        return Unit(found, source.dataset, self.date, self.source).why_not(clock.utc_now())
 
 
 @RawLogsDaily.event_handler(luigi.Event.DEPENDENCY_MISSING)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 sys.path += [str(TESTS), str(TESTS / "etl" / "lines")]  # tests are no package
-PLUGINS = ["bigquery", "elastic", "faulty", "mongo", "postgres", "s3_servers", "wheels"]
+PLUGINS = ["bigquery", "elastic", "faulty", "graphite_server", "mongo", "postgres", "s3_servers", "wheels"]
 pytest.register_assert_rewrite(*PLUGINS)  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten
@@ -118,7 +118,7 @@ class Project:
         return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}
 
 
-STORES = {"bigquery_emulator", "elastic_server", "mongo_server", "postgres_server"}
+STORES = {"bigquery_emulator", "elastic_server", "graphite_server", "mongo_server", "postgres_server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

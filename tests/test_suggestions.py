@@ -104,6 +104,8 @@ def test_those_of_messages_work(built):
         elif program == "pip":
             (extra,) = re.findall(r"\[(\w+)\]", arguments[1])
             assert extra in metadata("error-rate-lake").get_all("Provides-Extra")
+        elif arguments[0] == "fetch":  # which nothing here is: see test_fetched
+            assert "source web has no fetch" in built.run(program, *arguments).stderr
         else:
             answered = ["--yes"] if arguments[0] == "restate" else []
             done = built.run(program, *arguments, *answered)

@@ -10,12 +10,10 @@ later one, the transaction ends with an error before it has changed anything; th
 """
 
 import json
-import os
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from tempfile import TemporaryFile
@@ -26,6 +24,20 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.bigquery_client import (
+    CALL_SECONDS,
+    CONNECT_SECONDS,
+    FAILURES,
+    OWNER,
+    PASSING,
+    PATIENCE_SECONDS,
+    bigquery,
+    cause_of,
+    client_of,
+    exceptions,
+    retry_for,
+    told,
+)
 from etl.clock import utc_now
 from etl.deliver.ahead import read_ahead
 from etl.deliver.deliveries import Delivery
@@ -34,29 +46,7 @@ from lake.contract import Column, Contract
 from lake.errors import ConfigError, LakeError, StoreError, TargetRefused
 from lake.published import Published
 
-try:
-    from google.api_core.exceptions import (
-        ClientError,
-        Conflict,
-        GoogleAPICallError,
-        GoogleAPIError,
-        NotFound,
-        RetryError,
-        TooManyRequests,
-    )
-    from google.auth.credentials import AnonymousCredentials
-    from google.auth.exceptions import GoogleAuthError
-    from google.cloud import bigquery
-    from google.cloud.bigquery.retry import DEFAULT_RETRY
-    from requests.exceptions import RequestException
-except ImportError as error:
-    raise ConfigError(
-        "What delivers to BigQuery is not installed. Install it with: pip install 'error-rate-lake[bigquery]'"
-    ) from error
-
 RECEIPTS = "lake_receipts"
-OWNER = "error_rate_lake"
-"""The label of a table that is ours: what is in it."""
 TABLE_ID = "error_rate_lake_table"
 """The label that tells a table from one of the same name that was there before, and so which receipts hold."""
 RECEIPTS_MARK = "receipts"
@@ -88,11 +78,6 @@ PARTITIONS_AT_ONCE = 400
 """BigQuery allows 4,000 in a transaction, and a text of 1 MB; this many take 200 KB."""
 ROWS_AT_ONCE = 5_000_000
 STAGING_DAYS = 1
-EMULATOR = "BIGQUERY_EMULATOR_HOST"
-CONNECT_SECONDS = 10.0
-CALL_SECONDS = 300.0
-PATIENCE_SECONDS = 60.0
-"""For so long, calls that fail by chance are made again."""
 UPLOAD_RETRIES = 4
 """After 1, 2, 4 and 8 seconds."""
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0)
@@ -101,14 +86,6 @@ OVERTAKEN = "error-rate-lake: another delivery was faster"
 UNLOCKED = "error-rate-lake: the row that every delivery changes is gone, run it again"
 ABORTED = "concurrent update"
 """What BigQuery says of one of two transactions that change the same table at the same time."""
-PASSING = frozenset(
-    {
-        *("rateLimitExceeded", "jobRateLimitExceeded", "backendError", "jobBackendError"),
-        *("internalError", "jobInternalError"),
-    }
-)
-"""BigQuery's reasons for errors that a later try doesn't meet."""
-FAILURES = (GoogleAPIError, GoogleAuthError, RequestException, TookTooLong)
 FIRST_DAY = date(1970, 1, 1)
 IN_SQL = re.compile(r"[A-Za-z0-9_-]*")
 UPLOAD = re.compile(r"(?<=upload_id=)[^&\s'\"]+")
@@ -127,7 +104,7 @@ class BigQuery:
         self._client = client
         self._home = home
         self._prepared: dict[str, bigquery.Table] = {}
-        self._retry = DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS)
+        self._retry = retry_for(PATIENCE_SECONDS)
 
     def receipts(self, dataset: str, start: date | None, stop: date | None) -> dict[Place, Receipt]:
         """See Target."""
@@ -245,7 +222,7 @@ class BigQuery:
         script = self._script(table, staging, receipts)
         try:
             self.run(script)
-        except GoogleAPICallError as error:
+        except exceptions.GoogleAPICallError as error:
             reasons = {each.get("reason") for each in error.errors or []}
             text = str(error)
             if is_last or not (OVERTAKEN in text or ABORTED in text or reasons & PASSING):
@@ -400,7 +377,7 @@ commit transaction;
     def _found(self, name: str) -> bigquery.Table | None:
         try:
             return self._client.get_table(self._home.table(name), retry=self._retry, timeout=CALL_SECONDS)
-        except NotFound:
+        except exceptions.NotFound:
             return None
 
     def _table(self, name: str) -> str:
@@ -440,12 +417,11 @@ def opened(delivery: Delivery) -> Iterator[BigQuery]:
     """
     parts = urlsplit(delivery.to)
     location = dict(parse_qsl(parts.query)).get("location")
-    known = AnonymousCredentials() if os.environ.get(EMULATOR) else None  # type: ignore[no-untyped-call]
     try:
-        client = bigquery.Client(parts.netloc, credentials=known, location=location)
+        client = client_of(parts.netloc, location)
         home = client.get_dataset(
             f"{parts.netloc}.{parts.path.strip('/')}",
-            retry=DEFAULT_RETRY.with_timeout(CONNECT_SECONDS),
+            retry=retry_for(CONNECT_SECONDS),
             timeout=CONNECT_SECONDS,
         )
     except FAILURES as error:
@@ -492,14 +468,13 @@ def _translated(
     error: Exception, what: str, kind: type[StoreError | TargetRefused] | None = None
 ) -> StoreError | TargetRefused:
     """Return the error that one of BigQuery's is to a user, in one line."""
-    while isinstance(error, RetryError) and isinstance(error.cause, Exception):
-        error = error.cause
-    errors = getattr(error, "errors", None) or [{}]
-    first = errors[0] if isinstance(errors[0], dict) else {}
-    text = " ".join(str(first.get("message") or getattr(error, "message", None) or error).split())
+    error = cause_of(error)
+    reason, text = told(error)
     text = UPLOAD.sub(HIDDEN, text)
-    is_of_asking = isinstance(error, ClientError) and not isinstance(error, Conflict | TooManyRequests)
-    is_passing = first.get("reason") in PASSING or ABORTED in text or OVERTAKEN in text
+    is_of_asking = isinstance(error, exceptions.ClientError) and not isinstance(
+        error, exceptions.Conflict | exceptions.TooManyRequests
+    )
+    is_passing = reason in PASSING or ABORTED in text or OVERTAKEN in text
     kind = kind or (TargetRefused if is_of_asking and not is_passing else StoreError)
     step = (
         "Check that it is there, its project and dataset, the credentials, and the rights that these give "
@@ -507,7 +482,7 @@ def _translated(
         if kind is StoreError
         else "Nothing was changed there."
     )
-    return kind(f"{what}: {text.rstrip('. ')}. {step}")
+    return kind(f"{what}: {text}. {step}")
 
 
 def _places(receipts: Iterable[Receipt], *, has_source: bool) -> str:

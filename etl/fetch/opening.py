@@ -12,6 +12,7 @@ from lake.names import hint
 FETCH = "fetch"
 """The setting of a source that names one."""
 FETCHERS = {
+    "bigquery": "etl.fetch.bigquery:Bigquery",
     "elasticsearch": "etl.fetch.elasticsearch:Elasticsearch",
     "file": "etl.fetch.file:File",
     "graphite": "etl.fetch.graphite:Graphite",

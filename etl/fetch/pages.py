@@ -25,9 +25,14 @@ from lake.config import VARIABLE
 from lake.errors import ConfigError, InputError
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LONE = re.compile(r"[\ud800-\udfff]")
+"""Half of a character, which JSON can have."""
 LINKS = re.compile(r"<([^<>]*)>((?:\s*;\s*[^;,\"]+(?:\"[^\"]*\")?)*)")
 NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next\b)", re.IGNORECASE)
+HTML = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html[\s>])", re.IGNORECASE)
 MOST_PAGES = 100_000
+LOOKED_AT = 65_536
+"""Of what is kept as it comes: a smaller answer may have no record, but a header."""
 MOST_BYTES = 64_000_000
 """Of a page that is held in memory."""
 PART_BYTES = 256_000_000
@@ -112,11 +117,18 @@ class Pages:
             if not is_looked_into:
                 self._check_end(answer)
                 with part_file(path, self._asked.ending) as file:
+                    begin = b""
                     for each in answer.content():
+                        if len(begin) < LOOKED_AT:
+                            begin += each
+                            self._check_kind(begin)
                         file.write(each)
+                    if file.content_bytes == len(begin):
+                        file.rows = _rows(begin, self._asked.format)
                     part = file.finish()
                 return _Page(answer.url, answer.headers, None, part.content_sha256, None, part)
             content = self._content(answer)
+            self._check_kind(content)
             with part_file(path, self._asked.ending) as file:
                 file.write(content)
                 file.rows = _rows(content, self._asked.format)
@@ -217,7 +229,7 @@ class Pages:
             raise InputError(f"{self._place}: its answer is no JSON: {error}.") from error
         if found is None or found == "" or found is False:
             return None
-        if isinstance(found, bool) or not isinstance(found, (str, int)):
+        if isinstance(found, bool) or not isinstance(found, (str, int)) or LONE.search(str(found)):
             raise InputError(f"{self._place}: at {asked.next} it has neither a text nor a number. Correct next.")
         if f"{{{CURSOR}}}" in asked.url + (asked.body or ""):
             return self._request(asked.url, {CURSOR: str(found)}, asked.method, asked.body)
@@ -284,6 +296,14 @@ class Pages:
             raise InputError(
                 f"{self._place} doesn't say how long its answer is, so half of it would pass for the whole. "
                 "Have it answer with a Content-Length, in chunks or compressed."
+            )
+
+    def _check_kind(self, begin: bytes) -> None:
+        """Make sure that an answer is no page for people, such as one that asks for a password."""
+        if HTML.match(begin):
+            raise InputError(
+                f"{self._place} answers with a page of HTML, and not with data. See in a browser what it says; "
+                "maybe it asks to log in: correct url, headers or basic_auth."
             )
 
     def _check_status(self, answer: Answer) -> None:

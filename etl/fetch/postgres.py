@@ -18,7 +18,7 @@ so that no digit is lost. What the driver can't represent is refused, and has to
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -29,23 +29,20 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from etl.fetch.asked import NotReady
 from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
-from etl.fetch.parts import GZIP, Part, part_file
+from etl.fetch.parts import Part
 from etl.fetch.patience import TryAgain, patiently
+from etl.fetch.rows import CSV, PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError, InputError, StoreError
 
 KEYS = ("url", "query", "ready", "timeout_seconds", "patience_seconds")
-"""The settings of a source that is fetched so, beside `format` and `timezone`."""
+"""The settings of a source that is fetched so, beside `format`, `timezone` and `allow_empty`."""
 SCHEMES = ("postgresql", "postgres")
-PARQUET, CSV = "parquet", "csv"
-FORMATS = (PARQUET, CSV)
 TIMEOUT, PATIENCE, HIGHEST_SECONDS = "3600", "600", 86_400
 TOKENS = re.compile(
     r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
@@ -71,13 +68,12 @@ AWAY = ("08", "53", "57P", "40001", "40P01")
 COMING_BACK = ("starting up", "shutting down", "recovery mode", "too many", "connection slots")
 """Parts of what a server says that lets nobody in at the moment."""
 OF_A_REPLICA = "conflict with recovery"
+TRUE = "true"
 TIMED_OUT, OF_A_TIMEOUT = "57014", "statement timeout"
 NO_TYPES = ("money", "oid", "xid", "cid", "regproc", "regclass", "regtype")
 """Types of which the driver gives bare numbers."""
 EARLIEST, LATEST, EPOCH = date.min, date.max, date(1970, 1, 1)
 DAY_US = 86_400_000_000
-COMPRESSION, LEVEL = "zstd", 1
-PART_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,7 @@ class Postgres:
         zone: Of the days, None for UTC.
         timeout_seconds: How long each query may take.
         patience_seconds: How long is tried again in all.
+        allow_empty: Whether a day may have no row.
     """
 
     url: str
@@ -101,6 +98,7 @@ class Postgres:
     zone: ZoneInfo | None = None
     timeout_seconds: int = int(TIMEOUT)
     patience_seconds: int = int(PATIENCE)
+    allow_empty: bool = False
 
     @classmethod
     def read(cls, values: Mapping[str, str], folder: Path) -> Self:  # noqa: ARG003 - no file is named
@@ -110,17 +108,15 @@ class Postgres:
             ConfigError: Something is missing or unknown, a password doesn't come from the environment, or the
                 query isn't one of a day.
         """
-        shape = values.get("format", PARQUET)
-        if shape not in FORMATS:
-            raise ConfigError(f"format = {shape}: rows are fetched as {' or '.join(FORMATS)}.")
         return cls(
             url=_url(values.get("url", "")),
             query=_query("query", values.get("query", "")),
             ready=_query("ready", values["ready"]) if "ready" in values else None,
-            format=shape,
+            format=check_format(values.get("format", PARQUET)),
             zone=read_zone(values.get("timezone")),
             timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
             patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            allow_empty=values.get("allow_empty") == TRUE,
         )
 
     def recorded(self) -> dict[str, object]:
@@ -146,12 +142,18 @@ class Postgres:
                 cursor.execute(self._of_day(self.query, day))
                 reader = cursor.fetch_record_batch()
                 schema = self._schema(reader.schema)
-                write = _write_parquet if self.format == PARQUET else _write_csv
                 # rows come while others are written
                 with closing(read_ahead([lambda: reader], threads=2, items=1)) as ahead:
-                    return write(schema, (self._checked(each, schema) for each in next(ahead)), folder)
+                    rows = (self._checked(each, schema) for each in next(ahead))
+                    return written(self.format, schema, rows, folder)
 
-        return patiently(self._place, attempt, secrets, self.patience_seconds)
+        parts = patiently(self._place, attempt, secrets, self.patience_seconds)
+        if not parts[0].rows and not self.allow_empty:
+            raise NotReady(
+                f"{self._place} doesn't have {day} yet: the query gives no row. If a day may have none, set "
+                "allow_empty = true."
+            )
+        return parts
 
     def _check_ready(self, cursor: Any, day: date) -> None:  # noqa: ANN401 - ADBC's
         cursor.execute(self._of_day(self.ready or "", day))
@@ -303,52 +305,6 @@ def _bound(day: date, kind: pa.DataType) -> int:
     if pa.types.is_date(kind):
         return (day - EPOCH).days
     return (day - EPOCH).days * DAY_US + (DAY_US - 1 if day == LATEST else 0)
-
-
-def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
-    parts: list[Part] = []
-    # of other columns a dictionary would cost most of the time, and make no file smaller
-    texts = [each.name for each in schema if pa.types.is_string(each.type)]
-    options = {"compression": COMPRESSION, "compression_level": LEVEL, "use_dictionary": texts}
-    batch = next(batches, None)
-    while batch is not None or not parts:
-        path, rows = folder / f"fetched-{len(parts)}", 0
-        with pq.ParquetWriter(path, schema, **options) as writer:
-            while batch is not None:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-                batch = next(batches, None)
-                if path.stat().st_size >= PART_BYTES:
-                    break
-        parts.append(Part.of(path, PARQUET, rows))
-    return parts
-
-
-def _write_csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
-    with part_file(folder / "fetched-0", CSV + GZIP) as file:
-        file.rows = 0
-        with pyarrow.csv.CSVWriter(pa.PythonFile(_Sink(file.write), mode="w"), schema) as writer:
-            for each in batches:
-                writer.write_batch(each)
-                file.rows += each.num_rows
-        return [file.finish()]
-
-
-class _Sink:
-    """What Arrow writes to."""
-
-    closed = False
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def write(self, content: bytes) -> int:
-        """Write some bytes."""
-        self._write(bytes(content))
-        return len(content)
-
-    def flush(self) -> None:
-        """Do nothing: it is the file's affair."""
 
 
 def _connectable(template: str, secrets: Secrets) -> str:

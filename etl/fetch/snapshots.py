@@ -163,7 +163,7 @@ class Snapshots:
         Raises:
             ConfigError: It is neither.
         """
-        return cls(open_store(root, endpoint_url))
+        return cls(open_store(root, endpoint_url, "snapshots"))
 
     def fetch(self, source: str, day: date, asked: Asked, now: datetime, code_version: str) -> Manifest:
         """Fetch a day, and return its snapshot: a new revision, unless the latest one has the same content.

@@ -249,10 +249,28 @@ class Source:
         """Tell whether the source has logs on that day: `since` <= day < `until`."""
         return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
 
+    def is_fetched_on(self, day: date) -> bool:
+        """Tell whether that day is fetched, of a source with `fetch`: its file may hold lines of an active day.
+
+        None before `since` is, for none may be there.
+        """
+        first, last = self.covers
+        reached = (day + timedelta(days=n) for n in range(first, last + 1))
+        return (self.since is None or self.since <= day) and any(map(self.is_active, reached))
+
     def settled_at(self, day: date) -> datetime:
         """Return when a day is settled: its end in UTC, and settle_hours."""
         end = datetime.combine(day + ONE_DAY, time(tzinfo=UTC))
         return end + timedelta(hours=self.settle_hours)
+
+    def why_unsettled(self, day: date, now: datetime) -> str | None:
+        """Say until when a day is not settled; None if it is."""
+        if now >= self.settled_at(day):
+            return None
+        return (
+            f"{day} is unsettled: its logs may arrive until {self.settled_at(day):%Y-%m-%d %H:%M} UTC "
+            f"(settle_hours = {self.settle_hours:g} of source {self.name}). Run again after that"
+        )
 
     def days_read(self, day: date) -> list[date]:
         """Return the days whose files a day reads: its own, and those that may hold its lines."""

@@ -25,13 +25,13 @@ STAGING = "_staging"
 
 
 @contextmanager
-def _translated(root: str, doing: str) -> Iterator[None]:
-    """Turn the operating system's errors into one that names the lake."""
+def _translated(store: "LocalStore", doing: str) -> Iterator[None]:
+    """Turn the operating system's errors into one that names what is stored there, and where."""
     try:
         yield
     except OSError as error:
-        step = "Check [lake] root in luigi.cfg, its permissions and its disk."
-        raise disk_error(f"{doing} the lake at {root}", error, step) from error
+        step = f"Check [{store.section}] root in luigi.cfg, its permissions and its disk."
+        raise disk_error(f"{doing} the {store.section} at {store.root}", error, step) from error
 
 
 def _sync_folder(folder: Path | str) -> None:
@@ -64,17 +64,21 @@ def _made_folders(folder: str) -> list[str]:
 
 
 class LocalStore:
-    """Objects as files below an absolute path."""
+    """Objects as files below an absolute path.
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    Attributes:
+        section: The section of luigi.cfg that says where: of the lake, or of snapshots.
+    """
+
+    def __init__(self, root: str, section: str = "lake") -> None:
+        self.root, self.section = root, section
         self._root = Path(root)
 
     def create(self, key: str, file: StagedFile) -> bool:
         """See Store."""
         target = f"{self.root}/{key}"
         folder = os.path.dirname(target)  # noqa: PTH120 - a small day makes dozens of files, and Paths would take a tenth
-        with _translated(self.root, "write to"):
+        with _translated(self, "write to"):
             self._check_disk()
             if not file.is_safe:
                 _make_safe(file.path)
@@ -103,13 +107,13 @@ class LocalStore:
 
     def keys(self, prefix: str, first: str, last: str) -> Iterator[str]:
         """See Store."""
-        with _translated(self.root, "list"):
+        with _translated(self, "list"):
             self._check_disk()
             yield from _walk(self.root, prefix, prefix + first, prefix + last)
 
     def objects(self, prefix: str, first: str, last: str) -> Iterator[Stored]:
         """See Store."""
-        with _translated(self.root, "list"):
+        with _translated(self, "list"):
             for key in self.keys(prefix, first, last):
                 try:
                     found = os.stat(f"{self.root}/{key}")  # noqa: PTH116 - of thousands, and a Path takes twice as long
@@ -122,7 +126,7 @@ class LocalStore:
 
     def exists(self, key: str) -> bool:
         """See Store."""
-        with _translated(self.root, "read"):
+        with _translated(self, "read"):
             self._check_disk()
             return os.path.isfile(f"{self.root}/{key}")  # noqa: PTH113 - asked often, and a Path takes longer
 
@@ -138,7 +142,7 @@ class LocalStore:
 
     def remove(self, keys: Sequence[str]) -> None:
         """See Store; folders that are left empty go, too."""
-        with _translated(self.root, "delete from"):
+        with _translated(self, "delete from"):
             for key in keys:
                 path = self._root / key
                 path.unlink(missing_ok=True)
@@ -149,7 +153,7 @@ class LocalStore:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """See Store."""
-        with _translated(self.root, "write to"):
+        with _translated(self, "write to"):
             self._check_disk()
             parent = self._root / STAGING
             parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +165,7 @@ class LocalStore:
             self._check_disk()
             if error.errno not in OF_THE_DISK:
                 raise
-            with _translated(self.root, "write to"):
+            with _translated(self, "write to"):
                 raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)

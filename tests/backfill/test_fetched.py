@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from fetching import Misbehaving, Said
+from s3_servers import KEYS, make_bucket
 
 SOURCE = {
     "dataset": "page_views",
@@ -246,6 +247,107 @@ def test_a_log_is_fetched_too(analytics, days):
     checked = analytics.run("backfill", "check", "--of", "ErrorRateDaily")
     assert checked.returncode in {0, 1}
     assert "Traceback" not in checked.stderr
+
+
+def test_a_log_whose_lines_are_in_the_next_file(analytics, days):
+    """The day after the last one is fetched too, for it holds lines of that; none before the first is."""
+    days.of = {
+        f"2015-05-{day}": "".join(
+            LINE.format(day=f"{day - (n == 0):02}/May/2015", n=n, status=500 if n == 0 else 200) for n in range(4)
+        ).encode()
+        for day in (16, 17, 18, 19)
+    }
+    source = {
+        "format": "combined",
+        "fetch": "http",
+        "url": days.server.url + "/{YYYY}-{MM}-{DD}.log",
+        "application": "shop",
+        "vantage": "origin",
+        "covers": "-1 to 0",
+        "since": "2015-05-17",
+        "until": "2015-05-19",
+    }
+    configure(analytics, web=source)
+    done = analytics.run("backfill", "run", "--of", "ErrorRateDaily", "--start", "2015-05-17")
+    assert done.returncode == 0, done.stderr
+    assert sorted(days.server.paths) == [f"/2015-05-{day}.log" for day in (17, 18, 19)]
+    assert asked(analytics, "select dt, requests_total, error_rate from error_rate order by all") == [
+        "2015-05-17,4,0.25",
+        "2015-05-18,4,0.25",
+    ]
+    for day, status in (("2015-05-19", 0), ("2015-05-20", 1), ("2015-05-16", 1)):
+        done = analytics.run("backfill", "fetch", "--source", "web", "--date", day)
+        assert (done.returncode, "is no day of web" in done.stderr) == (status, bool(status))
+
+
+def test_what_was_fetched_and_is_of_no_use(analytics, days):
+    """A day fails with it, however often, and says how to fetch it again; then it is built."""
+    days.of["2015-05-18"] = b"page,views\n/,1\n"
+    done = analytics.run(*BUILD)
+    assert done.returncode == 1
+    again = "backfill fetch --source analytics --date 2015-05-18"
+    assert f"If analytics has it right by now, fetch it again: {again}" in done.stderr
+    days.put("2015-05-18", "shop,/,1100,900")
+    assert analytics.run(*BUILD).returncode == 1
+    done = analytics.run(*again.split())
+    assert "To build it: backfill run --of PageViewsDaily --source analytics --start 2015-05-18" in done.stdout
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert asked(analytics, ALL)[-1] == "2015-05-18,/,1100"
+
+
+def test_snapshots_by_themselves(analytics, days):
+    """By Luigi's range; `run` names what they are fetched with. Of two workers each fetches."""
+    luigi = ("luigi", "RangeDailyBase", "--of", "SnapshotDaily", "--start", "2015-05-17", "--stop", "2015-05-19")
+    done = analytics.run(*luigi, "--of-params", '{"source": "analytics"}')
+    assert done.returncode == 0, done.stderr
+    assert sorted(days.server.paths) == ["/2015-05-17.csv", "/2015-05-18.csv"]
+    done = analytics.run("backfill", "run", "--of", "SnapshotDaily", "--source", "analytics")
+    assert done.returncode == 2
+    assert "SnapshotDaily is fetched with what is made of it, one of: " in done.stderr
+    shutil.rmtree(analytics.folder / "snapshots")
+    done = analytics.run(*BUILD, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert len(days.server.paths) == 4
+
+
+@pytest.mark.parametrize("on_s3", ["snapshots", "lake"])
+def test_one_of_the_two_is_in_a_bucket(analytics, moto_url, tmp_path, on_s3):
+    """Snapshots on S3 and the lake on a disk, or the other way round."""
+    bucket = f"bucket-{abs(hash(tmp_path)):x}"
+    make_bucket(moto_url, bucket)
+    analytics.environment.update(KEYS)
+    text = (analytics.folder / "luigi.cfg").read_text()
+    there = f"root = s3://{bucket}/some/prefix\nendpoint_url = {moto_url}\n"
+    (analytics.folder / "luigi.cfg").write_text(text.replace(f"root = {on_s3}\n", there))
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(asked(analytics, ALL)) == 3
+    assert analytics.run("lake", "verify", "--deep", "--rebuild-sample", "2").returncode == 0
+    assert (analytics.folder / "lake").exists() == (on_s3 == "snapshots")
+    assert (analytics.folder / "snapshots").exists() == (on_s3 == "lake")
+
+
+def test_a_fetch_that_is_ended(analytics, days):
+    """With the status that a shell shows for that; nothing runs on, and what it left is gone with the next one."""
+    begun, end = threading.Event(), threading.Event()
+    there = days.of["2015-05-17"]
+
+    def answer(_):
+        begun.set()
+        return Said(there, wait=end)
+
+    days.server.answers = [answer]
+    started = analytics.start(*FETCH, "--date", "2015-05-17")
+    assert begun.wait(60)
+    started.terminate()
+    started.communicate(timeout=20)
+    end.set()
+    assert started.returncode == -signal.SIGTERM
+    assert not list((analytics.folder / "snapshots").rglob("manifest.json"))
+    assert analytics.run(*FETCH, "--date", "2015-05-17").returncode == 0
+    left = [each for each in (analytics.folder / "snapshots").rglob("*") if each.is_file()]
+    assert len(left) == 2
 
 
 def test_an_export_that_is_replaced_is_kept_each_day(analytics):

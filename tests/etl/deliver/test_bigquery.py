@@ -27,13 +27,14 @@ RATES = CONTRACTS["error_rate"]
 @pytest.fixture
 def module(dataset, monkeypatch):
     """The module, which waits no longer than a test may."""
+    from etl import bigquery_client
     from etl.deliver import bigquery
 
     monkeypatch.setattr(bigquery, "WAITS", (0.05,) * 8)
     monkeypatch.setattr(bigquery, "PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr(bigquery, "UPLOAD_RETRIES", 0)
     monkeypatch.setattr(bigquery, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(bigquery, "DEFAULT_RETRY", bigquery.DEFAULT_RETRY.with_delay(0.02, 0.1))
+    monkeypatch.setattr(bigquery_client, "DEFAULT_RETRY", bigquery_client.DEFAULT_RETRY.with_delay(0.02, 0.1))
     return bigquery
 
 
@@ -453,7 +454,8 @@ def test_what_is_missing_to_deliver_is_named(figures, monkeypatch):
     """How to install it, where it is not."""
     monkeypatch.setitem(sys.modules, "google.cloud.bigquery", None)
     monkeypatch.delattr("google.cloud.bigquery", raising=False)
-    monkeypatch.delitem(sys.modules, "etl.deliver.bigquery", raising=False)
+    for name in ("etl.deliver.bigquery", "etl.bigquery_client"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ConfigError, match=r"pip install 'error-rate-lake\[bigquery\]'"):
         opened(figures.deliver("bigquery://project/x"))
 

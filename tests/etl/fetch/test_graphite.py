@@ -1,7 +1,7 @@
 """Series of Graphite: all windows of a day and none of another; what is not known is not taken for 0.
 
-What answers here is a double of the render API, which leaves out and takes in the moments that Graphite does. By
-hand, graphite-web 1.1 with whisper files gave the same.
+What answers here is a double of the render API, which leaves out and takes in the moments that Graphite does.
+`test_graphite_server` asks Graphite itself.
 """
 
 import json

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 from certificates import certificate
-from fetching import Misbehaving, Said, parts_of
+from fetching import Misbehaving, Said, content, parts_of
 
 from etl.fetch import pages, patience
 from etl.fetch.asked import NotReady
@@ -170,6 +170,32 @@ def test_no_data_yet(server, fetch):
         assert fetch(url=server.url, allow_empty="true") == [b""]
 
 
+@pytest.mark.parametrize("body", [b"path,views\n", b"path,views", b"\xef\xbb\xbf", b"\n\n"])
+def test_a_header_alone_is_no_data_yet(server, tmp_path, body):
+    """Kept, it would have the day fail for good; of a small answer the records are counted."""
+    asked = {"url": server.url, "format": "csv"}
+    server.answers = [Said(body)]
+    with pytest.raises(NotReady, match=r"its answer has no record.*allow_empty = true"):
+        parts_of(tmp_path, **asked)
+    (part,) = parts_of(tmp_path, **asked, allow_empty="true")
+    assert content(part) == body
+    for rows, count in ((1, 1), (30_000, None)):
+        server.answers = [Said(b"path,views\n" + b"/,1\n" * rows)]
+        (part,) = parts_of(tmp_path, **asked)
+        assert part.rows == count
+
+
+@pytest.mark.parametrize("begin", [b"<!DOCTYPE html>", b"\xef\xbb\xbf\n <html lang='en'>", b"<HTML>"])
+@pytest.mark.parametrize("more", [{}, {"next": "page"}])
+def test_a_page_for_people_is_refused(server, fetch, pauses, begin, more):
+    """Such as one that asks to log in, which many servers answer with 200."""
+    server.answers = [Said(begin + b"<body>Please log in</body>")]
+    with pytest.raises(InputError, match="answers with a page of HTML, and not with data"):
+        fetch(url=f"{server.url}/{'{PAGE}' if more else ''}", format="csv", **more)
+    server.answers = [Said(b"<134>1 a line of syslog\n")]
+    assert fetch(url=server.url) == [b"<134>1 a line of syslog\n"]
+
+
 def test_a_source_says_itself_whether_a_day_is_complete(server, fetch):
     """By its status, or by a value of its answer."""
     status = {"state": "complete", "last": {"day": "2026-09-01"}, "rows": 12, "is": True}
@@ -274,6 +300,9 @@ def test_pages_that_lead_nowhere(server, fetch):
     server.answers = [Said(CSV)]
     with pytest.raises(InputError, match="page 2 is the very same as the one before"):
         fetch(url=f"{server.url}/?p={{PAGE}}", next="page", format="csv")
+    server.answers = [Said(b'{"next": "half of one: \\ud800"}')]
+    with pytest.raises(InputError, match="neither a text nor a number"):
+        fetch(url=f"{server.url}/?c={{CURSOR}}", next="/next")
 
 
 def test_a_page_that_breaks_off_is_asked_for_again(server, fetch, pauses):

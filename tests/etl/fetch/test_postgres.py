@@ -12,6 +12,7 @@ from fetching import DAY, content, parts_of
 from postgres_server import PASSWORD, USER
 
 from etl.fetch import patience, postgres
+from etl.fetch import rows as files
 from etl.fetch.asked import NotReady
 from etl.fetch.opening import read_asked
 from lake.errors import ConfigError, InputError, StoreError
@@ -146,12 +147,14 @@ def test_csv_is_written_too(views, tmp_path):
 
 
 def test_the_same_rows_are_the_same_bytes(views, tmp_path):
-    """So nothing new is published; no row at all is an answer, too."""
+    """So nothing new is published; no row at all is an answer, too, where it is said to be one."""
     asked = {"fetch": "postgres", "url": views.url, "query": QUERY}
     first, second = (parts_of(tmp_path, **asked)[0] for _ in range(2))
     assert first.path.read_bytes() == second.path.read_bytes()
     assert first.content_sha256 == second.content_sha256
-    (none,) = parts_of(tmp_path, date(2020, 1, 1), **asked)
+    with pytest.raises(NotReady, match="doesn't have 2020-01-01 yet: the query gives no row"):
+        parts_of(tmp_path, date(2020, 1, 1), **asked)
+    (none,) = parts_of(tmp_path, date(2020, 1, 1), allow_empty="true", **asked)
     assert (none.rows, pq.read_table(none.path).column_names) == (0, ["id", "at", "path"])
 
 
@@ -343,7 +346,7 @@ def test_a_server_that_goes_down_is_asked_again(views, rows, pauses):
 
 def test_days_are_split_where_a_file_would_be_too_large(views, tmp_path, monkeypatch):
     """With the rows of all in their order."""
-    monkeypatch.setattr(postgres, "PART_BYTES", 1)
+    monkeypatch.setattr(files, "PART_BYTES", 1)
     query = "select n, repeat('x', 90) || n as t, $start as at from generate_series(1, 500000) n order by n"
     parts = parts_of(tmp_path, fetch="postgres", url=views.url, query=query)
     assert len(parts) > 1

@@ -367,6 +367,15 @@ def test_snapshots_lie_beside_the_lake(tmp_path):
     check_beside(str(tmp_path / "lake-raw"), str(tmp_path / "lake"))
 
 
+def test_what_goes_wrong_is_said_of_them(tmp_path):
+    """And not of the lake, with the section that says where they are."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Can't list the snapshots at .*Check \[snapshots\] root"):
+        Snapshots.at(str(tmp_path / "file")).latest("views")
+    with pytest.raises(ConfigError, match=r"\[snapshots\] root = .*would mislead readers"):
+        Snapshots.at(str(tmp_path / "a*b"))
+
+
 def test_only_its_owner_looks_into_a_new_root(tmp_path):
     """It may hold anything; a folder that is there keeps its mode."""
     for name, mode in (("new", 0o700), ("old", 0o755)):
