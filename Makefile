@@ -64,7 +64,7 @@ $(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
 
 test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching from, a real Postgres and Graphite, which must be installed, and stand-ins of the other stores; on this machine only
 	@STORES=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "stores and not slow" tests/etl/deliver tests/etl/fetch \
-		tests/backfill/test_delivered.py tests/backfill/test_pipelines.py
+		$(addprefix tests/backfill/test_,delivered.py fetched.py pipelines.py)
 
 # No module imports it, says `make lint`: this is for what that can't see, such as what libraries of ours want
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi

@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "made from, and its sums. Find and name what is wrong; repair nothing.",
         VERIFY,
     )
-    command.add_argument("--dataset", choices=DATASETS, help="one dataset; default: all")
+    command.add_argument(
+        "--dataset", choices=DATASETS, metavar="DATASET", help="one, such as error_rate; default: all"
+    )
     _add_days(command)
     command.add_argument("--deep", action="store_true", help="read and hash every byte, raw logs too")
     command.add_argument(
@@ -122,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
         "deleted counts as not built: let ranges begin later, by since of its sources.",
         RETENTION,
     )
-    command.add_argument("--dataset", choices=DATASETS, required=True, help="which")
+    command.add_argument(
+        "--dataset", choices=DATASETS, metavar="DATASET", required=True, help="which, such as requests"
+    )
     command.add_argument("--before", type=day, metavar="DAY", required=True, help="the first day that stays")
     command.add_argument(
         "--even-if-needed", action="store_true", help="also if partitions that stay were made from them"

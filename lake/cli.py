@@ -168,7 +168,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("shell", f"run one statement after another; {each_is}", SHELL, "ask_on")
     add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
     command = add("describe", "say what a dataset is, and what its columns mean", LS, "describe")
-    command.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    command.add_argument(
+        "dataset", choices=DATASETS, metavar="DATASET", help="such as error_rate; `lake ls` shows all"
+    )
     command = add(
         "catalog",
         "write the views and macros to a DuckDB file, for tools that know nothing of ours",
@@ -182,7 +184,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         PULL,
         "pull_datasets",
     )
-    command.add_argument("dataset", nargs="+", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    command.add_argument(
+        "dataset", nargs="+", choices=DATASETS, metavar="DATASET", help="such as error_rate; `lake ls` shows all"
+    )
     command = add(
         "new", "write the files of a metric, of a source of records or of both, with golden cases", NEW, "new"
     )

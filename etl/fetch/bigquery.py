@@ -3,7 +3,7 @@
     project = figures                       which pays for the query
     query = select path, views from `site.search.views` where day = @day order by path
     location = EU                           of the data; if not said, BigQuery sees it by the query
-    format = parquet                        or csv; parquet if not said
+    format = parquet                        or csv, ndjson, or json of a log; parquet if not said
     timezone = Europe/London                of the days; UTC if not said
     ready = select max(loaded_until) >= @stop from `site.search.loads`      must give one row with `true`
     maximum_bytes_billed = 100000000000     a query that would read more is refused, and costs nothing
@@ -37,7 +37,7 @@ from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets
 from etl.fetch.parts import Part
 from etl.fetch.patience import TryAgain, patiently
-from etl.fetch.rows import CSV, PARQUET, check_format, written
+from etl.fetch.rows import PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
 from lake.config import whole_number
 from lake.errors import ConfigError, InputError, LakeError, StoreError
@@ -268,7 +268,7 @@ class Bigquery:
                 )
             elif each.field_type not in ARROW:
                 kind, cast = each.field_type, f"cast({each.name} as string)"
-            elif each.field_type == "BYTES" and self.format == CSV:
+            elif each.field_type == "BYTES" and self.format != PARQUET:
                 kind, cast = each.field_type, f"to_base64({each.name})"
             else:
                 continue

@@ -2,7 +2,7 @@
 
     url = postgresql://reader:${PASSWORD}@host:5432/database    with libpq's options: ?sslmode=verify-full
     query = select id, at, path from views where at >= $start and at < $stop order by id
-    format = parquet                                            or csv; parquet if not said
+    format = parquet                                            or csv, ndjson; json of a log; else parquet
     timezone = Europe/London                                    of the days; UTC if not said
     ready = select max(loaded_until) >= $stop from loads        must give one row with `true`
     timeout_seconds = 3600                                      of each of the two
@@ -35,7 +35,7 @@ from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
 from etl.fetch.parts import Part
 from etl.fetch.patience import TryAgain, patiently
-from etl.fetch.rows import CSV, PARQUET, check_format, written
+from etl.fetch.rows import PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError, InputError, StoreError
@@ -197,7 +197,7 @@ class Postgres:
             is_lost = isinstance(each.type, pa.BaseExtensionType) and not pa.types.is_string(kind)
             # of arrays the driver keeps no dimensions
             is_lost |= pa.types.is_nested(kind) or pa.types.is_interval(kind) or of in NO_TYPES
-            if is_lost or (self.format == CSV and pa.types.is_binary(kind)):
+            if is_lost or (self.format != PARQUET and pa.types.is_binary(kind)):
                 wrong.append(f"{each.name} is of type {of}")
             fields.append(pa.field(each.name, kind))
         if wrong:

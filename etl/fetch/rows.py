@@ -1,7 +1,10 @@
-"""Rows of a query, as files: of Parquet or CSV, from record batches as they come."""
+"""Rows of a query, as files: of Parquet, CSV or lines of JSON, from record batches as they come."""
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import date, time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -10,8 +13,9 @@ import pyarrow.parquet as pq
 from etl.fetch.parts import GZIP, Part, part_file
 from lake.errors import ConfigError
 
-PARQUET, CSV = "parquet", "csv"
-FORMATS = (PARQUET, CSV)
+PARQUET, CSV, NDJSON = "parquet", "csv", "ndjson"
+FORMATS = (PARQUET, CSV, NDJSON, "json")
+"""Of sources: that of records in lines of JSON has another name than that of such a log."""
 COMPRESSION, LEVEL = "zstd", 1
 PART_BYTES = 1_000_000_000
 
@@ -19,13 +23,15 @@ PART_BYTES = 1_000_000_000
 def check_format(shape: str) -> str:
     """Return the format of a section; ConfigError if rows are not written so."""
     if shape not in FORMATS:
-        raise ConfigError(f"format = {shape}: rows are fetched as {' or '.join(FORMATS)}.")
+        raise ConfigError(f"format = {shape}: rows are fetched as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
     return shape
 
 
 def written(shape: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
     """Write batches to files of a folder: one at least, also if there is no row."""
-    return (_write_parquet if shape == PARQUET else _write_csv)(schema, batches, folder)
+    if shape == PARQUET:
+        return _write_parquet(schema, batches, folder)
+    return _write_csv(schema, batches, folder) if shape == CSV else _write_json(batches, folder)
 
 
 def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
@@ -55,6 +61,20 @@ def _write_csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Pat
                 writer.write_batch(each)
                 file.rows += each.num_rows
         return [file.finish()]
+
+
+def _write_json(batches: Iterator[pa.RecordBatch], folder: Path) -> list[Part]:
+    with part_file(folder / "fetched-0", NDJSON + GZIP) as file:
+        file.rows = 0
+        for each in batches:
+            for row in each.to_pylist():
+                file.write(json.dumps(row, ensure_ascii=False, default=_as_text).encode() + b"\n")
+            file.rows += each.num_rows
+        return [file.finish()]
+
+
+def _as_text(value: Any) -> str:  # noqa: ANN401 - what JSON has no type for
+    return str(value.isoformat()) if isinstance(value, date | time) else str(value)
 
 
 class _Sink:

@@ -3,6 +3,7 @@
 KILLS=50 python -m pytest tests/backfill/test_fetched.py -m slow
 """
 
+import json
 import os
 import random
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from fetching import Misbehaving, Said
+from pages import blocks
 from s3_servers import KEYS, make_bucket
 
 SOURCE = {
@@ -401,6 +403,33 @@ def test_snapshots_expire(analytics):
     assert done.returncode == 2
     assert "[snapshots]" in done.stderr
     assert "keep_days = 0" in done.stderr
+
+
+def test_a_log_of_a_search_index_is_fetched(analytics, indices):
+    """As docs/how-to/fetch.md has it: its documents are lines of JSON."""
+    indices.ask("PUT", "/{logs}", {"mappings": {"properties": {"@timestamp": {"type": "date"}}}})
+    body = b""
+    for n, status in enumerate((200, 200, 200, 503)):
+        document = {
+            "@timestamp": f"2015-05-17T08:00:0{n}.250Z",
+            "http": {"request": {"method": "GET"}, "response": {"status_code": status}},
+            "url": {"path": f"/{n}"},
+        }
+        body += b'{"index": {}}\n' + json.dumps(document).encode() + b"\n"
+    assert not indices.ask_bulk(f"/{indices.name('logs')}/_bulk?refresh=true", body)["errors"]
+    (section,) = (each.text for each in blocks("docs/how-to/fetch.md") if "[source.edge]" in each.text)
+    values = dict(line.split(" = ", 1) for line in section.splitlines()[1:])
+    there = {
+        "url": f"http://127.0.0.1:{indices.server.port}",
+        "index": indices.name("logs"),
+        "since": "2015-05-17",
+        "until": "2015-05-18",
+    }
+    del values["headers"], values["query"]
+    configure(analytics, edge=values | there)
+    done = analytics.run("luigi", "ErrorRateDaily", "--date", "2015-05-17")
+    assert done.returncode == 0, done.stderr
+    assert asked(analytics, "select application, valid_requests, error_rate from error_rate") == ["shop,4,0.25"]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,17 @@ def test_csv_is_written_too(views, tmp_path):
         parts_of(tmp_path, **{**asked, "query": "select b'a' as y, @day as day"})
 
 
+def test_lines_of_json_are_written_too(views, tmp_path):
+    """As a log or a source of records has them."""
+    query = f"select id, seen, path, day from `{views.name}.views` where day = @day order by id"
+    asked = {"fetch": "bigquery", "project": "lake-test", "query": query}
+    (part,), (log,) = (parts_of(tmp_path, **asked, format=each) for each in ("ndjson", "json"))
+    assert content(part).decode().splitlines()[0] == (
+        '{"id": 24, "seen": "2026-09-01T00:00:00+00:00", "path": "/24", "day": "2026-09-01"}'
+    )
+    assert (part.rows, part.ending, content(part)) == (24, "ndjson.gz", content(log))
+
+
 def test_a_day_without_rows_is_not_ready(views, rows):
     """Unless it may have none."""
     with pytest.raises(NotReady, match="doesn't have 2020-01-01 yet: the query gives no row"):
@@ -393,7 +404,7 @@ def test_parameters_are_found_where_they_are_some():
         ({"query": "select @dya"}, "@dya means nothing here. Known: @start, @stop, @day"),
         ({"ready": "select @x"}, "ready: @x means nothing here"),
         ({"maximum_bytes_billed": "10 GB"}, "maximum_bytes_billed = 10 GB: expected a number of bytes"),
-        ({"format": "ndjson"}, "rows are fetched as parquet or csv"),
+        ({"format": "excel"}, "rows are fetched as parquet, csv, ndjson or json"),
         ({"timezone": "Mars"}, "expected an IANA name"),
         ({"timeout_seconds": "0"}, "timeout_seconds = 0"),
     ],

@@ -146,6 +146,19 @@ def test_csv_is_written_too(views, tmp_path):
         parts_of(tmp_path, **{**asked, "query": "select ''::bytea as a, $start as b"})
 
 
+def test_lines_of_json_are_written_too(views, tmp_path):
+    """Numbers without end are texts, times have their zone, and what JSON doesn't know is left for the reader."""
+    views.ask("update views set path = null where id = 25", "select 1")
+    query = QUERY.replace("path", "path, id / 3::numeric as third, 'NaN'::float8 as odd")
+    asked = {"fetch": "postgres", "url": views.url, "query": query, "format": "json"}
+    (part,) = parts_of(tmp_path, **asked)
+    assert content(part).decode().splitlines()[:2] == [
+        '{"id": 24, "at": "2026-09-01T00:00:00+00:00", "path": "/24", "third": "8.0000000000000000", "odd": NaN}',
+        '{"id": 25, "at": "2026-09-01T01:00:00+00:00", "path": null, "third": "8.3333333333333333", "odd": NaN}',
+    ]
+    assert (part.rows, part.ending) == (24, "ndjson.gz")
+
+
 def test_the_same_rows_are_the_same_bytes(views, tmp_path):
     """So nothing new is published; no row at all is an answer, too, where it is said to be one."""
     asked = {"fetch": "postgres", "url": views.url, "query": QUERY}
@@ -228,7 +241,7 @@ def test_parameters_are_found_where_they_are_some(views, rows):
         ({"url": "postgresql://h:x/d"}, "expected postgresql://"),
         ({"url": "postgresql://me:hunter2@h/d"}, "url holds a password"),
         ({"url": "postgresql://h/d?password=hunter2"}, "password looks like a secret"),
-        ({"format": "excel"}, "rows are fetched as parquet or csv"),
+        ({"format": "excel"}, "rows are fetched as parquet, csv, ndjson or json"),
         ({"timezone": "Mars"}, "expected an IANA name"),
         ({"timeout_seconds": "1.5"}, "timeout_seconds = 1.5"),
     ],
