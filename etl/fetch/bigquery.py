@@ -36,10 +36,9 @@ from etl.fetch.asked import NotReady
 from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets
 from etl.fetch.parts import Part
-from etl.fetch.patience import TryAgain, patiently
+from etl.fetch.patience import IN_ALL, OF_A_DATABASE, TryAgain, patiently, read_seconds
 from etl.fetch.rows import PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
-from lake.config import whole_number
 from lake.errors import ConfigError, InputError, LakeError, StoreError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ TOKENS = re.compile(
 """What of SQL is no place for a parameter, and parameters."""
 START, STOP, DAY = "start", "stop", "day"
 TYPES = {START: "TIMESTAMP", STOP: "TIMESTAMP", DAY: "DATE"}
-MOST_BYTES, TIMEOUT, PATIENCE, HIGHEST_SECONDS = "100000000000", "3600", "600", 86_400
+MOST_BYTES = "100000000000"
 SELECT, TRUE, REPEATED = "SELECT", "true", "REPEATED"
 NUMBERS = ("NUMERIC", "BIGNUMERIC")
 ARROW = {
@@ -109,8 +108,8 @@ class Bigquery:
     format: str = PARQUET
     zone: ZoneInfo | None = None
     maximum_bytes_billed: int = int(MOST_BYTES)
-    timeout_seconds: int = int(TIMEOUT)
-    patience_seconds: int = int(PATIENCE)
+    timeout_seconds: int = int(OF_A_DATABASE)
+    patience_seconds: int = int(IN_ALL)
     allow_empty: bool = False
 
     @classmethod
@@ -128,6 +127,7 @@ class Bigquery:
         most = values.get("maximum_bytes_billed", MOST_BYTES)
         if not BYTES.fullmatch(most):
             raise ConfigError(f"maximum_bytes_billed = {most}: expected a number of bytes, such as {MOST_BYTES}.")
+        timeout, patience = read_seconds(values, OF_A_DATABASE)
         return cls(
             project=values["project"],
             query=_query("query", values.get("query", "")),
@@ -136,8 +136,8 @@ class Bigquery:
             format=check_format(values.get("format", PARQUET)),
             zone=read_zone(values.get("timezone")),
             maximum_bytes_billed=int(most),
-            timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
-            patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            timeout_seconds=timeout,
+            patience_seconds=patience,
             allow_empty=values.get("allow_empty") == TRUE,
         )
 
@@ -390,7 +390,3 @@ def _query(key: str, text: str) -> str:
             f"each day, write the day as a column: select @{DAY} as fetched_for, …"
         )
     return query
-
-
-def _seconds(key: str, text: str) -> int:
-    return whole_number(key, text, 1, HIGHEST_SECONDS)

@@ -13,6 +13,7 @@ from etl.fetch.days import Span, check_template, filled, read_zone
 from etl.fetch.documents import POINTER, NoSuchValue, check_pointer, value_at
 from etl.fetch.environment import check_no_secret
 from etl.fetch.parts import GZIP
+from etl.fetch.patience import IN_ALL, OF_A_SERVER, read_seconds
 from etl.fetch.written import Written
 from lake.config import VARIABLE, whole_number
 from lake.errors import ConfigError
@@ -45,7 +46,6 @@ NDJSON, CSV = "ndjson", "csv"
 ENDINGS = (CSV, NDJSON, "json")
 OTHERWISE = "log"
 TRUE, FALSE = "true", "false"
-SECONDS, PATIENCE, HIGHEST_SECONDS = "120", "600", 86_400
 LOWEST_MISSING, HIGHEST_MISSING = 400, 499
 NOT_FOUND = 404
 NOT_MISSING = frozenset({401, 403, 407, 408, 425, 429})
@@ -113,8 +113,8 @@ class HttpSettings:
     ready: str | None = None
     ready_if: Condition | None = None
     missing: tuple[int, ...] = ()
-    timeout_seconds: int = int(SECONDS)
-    patience_seconds: int = int(PATIENCE)
+    timeout_seconds: int = int(OF_A_SERVER)
+    patience_seconds: int = int(IN_ALL)
     format: str | None = None
     zone: ZoneInfo | None = None
     allow_empty: bool = False
@@ -156,6 +156,7 @@ class HttpSettings:
         allow_empty = values.get("allow_empty", FALSE)
         if allow_empty not in {TRUE, FALSE}:
             raise ConfigError(f"allow_empty = {allow_empty}: expected {TRUE} or {FALSE}.")
+        timeout, patience = read_seconds(values, OF_A_SERVER)
         return cls(
             url=url,
             method=method,
@@ -169,8 +170,8 @@ class HttpSettings:
             ready=ready,
             ready_if=ready_if,
             missing=_missing(values.get("missing", "")),
-            timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", SECONDS)),
-            patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            timeout_seconds=timeout,
+            patience_seconds=patience,
             format=shape,
             zone=read_zone(values.get("timezone")),
             allow_empty=allow_empty == TRUE,
@@ -282,7 +283,3 @@ def _missing(text: str) -> tuple[int, ...]:
             f"missing = {text}: {min(wrong)} doesn't say that there is no data. Expected such as {NOT_FOUND}."
         )
     return tuple(found)
-
-
-def _seconds(key: str, text: str) -> int:
-    return whole_number(key, text, 1, HIGHEST_SECONDS)

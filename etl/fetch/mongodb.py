@@ -28,8 +28,8 @@ from etl.fetch.asked import NotReady
 from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
 from etl.fetch.parts import GZIP, Part, part_file
-from etl.fetch.patience import TryAgain, patiently
-from lake.config import VARIABLE, whole_number
+from etl.fetch.patience import IN_ALL, OF_A_DATABASE, TryAgain, patiently, read_seconds
+from lake.config import VARIABLE
 from lake.errors import ConfigError, InputError, StoreError
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ OPTIONS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 10_000,
     "connectTimeoutMS": 10_000,
 }
-TIMEOUT, PATIENCE, HIGHEST_SECONDS = "3600", "600", 86_400
 BATCH = 1_000
 PART_BYTES = 256_000_000
 TRUE = "true"
@@ -74,8 +73,8 @@ class Mongodb:
     time: str
     query: str | None = None
     zone: ZoneInfo | None = None
-    timeout_seconds: int = int(TIMEOUT)
-    patience_seconds: int = int(PATIENCE)
+    timeout_seconds: int = int(OF_A_DATABASE)
+    patience_seconds: int = int(IN_ALL)
     allow_empty: bool = False
 
     @classmethod
@@ -95,14 +94,15 @@ class Mongodb:
             is_query = False
         if not is_query:
             raise ConfigError('query: expected JSON, such as {"kind": "page"}.')
+        timeout, patience = read_seconds(values, OF_A_DATABASE)
         return cls(
             url=_url(values.get("url", "")),
             collection=values["collection"],
             time=values["time"],
             query=query,
             zone=read_zone(values.get("timezone")),
-            timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
-            patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            timeout_seconds=timeout,
+            patience_seconds=patience,
             allow_empty=values.get("allow_empty") == TRUE,
         )
 
@@ -234,7 +234,3 @@ def _url(text: str) -> str:
         if name.lower() not in {"authsource", "authmechanism"}:
             check_no_secret("url", name, value)
     return text
-
-
-def _seconds(key: str, text: str) -> int:
-    return whole_number(key, text, 1, HIGHEST_SECONDS)

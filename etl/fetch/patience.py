@@ -1,17 +1,31 @@
 """Patience: what is asked again while another system is busy or away, how often, and how long after."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TypeVar
 
 from etl.fetch.environment import Secrets
+from lake.config import whole_number
 from lake.errors import LakeError, StoreError
 
 ATTEMPTS = 8
+OF_A_SERVER, OF_A_DATABASE = "120", "3600"
+"""How many seconds an answer may take, if nothing else is said."""
+IN_ALL = "600"
+HIGHEST_SECONDS = 86_400
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
 T = TypeVar("T")
+
+
+def read_seconds(values: Mapping[str, str], timeout: str) -> tuple[int, int]:
+    """Return the seconds that an answer may take, and those in which it is asked for again; ConfigError if wrong."""
+    said = {"timeout_seconds": timeout, "patience_seconds": IN_ALL}
+    longest, in_all = (
+        whole_number(key, values.get(key, usual), 1, HIGHEST_SECONDS) for key, usual in said.items()
+    )
+    return longest, in_all
 
 
 class TryAgain(Exception):

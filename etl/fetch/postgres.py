@@ -34,16 +34,15 @@ from etl.fetch.asked import NotReady
 from etl.fetch.days import Span, read_zone
 from etl.fetch.environment import Secrets, check_no_secret
 from etl.fetch.parts import Part
-from etl.fetch.patience import TryAgain, patiently
+from etl.fetch.patience import IN_ALL, OF_A_DATABASE, TryAgain, patiently, read_seconds
 from etl.fetch.rows import PARQUET, check_format, written
 from etl.raw.read_ahead import read_ahead
-from lake.config import VARIABLE, whole_number
+from lake.config import VARIABLE
 from lake.errors import ConfigError, InputError, StoreError
 
 KEYS = ("url", "query", "ready", "timeout_seconds", "patience_seconds")
 """The settings of a source that is fetched so, beside `format`, `timezone` and `allow_empty`."""
 SCHEMES = ("postgresql", "postgres")
-TIMEOUT, PATIENCE, HIGHEST_SECONDS = "3600", "600", 86_400
 TOKENS = re.compile(
     r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
     r"""|(?P<end>;)|(?<![\w$])\$(?P<name>[A-Za-z_]\w*|\d+)""",
@@ -96,8 +95,8 @@ class Postgres:
     ready: str | None = None
     format: str = PARQUET
     zone: ZoneInfo | None = None
-    timeout_seconds: int = int(TIMEOUT)
-    patience_seconds: int = int(PATIENCE)
+    timeout_seconds: int = int(OF_A_DATABASE)
+    patience_seconds: int = int(IN_ALL)
     allow_empty: bool = False
 
     @classmethod
@@ -108,14 +107,15 @@ class Postgres:
             ConfigError: Something is missing or unknown, a password doesn't come from the environment, or the
                 query isn't one of a day.
         """
+        timeout, patience = read_seconds(values, OF_A_DATABASE)
         return cls(
             url=_url(values.get("url", "")),
             query=_query("query", values.get("query", "")),
             ready=_query("ready", values["ready"]) if "ready" in values else None,
             format=check_format(values.get("format", PARQUET)),
             zone=read_zone(values.get("timezone")),
-            timeout_seconds=_seconds("timeout_seconds", values.get("timeout_seconds", TIMEOUT)),
-            patience_seconds=_seconds("patience_seconds", values.get("patience_seconds", PATIENCE)),
+            timeout_seconds=timeout,
+            patience_seconds=patience,
             allow_empty=values.get("allow_empty") == TRUE,
         )
 
@@ -353,7 +353,3 @@ def _query(key: str, text: str) -> str:
             f"kept each day, write the day as a column: select ${START} as fetched_for, …"
         )
     return query
-
-
-def _seconds(key: str, text: str) -> int:
-    return whole_number(key, text, 1, HIGHEST_SECONDS)
