@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def read_seconds(values: Mapping[str, str], timeout: str) -> tuple[int, int]:
-    """Return the seconds that an answer may take, and those in which it is asked for again; ConfigError if wrong."""
+    """Return how many seconds an answer may take, and in how many it is asked for again; ConfigError if wrong."""
     said = {"timeout_seconds": timeout, "patience_seconds": IN_ALL}
     longest, in_all = (
         whole_number(key, values.get(key, usual), 1, HIGHEST_SECONDS) for key, usual in said.items()
