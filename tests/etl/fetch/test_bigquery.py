@@ -182,6 +182,23 @@ def test_a_wrong_query_is_refused_with_what_is_said_of_it(dataset, rows, pauses)
     assert pauses == []
 
 
+def test_a_dataset_is_made_of_it(dataset, make_project):
+    """Of a day's rows as they were kept."""
+    made = make_project("searches")
+    made.environment["BIGQUERY_EMULATOR_HOST"] = dataset.emulator.url
+    query = "select 'shop' as application, '/' as path, extract(day from @day) as views, 1 as visitors"
+    source = {"dataset": "page_views", "format": "parquet", "fetch": "bigquery", "project": "lake-test"}
+    made.configure(searches=source | {"query": query, "since": "2015-05-17", "until": "2015-05-19"})
+    with (made.folder / "luigi.cfg").open("a") as file:
+        file.write("[snapshots]\nroot = snapshots\n")
+    done = made.run("backfill", "run", "--of", "PageViewsDaily", "--source", "searches", "--start", "2015-05-17")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = made.run("lake", "sql", "--csv", "select dt, path, views from page_views order by dt")
+    assert done.stdout.splitlines()[1:] == ["2015-05-17,/,17", "2015-05-18,/,18"]
+    again = made.run("backfill", "fetch", "--source", "searches", "--date", "2015-05-17")
+    assert "2015-05-17 as it was" in again.stdout, again.stderr
+
+
 class Api:
     """A double of BigQuery's REST API, which has one result.
 
