@@ -34,6 +34,7 @@ from lake.errors import ConfigError, InputError, LakeError, RangeIncomplete
 from lake.provenance import Provenance, requester
 
 REASONS_SHOWN = 10
+COLUMNS_OF_MAIL = 200
 COUNTS, COMMAND = " asked for: ", ": backfill "  # in lines that are never cut
 LATE = "raw files came late, as the nightly run has found"
 BUILD: Engine = runner.run
@@ -125,7 +126,8 @@ def _tell(days: DayRange, said: str, *, is_cut: bool) -> None:
     if not is_cut:
         sys.stdout.write(said)
         return
-    columns = shutil.get_terminal_size().columns
+    # what a mail of cron leaves out is not to be seen by making it wider
+    columns = shutil.get_terminal_size(fallback=(COLUMNS_OF_MAIL, 24)).columns
     for line in said.splitlines():
         if COUNTS in line:
             print(textwrap.fill(line, columns, subsequent_indent="  "))

@@ -330,6 +330,14 @@ def test_one_of_the_two_is_in_a_bucket(analytics, moto_url, tmp_path, on_s3):
     assert (analytics.folder / "snapshots").exists() == (on_s3 == "lake")
 
 
+def test_a_night_says_why(analytics, days):
+    """As far as a mail goes, and not an address alone."""
+    days.server.answers = [Said(b"no", status=401)]
+    done = analytics.run("backfill", "nightly", *KIND, COLUMNS="")
+    assert done.returncode == 1
+    assert re.search(r"SnapshotDaily analytics: http://.* answers 401: no. It doesn't let us in", done.stdout)
+
+
 def test_a_fetch_that_is_ended(analytics, days):
     """With the status that a shell shows for that; nothing runs on, and what it left is gone with the next one."""
     begun, end = threading.Event(), threading.Event()
