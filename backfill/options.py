@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 DELIVERED_DAILY = "DeliveredDaily"
-SNAPSHOT_DAILY = "SnapshotDaily"
 """The name of the units of deliveries; `etl.units`, which has it too, takes long to import."""
+SNAPSHOT_DAILY = "SnapshotDaily"
+"""That of the units of what is fetched."""
 
 
 @dataclass(frozen=True, kw_only=True)

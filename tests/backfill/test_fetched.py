@@ -306,7 +306,7 @@ def test_snapshots_by_themselves(analytics, days):
     assert sorted(days.server.paths) == ["/2015-05-17.csv", "/2015-05-18.csv"]
     done = analytics.run("backfill", "run", "--of", "SnapshotDaily", "--source", "analytics")
     assert done.returncode == 2
-    assert "SnapshotDaily is fetched with what is made of it, one of: " in done.stderr
+    assert "SnapshotDaily is built with what is made of it, one of: " in done.stderr
     shutil.rmtree(analytics.folder / "snapshots")
     done = analytics.run(*BUILD, "--workers", "2")
     assert done.returncode == 0, done.stderr
