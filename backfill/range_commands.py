@@ -483,8 +483,8 @@ def _example(asked: options.Units, day: date) -> Unit:
         every = ", ".join(sorted(name for name, dataset in known.items() if project().uses(dataset)))
         if asked.of == options.SNAPSHOT_DAILY:
             raise ConfigError(
-                f"{asked.of} is built with what is made of it, one of: {every}. To fetch alone: "
-                "backfill fetch --help."
+                f"{asked.of} is built with what is made of it, one of: {every}. docs/how-to/fetch.md "
+                "says how it is fetched alone."
             )
         raise ConfigError(
             f"No daily task {asked.of!r}. There are: {every}." if asked.of else f"Give --of, one of: {every}."
