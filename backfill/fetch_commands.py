@@ -25,7 +25,11 @@ def fetched(asked: options.Fetch) -> int:
     for day in days.dates:
         if not source.is_fetched_on(day):
             if asked.date:
-                failed |= _say(day, f"is no day of {source.name}. Check its since and until.", is_wrong=True)
+                failed |= _say(
+                    day,
+                    f"{source.name} has no data for this day, by its since and until in luigi.cfg.",
+                    is_wrong=True,
+                )
             continue
         if source.settled_at(day) > now:
             failed |= _say(day, f"unsettled until {source.settled_at(day):%Y-%m-%d %H:%M} UTC", is_wrong=True)

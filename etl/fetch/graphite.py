@@ -132,7 +132,7 @@ class Graphite:
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise InputError(f"{place}: its answer is not as Graphite's are: {error!r}.") from error
         if wrong:
-            raise InputError(f"{place}: its answer is not as Graphite's are: {wrong[0]!r} is no number.")
+            raise InputError(f"{place}: its answer is not as Graphite's are: {wrong[0]!r} is not a number.")
         begin, end = int(span.start.timestamp()), int(span.stop.timestamp())
         for target, points in sorted(series, key=lambda each: each[0]):
             steps = {later - earlier for (_, earlier), (_, later) in pairwise(points)}
@@ -148,4 +148,4 @@ class Graphite:
 
 
 def _refused(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")

@@ -57,7 +57,7 @@ class File:
         """Its name without the attempt, the same in every revision."""
         found = PART.fullmatch(self.name)
         if not found:
-            raise ValueError(f"{self.name!r} is no name of a part")
+            raise ValueError(f"{self.name!r} is not the name of a part")
         return found["shown"]
 
 

@@ -162,6 +162,20 @@ def test_a_source_that_cant_be_reached_is_no_failure_of_the_day(analytics, days)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_wrong_answer_is_asked_for_again_however_often_it_came(analytics, days):
+    """Nothing here tells that the other system has been put right: no attempt counts against the day."""
+    there = days.of["2015-05-18"]
+    days.of["2015-05-18"] = b"<html>log in</html>"
+    for _ in range(4):
+        done = analytics.run(*BUILD)
+        assert done.returncode == 1
+        assert "answers with a page of HTML" in done.stdout + done.stderr
+    days.of["2015-05-18"] = there
+    done = analytics.run(*BUILD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(asked(analytics, ALL)) == 3
+
+
 def test_a_source_that_answers_otherwise_is_late_data(analytics, days):
     """Fetched again, found by --late, restated with the difference shown; what was published stays."""
     assert analytics.run(*BUILD).returncode == 0
@@ -279,7 +293,7 @@ def test_a_log_whose_lines_are_in_the_next_file(analytics, days):
     ]
     for day, status in (("2015-05-19", 0), ("2015-05-20", 1), ("2015-05-16", 1)):
         done = analytics.run("backfill", "fetch", "--source", "web", "--date", day)
-        assert (done.returncode, "is no day of web" in done.stderr) == (status, bool(status))
+        assert (done.returncode, "web has no data for this day" in done.stderr) == (status, bool(status))
 
 
 def test_what_was_fetched_and_is_of_no_use(analytics, days):

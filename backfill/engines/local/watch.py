@@ -21,7 +21,7 @@ from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome
 from backfill.engines import ends
 from backfill.engines.ends import End
 from etl import clock
-from etl.units import Unit, below
+from etl.units import SNAPSHOT, Unit, below
 from lake.errors import LakeError, NoLines, StoreError, TargetRefused
 from tasks.daily import DailyTask
 
@@ -148,7 +148,9 @@ class Watch:
         if error is None:
             self._note(task, None, Outcome.BUILT)
             return
-        outcome = next((found for kind, found in OUTCOMES.items() if isinstance(error, kind)), Outcome.FAILED)
+        # what another system answers may be otherwise next time, and nothing here would tell
+        otherwise = Outcome.HINDERED if task.dataset == SNAPSHOT else Outcome.FAILED
+        outcome = next((found for kind, found in OUTCOMES.items() if isinstance(error, kind)), otherwise)
         self._note(task, f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}", outcome)
 
     def _can_not_look(self, task: DailyTask) -> None:
