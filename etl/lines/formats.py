@@ -41,6 +41,8 @@ class Role(StrEnum):
     """A list with an element for each upstream that was asked."""
     HOST = "host"
     USER_AGENT = "user_agent"
+    IDENTITY = "identity"
+    """What is only compared with other lines: the id of a request, or the number that its host gave a line."""
     BESIDE = "beside"
     """What only a record has that stands beside its request's own, such as one about its error."""
 
@@ -303,18 +305,18 @@ class Alternatives(Format):
 PREFIX_TIME = "prefix_time"
 
 
-def with_field(log_format: Format, name: str) -> Format:
-    """Return a format that reads a field of that name too, as one of its hosts.
+def with_field(log_format: Format, name: str, role: Role = Role.HOST) -> Format:
+    """Return a format that reads a field of that name too, as one of its hosts or what else it is said to be for.
 
     Raises:
         ConfigError: No line has it, or it is read for something else.
     """
     if isinstance(log_format, Alternatives):
-        found = [_with_field(each, name) for each in log_format.formats]
+        found = [_with_field(each, name, role) for each in log_format.formats]
         if any(found):
             formats = [new or old for new, old in zip(found, log_format.formats, strict=True)]
             return replace(log_format, formats=tuple(formats))
-    elif new := _with_field(log_format, name):
+    elif new := _with_field(log_format, name, role):
         return new
     names = ", ".join(field.name for field in log_format.fields if field.role in {None, Role.HOST})
     raise ConfigError(
@@ -323,16 +325,16 @@ def with_field(log_format: Format, name: str) -> Format:
     )
 
 
-def _with_field(log_format: Format, name: str) -> Format | None:
+def _with_field(log_format: Format, name: str, role: Role) -> Format | None:
     known = [field for field in log_format.fields if field.name == name]
     if any(field.role not in {None, Role.HOST} for field in known):
         return None
     if known:
-        fields = (replace(each, role=Role.HOST) if each.name == name else each for each in log_format.fields)
+        fields = (replace(each, role=role) if each.name == name else each for each in log_format.fields)
         return replace(log_format, fields=tuple(fields))
     if isinstance(log_format, Delimited):
         return None
-    return replace(log_format, fields=(*log_format.fields, Field(name, Role.HOST, Kind.PLAIN)))
+    return replace(log_format, fields=(*log_format.fields, Field(name, role, Kind.PLAIN)))
 
 
 def field_pattern(kind: Kind, delimiter: str) -> str:

@@ -31,6 +31,7 @@ class Severities:
         repeated_lines: Runs of requests that an earlier file of the day has, too.
         uncounted_lines: Requests in its files that no day counts, since the files may hold none of their day.
         rejected_errors: Rejects that show that a server failed, so many that the error rate is another with them.
+        lost_lines: Lines that a host has numbered and that never came.
         missing_fields: A field that records are to have for a column, and that none of a day has.
     """
 
@@ -41,6 +42,7 @@ class Severities:
     repeated_lines: Severity = Severity.WARN
     uncounted_lines: Severity = Severity.WARN
     rejected_errors: Severity = Severity.FAIL
+    lost_lines: Severity = Severity.WARN
     missing_fields: Severity = Severity.WARN
 
 

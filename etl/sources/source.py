@@ -89,6 +89,7 @@ OPTIONAL = (
     "expected_hours",
     "allow_empty",
     "duplicates",
+    "sequence",
     "health_check_paths",
     "synthetic_user_agents",
 )
@@ -102,7 +103,7 @@ OF_RECORDS = (
 )
 """The keys of a source that brings another dataset than requests."""
 FIELD_KEYS = {
-    **{str(role): (role, 0) for role in Role},
+    **{str(role): (role, 0) for role in Role if role is not Role.IDENTITY},
     **{f"duration_{unit}": (Role.DURATION, scale) for unit, scale in UNITS.items() if scale},
 }
 """What `fields` may give the key of: the role, and the scale of its values."""
@@ -161,6 +162,7 @@ class Source:
         allow_empty: Whether a day may have no line at all.
         counts_lines_once: Whether a whole line that several files of a day have counts once.
         request_id: The field by which a request is known, so that it counts once; None where each line is one.
+        sequence: The fields of a line's host and of the number that it gave the line; None where lines have none.
         declared: What the section says of how lines are written beside the format's name, key by key.
         severities: What to do about a day that lacks something.
         limits: How much of the machine reading it may use.
@@ -190,6 +192,7 @@ class Source:
     allow_empty: bool = False
     counts_lines_once: bool = False
     request_id: str | None = None
+    sequence: tuple[str, str] | None = None
     declared: tuple[tuple[str, str], ...] = ()
     severities: Severities = field(default_factory=Severities)
     limits: Limits = field(default_factory=Limits)
@@ -669,6 +672,9 @@ def _of_log(name: str, files: "FilePattern | SnapshotFiles", folder: Path, value
         expected_hours=read("expected_hours", parse_hours, "hours of a UTC day, like 6-21 or 0-3, 22-23", None),
         counts_lines_once=values.get("duplicates") == LINES,
         request_id=read("duplicates", lambda v: _request_id(v, found_format), "keep, lines or field:NAME", None),
+        sequence=read(
+            "sequence", lambda v: _sequence(v, found_format), "two fields: of the host, of its number", None
+        ),
         declared=tuple((key, _as_declared(key, values[key])) for key in FORMAT_KEYS if key in values),
     )
 
@@ -724,6 +730,8 @@ def _check_days(source: Source) -> None:
         raise ConfigError("year is for files without a date in their names. Take it out: the names tell the year.")
     if not source.files.is_dated and source.leaves_out_doubled:
         raise ConfigError("duplicates is for dated files; files has no {YYYY}{MM}{DD}.")
+    if not source.files.is_dated and source.sequence:
+        raise ConfigError("sequence is for dated files; files has no {YYYY}{MM}{DD}.")
     if not source.files.is_dated and (source.covers != THE_DAY or (source.expected_files or 1) > 1):
         raise ConfigError(
             "covers, neighbour_days and expected_files are for dated files; files has no {YYYY}{MM}{DD}."
@@ -936,10 +944,20 @@ def _request_id(text: str, found_format: Format) -> str | None:
         return {KEEP: None, LINES: None}[text]
     name = text.removeprefix(FIELD)
     try:
-        with_field(found_format, name)
+        with_field(found_format, name, Role.IDENTITY)
     except ConfigError as error:
         raise ConfigError(f"duplicates = {error}") from error
     return name
+
+
+def _sequence(text: str, found_format: Format) -> tuple[str, str]:
+    """Return the two fields that `sequence` names; ValueError if they aren't two."""
+    host, number = _listed(text)
+    try:
+        with_field(with_field(found_format, host), number, Role.IDENTITY)
+    except ConfigError as error:
+        raise ConfigError(f"sequence = {error}") from error
+    return host, number
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -477,6 +477,7 @@ class _Day:
             ),
             Flaw(self._uncounted(readers), bad.uncounted_lines, self._advice_to_count(readers)),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
+            Flaw(self._lost(files), bad.lost_lines, "Bring what is missing, or take sequence out"),
             Flaw(self._missing_fields(readers), bad.missing_fields, "Correct fields"),
         ]
         found = [each for each in found if each.text]
@@ -490,6 +491,14 @@ class _Day:
         if found:
             logger.warning("%s of source %s is incomplete: %s", self.day, source.name, texts)
         return texts or None
+
+    def _lost(self, files: Sequence[RawFile]) -> str:
+        """Say which lines hosts have numbered that never came, of a source whose lines have such numbers."""
+        if not self._source.sequence:
+            return ""
+        from etl.steps.sequences import lost_lines, told  # noqa: PLC0415 - most have none
+
+        return told(lost_lines(self._source, self._source.sequence, days_since_epoch(self.day), files))
 
     def _lacking(self, files: Sequence[RawFile]) -> tuple[list[Lack], list[Lack]]:
         """Return the gaps among the files that were read for which the day should have waited, and the others."""

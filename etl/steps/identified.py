@@ -14,7 +14,7 @@ import xxhash
 
 from etl.lines.blocks import lines_of, pieces_of
 from etl.lines.formats import Role, with_field
-from etl.lines.parse import ACCEPTED, ParsedLines, Parser, host_column
+from etl.lines.parse import ACCEPTED, ParsedLines, Parser
 from etl.raw.doubled import Places
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile
@@ -60,14 +60,14 @@ def repeated_requests(source: Source, field: str, files: Sequence[RawFile]) -> l
 
 def _of_file(source: Source, field: str, raw: RawReader, seed: int) -> tuple[Hashes, npt.NDArray[np.int32]]:
     """Return a hash of each request that has an id, and its line's place."""
-    parser = Parser(with_field(source.format, field), None, source.year_begin(raw.file))
+    parser = Parser(with_field(source.format, field, Role.IDENTITY), None, source.year_begin(raw.file))
     hashes, places, begin = [np.empty(0, np.uint64)], [np.empty(0, np.int32)], 0
     for block in source.wrapping.inner_blocks(raw.blocks()):
         for piece, starts in pieces_of(block):
             parsed = parser.parse(lines_of(piece, starts))
             found = [
                 (place + begin, xxhash.xxh3_64_intdigest(b"%b %b %d" % (request_id, status, time), seed))
-                for place, request_id, status, time in _requests(parsed, field)
+                for place, request_id, status, time in _requests(parsed)
                 if request_id not in NO_IDS
             ]
             places.append(np.array([place for place, _ in found], np.int32))
@@ -76,11 +76,11 @@ def _of_file(source: Source, field: str, raw: RawReader, seed: int) -> tuple[Has
     return np.concatenate(hashes), np.concatenate(places)
 
 
-def _requests(parsed: ParsedLines, field: str) -> Iterator[tuple[int, bytes, bytes, int]]:
+def _requests(parsed: ParsedLines) -> Iterator[tuple[int, bytes, bytes, int]]:
     """Yield of each line that is a request its place, id, status and time; nothing for no id."""
     chosen = np.flatnonzero(parsed.reasons == ACCEPTED)
     fields, index = parsed.fields, arrays.numbers(chosen)
-    names = (host_column(field), Role.STATUS)
+    names = (Role.IDENTITY, Role.STATUS)
     ids, statuses = (
         pc.fill_null(fields.field(name).take(index), NOTHING)
         if name in fields.type.names

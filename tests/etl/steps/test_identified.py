@@ -56,6 +56,14 @@ def _left_out(source: Source) -> list[list[int]]:
     return [each.tolist() for each in repeated_requests(source, source.request_id or "", source.find_files(DAY))]
 
 
+def test_ids_of_json_may_be_numbers(declare: Callable[..., Source], tmp_path: Path) -> None:
+    """As counters of a server are."""
+    lines = [_json("7", 1), json.dumps({**json.loads(_json(None, 1)), "trace": {"id": 7}}).encode() + b"\n"]
+    (tmp_path / "2026-09-17-a.log").write_bytes(b"".join([*lines, _json("8", 1)]))
+    source = declare(format="json", files=DATED, duplicates="field:trace.id")
+    assert _left_out(source) == [[1]]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_request_that_comes_again_counts_once(
     declare: Callable[..., Source], tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, kind: str
