@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from etl.sources.source import Source, of_dataset, read_sources
+from etl.sources.sections import read_sources
+from etl.sources.source import Source, of_dataset
 from lake import config
 from lake.contracts import extracted_for
 from lake.errors import ConfigError

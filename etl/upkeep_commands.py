@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from etl import clock
 from etl.looks.verify import RawLogs, rebuilt
-from etl.sources.source import read_sources
+from etl.sources.sections import read_sources
 from etl.steps import purge as steps
 from lake import config
 from lake.cli import printable

@@ -15,7 +15,7 @@ from tools import formats_page, glossary
 from etl.lines.envelopes import ENVELOPES, found_around
 from etl.lines.formats import FORMATS, Alternatives
 from etl.lines.noise import BUILT_IN
-from etl.sources.source import LOG_FORMAT, read_sources
+from etl.sources.sections import LOG_FORMAT, read_sources
 from lake import config, sql
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS, is_everybodys

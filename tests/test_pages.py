@@ -17,7 +17,7 @@ from etl.fetch import opening
 from etl.records.records import KEYS
 from etl.sources.completeness import Severities, severities
 from etl.sources.limits import limits
-from etl.sources.source import OF_RECORDS, OF_SNAPSHOTS, OPTIONAL, REQUIRED, read_sources
+from etl.sources.sections import OF_RECORDS, OF_SNAPSHOTS, OPTIONAL, REQUIRED, read_sources
 from lake import config
 from lake.catalog.slo import KNOWN, read_slos
 from lake.config import LAKE_SETTINGS

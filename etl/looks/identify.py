@@ -25,7 +25,8 @@ from etl.looks.rotation import lying
 from etl.looks.zone import shown_offset, zone_of
 from etl.raw.files import RawFile
 from etl.raw.reading import RawReader
-from etl.sources.source import FIELD, ONE_DAY, SECTION, Source, read_sources
+from etl.sources.sections import read_sources
+from etl.sources.source import FIELD, ONE_DAY, SECTION, Source
 from lake.config import Config
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError, InputError

@@ -65,7 +65,7 @@ GLOB = "lake/error_rate/v1/dt=*/rev=*/part-0.parquet"
 def build(folder: Path) -> None:
     """Write the raw logs, and have the lake built of them."""
     from etl.project import Project
-    from etl.sources.source import read_sources
+    from etl.sources.sections import read_sources
     from etl.units import Unit, below
     from lake import config
     from lake.lake import Lake

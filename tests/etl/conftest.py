@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.lines import blocks
-from etl.sources.source import Source, read_sources
+from etl.sources.sections import read_sources
+from etl.sources.source import Source
 from lake import config
 from lake.contracts import contract
 from lake.lake import Lake, open_store

@@ -14,7 +14,8 @@ import pytest
 from etl.lines import parse, timestamps
 from etl.lines.formats import FORMATS, Alternatives
 from etl.lines.parse import ACCEPTED, DIRECTIVE, Parser
-from etl.sources.source import LOG_FORMAT, Source, read_sources
+from etl.sources.sections import LOG_FORMAT, read_sources
+from etl.sources.source import Source
 from lake import config
 from lake.contracts.rejects import REASONS
 

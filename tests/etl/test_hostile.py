@@ -41,7 +41,7 @@ MEASURED = """
 from datetime import date
 from pathlib import Path
 from etl.steps.extract import extract_day
-from etl.sources.source import read_sources
+from etl.sources.sections import read_sources
 from lake import config
 from lake.errors import LakeError
 from lake.lake import Lake, open_store

@@ -24,7 +24,8 @@ from etl.lines.blocks import BlockParser
 from etl.lines.formats import FORMATS, VARIABLES, Format
 from etl.lines.parse import Classifier
 from etl.raw import s3
-from etl.sources.source import FIELD_KEYS, OPTIONAL, REQUIRED, Source, latest_settled_day, read_sources
+from etl.sources.sections import FIELD_KEYS, OPTIONAL, REQUIRED, read_sources
+from etl.sources.source import Source, latest_settled_day
 from lake import config
 from lake.errors import ConfigError
 from lake.lake import Lake

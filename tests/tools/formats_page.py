@@ -10,7 +10,8 @@ from pathlib import Path
 
 from etl.lines.formats import FORMATS, SHAPES, VARIABLES, Delimited, Field, Format, Headed, Json, Kind, Role
 from etl.lines.parse import AUTHORITY
-from etl.sources.source import FIELD, FIELD_KEYS
+from etl.sources.sections import FIELD_KEYS
+from etl.sources.source import FIELD
 
 BLOCK = re.compile(r"(<!-- (?P<kind>format|variables|keys)(?: (?P<name>\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 UNITS = {0: "seconds", 3: "milliseconds", 6: "microseconds", 9: "nanoseconds"}

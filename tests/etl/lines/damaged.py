@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.lines.formats import Field, Json, Role
 from etl.lines.parse import Classifier
-from etl.sources.source import read_sources
+from etl.sources.sections import read_sources
 from lake import config
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -12,7 +12,7 @@ from etl.lines.formats import FORMATS, Alternatives, Format, shaped
 from etl.lines.parse import ACCEPTED, Classifier, Parser, split_lines
 from etl.lines.statuses import shown_statuses
 from etl.raw import reading
-from etl.sources.source import read_sources
+from etl.sources.sections import read_sources
 from lake import config
 from lake.contracts.rejects import REASONS
 

@@ -16,7 +16,8 @@ from etl.lines.formats import FORMATS
 from etl.looks import guess, identify
 from etl.looks.identify import Reading
 from etl.raw.files import RawFile
-from etl.sources.source import LOG_FORMAT, Source, read_sources
+from etl.sources.sections import LOG_FORMAT, read_sources
+from etl.sources.source import Source
 from lake import config
 from lake.errors import ConfigError
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from etl.sources.source import REQUESTS, read_sources
+from etl.sources.sections import read_sources
+from etl.sources.source import REQUESTS
 from etl.steps.extract import extract_day
 from lake import config
 from lake.contracts import CONTRACTS

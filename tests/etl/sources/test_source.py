@@ -11,7 +11,8 @@ import pytest
 
 from etl.lines.formats import FORMATS
 from etl.sources.completeness import Severities, Severity
-from etl.sources.source import SHAPING_OF, Source, active_on, latest_settled_day, read_sources, settled_at
+from etl.sources.sections import read_sources
+from etl.sources.source import SHAPING_OF, Source, active_on, latest_settled_day, settled_at
 from lake import config
 from lake.errors import ConfigError
 

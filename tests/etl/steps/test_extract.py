@@ -457,7 +457,7 @@ import resource, sys
 from datetime import date
 from pathlib import Path
 from etl.steps.extract import extract_day
-from etl.sources.source import read_sources
+from etl.sources.sections import read_sources
 from lake import config
 from lake.lake import Lake
 
