@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 
+from backfill import late
 from backfill.days import DayRange, listed
 from backfill.outdated import Look
 from etl.sources.source import ONE_DAY, Source
@@ -21,16 +22,16 @@ def told(begun: Sequence[Begun]) -> list[str]:
     return [f"{each}. To complete it: backfill restate --unfinished" for each in begun]
 
 
-def concerns(days: DayRange, there: Collection[date], *, raw_logs: bool = False) -> list[str]:
+def concerns(days: DayRange, there: Collection[date]) -> list[str]:
     """Say what is wrong with the published days of a range, a line for each thing, however many days.
 
     A listing a dataset; footers are opened of days that a source may not be in, or that may be older than their
-    inputs, and of no others but those of undated logs.
+    inputs, and of no others but those of undated logs. No raw log is looked at: what was found late goes, and what
+    was seen of undated logs.
 
     Args:
         days: The range.
         there: Its published days.
-        raw_logs: Whether to look at all raw logs by now; else what was seen of undated ones goes.
 
     Raises:
         StoreError: The lake can't be read.
@@ -40,13 +41,16 @@ def concerns(days: DayRange, there: Collection[date], *, raw_logs: bool = False)
     begun = restatements.unfinished(days.example.project.lake)  # of older days, too: nothing else would name them
     found = told(begun)
     outdated: dict[Unit, list[date]] = {}
-    late: dict[Unit, list[date]] = {} if raw_logs else _seen_late(days)
-    for each in Look(late=raw_logs).outdated(days):
-        if any(one.touches(each.unit.day, each.unit.day + ONE_DAY) for one in begun):
+    for each in Look().outdated(days):
+        if not any(one.touches(each.unit.day, each.unit.day + ONE_DAY) for one in begun):
+            outdated.setdefault(each.unit.on(days.start), []).append(each.unit.day)
+    came = late.recorded(days)
+    for unit, dates in _seen_late(days).items():
+        came[unit] = sorted({*came.get(unit, ()), *dates})
+    for unit, those in came.items():
+        dates = [each for each in those if not any(one.touches(each, each + ONE_DAY) for one in begun)]
+        if not dates:
             continue
-        kind = late if each.is_late else outdated
-        kind.setdefault(each.unit.on(days.start), []).append(each.unit.day)
-    for unit, dates in late.items():
         found.append(
             f"Raw logs of {unit.title} have come or changed since it was published: {listed(dates)}. "
             f"{_restate(days.example, dates, '--late')}"

@@ -1,6 +1,6 @@
 """Days that are there and would be others today: raw files came late, or SQL, contract or settings changed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -57,11 +57,13 @@ class Look:
         late: Raw files that came, or have another size than they had.
         stale: Changes of SQL, contract and settings, and sources added.
         deep: With `late`, raw files that have other bytes, whatever their size; all are read.
+        older: With `late`, days before the range, too, of what is extracted from undated logs: their files tell.
     """
 
     late: bool = False
     stale: bool = False
     deep: bool = False
+    older: bool = False
 
     def outdated(self, days: DayRange) -> list[Outdated]:
         """Return the published days of a range that would be others today, and of what it is made from.
@@ -145,7 +147,10 @@ def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs")
     found: dict[date, str] = {}
     holds = cache(lambda: seen.look(kind.sources()[0], seen.last(lake, kind.sources()[0])))
     for contract in kind.contracts:
-        partitions = [p for p in inputs.of_days(contract, start, stop) if p.source in kind.names]
+        there = inputs.of_days(contract, start, stop)
+        if look.older and kind.is_extracted and not kind.sources()[0].files.is_dated:
+            there = [*_older(kind, contract, seen.total(holds()), start), *there]
+        partitions = [each for each in there if each.source in kind.names]
         if not (look.late or look.stale):  # no footer is opened of what can't be older than its inputs
             partitions = [each for each in partitions if inputs.are_restated(contract, each.dt)]
         if not partitions:
@@ -164,6 +169,13 @@ def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs")
             if reason:
                 found.setdefault(partition.dt, reason)
     yield from found.items()
+
+
+def _older(kind: Unit, made: Contract, held: Collection[str], stop: date) -> list[Partition]:
+    """Return the latest revisions of the days before a range that undated files hold lines of."""
+    first = min(held, default=None)
+    older = kind.project.lake.latest(made, date.fromisoformat(first), stop) if first and first < str(stop) else []
+    return [each for each in older if str(each.dt) in held]
 
 
 def _made_of(kind: Unit, known: Mapping[date, Provenance]) -> Callable[[date], Provenance | None]:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import TextIO
 
-from backfill import absent, calendar, check, concerns, explain, gaps, options, restate
+from backfill import absent, calendar, check, concerns, explain, gaps, late, options, restate
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
@@ -109,15 +109,15 @@ def _night(days: DayRange, past: Attempts, asked: options.Nightly) -> tuple[int,
     with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
         code, stopped = _run(days, past, asked, workers=asked.workers, as_json=asked.json, says_errors=is_brief)
         code |= _name_older(days, older, as_json=asked.json)
-    late, late_days = io.StringIO(), settings().late_days
-    with contextlib.redirect_stdout(late):
+    anew, late_days = io.StringIO(), settings().late_days
+    with contextlib.redirect_stdout(anew):
         if late_days and not stopped and days.example.contracts:
             code |= _restate_late(days, late_days, as_json=asked.json)
     with contextlib.redirect_stdout(sys.stdout if asked.verbose else said):
         code = code or _concerned(days, as_json=asked.json)
     if code and not asked.verbose:
         _tell(days, said.getvalue(), is_cut=is_brief)
-    sys.stdout.write(late.getvalue())
+    sys.stdout.write(anew.getvalue())
     return code, stopped
 
 
@@ -306,9 +306,9 @@ def _restate_day(unit: Unit, asked: options.Restate) -> Iterator[int]:
 
 def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
     """Restate what is outdated of a range, and yield the exit codes."""
-    found = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
+    left = Look(late=asked.late, stale=asked.stale, deep=asked.deep).outdated(days)
     with contextlib.redirect_stdout(_beside(as_json=asked.json)):
-        found, code = _without_deleted(found)
+        found, code = _without_deleted(left)
     yield code
     if not asked.json:
         print(f"{len(found)} to restate" if found else "Nothing to restate.")
@@ -318,10 +318,15 @@ def _restate_found(days: DayRange, asked: options.Restate) -> Iterator[int]:
                 if each.unit in group:
                     print(printable(f"{each.unit}  {each.reason}"))
         try:
-            yield _restate(_drafted(group, asked), asked)
+            code = _restate(_drafted(group, asked), asked)
         except InputError as error:  # which is no reason to leave the other days as they are
             print(printable(f"backfill: {error}"), file=sys.stderr)
-            yield error.exit_code
+            code = error.exit_code
+        if not code:
+            left = [each for each in left if each.unit not in group]
+        yield code
+    if asked.late:  # a day that came out equal isn't late any more, though it has no new revision
+        late.record(days, left, clock.utc_now())
 
 
 def _without_deleted(found: Sequence[Outdated]) -> tuple[list[Outdated], int]:
@@ -438,8 +443,10 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
 
 def _concerned(days: DayRange, *, as_json: bool) -> int:
     """Say what is wrong with the days that are there; return 1 if anything is, else 0."""
-    published = {day.date for day in days.survey(clock.utc_now()) if day.state is State.THERE}
-    wrong = concerns.concerns(days, published, raw_logs=True)
+    now = clock.utc_now()
+    published = {day.date for day in days.survey(now) if day.state is State.THERE}
+    late.look(days, now)
+    wrong = concerns.concerns(days, published)
     for text in wrong:
         print(printable(text), file=sys.stderr if as_json else sys.stdout)
     return int(bool(wrong))

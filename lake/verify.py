@@ -36,6 +36,7 @@ JOURNALS: Mapping[str, Callable[[str], object]] = {
     confirmed.NAME: Provenance.from_json,
     lake_id.NAME: lake_id.parse,
     "attempts": records.check_lines,
+    "late": json.loads,
     "seen": json.loads,
 }
 """Folders of records beside the datasets that hold more than their names say, and what reads one."""

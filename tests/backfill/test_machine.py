@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from lives import live
 from s3_servers import KEYS, make_bucket
 
-from backfill import options, range_commands
+from backfill import late, options, range_commands
 from backfill.attempts import LONGEST_ERROR, Attempts, Outcome
 from backfill.concerns import concerns
 from backfill.days import DayRange
@@ -600,7 +600,8 @@ class ProjectMachine(RuleBasedStateMachine):
         if not wrong and not self.is_as_published():
             return wrong
         lacks = days.lacking(days.made(days.survey(self.now)))
-        said = [*concerns(days, there, raw_logs=True), *(f"{day} {text}" for day, text in lacks.items())]
+        late.look(days, self.now)
+        said = [*concerns(days, there), *(f"{day} {text}" for day, text in lacks.items())]
         named = set().union(*map(days_in, said))
         for day in wrong.keys() - named:
             strays = {

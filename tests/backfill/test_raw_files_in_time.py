@@ -87,6 +87,44 @@ def test_late_lines_of_an_undated_log_are_found_and_restated(undated: Project) -
     backfill(undated, "check")
 
 
+def test_late_lines_before_the_window_of_an_undated_log_are_named(undated: Project) -> None:
+    """However many days nightly looks at: what the log holds of older ones is known."""
+    write(undated, "access.log", *map(log, range(6)))
+    backfill(undated, "run", "--stop", "2015-05-23")
+    write(undated, "access.log", log(0, errors=60, stop=10), append=True)
+    late = "Raw logs of RequestsDaily web have come or changed since it was published: 2015-05-17."
+    assert late in backfill(undated, "nightly", "--days", "2", code=1)
+    assert late in backfill(undated, "check", "--days", "2", code=1)
+    backfill(undated, "restate", *LATE)
+    assert not backfill(undated, "nightly", "--days", "2")
+    backfill(undated, "check", "--days", "2")
+
+
+def test_what_nightly_found_late_is_named_until_it_is_restated(a_project: Project) -> None:
+    """By check and status, which look at no raw log: dated logs, too, and where a restatement comes out equal."""
+    dated = {"files": "logs/{YYYY}-{MM}-{DD}*", "until": "2015-05-19", "duplicates": "lines"}
+    a_project.configure(web=a_project.source | dated)
+    logs = a_project.folder / "logs"
+    for each in logs.iterdir():
+        each.unlink()
+    for day in range(2):
+        write(a_project, f"2015-05-{17 + day}.log", log(day))
+    backfill(a_project, "run", "--stop", "2015-05-19")
+    window = "--start", "2015-05-17", "--stop", "2015-05-19"
+    late = "Raw logs of RequestsDaily web have come or changed since it was published: 2015-05-17."
+    again = log(0, stop=3)  # the same lines
+    for name, text in {"2015-05-17.log": log(0, 20, stop=5, path="/late"), "2015-05-17.again": again}.items():
+        write(a_project, name, text, append=(logs / name).exists())
+        backfill(a_project, "check", *window)
+        assert late in backfill(a_project, "nightly", code=1)
+        assert late in backfill(a_project, "check", *window, code=1)
+        assert late in backfill(a_project, "status", *window, code=1)
+        backfill(a_project, "restate", *window, *LATE)
+        backfill(a_project, "check", *window)
+        assert "have come or changed" not in backfill(a_project, "status", *window)
+    assert figures(a_project) == {0: (174, 21), 1: (144, 1)}
+
+
 def test_a_file_that_comes_later_is_late_for_its_days_only(undated: Project) -> None:
     """A collector that was hours behind brings another undated file."""
     write(undated, "access.log.1", log(0), log(1))

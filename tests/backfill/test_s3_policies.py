@@ -67,6 +67,7 @@ RARELY_READ = {
         "_confirmed/*.json",
         "_evidence/*.json",
         "_identity/lake.json",
+        "_late/*.json",
         "_restatements/*.json",
         "_seen/*.json",
     ),  # after a write whose reply was lost, of past failures, of restatements that were cut off; by deliveries
@@ -76,14 +77,16 @@ RARELY_READ = {
         "_attempts/DeliveredDaily/*.jsonl",
         "_confirmed/*.json",
         "_identity/lake.json",
+        "_late/*.json",
         "_restatements/*.json",
         "_seen/*.json",
     ),  # where a day may be older than its inputs; of deliveries, restatements that were cut off, and undated logs
     "verifier": (
         "_confirmed/*.json",
+        "_late/*.json",
         "_retention/*.json",
         "_seen/*.json",
-    ),  # of restatements, if anything was deleted, and of undated logs
+    ),  # of restatements, late logs, if anything was deleted, and of undated logs
 }
 CODE = "--delete ([0-9a-f]{12}) "
 COUNT = ("lake", "sql", "--csv", "select count(distinct dt) from requests")
@@ -341,7 +344,7 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on
             if role == "writer":  # a restatement
                 rare |= {
                     ("s3:PutObject", f"{root[5:]}/{name}/*.json")
-                    for name in ("_confirmed", "_restatements", "_seen")
+                    for name in ("_confirmed", "_late", "_restatements", "_seen")
                 } | {("s3:PutObject", f"{root[5:]}/_identity/lake.json")}
             if role == "verifier":  # with --deep
                 rare |= {("s3:GetObject", f"{names['example-logs']}/logs/*")}
@@ -632,6 +635,7 @@ def test_set_up_shows_policies_with_the_given_names(set_up):
         "arn:aws-cn:s3:::acme-lake/logs/http/_confirmed/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_evidence/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_identity/lake.json",
+        "arn:aws-cn:s3:::acme-lake/logs/http/_late/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_restatements/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_seen/*.json",
         "arn:aws-cn:s3:::acme-raw",
