@@ -57,10 +57,13 @@ def concerns(days: DayRange, there: Collection[date]) -> list[str]:
         )
     for unit, dates in outdated.items():
         found.append(f"{unit.title} is older than what it is made from: {listed(dates)}. {_restate(unit, dates)}")
+    lacking: dict[str, set[date]] = {}
     for source, dates in lacking_sources(days, there).items():
+        lacking.setdefault(source.declared_as, set()).update(dates)
+    for name, absent in lacking.items():
         found.append(
-            f"Source {source.name} is not in {days.example.title} of days on which it is active: {listed(dates)}. "
-            f"{_restate(days.example, dates)}; or correct since and until of [source.{source.name}]"
+            f"Source {name} is not in {days.example.title} of days on which it is active: {listed(absent)}. "
+            f"{_restate(days.example, absent)}; or correct since and until of [source.{name}]"
         )
     return found
 
@@ -121,7 +124,7 @@ def lacking_sources(days: DayRange, there: Collection[date]) -> dict[Source, lis
 
 def _has(lake: Lake, made: Provenance, source: Source) -> bool:
     """Tell whether a day was made with a source, or says that this had no raw logs."""
-    if f"{source.name}: {MISSING}" in (made.incomplete or ""):
+    if f"{source.declared_as}: {MISSING}" in (made.incomplete or ""):
         return True
     used = {each.source for each in _links(lake, made) if each.source and str(each.dt) == made.dt}
     return not used or bool(source.names_in(used))

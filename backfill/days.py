@@ -260,16 +260,16 @@ def _missing_logs(source: Source, dates: Sequence[date]) -> dict[date, _Wait]:
     try:
         find = source.files.finder(source.days_read(min(dates))[0], source.days_read(max(dates))[-1])
     except LakeError as error:
-        return dict.fromkeys(dates, _Wait(str(error), source.name, is_unknown=True))
+        return dict.fromkeys(dates, _Wait(str(error), source.declared_as, is_unknown=True))
     may_miss = source.severities.missing_source is Severity.WARN
     found: dict[date, _Wait] = {}
     for day in dates:
         try:
             reason = source.missing_input(day, find) if source.is_active(day) else None
             if reason:
-                found[day] = _Wait(reason, source.name, may_miss and source.is_missing(day, find))
+                found[day] = _Wait(reason, source.declared_as, may_miss and source.is_missing(day, find))
         except LakeError as error:
-            found[day] = _Wait(str(error), source.name, is_unknown=True)
+            found[day] = _Wait(str(error), source.declared_as, is_unknown=True)
     return found
 
 

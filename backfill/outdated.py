@@ -125,7 +125,7 @@ class Look:
         unused = [each for each in active_on(kind.sources(), day) if used and not each.names_in(used)]
         for source in unused:
             if self.late and source.missing_input(day) is None:
-                yield f"{LATE}: raw logs of source {source.name} have come"
+                yield f"{LATE}: raw logs of source {source.declared_as} have come"
         for each in links:
             newest = inputs.latest(each)
             if newest and newest.revision > each.revision:
@@ -136,7 +136,7 @@ class Look:
             yield f"stale: queries/{made.dataset}.sql has changed"
         for source in unused:
             if source.severities.missing_source is Severity.FAIL or not source.is_missing(day):
-                yield f"stale: source {source.name} was not in it"
+                yield f"stale: source {source.declared_as} was not in it"
 
 
 def _reasons(look: Look, kind: Unit, start: date, stop: date, inputs: "_Inputs") -> Iterator[tuple[date, str]]:

@@ -246,7 +246,7 @@ def checked(asked: options.Check) -> int:
         asked.incomplete,
         wrong,
         days.example.of,
-        [each.name for each in days.example.sources()],
+        [*dict.fromkeys(each.declared_as for each in days.example.sources())],
         older,
     )
     texts = {
@@ -502,7 +502,7 @@ def _example(asked: options.Units, day: date) -> Unit:
             raise ConfigError(f"{asked.of} is made from all sources. Take --source out.")
         return Unit(project(), dataset, day)
     if not asked.source:
-        every = ", ".join(source.name for source in project().sources_of(dataset))
+        every = ", ".join(dict.fromkeys(each.declared_as for each in project().sources_of(dataset)))
         raise ConfigError(f"{asked.of} is of one source. Give --source, one of: {every}.")
     return Unit(project(), dataset, day, project().source(asked.source).name)
 

@@ -29,7 +29,13 @@ class Project:
         for each in self.sources:
             if each.name == name:
                 return each
-        raise ConfigError(f"luigi.cfg has no [source.{name}]. It has: {', '.join(s.name for s in self.sources)}.")
+        if shards := [each.name for each in self.sources if each.declared_as == name]:
+            raise ConfigError(
+                f"Source {name} is read in shards. Give one of {shards[0]} … {shards[-1]}; or what is made of all "
+                "of them, such as ErrorCountsDaily, which builds them, too."
+            )
+        declared = dict.fromkeys(each.declared_as for each in self.sources)
+        raise ConfigError(f"luigi.cfg has no [source.{name}]. It has: {', '.join(declared)}.")
 
     def uses(self, dataset: str) -> bool:
         """Tell whether there are sources of all that a dataset is made from."""

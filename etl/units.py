@@ -21,7 +21,7 @@ from lake.contract import RAW, Contract, Input
 from lake.contracts import CONTRACTS, contract, extracted_for, in_build_order, published_before
 from lake.errors import ConfigError, InputError, NoLines, PartitionExists
 from lake.lake import Lake
-from lake.partition import LATEST, Partition
+from lake.partition import LATEST, Partition, source_of
 from lake.provenance import FIRST, Provenance, Revision
 
 DELIVERED = "delivered"
@@ -104,7 +104,7 @@ class Unit:
         if source.dataset not in extracted_for(self.dataset):
             raise ConfigError(
                 f"{self.name} is made from {' or '.join(sorted(extracted_for(self.dataset)))}, and "
-                f"[source.{source.name}] brings {source.dataset}. Give another --source."
+                f"[source.{source.declared_as}] brings {source.dataset}. Give another --source."
             )
         return [source]
 
@@ -346,7 +346,7 @@ class Unit:
 
         partitions = [self.partition(each, revision.number) for each in self.contracts]
         had = self.made_with() if revision.number else frozenset()
-        kept = {link for link in had if link.source not in dropped}
+        kept = {link for link in had if not {link.source, source_of(link.source or "")} & {*dropped}}
         rows = aggregate_day(
             *(self.project.lake, partitions, self.sources(), revision), missing=self.missing(), kept=kept
         )
@@ -393,11 +393,9 @@ class Unit:
             ConfigError: One is: a source was renamed, and its requests would count twice.
         """
         lake = self.project.lake
-        there = [
-            each
-            for each in lake.latest_of_day(self.contract, self.day)
-            if each.source and not self.project.declares(each.source)
-        ]
+        published = [each for each in lake.latest_of_day(self.contract, self.day) if each.source]
+        source.check_layout(self.day, [each.source for each in published if each.source])
+        there = [each for each in published if not self.project.declares(each.source or "")]
         for partition in there:
             recorded = lake.provenance(partition).inputs
             for file, before in product(source.find_files(self.day), recorded):
@@ -405,7 +403,7 @@ class Unit:
                     raise ConfigError(
                         f"{self} reads {file.name}, which is in {partition} already, and luigi.cfg has no "
                         f"[source.{partition.source}]: its requests would count twice. If it was renamed, set "
-                        f"`formerly = {partition.source}` in [source.{source.name}]; if not, declare "
+                        f"`formerly = {partition.source}` in [source.{source.declared_as}]; if not, declare "
                         f"[source.{partition.source}] again."
                     )
 

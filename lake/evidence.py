@@ -31,7 +31,7 @@ PUBLICATION = re.compile(
     re.ASCII,
 )
 RECORD = re.compile(
-    r"_evidence/(?P<dataset>[^/]+/v\d+)/(?P<dt>dt=[\d-]+)_(?:(?P<source>source=[a-z][a-z0-9_-]*)_)?"
+    r"_evidence/(?P<dataset>[^/]+/v\d+)/(?P<dt>dt=[\d-]+)_(?:(?P<source>source=[a-z][a-z0-9_.-]*)_)?"
     r"(?P<rev>rev=\d+)_(?P<sha256>[0-9a-f]{64})_(?P<bytes>0|[1-9]\d{0,15})\.json",
     re.ASCII,
 )

@@ -7,6 +7,9 @@ from datetime import date, timedelta
 from lake.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+SHARD = r"(?:\.\d{1,4}of\d{1,4})?"
+"""What follows the name of a source in the name of one of its shards: a part of its raw files."""
+SOURCE = re.compile(NAME.pattern + SHARD, re.ASCII)
 EPOCH = date(1970, 1, 1)
 EARLIEST, LATEST = EPOCH, date(2999, 12, 31)
 HIGHEST = 999_999  # version and revision
@@ -18,7 +21,7 @@ IN_THE_PATH = {
 """Unit and meaning of what stands in a partition's path."""
 KEY = re.compile(
     r"(?P<dataset>[a-z][a-z0-9_-]{0,62})/v(?P<version>[1-9]\d{0,5})/dt=(?P<dt>\d{4}-\d{2}-\d{2})/"
-    r"(?:source=(?P<source>[a-z][a-z0-9_-]{0,62})/)?rev=(?P<revision>0|[1-9]\d{0,5})/part-0\.parquet",
+    rf"(?:source=(?P<source>{SOURCE.pattern})/)?rev=(?P<revision>0|[1-9]\d{{0,5}})/part-0\.parquet",
     re.ASCII,
 )
 
@@ -55,6 +58,11 @@ def check_name(kind: str, name: str) -> str:
     return name
 
 
+def source_of(name: str) -> str:
+    """Return the source that a name is of, which may be that of one of its shards."""
+    return name.partition(".")[0]
+
+
 @dataclass(frozen=True)
 class Partition:
     """One dataset's rows of one UTC day (and one source, where it is kept per source), in one revision."""
@@ -72,7 +80,7 @@ class Partition:
             ConfigError: A name may not stand in a path, or a number is too high or too low.
         """
         check_name("dataset", self.dataset)
-        if self.source is not None:
+        if self.source is not None and not SOURCE.fullmatch(self.source):
             check_name("source", self.source)
         if not 1 <= self.version <= HIGHEST or not 0 <= self.revision <= HIGHEST:
             raise ConfigError(f"version {self.version}, revision {self.revision}: expected up to {HIGHEST:,}.")

@@ -13,7 +13,7 @@ from lake.records import known
 
 KEY = "provenance"
 NO_STATUS_SHOWN = "none"
-LEFT_OUT = frozenset({"content", "of_day", "strays", "beside", "unmapped", "formats"})
+LEFT_OUT = frozenset({"content", "of_day", "strays", "beside", "unmapped", "formats", "shard"})
 """What is left out where there is nothing to say: it is of raw files only, or of a few sources."""
 
 
@@ -85,6 +85,41 @@ class Input:
 
 
 @dataclass(frozen=True)
+class OfShard:
+    """What became of a shard's lines, so that a source's day is judged by those of all its shards.
+
+    Attributes:
+        lines: Lines read, but for those that describe the log or go on in another.
+        noise: Those of them that the source declares to be no access lines.
+        requests: Requests of the day.
+        rejects: Lines of the day that are no request.
+        reasons: How many of these have which reason.
+        examples: Where the first of them are: file, line and reason.
+        by_hour: The requests in each hour of the UTC day.
+        valid: Requests that are neither health checks nor synthetic.
+        failed: Those of them that the server failed to answer.
+        lost: How many rejects show which server error.
+    """
+
+    lines: int
+    noise: int
+    requests: int
+    rejects: int
+    reasons: dict[str, int]
+    examples: tuple[str, ...]
+    by_hour: tuple[int, ...]
+    valid: int
+    failed: int
+    lost: dict[str, int]
+
+    @classmethod
+    def of_fields(cls, fields: dict[str, Any]) -> "OfShard":
+        """Return what JSON says."""
+        lists = {name: tuple(fields[name]) for name in ("examples", "by_hour")}
+        return cls(**{**known(cls, fields), **lists})
+
+
+@dataclass(frozen=True)
 class Revision:
     """Which publication of a day this is.
 
@@ -152,6 +187,7 @@ class Provenance:
             files of earlier versions.
         raw_contents: What the raw files of one source were, up to some number of them, as bytes, XXH3 and its
             prefixes, so that who reads several sources can tell whether two have the same, or what it grew to.
+        shard: What became of a shard's lines; None of what is no shard's.
     """
 
     dataset: str
@@ -182,6 +218,7 @@ class Provenance:
     raw_contents: tuple[str, ...] = ()
     reject_statuses: dict[str, int] | None = None
     requests_by_hour: dict[str, tuple[int, ...]] | None = None
+    shard: OfShard | None = None
 
     def to_json(self) -> str:
         """Return the text that stands in the footer: sorted keys, no spaces."""
@@ -201,6 +238,8 @@ class Provenance:
         hours = fields.get("requests_by_hour")
         fields["requests_by_hour"] = hours and {source: tuple(each) for source, each in hours.items()}
         fields["raw_contents"] = tuple(fields.get("raw_contents", ()))
+        shard = fields.get("shard")
+        fields["shard"] = OfShard.of_fields(shard) if shard else None
         return cls(**fields)
 
 

@@ -35,7 +35,7 @@ days as (
         vantage,
         application,
         incomplete
-    from source_days
+    from sources
 
     union all by name
 
@@ -44,8 +44,8 @@ days as (
         vantage,
         application,
         incomplete
-    from sources
-    where is_missing
+    from source_days
+    where source_days.source not in (select sources.source from sources)  -- luigi.cfg no longer declares those
 )
 
 select

@@ -22,6 +22,7 @@ VALUES = {
     "asked.start": "2015-05-17",
     "asked.stop": "2015-05-19",
     "day": "2015-05-17",
+    "day + ONE_DAY": "2015-05-18",
     "days.example.of": "--of ErrorRateDaily",
     "days.start": "2015-05-17",
     "days.stop": "2015-05-19",

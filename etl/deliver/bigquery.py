@@ -88,6 +88,7 @@ ABORTED = "concurrent update"
 """What BigQuery says of one of two transactions that change the same table at the same time."""
 FIRST_DAY = date(1970, 1, 1)
 IN_SQL = re.compile(r"[A-Za-z0-9_-]*")
+IN_A_TEXT = re.compile(r"[A-Za-z0-9_.-]*")  # as names of shards are
 UPLOAD = re.compile(r"(?<=upload_id=)[^&\s'\"]+")
 """Whoever has it may go on with the upload."""
 HIDDEN = "***"
@@ -523,8 +524,8 @@ def _literal(value: date | int | str) -> str:
         return f"date '{value.isoformat()}'"
     if isinstance(value, int):
         return str(value)
-    if not IN_SQL.fullmatch(value):
-        raise ConfigError(f"{value!r} may not stand in SQL: letters, digits, '_' and '-' may.")
+    if not IN_A_TEXT.fullmatch(value):
+        raise ConfigError(f"{value!r} may not stand in SQL: letters, digits, '_', '.' and '-' may.")
     return f"'{value}'"
 
 

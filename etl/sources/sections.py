@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ from etl.sources.applications import read_applications
 from etl.sources.completeness import SECTION as COMPLETENESS
 from etl.sources.completeness import Severity, parse_hours, severities
 from etl.sources.limits import limits
+from etl.sources.shards import MOST, UNSHARDED, Shard, parse_shards
 from etl.sources.source import (
     DEFAULT_MAX_APPLICATIONS,
     DEFAULT_MAX_NOISE_RATE,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from etl.fetch.found import SnapshotFiles
 
 KEEP, LINES = "keep", "lines"  # of `duplicates`
+SHARDS = "shards"
 REQUIRED = ("format", "files", "application", "vantage")
 LOG_FORMAT = "log_format"
 TRAILING = " trailing"
@@ -91,6 +94,7 @@ OPTIONAL = (
     "expected_files",
     "expected_hours",
     "allow_empty",
+    SHARDS,
     "duplicates",
     "sequence",
     "health_check_paths",
@@ -139,14 +143,68 @@ def read_sources(config: Config) -> list[Source]:
             source = _source(name, config, values, endpoint_url)
             sources.append(replace(source, limits=of_all, severities=how_bad))
     _check_formerly(sources)
-    if "missing_source" in config.sections.get(COMPLETENESS, {}):
-        return sources
-    return [
-        replace(each, severities=replace(how_bad, missing_source=Severity.WARN))
-        if _alone_has_its_application(each, sources)
-        else each
-        for each in sources
-    ]
+    if "missing_source" not in config.sections.get(COMPLETENESS, {}):
+        sources = [
+            replace(each, severities=replace(how_bad, missing_source=Severity.WARN))
+            if _alone_has_its_application(each, sources)
+            else each
+            for each in sources
+        ]
+    return [part for each in sources for part in _shards(each, config)]
+
+
+def _shards(source: Source, config: Config) -> Iterable[Source]:
+    """Return a source as it is, or its shards.
+
+    Raises:
+        ConfigError: It can't be read in shards.
+    """
+    section = f"{SECTION}{source.name}"
+    values = config.section(section)
+    if SHARDS not in values:
+        return [source]
+    with config.named(section):
+        expected = f'1 to {MOST:,}, or with later changes like "16, 64 from 2026-05-01"'
+        shards = _read(values, SHARDS, parse_shards, expected, default=UNSHARDED)
+        _check_shards(source)
+    return [*_expanded(source, shards)]
+
+
+def _expanded(source: Source, shards: Sequence[tuple[date | None, int]]) -> Iterator[Source]:
+    """Yield what a source is on its days: itself where it has one shard, else each of its shards.
+
+    Raises:
+        ConfigError: It can't be read in shards.
+    """
+    for (since, of), (stop, _) in pairwise([*shards, (None, 0)]):
+        begin = max(filter(None, (source.since, since)), default=None)
+        end = min(filter(None, (source.until, stop)), default=None)
+        if begin and end and begin >= end:
+            continue
+        of_days = replace(source, since=begin, until=end)
+        yield from (_shard(of_days, Shard(number, of)) for number in range(of)) if of > 1 else (of_days,)
+
+
+def _shard(source: Source, shard: Shard) -> Source:
+    formerly = tuple(f"{name}.{shard}" for name in source.formerly)
+    return replace(source, name=f"{source.name}.{shard}", formerly=formerly, shard=shard)
+
+
+def _check_shards(source: Source) -> None:
+    """Make sure that a source can be read in shards.
+
+    Raises:
+        ConfigError: It can't, for what it asks of all files of a day.
+    """
+    because = {
+        "its files are snapshots, of which a day has one": source.asked,
+        "it brings records, whose keys are told apart by looking at all of a day": source.records,
+        "its files are undated: they change their names, and so their shard": not source.files.is_dated,
+        "duplicates are found by looking at all of a day": source.leaves_out_doubled,
+        "sequence is judged by looking at all of a day": source.sequence,
+    }
+    if why := next((text for text, does in because.items() if does), None):
+        raise ConfigError(f"shards: {why}. Take one of the two out.")
 
 
 def _alone_has_its_application(source: Source, sources: Iterable[Source]) -> bool:

@@ -21,9 +21,10 @@ from etl.lines.timestamps import year_around
 from etl.raw.files import FilePattern, RawFile
 from etl.sources.completeness import Severities, Severity
 from etl.sources.limits import Limits
+from etl.sources.shards import Shard, shards_of
 from lake.contracts import extracted_for
 from lake.errors import ConfigError, InputError
-from lake.partition import EARLIEST, LATEST
+from lake.partition import EARLIEST, LATEST, source_of
 
 if TYPE_CHECKING:
     from etl.fetch.asked import Asked
@@ -93,6 +94,7 @@ class Source:
         kept_as: Under which of its names what is made now is published, None for the one that it has.
         records: How its records are written and what they are; None if its files are logs of requests.
         asked: What is asked of another system, so that its raw files are snapshots; None where they are put there.
+        shard: Which part of its raw files it reads; None for all.
     """
 
     name: str
@@ -122,6 +124,12 @@ class Source:
     kept_as: str | None = None
     records: "Records | None" = None
     asked: "Asked | None" = None
+    shard: Shard | None = None
+
+    @property
+    def declared_as(self) -> str:
+        """What its section is called, which declares all of its shards."""
+        return source_of(self.name)
 
     @property
     def dataset(self) -> str:
@@ -146,6 +154,26 @@ class Source:
     def names_in(self, there: Container[str | None]) -> list[str]:
         """Return under which of its names there is something: the one that it has, or else those that it had."""
         return [self.name] if self.name in there else [each for each in self.formerly if each in there]
+
+    def check_layout(self, day: date, published: Iterable[str]) -> None:
+        """Make sure that a day isn't read in other shards than it is published in: its lines would count twice.
+
+        Args:
+            day: The day.
+            published: The names under which something of sources is there.
+
+        Raises:
+            ConfigError: It is.
+        """
+        declared, now = {*map(source_of, self.names)}, shards_of(self.name)
+        for then in (shards_of(each) for each in published if source_of(each) in declared):
+            if then != now:
+                how_then, how_now = (f"in {n} shards" if n else "whole" for n in (then, now))
+                name = self.declared_as
+                raise ConfigError(
+                    f"{day} of source {name} was read {how_then}, and luigi.cfg has it read {how_now}. Say in "
+                    f"[{SECTION}{name}] from which day on: shards = {then or 1}, {now or 1} from YYYY-MM-DD."
+                )
 
     @property
     def leaves_out_doubled(self) -> bool:
@@ -193,7 +221,7 @@ class Source:
             return None
         return (
             f"{day} is unsettled: its logs may arrive until {self.settled_at(day):%Y-%m-%d %H:%M} UTC "
-            f"(settle_hours = {self.settle_hours:g} of source {self.name}). Run again after that"
+            f"(settle_hours = {self.settle_hours:g} of source {self.declared_as}). Run again after that"
         )
 
     def days_read(self, day: date) -> list[date]:
@@ -212,20 +240,21 @@ class Source:
         return f"neighbour_days = {last}" if first == -last else f"covers = {first} to {last}"
 
     def find_files(self, day: date) -> list[RawFile]:
-        """Return all raw files that may hold lines of a day, in a fixed order.
+        """Return all raw files that may hold lines of a day, of a shard those that are its, in a fixed order.
 
         Raises:
-            InputError: A file matches the pattern of two days, so that its lines would count twice.
+            InputError: A file matches the pattern of two days, so that its lines would count twice; or its name
+                tells no shard.
         """
         found = [file for each in self.days_read(day) for file in self.files.find(each)]
         locations = Counter(file.location for file in found)
         for file in found:
             if locations[file.location] > 1:
                 raise InputError(
-                    f"source {self.name}: {file.name} matches files = {self.files.text} for two days. "
+                    f"source {self.declared_as}: {file.name} matches files = {self.files.text} for two days. "
                     "Make the pattern tell which day is meant."
                 )
-        return found
+        return [file for file in found if self.shard.has(file.name)] if self.shard else found
 
     def gaps(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> list[Lack]:
         """Return the days of which an active day lacks raw files that it would read, from `since` on.
@@ -292,16 +321,17 @@ class Source:
             return None
         if lost := self.files.lost_folder:
             return (
-                f"source {self.name}: there is no folder {lost}, in which its files would lie. Mount its disk, or "
-                f"create it if it is to be empty, or correct files in [{SECTION}{self.name}]"
+                f"source {self.declared_as}: there is no folder {lost}, in which its files would lie. Mount its "
+                f"disk, or create it if it is to be empty, or correct files in [{SECTION}{self.declared_as}]"
             )
         lack = lacking[0]
         neighbour, empty = f" ({self.reach} reads it too)", "an empty one"
         if lack.day == day:
             neighbour, empty = "", "an empty one and allow_empty = true"
         return (
-            f"source {self.name}: {lack}{neighbour} match {self.files.of_day(lack.day)}. Bring the file ({empty}, "
-            f"if there was no request), or correct files, since or until in [{SECTION}{self.name}]"
+            f"source {self.declared_as}: {lack}{neighbour} match {self.files.of_day(lack.day)}. Bring the file "
+            f"({empty}, if there was no request), or correct files, since or until in "
+            f"[{SECTION}{self.declared_as}]"
         )
 
     def is_missing(self, day: date, find: Callable[[date], list[RawFile]] | None = None) -> bool:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from etl.raw.content import begins_alike
 from etl.sources.completeness import Severity
 from etl.sources.source import ONE_DAY, Source, active_on, of_dataset
+from etl.steps.judge import judge_applications, judge_shards
 from lake import provenance, sql
 from lake.contract import Contract, Input
 from lake.contracts import contract, counted, extracted_for
@@ -27,7 +28,7 @@ from lake.lake import Lake
 from lake.memory.arrays import array, no_rows, stream
 from lake.memory.database import prepared
 from lake.parquet.writer import Footer, footer_of
-from lake.partition import Partition
+from lake.partition import Partition, source_of
 from lake.provenance import FIRST, Check, Content, Provenance, Revision, code_version
 
 SOURCES = pa.schema(
@@ -209,7 +210,7 @@ def _show(wanted: Input, files: Sequence[Rows]) -> _Shown:
 
 def _place_of(rows: Rows) -> dict[str, str]:
     """Return SQL for what a partition's path says of its rows."""
-    return {"source": sql.quoted(rows.source or ""), "dt": f"date '{rows.day}'"}
+    return {"source": sql.quoted(source_of(rows.source or "")), "dt": f"date '{rows.day}'"}
 
 
 def _literal(sources: pa.Table) -> str:
@@ -292,6 +293,8 @@ def _made(
     made, day = contract(partition.dataset), partition.dt
     read = [each for files in inputs.values() for each in files]
     lacking = _lacking(made, day, inputs, sources)
+    if not partition.source:
+        lacking = _judged_together(day, read, active_on(sources, day), lacking)
     shared = "" if partition.source else _shared(made, day, read, sources)
     for name in (name for name, what in lacking.items() if what == MISSING):
         _tell_missing(day, name)
@@ -324,6 +327,7 @@ def _made(
         raw_contents=_raw_contents(read) if partition.source else (),
         reject_statuses=_reject_statuses(read, day),
         requests_by_hour=_requests_by_hour(read, day),
+        shard=read[0].footer.provenance.shard if partition.source else None,
     )
 
 
@@ -350,11 +354,18 @@ def _reject_statuses(read: Sequence[Rows], day: date) -> dict[str, int] | None:
 
 def _requests_by_hour(read: Sequence[Rows], day: date) -> dict[str, tuple[int, ...]] | None:
     """Return the requests in each hour of a day by source, as far as its inputs say; None if none does."""
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[
+        str, dict[str, tuple[int, ...]]
+    ] = {}  # of each source by what tells it: all of them, or each shard
     for each in read:
         if each.day == day:
-            found |= each.footer.provenance.requests_by_hour or {}
-    return dict(sorted(found.items())) or None
+            for source, hours in (each.footer.provenance.requests_by_hour or {}).items():
+                found.setdefault(source, {})[each.source or ""] = hours
+    added = {
+        source: told.get("") or tuple(map(sum, zip(*told.values(), strict=True)))
+        for source, told in sorted(found.items())
+    }
+    return added or None
 
 
 def _shared(made: Contract, day: date, read: Sequence[Rows], sources: Sequence[Source]) -> str:
@@ -417,6 +428,42 @@ def _lacking(
     return dict(sorted(found.items()))
 
 
+def _judged_together(
+    day: date, read: Sequence[Rows], sources: Sequence[Source], lacking: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """Return what each source lacks of a day, of all its shards together, which are judged so.
+
+    Raises:
+        InputError: A source's lines are such that luigi.cfg has the day fail.
+    """
+    found = dict(lacking)
+    shards: dict[str, list[Source]] = {}
+    for source in sources:
+        if source.shard:
+            shards.setdefault(source.declared_as, []).append(source)
+    for name, parts in shards.items():
+        names = {each for part in parts for each in part.names}
+        said = {found.pop(each) for each in names & found.keys()}
+        rows = [each for each in read if each.day == day and each.source in names]
+        if not rows:
+            found |= {name: MISSING} if said else {}
+            continue
+        of_shards = {each.source: each.footer.provenance.shard for each in rows}
+        text = judge_shards(parts[0], day, [*filter(None, of_shards.values())])
+        if parts[0].classifier.application_field and not parts[0].classifier.mapped:
+            judge_applications(parts[0], day, len(set().union(*map(_applications, rows))))
+        found[name] = ", ".join(dict.fromkeys(filter(None, (*sorted(filter(None, said)), text)))) or None
+    return dict(sorted(found.items()))
+
+
+def _applications(rows: Rows) -> set[str]:
+    """Return the applications that counts of a shard name."""
+    made = contract(rows.partition.dataset)
+    if made.is_extracted or "application" not in made.key:
+        return set()
+    return set(pq.read_table(rows.file, columns=["application"])["application"].unique().to_pylist())
+
+
 def _incomplete(
     partition: Partition,
     inputs: Mapping[str, Sequence[Rows]],
@@ -452,15 +499,19 @@ def _sources(inputs: Sequence[Rows], sources: Sequence[Source], lacking: Mapping
     """Return what a day's sources are and lack."""
     made = {each.source: each.footer.provenance for each in inputs if each.source}
     read = {name: each for name, each in made.items() if not contract(each.dataset).inputs}
-    named = [(name, each) for each in sources for name in each.names_in(made) or [each.name]]
+    named: dict[str, tuple[Source, list[str]]] = {}  # of a source in shards, the names of those
+    for each in sources:
+        for name in each.names_in(made) or [each.name]:
+            named.setdefault(source_of(name), (each, []))[1].append(name)
+    read_of = {name: [read[each] for each in names if each in read] for name, (_, names) in named.items()}
     columns: dict[str, list[Any]] = {
-        "source": [name for name, _ in named],
-        "vantage": [each.classifier.vantage for _, each in named],
-        "application": [each.classifier.application for _, each in named],
-        "is_missing": [name not in made for name, _ in named],
-        "incomplete": [lacking.get(name) for name, _ in named],
-        "files": [len(read[name].inputs) if name in read else None for name, _ in named],
-        "lines_read": [read[name].rows_read if name in read else None for name, _ in named],
+        "source": [*named],
+        "vantage": [each.classifier.vantage for each, _ in named.values()],
+        "application": [each.classifier.application for each, _ in named.values()],
+        "is_missing": [not any(name in made for name in names) for _, names in named.values()],
+        "incomplete": [lacking.get(name, lacking.get(names[0])) for name, (_, names) in named.items()],
+        "files": [sum(len(each.inputs) for each in of) if of else None for of in read_of.values()],
+        "lines_read": [sum(each.rows_read for each in of) if of else None for of in read_of.values()],
     }
     return pa.table([array(columns[field.name], field.type) for field in SOURCES], schema=SOURCES)
 
@@ -509,6 +560,8 @@ def _input_partitions(  # noqa: PLR0913, PLR0917 - each says another thing of wh
             there = {source for of, source in published if of == day}
             names = [name for each in active for name in _names(each, there, partition.source)]
             had = {each.source or "" for each in kept if each.dt == day and _are_of_one(each.dataset, read.name)}
+            for each in active:
+                each.check_layout(day, had)
             again = had.difference(*(each.names for each in active))
             _check_kept(read, day, again - there, partition)
             names += sorted(again)

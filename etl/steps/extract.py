@@ -25,26 +25,33 @@ from etl.raw.doubled import Places, doubled_lines
 from etl.raw.fetched import Fetched
 from etl.raw.files import RawFile, mark_of
 from etl.raw.read_ahead import read_ahead
-from etl.sources.completeness import HOURS, Flaw, Severity, silent_hours
+from etl.sources.completeness import HOURS, Flaw, Severity
 from etl.sources.source import FARTHEST, Lack, Source
 from etl.steps import seen
 from etl.steps.answers import Answers
 from etl.steps.bundle import bundled
 from etl.steps.file_reader import FileReader, passes_in
 from etl.steps.identified import repeated_requests
+from etl.steps.judge import (
+    judge_applications,
+    judge_flaws,
+    judge_lines,
+    judge_noise,
+    judge_rejects,
+    lost_answers,
+    silence,
+)
 from etl.steps.portions import Portion
 from etl.steps.repeats import Sample, repeated
 from etl.steps.seen import Seen
 from lake.contracts import contract
-from lake.errors import ContractViolation, InputError, NoLines, PartitionExists, StoreError
+from lake.errors import ContractViolation, InputError, PartitionExists, StoreError
 from lake.lake import Lake
 from lake.memory import arrays
 from lake.parquet.row_groups import Encoders
 from lake.parquet.writer import ROW_GROUP_ROWS, PartitionWriter
-from lake.partition import Partition, date_of, days_since_epoch
-from lake.provenance import FIRST, Check, Content, Input, Provenance, Revision, code_version
-from lake.rejected import shown
-from lake.silence import listed_hours
+from lake.partition import Partition, date_of, days_since_epoch, source_of
+from lake.provenance import FIRST, Check, Content, Input, OfShard, Provenance, Revision, code_version
 from lake.store.protocol import S3_SCHEME
 
 MANY_TIMES = 1000  # of few, to divide them takes less than to look
@@ -96,6 +103,11 @@ class Lines:
             f"{each['file']}:{each['line_number']} ({each['reason']}) {each['masked_line'][:EXAMPLE_CHARACTERS]}"
             for each in rejects.slice(0, max(0, EXAMPLES - len(self.examples))).to_pylist()
         ]
+
+    @property
+    def of_requests(self) -> int:
+        """How many of those that were read are none about the log, and none that go on in another."""
+        return self.read - self.directives - self.continued
 
     def check(self) -> Check:
         """Assert the conservation law.
@@ -307,7 +319,7 @@ class _Day:
         Raises:
             InputError: There are millions of rejects, and they are too many of the lines so far.
         """
-        if self.rejected.rows >= ENOUGH_REJECTS:
+        if self.rejected.rows >= ENOUGH_REJECTS and not self._source.shard:
             self._judge_rejects(self.kept.rows, self.rejected.rows, (), "the first ")
 
     def seal(self) -> None:
@@ -338,10 +350,10 @@ class _Day:
         zone = self._source.format.timezone
         passes = (Check(PASSES, each.named(zone)) for each in twice_within(zone, days_since_epoch(self.day)))
         checks = (self.recorded.check(), Check("contract", "every row"), *passes)
+        name = self._source.kept_as or self._source.name
         staged = []
         for writer in (self.rejected, self.kept):
             made = writer.contract
-            name = self._source.kept_as or self._source.name
             partition = Partition(made.name, made.version, self.day, name, revision.number)
             footer = Provenance(
                 dataset=made.name,
@@ -368,12 +380,28 @@ class _Day:
                 unmapped=self._unmapped if self._source.classifier.mapped else None,
                 formats=self._by_format(),
                 reject_statuses=None if self._source.records else self._answers.shown,
-                requests_by_hour={name: tuple(self._by_hour.tolist())} if self._tells_silence else None,
+                requests_by_hour={source_of(name): self._of_hours} if self._tells_silence else None,
+                shard=self._of_shard if self._source.shard else None,
             )
             staged.append((partition, writer.finish(footer)))
         for partition, file in staged:
             self._lake.publish(partition, file)
         return self.lines
+
+    @property
+    def _of_hours(self) -> tuple[int, ...]:
+        return tuple(self._by_hour.tolist())
+
+    @property
+    def _of_shard(self) -> OfShard:
+        """What is judged with that of the other shards."""
+        lines, answers = self.lines, self._answers
+        return OfShard(
+            *(lines.of_requests, lines.noise, lines.kept, lines.rejected, dict(lines.reasons)),
+            tuple(answers.examples or [each.partition(" (")[0] for each in lines.examples]),
+            self._of_hours,
+            *(answers.valid, answers.failed, {str(status): n for status, n in sorted(answers.lost.items())}),
+        )
 
     @property
     def _tells_silence(self) -> bool:
@@ -408,40 +436,21 @@ class _Day:
 
     def _judge(self, readers: Sequence[FileReader]) -> None:
         lines, source = self.lines, self._source
-        of_day = lines.kept + lines.rejected
-        if not of_day and not source.allow_empty:
-            no_lines, yet = (InputError, "") if source.files.is_dated else (NoLines, " yet")
-            raise no_lines(
-                f"no input: source {source.name} has not one line of {self.day}{yet} (looked through "
-                f"{lines.read:,} lines of {source.files.of_day(self.day)}). If a day without {source.rows_are} is "
-                "right for it, set allow_empty = true."
-            )
-        self._judge_rejects(lines.kept, lines.rejected, readers)
-        others = lines.read - lines.directives - lines.continued
-        if lines.noise > source.max_noise_rate * others:
-            raise InputError(
-                f"source {source.name}, {self.day}: {lines.noise:,} of {others:,} lines are noise, more than "
-                f"max_noise_rate = {source.max_noise_rate:g} allows. Is noise only what is no access line? If so, "
-                f"raise max_noise_rate in [source.{source.name}]."
-            )
-        if self._has_too_many_applications:
-            raise InputError(
-                f"source {source.name}, {self.day}: its lines name more than max_applications = "
-                f"{source.max_applications:,} applications. A client asks for whatever host it likes: for "
-                "application, take a field that the server fills by its own settings, or a name of your own; or "
-                f"raise max_applications in [source.{source.name}]."
-            )
+        if not source.shard:  # of which nobody knows how much of a day's lines it has
+            judge_lines(source, self.day, lines.kept + lines.rejected, lines.read)
+            self._judge_rejects(lines.kept, lines.rejected, readers)
+            judge_noise(source, self.day, lines.noise, lines.of_requests)
+        judge_applications(source, self.day, len(self._applications))
 
     def _judge_rejects(self, kept: int, rejected: int, readers: Sequence[FileReader], which: str = "") -> None:
-        source, reasons = self._source, self.lines.reasons.most_common()
-        statuses = f"; {shown(self._answers.shown)}" if self._answers.lost else ""
-        if rejected > source.max_reject_rate * (kept + rejected):
-            raise InputError(
-                f"source {source.name}, {self.day}: {rejected:,} of {which}{kept + rejected:,} lines are rejects "
-                f"({', '.join(f'{n:,} {reason}' for reason, n in reasons)}{statuses}), more than "
-                f"max_reject_rate = {source.max_reject_rate:g} allows. {self._advice(readers)} "
-                f"First ones: {'; '.join(self.lines.examples)}"
-            )
+        judge_rejects(
+            *(self._source, self.day, kept, rejected),
+            reasons=dict(self.lines.reasons.most_common()),
+            examples=self.lines.examples,
+            statuses=self._answers.shown if self._answers.lost else {},
+            advice=lambda: self._advice(readers),
+            which=which,
+        )
 
     def _incomplete(self, readers: Sequence[FileReader]) -> str | None:
         """Say which files and hours the day lacks, what it has twice, and what no day counts; None for nothing.
@@ -452,45 +461,25 @@ class _Day:
         source, bad = self._source, self._source.severities
         files = [reader.file for reader in readers]
         lacking, gaps = self._lacking(files)
-        silent = silent_hours(self._by_hour.tolist(), source.expected_hours or frozenset())
-        found = [
+        flaws = [
             Flaw(
                 ", ".join(map(str, lacking)), bad.fewer_files, "Bring what is missing, or correct expected_files"
             ),
             Flaw(", ".join(map(str, gaps)), Severity.WARN, ""),
-            Flaw(
-                f"no request in UTC hours {listed_hours(silent)}" if silent else "",
-                bad.silent_hours,
-                "Bring what is missing, or correct expected_hours",
-            ),
+            *([] if source.shard else [silence(source, self._by_hour.tolist())]),
             Flaw(
                 "; ".join(f"{', '.join(names)} have the same content" for names in self._doubled(readers)),
                 bad.duplicate_files,
                 "Take one away, or have files name only one",
             ),
             Flaw(_repeated(readers), bad.repeated_lines, "Bring each file once, or set duplicates = lines"),
-            Flaw(
-                self._answers.lacking,
-                bad.rejected_errors if self._answers.would_move_the_rate else Severity.WARN,
-                f"With them, the error rate is out of its interval. First ones: "
-                f"{', '.join(self._answers.examples)}. Look at such lines, and correct format",
-            ),
+            *([] if source.shard else [lost_answers(source, self._answers)]),
             Flaw(self._uncounted(readers), bad.uncounted_lines, self._advice_to_count(readers)),
             Flaw(_untold(readers, self.day), Severity.WARN, ""),
             Flaw(self._lost(files), bad.lost_lines, "Bring what is missing, or take sequence out"),
             Flaw(self._missing_fields(readers), bad.missing_fields, "Correct fields"),
         ]
-        found = [each for each in found if each.text]
-        for each in found:
-            if each.severity is Severity.FAIL:
-                raise InputError(
-                    f"source {source.name}, {self.day}: {each.text}. {each.advice} in [source.{source.name}], or "
-                    "have such days published with a warning, by [completeness] in luigi.cfg."
-                )
-        texts = ", ".join(each.text for each in found)
-        if found:
-            logger.warning("%s of source %s is incomplete: %s", self.day, source.name, texts)
-        return texts or None
+        return judge_flaws(source, self.day, flaws)
 
     def _lost(self, files: Sequence[RawFile]) -> str:
         """Say which lines hosts have numbered that never came, of a source whose lines have such numbers."""
@@ -502,7 +491,7 @@ class _Day:
 
     def _lacking(self, files: Sequence[RawFile]) -> tuple[list[Lack], list[Lack]]:
         """Return the gaps among the files that were read for which the day should have waited, and the others."""
-        read = {*self._source.days_read(self.day)}
+        read = set() if self._source.shard else {*self._source.days_read(self.day)}
 
         def find(day: date) -> list[RawFile]:
             there = [each for each in files if each.day in {day, None}]
@@ -587,7 +576,7 @@ class _Day:
                 f"Records share a key ({', '.join(made.key)}): is a file there twice, or does the key in the "
                 f"contract of {made.name} lack a column?"
             )
-        return f"Check format and fields in [source.{self._source.name}], and the contract of {made.name}."
+        return f"Check format and fields in [source.{self._source.declared_as}], and the contract of {made.name}."
 
 
 def _repeated(readers: Sequence[FileReader]) -> str:

@@ -329,12 +329,12 @@ class FileReader:
         if source.records:
             raise InputError(
                 f"{self.file.name}: no record tells its day in field {source.records.told_by}. Check fields, "
-                f"format and files in [source.{source.name}]."
+                f"format and files in [source.{source.declared_as}]."
             )
         raise InputError(
             f"{self.file.name}: no line has a timestamp of format {self._source.format.name}, so no line's day "
-            f"can be told. Check format and files in [source.{self._source.name}]; times without a year need "
-            "year, and those without an offset timezone."
+            f"can be told. Check format and files in [source.{self._source.declared_as}]; times without a year "
+            "need year, and those without an offset timezone."
         )
 
 

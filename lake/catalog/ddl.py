@@ -18,7 +18,7 @@ from lake import sql
 from lake.catalog.relations import (
     latest_of,
     partition_columns,
-    shown_columns,
+    shown,
     with_partition_columns,
 )
 from lake.contract import Contract
@@ -111,7 +111,7 @@ class Shown:
             partitions: A relation in which each partition has a row, or many.
             comment: Follows the view's name.
         """
-        columns = textwrap.fill(", ".join(shown_columns(self.contract)), WIDTH)
+        columns = textwrap.fill(", ".join(shown(self.contract)), WIDTH)
         lines = (
             f"create or replace view {self.name}{comment} as",
             f"select {columns}",

@@ -27,6 +27,8 @@ MOMENT = (
     "then cast(moment as timestamptz) at time zone 'UTC' else cast(moment as timestamp) end"
 )
 """SQL for the UTC time that an argument is, whatever the session's time zone; without an offset, it is UTC."""
+OF_SHARDS = "split_part(source, '.', 1)"
+"""SQL for the source that a partition is of, which may be one of a source's shards."""
 IN_THE_KEY = {"dataset", "version", "dt", "source", "revision"}
 
 
@@ -54,6 +56,11 @@ def shown_columns(contract: Contract) -> list[str]:
     """Return the columns of a dataset's rows, in the order in which they are shown."""
     *place, revision = partition_columns(contract)
     return [*place, *contract.schema.names, revision]
+
+
+def shown(contract: Contract) -> list[str]:
+    """Return SQL for each column of a dataset's rows; of a source's shards, `source` is the source."""
+    return [f"{OF_SHARDS} as source" if each == "source" else each for each in shown_columns(contract)]
 
 
 def read_parquet(contract: Contract, files: str) -> str:
@@ -129,7 +136,8 @@ def create_columns(connection: duckdb.DuckDBPyConnection, contract: Contract) ->
 
 def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, relations: Relations) -> None:
     """Create a dataset's views and its macro, with the contract's meanings as comments."""
-    name, columns = contract.name, ", ".join(shown_columns(contract))
+    name = contract.name
+    columns = ", ".join(shown(contract))
     parts = list(partition_columns(contract))[:-1]
     place = ", ".join(parts)
     grain = f"A row is {contract.grain}"
@@ -146,7 +154,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, contract: Contract, rela
         ),
         (
             f"macro {name}_as_of(moment)",
-            f"table select h.* from {name}_history as h join ({then}) using ({place}, rev)",
+            f"table select {columns} from (from {relations.history}) semi join ({then}) using ({place}, rev)",
             f"{grain}. What was the latest revision at a time, {clock}.",
         ),
     ):

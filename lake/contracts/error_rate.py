@@ -49,6 +49,7 @@ CONTRACT = Contract(
     former_sql=(
         "78fe1888128fc58676baf2e692f0886478e434afe4a0d3a2345257ecf6f72f2a",  # from requests
         "5c9f6c3dc0e226e436fbc8a2118740678c158fe46d958ee227536090d21c3b53",  # with rate and interval written out
+        "399717466ffee98dcbf6118228efefe448b7e16880076530d2802bc450a4bec0",  # what sources lack from source_days
     ),
     counts="requests_total",
     columns=(
