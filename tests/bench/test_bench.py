@@ -164,3 +164,9 @@ def test_the_kernel_reads_the_usual_lines_of_every_format(module: Any, monkeypat
     monkeypatch.setattr(formats, "BLOCK_BYTES", 1 << 16)
     assert {formats.OF.get(name, name) for name in formats.TEMPLATES} <= {*FORMATS}
     assert [name for name in formats.TEMPLATES if formats.cost(name, 1 << 16)[1] > 0.01] == []
+
+
+def test_the_page_of_scale_has_the_table_of_the_model(module: Any) -> None:
+    """It is printed by the script that the page names."""
+    page = (HERE.parent.parent / "docs/explanation/scale.md").read_text(encoding="utf-8")
+    assert page.partition("<!-- scale -->\n")[2].partition("<!-- end -->")[0] == module("scale").table()
