@@ -39,6 +39,7 @@ backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
 backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
 backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
 backfill run --deliver figures --start 2015-05-17
+backfill run --of ErrorRateDaily --start 2015-05-17 --engine spark --workers 8
 """
 STATUS = """
 backfill status --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21
@@ -185,7 +186,7 @@ def _add_order(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--order", choices=("oldest", "newest"), default="oldest", help="which to build first; default: oldest"
     )
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="units at a time; default: 1")
 
 
 def _add_outdated(command: argparse.ArgumentParser) -> None:
@@ -220,7 +221,13 @@ def _add_restating(command: argparse.ArgumentParser) -> None:
     command.add_argument("--yes", action="store_true", help="publish without asking")
 
 
-def _add_failures(command: argparse.ArgumentParser) -> None:
+def _add_building(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--engine",
+        choices=("local", "spark"),
+        default="local",
+        help="what builds: this host, or Spark as [spark] in luigi.cfg says; default: local",
+    )
     command.add_argument("--retry-failed", action="store_true", help="build what is skipped, too")
     command.add_argument(
         "--max-failures",
@@ -234,7 +241,7 @@ def _add_night(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--all-gaps", action="store_true", help="build older days that are missing, too; they are named anyway"
     )
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default: 1")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="units at a time; default: 1")
     command.add_argument("--verbose", action="store_true", help="say what was done even if all is well")
 
 
@@ -350,7 +357,7 @@ COMMANDS = (
         "build what plan says; exit 0 only when all is there",
         "Build the days of [start, stop) that can be built, and say what came of it.",
         RUN,
-        (_add_range, _add_order, _add_failures),
+        (_add_range, _add_order, _add_building),
         SKIPPED,
     ),
     _Command(
@@ -376,7 +383,7 @@ COMMANDS = (
         "for cron: build what is missing of the last two weeks, and check it",
         "Build the settled days of the last two weeks that are missing, oldest first, and say so if one is not.",
         NIGHTLY,
-        (partial(_add_of, several=True), _add_days, _add_failures, _add_night),
+        (partial(_add_of, several=True), _add_days, _add_building, _add_night),
         FOR_CRON,
     ),
     _Command(

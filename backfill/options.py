@@ -7,6 +7,8 @@ DELIVERED_DAILY = "DeliveredDaily"
 """The name of the units of deliveries; `etl.units`, which has it too, takes long to import."""
 SNAPSHOT_DAILY = "SnapshotDaily"
 """That of the units of what is fetched."""
+LOCAL, SPARK = "local", "spark"
+"""What builds: Luigi's workers on this host, or what a central scheduler has; or Spark's executors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +74,22 @@ class Plan(Range, Outdated):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failures:
-    """What to do about days that failed.
+class Building:
+    """What builds, and what to do about days that failed.
 
     Attributes:
         retry_failed: Whether to build what failed so often that it is skipped.
         max_failures: After how many failed days to begin no more; None for never.
+        engine: LOCAL or SPARK, what builds the days.
     """
 
     retry_failed: bool
     max_failures: int | None
+    engine: str = LOCAL
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Range, Failures):
+class Run(Range, Building):
     """`backfill run`; see `Plan`."""
 
     order: str
@@ -93,7 +97,7 @@ class Run(Range, Failures):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nightly(Failures):
+class Nightly(Building):
     """`backfill nightly`.
 
     Attributes:

@@ -18,8 +18,6 @@ from backfill import absent, calendar, check, concerns, explain, gaps, late, opt
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
-from backfill.engines.local import runner
-from backfill.engines.local.settings import quiet
 from backfill.outdated import Look, Outdated
 from backfill.plan import Plan
 from backfill.settings import settings
@@ -37,7 +35,6 @@ REASONS_SHOWN = 10
 COLUMNS_OF_MAIL = 200
 COUNTS, COMMAND = " asked for: ", ": backfill "  # in lines that are never cut
 LATE = "raw files came late, as the nightly run has found"
-BUILD: Engine = runner.run
 
 
 def plan(asked: options.Plan) -> int:
@@ -403,7 +400,7 @@ def _agreed(question: str) -> bool:
 def _run(  # noqa: PLR0913 - each says another thing of what to do
     days: DayRange,
     past: Attempts,
-    failures: options.Failures,
+    how: options.Building,
     *,
     workers: int,
     as_json: bool,
@@ -411,19 +408,19 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
     says_errors: bool = False,
 ) -> tuple[int, int | None]:
     """Build what is missing of a range; return the exit code, and that of a command that was stopped."""
-    found = _plan(days, past, newest=newest, retry_failed=failures.retry_failed)
+    found = _plan(days, past, newest=newest, retry_failed=how.retry_failed)
     if not as_json:
         print(days, flush=True)
-    with quiet() if says_errors else contextlib.nullcontext():
-        result = BUILD(
-            found,
-            past,
-            workers=workers,
-            max_failures=failures.max_failures,
-            say=None if as_json or sys.stderr.isatty() else _say,
-        )
+    result = _engine(how.engine)(
+        found,
+        past,
+        workers=workers,
+        max_failures=how.max_failures,
+        say=None if as_json or sys.stderr.isatty() else _say,
+        says_errors=not says_errors,
+    )
     if as_json:
-        after = _plan(days, past, retry_failed=failures.retry_failed).with_input().days
+        after = _plan(days, past, retry_failed=how.retry_failed).with_input().days
         before = {day.date for day in found.days if day.state is State.THERE}
         built = [day for day in after if day.state is State.THERE and day.date not in before]
         _print_json(days, after, built=[day.date for day in built], rejects=_rejects(days.made(built)))
@@ -439,6 +436,17 @@ def _run(  # noqa: PLR0913 - each says another thing of what to do
         print("Stopped. What is published stays; run the same again for the rest.", file=sys.stderr)
         return result.stopped, result.stopped
     return RangeIncomplete.exit_code if left.not_there else 0, result.stopped
+
+
+def _engine(name: str) -> Engine:
+    """Return the engine of a name; only one of them is imported."""
+    if name == options.SPARK:
+        from backfill.engines.spark import runner as on_spark  # noqa: PLC0415
+
+        return on_spark.run
+    from backfill.engines.local import runner as on_luigi  # noqa: PLC0415
+
+    return on_luigi.run
 
 
 def _concerned(days: DayRange, *, as_json: bool) -> int:

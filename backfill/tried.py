@@ -49,7 +49,7 @@ class Trial:
     def setup(self, day: date) -> str:
         """Return a digest of code, settings, dated raw files and restatements of what the day is made from."""
         said = [self._rules]
-        for unit in _with_all_below(self.example.on(day)):
+        for unit in with_all_below(self.example.on(day)):
             revision = self._restated.get((unit.dataset, unit.source, unit.day), 0)
             if revision:
                 said.append(f"{unit} {revision}")
@@ -93,7 +93,7 @@ class Trial:
     def _restated(self) -> dict[tuple[str, str | None, date], int]:
         """The revisions after the first of what the days are made from, by one listing a dataset."""
         lake, kinds = self.example.project.lake, below(self.example)[:-1]
-        made_from = [each.day for day in self.days for each in _with_all_below(self.example.on(day))]
+        made_from = [each.day for day in self.days for each in with_all_below(self.example.on(day))]
         first, stop = min(made_from), max(made_from) + ONE_DAY
         return {
             (kind.dataset, kind.source, each.dt): each.revision
@@ -130,12 +130,12 @@ class Trial:
             return _digest([str(error)])
 
 
-def _with_all_below(unit: Unit) -> Iterator[Unit]:
+def with_all_below(unit: Unit) -> Iterator[Unit]:
     """Yield a unit and those that it is made from, of all days that matter."""
     yield unit
     for kind, wanted in unit.made_from():
         for day in wanted.window(unit.day):
-            yield from _with_all_below(kind.on(day))
+            yield from with_all_below(kind.on(day))
 
 
 def _versions(source: Source, day: date) -> list[Version]:

@@ -79,3 +79,18 @@ class Snapshot(Unit):
         made = fetch_day(self.declared, self.day, now or clock.utc_now())
         rows = "" if made.rows is None else f"{made.rows:,} records, "
         return f"{rows}{made.bytes:,} bytes fetched, revision {made.revision}"
+
+
+def required(unit: Unit) -> list[Unit]:
+    """Return what must be there before a unit is built, beside raw files: snapshots, or what it is made from.
+
+    Raises:
+        InputError: No source is active on its day.
+    """
+    if not unit.is_extracted:
+        return unit.requires()
+    source = unit.sources()[0]
+    if not source.asked or isinstance(unit, Snapshot):
+        return []
+    days = (each for each in source.days_read(unit.day) if source.is_fetched_on(each))
+    return [Snapshot(unit.project, SNAPSHOT, each, unit.source) for each in days]

@@ -11,6 +11,7 @@ import uuid
 from contextlib import suppress
 
 from lake.errors import Damaged, PartitionExists
+from lake.journal import Journal
 from lake.lake import Lake
 from lake.records import ADVICE, WRONG
 
@@ -30,6 +31,16 @@ def of(lake: Lake) -> str:
     if not any(journal.names()):
         with suppress(PartitionExists):  # another one was faster
             journal.write(RECORD, json.dumps({"id": uuid.uuid4().hex}) + "\n")
+    return _read(journal)
+
+
+def known(lake: Lake) -> str | None:
+    """Return a lake's id, None if it has none yet; StoreError and Damaged as `of`."""
+    journal = lake.journal(NAME)
+    return _read(journal) if any(journal.names()) else None
+
+
+def _read(journal: Journal) -> str:
     (text,) = journal.read([RECORD])
     try:
         return parse(text)

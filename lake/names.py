@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
-SECTIONS = ("lake", "completeness", "extraction", "backfill", "snapshots")
+SECTIONS = ("lake", "completeness", "extraction", "backfill", "snapshots", "spark")
 NAMED = ("source", "slo", "deliver")
 """Sections of which there may be several: `[source.NAME]`."""
 SHORT = {"src": "source"}

@@ -71,10 +71,9 @@ class DailyTask(DayTask):
         if self.unit.is_extracted:
             source = self.unit.sources()[0]
             if source.asked:
-                from etl.fetched import Snapshot  # noqa: PLC0415 - most fetch nothing
+                from etl.fetched import required  # noqa: PLC0415 - most fetch nothing
 
-                days = (each for each in source.days_read(self.date) if source.is_fetched_on(each))
-                return [task_of(Snapshot(project(), SNAPSHOT, each, self.source)) for each in days]
+                return [task_of(each) for each in required(self.unit)]
             return [RawLogsDaily(source=self.source, date=self.date)]
         if self.unit.contracts:
             import etl.steps.aggregate  # noqa: F401, PLC0415 - DuckDB; here once, not again in each process that builds a day

@@ -32,7 +32,7 @@ class Result:
 class Engine(Protocol):
     """Builds the units of a plan, each after what it is made from, and records their attempts."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - each says another thing of what to do
         self,
         plan: Plan,
         past: Attempts,
@@ -40,15 +40,17 @@ class Engine(Protocol):
         workers: int,
         max_failures: int | None = None,
         say: Callable[[str], None] | None = None,
+        says_errors: bool = True,
     ) -> Result:
         """Build what a plan has chosen.
 
         Args:
             plan: What to build, in the order wanted.
             past: Where the attempts are recorded.
-            workers: How many processes build.
+            workers: How many units are built at the same time.
             max_failures: After how many failed days to begin no more; None for never.
             say: Is told now and then how far it is.
+            says_errors: Whether to say why a day failed when it does, and not to leave that to the caller.
 
         Raises:
             ConfigError: What the engine needs is not there.

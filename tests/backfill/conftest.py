@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,11 @@ def ordinary() -> tuple[str, ...]:
     if not shutil.which("setpriv") or subprocess.run([*BOUND_BY_MODES, "true"], check=False).returncode:
         pytest.skip("root's right to ignore modes can't be given up here")
     return BOUND_BY_MODES
+
+
+@pytest.fixture(params=["local", pytest.param("spark", marks=pytest.mark.spark)])
+def engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """What a command is given to build by an engine: what one promises, each does."""
+    if request.param == "spark" and not find_spec("pyspark"):
+        pytest.skip("pyspark is not installed here: make test-spark")
+    return ("--engine", request.param)

@@ -45,14 +45,14 @@ def test_plan_says_what_would_be_built_and_changes_nothing(a_project):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_run_builds_what_plan_says(a_project, workers):
+def test_run_builds_what_plan_says(a_project, engine, workers):
     """All days, the same bytes as Luigi's own range; a second run has nothing to do."""
-    done = a_project.run(*RUN, "--workers", workers)
+    done = a_project.run(*RUN, *engine, "--workers", workers)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "ErrorRateDaily 2015-05-17 … 2015-05-20, 4 days"
     assert "4 built, 0 already there, 0 failed, 0 waiting" in done.stdout
     first = a_project.published()
-    again = a_project.run(*RUN, "--workers", workers)
+    again = a_project.run(*RUN, *engine, "--workers", workers)
     assert again.returncode == 0
     assert "Nothing to do, nothing was rebuilt" in again.stdout
     assert a_project.published() == first
@@ -85,41 +85,41 @@ def test_a_bad_day_is_tried_so_often_then_skipped_until_its_log_is_another(a_pro
     assert "1 built, 3 already there" in done.stdout
 
 
-def test_an_undated_log_without_a_line_of_a_day_is_waited_for(a_project):
+def test_an_undated_log_without_a_line_of_a_day_is_waited_for(a_project, engine):
     """The day waits, tries nothing in vain while the log is as it was, and is built once its lines have come."""
     logs = [(a_project.folder / f"logs/2015-05-{day}.log").read_text() for day in range(17, 21)]
     log = a_project.folder / "access.log"
     log.write_text("".join(logs[:3]))
     a_project.configure(web=a_project.source | {"files": "access.log"})
-    done = a_project.run(*RUN)
+    done = a_project.run(*RUN, *engine)
     assert done.returncode == 1
     assert "3 built, 0 already there, 0 failed, 1 waiting" in done.stdout
     assert "has not one line of 2015-05-20 yet" in done.stdout
     for _ in range(4):
-        assert a_project.run(*RUN).returncode == 1
+        assert a_project.run(*RUN, *engine).returncode == 1
     folder = a_project.folder / "lake/_attempts/ErrorRateDaily"
     assert len(list(folder.iterdir())) == 1
     assert "? 1 no input" in a_project.run(*STATUS).stdout
     log.write_text("".join(logs))
-    done = a_project.run(*RUN)
+    done = a_project.run(*RUN, *engine)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 built, 3 already there" in done.stdout
 
 
-def test_no_more_days_are_begun_after_so_many_failures(a_project):
+def test_no_more_days_are_begun_after_so_many_failures(a_project, engine):
     """The oldest two fail, the others are left for another run."""
     break_day(a_project, "2015-05-17")
     break_day(a_project, "2015-05-18")
-    done = a_project.run(*RUN, "--max-failures", "2")
+    done = a_project.run(*RUN, *engine, "--max-failures", "2")
     assert done.returncode == 1
     assert "0 built, 0 already there, 2 failed, 2 waiting" in done.stdout
     assert "waiting for another run (interrupted, or task_limit): 2015-05-19, 2015-05-20" in done.stdout
 
 
-def test_attempts_of_a_run_with_two_workers_are_recorded(a_project):
+def test_attempts_of_a_run_with_two_workers_are_recorded(a_project, engine):
     """With time, error, host and run, for built days and failed ones."""
     break_day(a_project)
-    a_project.run(*RUN, "--workers", "2")
+    a_project.run(*RUN, *engine, "--workers", "2")
     (record,) = (a_project.folder / "lake/_attempts/ErrorRateDaily").iterdir()
     found = [json.loads(line) for line in record.read_text().splitlines()]
     assert [(each["date"], each["outcome"]) for each in found] == [
@@ -137,15 +137,15 @@ def test_attempts_of_a_run_with_two_workers_are_recorded(a_project):
     assert "2015-05-18  failed once: RequestsDaily web" in planned.stdout
 
 
-def test_json_is_one_object(a_project):
+def test_json_is_one_object(a_project, engine):
     """Nothing else is on the standard output."""
-    answer = json.loads(a_project.run(*RUN, "--json").stdout)
+    answer = json.loads(a_project.run(*RUN, *engine, "--json").stdout)
     assert (answer["counts"]["there"], answer["oldest_gap"]) == (4, None)
 
 
-def test_nightly_is_silent_unless_something_is_wrong(a_project):
+def test_nightly_is_silent_unless_something_is_wrong(a_project, engine):
     """Cron mails what is printed; the last settled days are built, by the second run nothing."""
-    nightly = ("backfill", "nightly", *OF, "--days", "3")
+    nightly = ("backfill", "nightly", *OF, "--days", "3", *engine)
     a_project.configure(web=a_project.source | {"since": "2015-05-18"})
     done = a_project.run(*nightly)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -157,7 +157,7 @@ def test_nightly_is_silent_unless_something_is_wrong(a_project):
     assert a_project.published() == built
     a_project.configure()
     break_day(a_project, "2015-05-17")
-    done = a_project.run("backfill", "nightly", *OF)
+    done = a_project.run("backfill", "nightly", *OF, *engine)
     assert done.returncode == 1
     assert "  failed: 2015-05-17" in done.stdout
 
@@ -439,13 +439,13 @@ def children_of(process: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_signal_stops_the_run_cleanly(a_project, number, workers):
+def test_a_signal_stops_the_run_cleanly(a_project, engine, number, workers):
     """What runs is finished or abandoned, nothing half is left, no child lives on, and the rest can be built."""
     a_project.configure(web=a_project.source | {"until": "2015-09-01", "allow_empty": "true"})
     for day in range(4, 100):
         (a_project.folder / f"logs/{FIRST_DAY + timedelta(days=day)}.log").write_text("")
-    process = a_project.start(*RUN, "--workers", workers)
-    deadline = time.monotonic() + 30
+    process = a_project.start(*RUN, *engine, "--workers", workers)
+    deadline = time.monotonic() + 60
     while not list(a_project.folder.glob("lake/error_rate/v1/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
@@ -456,29 +456,29 @@ def test_a_signal_stops_the_run_cleanly(a_project, number, workers):
     assert "waiting for another run" in output
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
     assert not list(a_project.folder.glob("lake/_staging/*"))
-    done = a_project.run(*RUN, "--stop", "2015-06-01", "--workers", workers)
+    done = a_project.run(*RUN, *engine, "--stop", "2015-06-01", "--workers", workers)
     assert done.returncode == 0
 
 
-def begun(project, workers: str):
+def begun(project, engine, workers: str):
     """Start a run of a day that takes some seconds, and return its process once the day is begun."""
     lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
     (project.folder / "logs/2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
-    process = project.start(*RUN, "--stop", "2015-05-18", "--workers", workers)
-    deadline = time.monotonic() + 30
+    process = project.start(*RUN, *engine, "--stop", "2015-05-18", "--workers", workers)
+    deadline = time.monotonic() + 60
     while not list(project.folder.glob("lake/_staging/*/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process
 
 
 @pytest.mark.slow
-def test_a_stopped_run_says_what_it_has_published(a_project):
+def test_a_stopped_run_says_what_it_has_published(a_project, engine):
     """No day is complete, and what is under them stays: the report counts it."""
     slow = a_project.source | {"files": "logs/slow-{YYYY}-{MM}-{DD}.log"}
     a_project.configure(web=a_project.source, slow=slow)
     lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
     (a_project.folder / "logs/slow-2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
-    process = a_project.start(*RUN, "--stop", "2015-05-18", "--workers", "2")
+    process = a_project.start(*RUN, *engine, "--stop", "2015-05-18", "--workers", "2")
     deadline = time.monotonic() + 60
     published = a_project.folder / "lake/requests/v1/dt=2015-05-17/source=web"
     while not list(published.glob("*")) and time.monotonic() < deadline:
@@ -489,7 +489,7 @@ def test_a_stopped_run_says_what_it_has_published(a_project):
     assert "0 built, 0 already there, 0 failed, 1 waiting" in output
     assert "  published under 1 of these days: " in output
     assert "    RequestsDaily web: 2015-05-17\n" in output
-    assert a_project.run(*RUN, "--stop", "2015-05-18").returncode == 0
+    assert a_project.run(*RUN, *engine, "--stop", "2015-05-18").returncode == 0
 
 
 def are_gone(processes: list[int]) -> bool:
@@ -502,14 +502,14 @@ def are_gone(processes: list[int]) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_second_signal_abandons_what_runs(a_project, workers):
+def test_a_second_signal_abandons_what_runs(a_project, engine, workers):
     """At once, with nothing published, and no child left."""
-    process = begun(a_project, workers)
+    process = begun(a_project, engine, workers)
     children = children_of(process.pid)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=30)
     assert process.returncode == 143, (output, errors)
     assert "0 built" in output
     assert "Traceback" not in errors
@@ -518,14 +518,14 @@ def test_a_second_signal_abandons_what_runs(a_project, workers):
 
 
 @pytest.mark.slow
-def test_workers_die_with_a_run_that_is_killed(a_project):
+def test_workers_die_with_a_run_that_is_killed(a_project, engine):
     """So that none publishes hours later; the next run sweeps up and completes."""
-    process = begun(a_project, "2")
+    process = begun(a_project, engine, "2")
     children = children_of(process.pid)
     assert children
     process.kill()
     process.communicate(timeout=10)
     assert are_gone(children)
     assert a_project.published() == {}
-    assert a_project.run(*RUN, "--stop", "2015-05-18").returncode == 0
+    assert a_project.run(*RUN, *engine, "--stop", "2015-05-18").returncode == 0
     assert not list(a_project.folder.glob("lake/_staging/*"))

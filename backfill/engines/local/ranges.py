@@ -227,7 +227,8 @@ def _report_at_exit(plan: Plan, past: attempts.Attempts) -> None:
         watch.close()
         watch.record(past)
         try:
-            said = plan.report(watch.failed_days(), watch.waiting_days(), watch.built_below())
+            found = watch.result()
+            said = plan.report(found.failed, found.waiting, found.below)
             print(printable(said), flush=True)  # noqa: T201 - the command's result
         except LakeError as error:
             print(f"Can't say what is there: {error}", file=sys.stderr)  # noqa: T201

@@ -19,18 +19,14 @@ import luigi
 
 from backfill.attempts import LONGEST_ERROR, Attempt, Attempts, Outcome
 from backfill.engines import ends
-from backfill.engines.ends import End
+from backfill.engines.ends import End, Tally
+from backfill.engines.engine import Result
 from etl import clock
-from etl.units import SNAPSHOT, Unit, below
-from lake.errors import LakeError, NoLines, StoreError, TargetRefused
+from etl.units import Unit
+from lake.errors import LakeError
 from tasks.daily import DailyTask
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-OUTCOMES = {
-    StoreError: Outcome.HINDERED,
-    TargetRefused: Outcome.HINDERED,  # which says nothing of the day either
-    NoLines: Outcome.NO_INPUT,
-}
 
 
 class Watch:
@@ -51,22 +47,9 @@ class Watch:
         fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) | os.O_APPEND)
         self._done = multiprocessing.Value("i", 0)
         self._taken = 0
-        self._failed: set[date] = set()
-        self._errors: dict[date, str] = {}
-        self._waiting: dict[date, str] = {}
-        self._kinds = {(each.name, each.source): each for each in below(example)[:-1]}
-        self._below: dict[Unit, set[date]] = {}
+        self._tally = Tally(example)
         self._looked = 0
-        from tqdm import tqdm  # noqa: PLC0415 - a day alone has no bar
-
-        tqdm.monitor_interval = 0  # its thread would not survive the workers' forks
-        self._bar = tqdm(
-            total=len(days),
-            desc=example.name,
-            unit="day",
-            disable=not days or not sys.stderr.isatty(),
-            leave=False,
-        )
+        self._bar = ends.bar(example, days)
         handlers: dict[str, Callable[..., None]] = {
             luigi.Event.START: self._begin,
             luigi.Event.SUCCESS: self._end,
@@ -85,37 +68,15 @@ class Watch:
         for event, handler in self._handlers.items():
             DailyTask.remove_event_handler(event, handler)
 
-    def failed_days(self) -> set[date]:
+    def failed_days(self) -> frozenset[date]:
         """Return the days of which some task failed, be it one that the day requires."""
-        self._look()
-        return set(self._failed)
+        return self.result().failed
 
-    def errors(self) -> dict[date, str]:
-        """Return what was said first of each day that failed."""
-        self._look()
-        return dict(self._errors)
-
-    def waiting_days(self) -> dict[date, str]:
-        """Return the days of which no raw log has a line yet, with what was said of it."""
-        self._look()
-        return {day: said for day, said in self._waiting.items() if day not in self._failed}
-
-    def built_below(self) -> dict[Unit, set[date]]:
-        """Return of which days something was built that a day's own unit is made from, by kinds of units."""
-        self._look()
-        return {kind: set(days) for kind, days in self._below.items()}
-
-    def _look(self) -> None:
+    def result(self, stopped: int | None = None) -> Result:
+        """Return what came of the days so far; `stopped` is as there."""
         ended, self._looked = self._read(self._looked)
-        for each in ended:
-            kind = self._kinds.get((each.name, each.source))
-            if each.error is None and kind:
-                self._below.setdefault(kind, set()).add(each.date)
-            if each.error is not None and each.outcome is Outcome.NO_INPUT:
-                self._waiting.setdefault(each.date, each.error)
-            elif each.error is not None:
-                self._failed.add(each.date)
-                self._errors.setdefault(each.date, each.error)
+        self._tally.add(ended)
+        return self._tally.result(stopped)
 
     def record(self, past: Attempts) -> None:
         """Record what came of the days since the last time; without it a run is as good, so it goes on."""
@@ -148,18 +109,19 @@ class Watch:
         if error is None:
             self._note(task, None, Outcome.BUILT)
             return
-        # what another system answers may be otherwise next time, and nothing here would tell
-        otherwise = Outcome.HINDERED if task.dataset == SNAPSHOT else Outcome.FAILED
-        outcome = next((found for kind, found in OUTCOMES.items() if isinstance(error, kind)), otherwise)
-        self._note(task, f"{_named(task)}: {' '.join(str(error).split()) or repr(error)}", outcome)
+        self._note(task, ends.told(task.task_family, task.source, error), ends.outcome_of(error, task.dataset))
 
     def _can_not_look(self, task: DailyTask) -> None:
         """Note a task of which the lake didn't say whether it is there; Luigi has logged why."""
-        self._note(task, f"{_named(task)}: the lake did not say whether it is there", Outcome.HINDERED)
+        self._note(
+            task,
+            ends.told(task.task_family, task.source, "the lake did not say whether it is there"),
+            Outcome.HINDERED,
+        )
 
     def _die(self, task: DailyTask, error: str) -> None:
         """Note a worker that is gone, as when the kernel takes its memory; this runs in the parent."""
-        self._note(task, f"{_named(task)}: {' '.join(error.split())}", Outcome.FAILED)
+        self._note(task, ends.told(task.task_family, task.source, error), Outcome.FAILED)
 
     def _note(self, task: DailyTask, error: str | None, outcome: Outcome) -> None:
         if task.date not in self._days:
@@ -189,10 +151,6 @@ def _file_without_a_name() -> IO[bytes]:
     if hasattr(os, "memfd_create"):  # Linux only
         return os.fdopen(os.memfd_create("backfill"), "w+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
-
-
-def _named(task: DailyTask) -> str:
-    return f"{task.task_family} {task.source}" if task.source else task.task_family
 
 
 def _die_with_parent(parent: int) -> None:
