@@ -11,7 +11,7 @@ COMPILE_GROUP := $(BIN)/uv pip compile --quiet --universal --generate-hashes --n
 	--no-header --no-strip-extras --python-version 3.11
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-.PHONY: help run test test-slow test-root test-fresh test-s3 test-stores test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
+.PHONY: help run test test-slow test-root test-fresh test-s3 test-stores test-spark test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -36,10 +36,10 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
 test: $(VENV)/dev ## all tests but the slow ones and test-stores; with COVERAGE=1 what they reach is measured, half as long again
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not spark $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(VENV)/dev $(VENV)-bigquery/made ## the slow ones: races, kills, long ranges
-	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m slow
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and not spark"
 
 test-root: $(VENV)/dev ## what only root may do
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m root
@@ -65,6 +65,20 @@ $(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
 test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching from, a real Postgres and Graphite, which must be installed, and stand-ins of the other stores; on this machine only
 	@STORES=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "stores and not slow" tests/etl/deliver tests/etl/fetch \
 		$(addprefix tests/backfill/test_,delivered.py fetched.py pipelines.py)
+
+# It is ten times what all else takes: a copy of the environment has it, and shares the rest on disk
+$(VENV)-spark/made: requirements-spark.lock | $(VENV)/dev
+	@echo "Making $(VENV)-spark from requirements-spark.lock …"
+	@rm -rf $(VENV)-spark
+	@cp -al $(VENV) $(VENV)-spark
+	@$(VENV)-spark/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		-r requirements-spark.lock
+	@$(VENV)-spark/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--no-build-isolation --force-reinstall --editable .
+	@touch $@
+
+test-spark: $(VENV)-spark/made ## days built by Spark, on this host and on a cluster on it that loses processes; needs Java 17 or later
+	@$(VENV)-spark/bin/python -m pytest -n 2 --dist loadgroup --maxschedchunk 1 -m spark tests/backfill tests/lake tests/test_spark_pages.py
 
 # No module imports it, says `make lint`: this is for what that can't see, such as what libraries of ours want
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi
@@ -133,9 +147,10 @@ lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE_GROUP) --upgrade --group bigquery -c requirements.lock -o requirements-bigquery.lock
+	$(COMPILE) --upgrade --extra spark -c requirements.lock -o requirements-spark.lock
 	$(COMPILE) --upgrade --group docs -c requirements-dev.lock -o requirements-docs.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock
 
 clean: ## remove the environments and the sample logs, never the lake
-	@rm -rf $(VENV) $(VENV)-bigquery $(VENV)-without-luigi var/logs
+	@rm -rf $(VENV) $(VENV)-bigquery $(VENV)-spark $(VENV)-without-luigi var/logs

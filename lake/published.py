@@ -50,11 +50,11 @@ class Published:
         objects = lake.objects(contract, start, stop)
         published = evidence.publications(lake.store, contract, start, stop)
         digests = {each.what.partition: each.what.sha256 for each in published}  # of one built anew, the last
-        columns = _columns_of(contract)
+        columns = columns_of(contract)
 
         def of(partition: Partition) -> Published:
             def batches() -> pa.RecordBatchReader:
-                rows = _rows(lake, partition, objects[partition].bytes, columns)
+                rows = rows_of(lake, partition, objects[partition].bytes, columns)
                 return pa.RecordBatchReader.from_batches(_schema_of(columns), rows)
 
             sha256 = digests.get(partition) or lake.sha256(partition)  # earlier versions recorded none
@@ -63,7 +63,7 @@ class Published:
         return [of(each) for each in latest_of(objects)]
 
 
-def _columns_of(contract: Contract) -> tuple[Column, ...]:
+def columns_of(contract: Contract) -> tuple[Column, ...]:
     """Return the columns of a dataset's rows, those of the partition's path among them, in the order shown."""
     place = {
         name: Column(name, TYPES[name], unit, meaning)
@@ -79,7 +79,8 @@ def _schema_of(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([pa.field(each.name, each.type, nullable=each.nullable) for each in columns])
 
 
-def _rows(lake: Lake, partition: Partition, size: int, columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
+def rows_of(lake: Lake, partition: Partition, size: int, columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
+    """Yield a partition's rows in batches, with these columns; PartitionMissing or Damaged if it can't be read."""
     file, _ = lake.file_opener()(partition, size)
     path = {
         "dt": scalar(days_since_epoch(partition.dt), pa.int32()).cast(pa.date32()),

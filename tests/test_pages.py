@@ -10,6 +10,7 @@ import pytest
 from pages import PAGES, REPOSITORY, blocks, read, run
 
 from backfill import cli as backfill_cli
+from backfill.engines.spark import settings as spark
 from backfill.settings import Settings, settings
 from etl import cli as lake_cli
 from etl.deliver import deliveries
@@ -42,6 +43,7 @@ SECTIONS = {
     "slo.NAME": KNOWN,
     "deliver.NAME": deliveries.KNOWN,
     "snapshots": OF_SNAPSHOTS,
+    "spark": spark.KEYS,
 }
 
 
@@ -130,7 +132,13 @@ def test_sections_are_read(page, tmp_path, monkeypatch):
         )
         found = config.read(path)
         assert found.lake().root
-        for reader in (severities, limits, read_slos, *([read_sources] if "[source." in block.text else [])):
+        for reader in (
+            severities,
+            limits,
+            read_slos,
+            spark.Settings.of,
+            *([read_sources] if "[source." in block.text else []),
+        ):
             reader(found)
         settings()
         for name in deliveries.names(found):

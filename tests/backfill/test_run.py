@@ -445,7 +445,7 @@ def test_a_signal_stops_the_run_cleanly(a_project, engine, number, workers):
     for day in range(4, 100):
         (a_project.folder / f"logs/{FIRST_DAY + timedelta(days=day)}.log").write_text("")
     process = a_project.start(*RUN, *engine, "--workers", workers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while not list(a_project.folder.glob("lake/error_rate/v1/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
@@ -465,7 +465,7 @@ def begun(project, engine, workers: str):
     lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
     (project.folder / "logs/2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
     process = project.start(*RUN, *engine, "--stop", "2015-05-18", "--workers", workers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while not list(project.folder.glob("lake/_staging/*/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process
@@ -479,7 +479,7 @@ def test_a_stopped_run_says_what_it_has_published(a_project, engine):
     lines = b'192.0.2.1 - - [17/May/2015:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "curl"\n' * 100_000
     (a_project.folder / "logs/slow-2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
     process = a_project.start(*RUN, *engine, "--stop", "2015-05-18", "--workers", "2")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     published = a_project.folder / "lake/requests/v1/dt=2015-05-17/source=web"
     while not list(published.glob("*")) and time.monotonic() < deadline:
         time.sleep(0.01)

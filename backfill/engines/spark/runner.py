@@ -58,22 +58,22 @@ def run(  # noqa: PLR0913 - as Engine has it
     with patient():
         lake_id.of(found.lake)  # by which executors know that theirs is the same
         order = Order(found.config, setup(found), plan.range.stop)
-    with (
-        started(settings, f"backfill {plan.range}", workers, order) as session,
-        Stop.on_signals() as stop,
-        patient(),
-    ):
-        building = _Building(
-            plan, past, session, stop, workers=workers, max_failures=max_failures, says_errors=says_errors
-        )
+    building = None
+    with Stop.on_signals() as stop, patient():
         try:
-            building.all(say)
+            with started(settings, f"backfill {plan.range}", workers, order) as session:
+                building = _Building(
+                    plan, past, session, stop, workers=workers, max_failures=max_failures, says_errors=says_errors
+                )
+                building.all(say)
         except KeyboardInterrupt:
             if not stop:
                 raise
         finally:
-            building.end()
-    return building.tally.result(stop.exit_code)
+            if building:
+                building.end()
+    tally = building.tally if building else Tally(plan.range.example)
+    return tally.result(stop.exit_code)
 
 
 class _Graph:

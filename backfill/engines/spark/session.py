@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -16,12 +18,18 @@ from lake.errors import ConfigError
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
-OURS: Mapping[str, str] = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+OURS: Mapping[str, str] = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # its Java only hands work out: to compile it well takes half of its start, and saves nothing later
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
 LOOPBACK: Mapping[str, str] = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 LAST_SAID = 3  # lines
 SECONDS_TO_END = 20.0
 WORTH_SAYING = re.compile(r"ERROR|Exception|Error:|JAVA_HOME|[Nn]o such file|command not found")
 STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (ERROR|WARN|INFO) ")
+SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit, which has said what the master is
 UNASKED = "PySpark does not yet fully support pandas"  # of which nothing is asked here
 JAVA = "Spark needs Java 17 or later, as `java` on the PATH or in JAVA_HOME."
 
@@ -109,14 +117,18 @@ def _context(master: str, name: str, settings: Settings, log: IO[bytes]) -> tupl
         raise ConfigError(
             "Spark's Python is not installed. Install it with: pip install 'error-rate-lake[spark]'"
         ) from error
-    chosen = {**OURS, **(LOOPBACK if master.startswith("local") else {}), **settings.options}
-    conf = SparkConf().setMaster(master).setAppName(name).setAll(list(chosen.items()))
+    conf = SparkConf(loadDefaults=False).setAppName(name).setAll(list(settings.options.items()))
+    if SUBMITTED not in os.environ:
+        chosen = {**OURS, **(LOOPBACK if master.startswith("local") else {}), **settings.options}
+        conf.setMaster(master).setAll(list(chosen.items()))
     try:
         gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
     except (PySparkException, OSError) as error:
         raise ConfigError(f"Spark can't be started: {last_said(log) or error}. {JAVA}") from error
+    listening = signal.getsignal(signal.SIGINT)
     try:
-        return SparkContext(conf=conf, gateway=gateway), gateway
+        context = SparkContext(conf=conf, gateway=gateway)
+        signal.signal(signal.SIGINT, listening)  # which it has made its own
     except (Py4JError, PySparkException, OSError) as error:
         _end(gateway)
         raise ConfigError(
@@ -125,6 +137,7 @@ def _context(master: str, name: str, settings: Settings, log: IO[bytes]) -> tupl
     except BaseException:
         _end(gateway)
         raise
+    return context, gateway
 
 
 def _end(gateway: Any) -> None:  # noqa: ANN401 - of py4j
@@ -133,14 +146,14 @@ def _end(gateway: Any) -> None:  # noqa: ANN401 - of py4j
 
     with suppress(Exception):
         gateway.shutdown()
-    process = gateway.proc
-    with suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(SECONDS_TO_END)
-    except Exception:  # noqa: BLE001 - or a second signal
-        process.kill()
-        process.wait()
+    if process := gateway.proc:  # none where spark-submit has started it
+        with suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None  # noqa: SLF001 - so that one process can run it again
 
 

@@ -10,6 +10,23 @@ from lake.errors import ConfigError
 
 SECTION = "spark"
 KEYS = ("master", "python", "options")
+LUIGIS = (
+    *(
+        "spark-submit",
+        "deploy-mode",
+        "jars",
+        "packages",
+        "py-files",
+        "files",
+        "archives",
+        "conf",
+        "properties-file",
+    ),
+    *("driver-memory", "driver-java-options", "driver-library-path", "driver-class-path", "driver-cores"),
+    *("executor-memory", "executor-cores", "total-executor-cores", "num-executors", "supervise", "queue"),
+    *("hadoop-conf-dir", "py-packages"),
+)
+"""What luigi.contrib.spark reads of the same section, for what is submitted."""
 OPTION = re.compile(r"(spark\.[A-Za-z0-9_.-]+)\s*=\s*(.*)")
 
 
@@ -36,7 +53,7 @@ class Settings:
         """
         values = found.section(SECTION) if SECTION in found.sections else {}
         with found.named(SECTION):
-            config.check_keys(values, KEYS)
+            config.check_keys([each for each in values if each not in LUIGIS], KEYS)
             options = dict(map(_option, filter(None, map(str.strip, values.get("options", "").splitlines()))))
         return cls(values.get("master") or None, values.get("python") or None, options)
 
