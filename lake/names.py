@@ -5,6 +5,8 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 SECTIONS = ("lake", "completeness", "extraction", "backfill", "snapshots", "spark")
+LUIGIS = ("pyspark",)
+"""Sections of Luigi's own whose names are near to one of ours."""
 NAMED = ("source", "slo", "deliver")
 """Sections of which there may be several: `[source.NAME]`."""
 SHORT = {"src": "source"}
@@ -26,7 +28,7 @@ def meant(section: str) -> str | None:
     Sections of Luigi, and those of whatever tasks there are beside ours, are theirs.
     """
     before, _, name = section.partition(".")
-    if section in SECTIONS or (before in NAMED and name.strip()):
+    if section in {*SECTIONS, *LUIGIS} or (before in NAMED and name.strip()):
         return None
     kind, rest = (part.strip() for part in HEAD.fullmatch(section).groups())  # type: ignore[union-attr] # it always does
     near = nearest(kind, NAMED) or SHORT.get(kind.casefold())

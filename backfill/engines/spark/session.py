@@ -29,6 +29,9 @@ LAST_SAID = 3  # lines
 SECONDS_TO_END = 20.0
 WORTH_SAYING = re.compile(r"ERROR|Exception|Error:|JAVA_HOME|[Nn]o such file|command not found")
 STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (ERROR|WARN|INFO) ")
+ENDED = re.compile(
+    r"SparkContext (was|has been) (shut down|stopped)|stopped SparkContext|while sending or receiving"
+)
 SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit, which has said what the master is
 UNASKED = "PySpark does not yet fully support pandas"  # of which nothing is asked here
 JAVA = "Spark needs Java 17 or later, as `java` on the PATH or in JAVA_HOME."
@@ -65,17 +68,10 @@ class Session:
                     f"Python on an executor can't do it: {said}. Each host of Spark's needs this version of "
                     "error-rate-lake; [spark] python says where its Python is."
                 ) from error
-            if self.has_ended():
+            if ENDED.search(str(error)):
                 raise ConfigError(f"Spark has ended: {last_said(self._log) or said}") from error
             raise Lost(said) from error
         return came
-
-    def has_ended(self) -> bool:
-        """Tell whether Spark takes no more work, as when its master is gone."""
-        try:
-            return bool(self._context._jsc.sc().isStopped())  # noqa: SLF001 - Python has no other name for it
-        except Exception:  # noqa: BLE001 - its process is gone
-            return True
 
     def is_idle(self) -> bool:
         """Tell whether Spark has begun nothing of what it was given."""
