@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from figures import APPLICATION, CONFIGURATION, HERE, LUIGI, Bench, Log, compared, cpu
@@ -21,6 +22,8 @@ LINES = 500
 OLDEST_DAY = date(2015, 1, 1)
 LINE = 'shop.example:443 192.0.2.1 - - [{:%d/%b/%Y}:{:02}:00:00 +0000] "GET /{} HTTP/1.1" {} 10 "-" "curl"\n'
 DAY_OF_LINE = re.compile(rb"\[(\d\d/\w{3}/\d{4}):\d\d:")
+FEWER_DAYS, UNITS_A_DAY = 20, 4
+RUN = (str(Path(LUIGI).with_name("backfill")), "run", "--of", "ErrorRateDaily", "--workers", "2")
 RANGE = (LUIGI, "RangeDailyBase", "--of", "ErrorRateDaily")
 LOOP = """
 from etl.project import project
@@ -123,4 +126,30 @@ def year(bench: Bench) -> Iterator[Figure]:
         yield bench.compare(figure, cpu, lambda: days.run(loop), lambda: days.run(RANGE))
 
 
-FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {"long-range": long_range, "year": year}
+def on_spark(bench: Bench) -> Iterator[Figure]:
+    """What Spark takes beyond two of Luigi's workers on the same host: for its start, and for each unit."""
+    start = Figure("backfill run --engine spark, local[2], start-up, wall, beyond --workers 2", 0, "s")
+    unit = Figure("backfill run --engine spark, local[2], wall a unit, beyond --workers 2", 0, "s")
+    if not find_spec("pyspark"):
+        start.problem = unit.problem = "MISSING: pyspark"
+
+    def beyond(days: Days) -> float:
+        (local, _), (spark, wrong) = (days.run((*RUN, "--engine", engine)) for engine in ("local", "spark"))
+        if wrong:
+            start.problem = unit.problem = f"WRONG: {wrong}"
+        return spark.wall_seconds - local.wall_seconds
+
+    with tiny_days(bench, FEWER_DAYS) as few, tiny_days(bench, FEW_DAYS) as many:
+        for _ in range(0 if start.problem else bench.runs):
+            of_few, of_many = beyond(few), beyond(many)
+            a_day = (of_many - of_few) / (FEW_DAYS - FEWER_DAYS)
+            unit.values.append(a_day / UNITS_A_DAY)
+            start.values.append(of_few - a_day * FEWER_DAYS)
+    yield from (start, unit)
+
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "long-range": long_range,
+    "year": year,
+    "on-spark": on_spark,
+}

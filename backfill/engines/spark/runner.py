@@ -211,7 +211,11 @@ class _Building:
         """
         try:
             came = future.result()
-        except Lost as error:
+        except (Lost, ConfigError) as error:
+            if self._stop:  # a signal may have come to all processes, and Spark's may have ended first
+                return False
+            if isinstance(error, ConfigError):
+                raise
             self._note(_ended(unit, f"Spark gave it up: {error}", Outcome.FAILED))
             return False
         if came.differs:

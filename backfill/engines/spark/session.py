@@ -25,6 +25,7 @@ OURS: Mapping[str, str] = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 LOOPBACK: Mapping[str, str] = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+TRIES = 4  # of a unit whose process died, which clusters have by themselves
 LAST_SAID = 3  # lines
 SECONDS_TO_END = 20.0
 WORTH_SAYING = re.compile(r"ERROR|Exception|Error:|JAVA_HOME|[Nn]o such file|command not found")
@@ -88,7 +89,7 @@ def started(settings: Settings, name: str, workers: int, order: Order) -> Iterat
     Raises:
         ConfigError: pyspark or Java isn't installed, or the master doesn't answer.
     """
-    master = settings.master or f"local[{workers}]"
+    master = settings.master or f"local[{workers},{TRIES}]"
     os.environ["PYSPARK_PYTHON"] = settings.python or sys.executable
     with tempfile.TemporaryFile() as log:
         with warnings.catch_warnings():

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from fetching import Misbehaving, Said
 
 from backfill import attempts
 from backfill.attempts import Outcome
 from backfill.days import DayRange
 from backfill.engines.spark import runner, work
 from backfill.engines.spark.session import Lost
+from backfill.engines.stop import Stop
 from backfill.plan import Plan
 from etl import clock
+from etl.delivered import Delivered
 from etl.project import project
 from etl.units import Unit
 from lake.errors import ConfigError, StoreError
@@ -68,8 +71,9 @@ def executors(monkeypatch):
 def run(in_project, executors):
     """Return a function that builds the project's days, and returns the result with the attempts by their days."""
 
-    def built(of="error_rate", source=None, **asked):
-        days = DayRange.resolve(Unit(project(), of, START, source), None, None, clock.utc_now())
+    def built(of="error_rate", source=None, example=None, **asked):
+        example = example or Unit(project(), of, START, source)
+        days = DayRange.resolve(example, None, None, clock.utc_now())
         past = attempts.Attempts(project().lake.journal(attempts.NAME), days.example)
         plan = Plan.of(days, clock.utc_now(), past, max_attempts=3)
         result = runner.run(plan, past, **{"workers": 2, **asked})
@@ -216,3 +220,51 @@ def test_an_executor_that_differs_builds_nothing(run, executors, in_project, nam
     assert f"{name} is " in str(caught.value)
     assert "and another on the driver" in str(caught.value)
     assert in_project.published() == {}
+
+
+def test_what_is_delivered_is_built_first(run, executors, in_project):
+    """A delivery's day is a unit as any other, of which executors know the name."""
+    with (in_project.folder / "luigi.cfg").open("a") as file:
+        file.write("[deliver.figures]\nto = file://figures.csv\ndatasets = error_rate\n")
+    result, _ = run(example=Delivered.of_name(project(), "figures", START))
+    assert result.failed == frozenset()
+    assert executors.began[-1] == ("delivered", 20)
+    assert (in_project.folder / "figures.csv").read_text().count('"shop","origin"') == 4
+
+
+def test_what_is_fetched_comes_first(run, executors, in_project):
+    """A snapshot is a unit, too: a day that the other system lacks waits, and says so."""
+    server = Misbehaving()
+    rows = b"application,path,views,visitors\nshop,/,1204,931\n"
+    server.answers = [lambda got: Said(rows) if "05-17" in got.path else Said(b"not yet", status=404)]
+    source = {"dataset": "page_views", "format": "csv", "fetch": "http", "since": "2015-05-17"}
+    source |= {
+        "until": "2015-05-19",
+        "patience_seconds": "1",
+        "missing": "404",
+        "url": server.url + "/{YYYY}-{MM}-{DD}.csv",
+    }
+    in_project.configure(web=in_project.source, analytics=source)
+    with (in_project.folder / "luigi.cfg").open("a") as file:
+        file.write("[snapshots]\nroot = snapshots\n")
+    result, tried = run("page_views", "analytics", workers=1)
+    server.close()
+    assert executors.began == [("snapshot", 17), ("page_views", 17), ("snapshot", 18)]
+    assert list(result.waiting) == [date(2015, 5, 18)]
+    assert [each.outcome for its in tried.values() for each in its] == [Outcome.BUILT, Outcome.NO_INPUT]
+
+
+def test_a_signal_that_ends_spark_first_is_no_failure(run, executors, monkeypatch):
+    """As where a service manager sends it to all processes: nothing is recorded of what was given up."""
+    entered = Stop.on_signals
+
+    @contextmanager
+    def stopped():
+        with entered() as stop:
+            executors.trouble["requests"] = lambda: (stop.signals.append(15), raising(ConfigError("ended"))())
+            yield stop
+
+    monkeypatch.setattr(Stop, "on_signals", stopped)
+    result, tried = run()
+    assert (result.stopped, result.failed) == (143, frozenset())
+    assert tried[17] == []
