@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -236,6 +237,15 @@ def build() -> Callable[..., bool]:
         return luigi.build(tasks, local_scheduler=True, log_level="CRITICAL", no_lock=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def spark() -> None:
+    """Skip what needs Spark where there is none."""
+    if not find_spec("pyspark"):
+        pytest.skip("pyspark is not installed here: make test-spark")
+    if not shutil.which("java") and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java, and there is none here")
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,6 @@
 
 import re
 import sys
-from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from pages import commands, example
@@ -14,13 +11,9 @@ pytestmark = pytest.mark.spark
 
 
 @pytest.fixture
-def with_spark(a_project):
-    """Return a project whose commands find Spark, as those of an environment do that is activated."""
-    if not find_spec("pyspark"):
-        pytest.skip("pyspark is not installed here: make test-spark")
-    scripts = Path(sys.executable).parent
-    environment = a_project.environment | {"PATH": f"{scripts}:{a_project.environment['PATH']}"}
-    return replace(a_project.anew(), environment=environment)
+def with_spark(spark, a_project):
+    """Return a project whose commands are processes of their own."""
+    return a_project.anew()
 
 
 def test_a_range_is_built_and_read(with_spark):
@@ -48,4 +41,7 @@ def test_it_is_submitted_from_luigi(with_spark):
     broken = with_spark.folder / "days_on_spark.py"
     broken.write_text("raise SystemExit('submitted')\n")
     assert with_spark.run(*words, **environment).returncode == 0
-    assert with_spark.run(*words[:-1], "2015-05-22", **environment).returncode != 0
+    more = [word.replace("2015-05-19", "2015-05-17") for word in words]
+    failed = with_spark.run(*more, **environment)
+    assert failed.returncode == 30
+    assert "submitted" in failed.stderr

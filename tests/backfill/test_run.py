@@ -466,7 +466,7 @@ def begun(project, engine, workers: str):
     (project.folder / "logs/2015-05-17.log").write_bytes(gzip.compress(lines) * 60)
     process = project.start(*RUN, *engine, "--stop", "2015-05-18", "--workers", workers)
     deadline = time.monotonic() + 90
-    while not list(project.folder.glob("lake/_staging/*/*")) and time.monotonic() < deadline:
+    while not list(project.folder.glob("lake/_staging/*/requests*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,7 +52,7 @@ settings = {
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.session.timeZone": "America/New_York",
     "spark.sql.warehouse.dir": str(folder / "warehouse"),
-    "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'metastore'}",
+    "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder / 'metastore'}",
 }
 spark = SparkSession.builder.master("local[1]").config(map=settings).enableHiveSupport().getOrCreate()
 spark.sparkContext.setLogLevel("ERROR")
@@ -302,8 +301,8 @@ def restated(sample_project, publish):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed")
-def test_spark_answers_as_the_catalog_does(restated, tmp_path):
+@pytest.mark.spark
+def test_spark_answers_as_the_catalog_does(spark, restated, tmp_path):
     """With a Hive catalog and a zone of its own: each dataset's rows and comments, and of a day its files only."""
     lake, config = restated
     (tmp_path / "ddl.sql").write_text(ddl.statements(lake, "spark"), encoding="utf-8")

@@ -73,12 +73,9 @@ def _command(process: int) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(spark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Yield a cluster that ends with the tests."""
-    spec = find_spec("pyspark")
-    if not spec or not spec.submodule_search_locations:
-        pytest.skip("pyspark is not installed here: make test-spark")
-    home, folder = Path(spec.submodule_search_locations[0]), tmp_path_factory.mktemp("cluster")
+    home, folder = Path(find_spec("pyspark").origin).parent, tmp_path_factory.mktemp("cluster")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LUIGI_", "SPARK_"))}
     environment |= {
         "SPARK_HOME": str(home),

@@ -51,7 +51,9 @@ def expected(make_project, cluster, kept):
     """Return what the local engine publishes of the same."""
     if not kept:
         made = configured(make_project("local"), cluster)
-        assert made.run(*RUN).returncode == 0
+        process = made.start(*RUN)
+        process.communicate(timeout=SECONDS)
+        assert process.returncode == 0
         kept |= made.published()
     return kept
 
@@ -101,8 +103,9 @@ def test_a_driver_that_is_killed_leaves_what_is_whole(on_cluster, make_project, 
     there = on_cluster.published()
     assert 0 < len(there) < len(wanted)
     assert {key: wanted[key] for key in there} == there
-    done = on_cluster.run(*ON_SPARK)
-    assert (done.returncode, done.stderr) == (0, "")
+    again = on_cluster.start(*ON_SPARK)
+    _, errors = again.communicate(timeout=SECONDS)
+    assert (again.returncode, errors) == (0, "")
     assert on_cluster.published() == wanted
     assert on_cluster.run("lake", "verify").returncode == 0
 
