@@ -66,7 +66,8 @@ test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching fr
 	@STORES=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m "stores and not slow" tests/etl/deliver tests/etl/fetch \
 		$(addprefix tests/backfill/test_,delivered.py fetched.py pipelines.py)
 
-# It is ten times what all else takes: a copy of the environment has it, and shares the rest on disk
+# It is ten times what all else takes: a copy of the environment has it, and shares the rest on disk.
+# Of the tests that run with one worker and with two, it has those with two: each start of Spark takes ten seconds of CPU.
 $(VENV)-spark/made: requirements-spark.lock | $(VENV)/dev
 	@echo "Making $(VENV)-spark from requirements-spark.lock …"
 	@rm -rf $(VENV)-spark
@@ -78,7 +79,8 @@ $(VENV)-spark/made: requirements-spark.lock | $(VENV)/dev
 	@touch $@
 
 test-spark: $(VENV)-spark/made ## days built by Spark, on this host and on a cluster on it that loses processes; needs Java 17 or later
-	@$(VENV)-spark/bin/python -m pytest -n 2 --dist loadgroup --maxschedchunk 1 -m spark tests/backfill tests/lake tests/test_spark_pages.py
+	@$(VENV)-spark/bin/python -m pytest -n 2 --dist loadgroup --maxschedchunk 1 -m spark -k "not spark-1" \
+		tests/backfill tests/lake tests/test_spark_pages.py
 
 # No module imports it, says `make lint`: this is for what that can't see, such as what libraries of ours want
 test-without-luigi: $(VENV)/dev ## etl, lake and queries in an environment that has no Luigi

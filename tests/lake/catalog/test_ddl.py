@@ -307,8 +307,10 @@ def test_spark_answers_as_the_catalog_does(spark, restated, tmp_path):
     lake, config = restated
     (tmp_path / "ddl.sql").write_text(ddl.statements(lake, "spark"), encoding="utf-8")
     before = digests(lake)
+    there = {name: each for name, each in CONTRACTS.items() if lake.partitions(each)}
+    assert set(there) >= {name for name, each in CONTRACTS.items() if is_everybodys(each)} - {"error_breakdown"}
     done = subprocess.run(
-        [sys.executable, "-c", SPARK, str(tmp_path), *CONTRACTS],
+        [sys.executable, "-c", SPARK, str(tmp_path), *there],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -318,7 +320,7 @@ def test_spark_answers_as_the_catalog_does(spark, restated, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     with the_lake.connect(config) as connection:
-        for name, contract in CONTRACTS.items():
+        for name, contract in there.items():
             expected = connection.sql(f"from {name}").to_arrow_table()
             (file,) = (tmp_path / name).glob("*.parquet")
             found = pq.ParquetFile(file).read()
