@@ -15,8 +15,9 @@ from lake import config
 from lake.contracts import contract
 from lake.errors import ConfigError
 from lake.lake import Lake, latest, open_store
+from lake.memory.arrays import scalar
 from lake.names import hint
-from lake.partition import Partition
+from lake.partition import Partition, source_of
 from lake.published import columns_of, rows_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Decided(NamedTuple):
 
     def holds(self, partition: Partition) -> bool:
         """Tell whether a partition's rows meet it."""
-        place = {"dt": partition.dt, "source": partition.source, "rev": partition.revision}
+        place = {"dt": partition.dt, "source": source_of(partition.source or ""), "rev": partition.revision}
         return HOLDS[self.kind](place[self.column], self.value)
 
 
@@ -178,11 +179,19 @@ def _decided(given: Any, dataset: str) -> Decided | None:  # noqa: ANN401 - Spar
 
 
 def _rows(lake: Lake, dataset: str, part: tuple[Partition, int] | None) -> Iterator[pa.RecordBatch]:
-    """Yield a partition's rows; none where Spark asks for none, as it does where no day is left."""
+    """Yield a partition's rows; none where Spark asks for none, as it does where no day is left.
+
+    Of a source's shards, `source` is the source.
+    """
     if part:
         partition, size = part
+        source = scalar(source_of(partition.source or ""), pa.string())
         for batch in rows_of(lake, partition, size, columns_of(contract(dataset))):
-            yield pa.RecordBatch.from_arrays(batch.columns, batch.schema.names)  # any may be NULL, as in Spark's
+            columns = [
+                pa.repeat(source, len(batch)) if name == "source" and partition.source else column
+                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, batch.schema.names)  # any may be NULL, as in Spark's
 
 
 def _partitions(lake: Lake, dataset: str, decided: Sequence[Decided]) -> list[tuple[Partition, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from lake.catalog import connections
@@ -70,6 +71,18 @@ def test_a_source_is_a_partition_too(filled):
     """A condition on it leaves the files of the other sources alone."""
     (found,) = _partitions(filled, "rejects", (Decided("EqualTo", "source", "web"),))
     assert found[0].source == "web"
+
+
+def test_shards_are_their_source(lake, publish, day):
+    """A condition on a source takes all of its shards, whose rows are those of the source."""
+    row = {"file": "a.log", "line_number": 1, "reason": "shape", "masked_line": "xxx"}
+    table = pa.Table.from_pylist([row], CONTRACTS["rejects"].schema)
+    for source in ("web.0of2", "web.1of2"):
+        publish(lake, Partition("rejects", 1, day, source), table)
+    found = _partitions(lake, "rejects", (Decided("EqualTo", "source", "web"),))
+    assert [each.source for each, _ in found] == ["web.0of2", "web.1of2"]
+    (batch,) = _rows(lake, "rejects", found[0])
+    assert batch.column("source").to_pylist() == ["web"]
 
 
 def test_filters_are_taken_that_names_decide():
