@@ -61,7 +61,7 @@ def test_a_column_that_came_later_is_null(disk_lake, publish, error_rates, day):
     later = (*found.columns, CONTRACTS["status_mix"].columns[-1])
     partition = Partition("error_rate", 1, day)
     size = disk_lake.objects(RATES)[partition].bytes
-    rows = pa.Table.from_batches(published._rows(disk_lake, partition, size, later))  # noqa: SLF001
+    rows = pa.Table.from_batches(published.rows_of(disk_lake, partition, size, later))
     assert rows["requests"].to_pylist() == [None]
     assert rows.drop_columns(["requests"]).equals(found.batches().read_all())
 
