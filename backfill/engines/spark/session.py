@@ -45,10 +45,8 @@ class Lost(Exception):
 class Session:
     """Spark, at work for one run."""
 
-    def __init__(self, context: "SparkContext", order: Order, log: IO[bytes]) -> None:
-        self._context = context
-        self._builder = Builder(context.broadcast(order))
-        self._log = log
+    def __init__(self, context: "SparkContext", builder: Builder, log: IO[bytes]) -> None:
+        self._context, self._builder, self._log = context, builder, log
 
     def build(self, named: Named) -> Came:
         """Have an executor build a unit, and wait for what came of it; threads may call this at the same time.
@@ -63,13 +61,13 @@ class Session:
         try:
             (came,) = self._context.parallelize([named], 1).map(self._builder).collect()
         except (Py4JError, PySparkException, OSError) as error:
-            said = _cause(error)
-            if "PythonException" in str(error) or "PYTHON_VERSION_MISMATCH" in str(error):
+            said, text = _cause(error), _text(error)
+            if "PythonException" in text or "PYTHON_VERSION_MISMATCH" in text:
                 raise ConfigError(
                     f"Python on an executor can't do it: {said}. Each host of Spark's needs this version of "
                     "error-rate-lake; [spark] python says where its Python is."
                 ) from error
-            if ENDED.search(str(error)):
+            if not text or ENDED.search(text):
                 raise ConfigError(f"Spark has ended: {last_said(self._log) or said}") from error
             raise Lost(said) from error
         return came
@@ -94,17 +92,19 @@ def started(settings: Settings, name: str, workers: int, order: Order) -> Iterat
     with tempfile.TemporaryFile() as log:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", UNASKED)
-            context, gateway = _context(master, name, settings, log)
+            context, gateway, builder = _context(master, name, settings, order, log)
         try:
-            yield Session(context, order, log)
+            yield Session(context, builder, log)
         finally:
             with suppress(Exception):  # it may be gone
                 context.stop()
             _end(gateway)
 
 
-def _context(master: str, name: str, settings: Settings, log: IO[bytes]) -> tuple["SparkContext", Any]:
-    """Return Spark's context, and what leads to the process of its driver."""
+def _context(
+    master: str, name: str, settings: Settings, order: Order, log: IO[bytes]
+) -> tuple["SparkContext", Any, Builder]:
+    """Return Spark's context, what leads to the process of its driver, and what executors are given."""
     try:
         from py4j.protocol import Py4JError  # noqa: PLC0415 - of an extra
         from pyspark import SparkConf, SparkContext  # noqa: PLC0415
@@ -126,6 +126,7 @@ def _context(master: str, name: str, settings: Settings, log: IO[bytes]) -> tupl
     try:
         context = SparkContext(conf=conf, gateway=gateway)
         signal.signal(signal.SIGINT, listening)  # which it has made its own
+        builder = Builder(context.broadcast(order))  # of a master that doesn't answer, it learns late
     except (Py4JError, PySparkException, OSError) as error:
         _end(gateway)
         raise ConfigError(
@@ -134,7 +135,7 @@ def _context(master: str, name: str, settings: Settings, log: IO[bytes]) -> tupl
     except BaseException:
         _end(gateway)
         raise
-    return context, gateway
+    return context, gateway, builder
 
 
 def _end(gateway: Any) -> None:  # noqa: ANN401 - of py4j
@@ -158,16 +159,25 @@ def last_said(log: IO[bytes]) -> str:
     """Return the last lines that say what was wrong, of what Spark has logged; empty if none does."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").splitlines()
-    wrong = dict.fromkeys(STAMP.sub("", line).strip() for line in lines if WORTH_SAYING.search(line))
+    said = (STAMP.sub("", line).strip() for line in lines if WORTH_SAYING.search(line))
+    wrong = dict.fromkeys(line.rstrip(".") for line in said if not line.startswith("at "))  # the stack of a trace
     return "; ".join([*wrong][-LAST_SAID:])
 
 
 def _cause(error: Exception) -> str:
     """Return what an error of Spark's is about, in a line."""
     java = getattr(error, "java_exception", None)
-    text = str(error)
+    text = _text(error)
     with suppress(Exception):  # its process is gone
         text = java.getMessage() if java is not None else text
     lines = [line.strip() for line in (text or repr(error)).splitlines() if line.strip()]
     python = [line for line in lines if re.match(r"\w*(Error|Exception)\b", line)]
     return (python[-1] if python else lines[0])[:400]
+
+
+def _text(error: Exception) -> str:
+    """Return an error's text, which Spark's process has to be asked for; empty if that is gone."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - it may be anything
+        return ""
