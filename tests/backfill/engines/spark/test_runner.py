@@ -226,7 +226,7 @@ def test_what_is_delivered_is_built_first(run, executors, in_project):
     """A delivery's day is a unit as any other, of which executors know the name."""
     with (in_project.folder / "luigi.cfg").open("a") as file:
         file.write("[deliver.figures]\nto = file://figures.csv\ndatasets = error_rate\n")
-    result, _ = run(example=Delivered.of_name(project(), "figures", START))
+    result, _ = run(example=Delivered.of_name(project(), "figures", START), workers=1)
     assert result.failed == frozenset()
     assert executors.began[-1] == ("delivered", 20)
     assert (in_project.folder / "figures.csv").read_text().count('"shop","origin"') == 4
