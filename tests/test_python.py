@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import metadata, requires
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,13 @@ def test_make_run_checks_before_anything_else(tmp_path):
 
 
 def test_dependencies_allow_all_of_these_versions():
-    """What is required of others runs on each; the upper bound is the one of Luigi, and goes when Luigi's does."""
+    """What is required of others runs on each; the upper bound is the one of Luigi, and goes when Luigi's does.
+
+    That of pyspark, which is too large to be installed here, has no upper bound.
+    """
     for required in map(Requirement, requires("error-rate-lake")):
+        if required.name == "pyspark" and not find_spec("pyspark"):
+            continue
         # what is installed is for this one; an older one may have an older release, as the lock says
         needed = {each for each in allowed(OURS) if applies(required, each) and each >= sys.version_info.minor}
         assert needed <= set(allowed(metadata(required.name)["Requires-Python"])), required.name

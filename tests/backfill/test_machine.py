@@ -169,16 +169,17 @@ def days_in(text: str) -> set[date]:
     return named
 
 
-def engine(
+def engine(  # noqa: PLR0913 - as Engine has it
     plan: Plan,
     past: Attempts,
     *,
     workers: int,
     max_failures: int | None = None,
     say: Callable[[str], None] | None = None,
+    says_errors: bool = True,
 ) -> Result:
     """Build a plan's days one after the other, in this process, as Luigi's one worker does; it is an `Engine`."""
-    del workers, max_failures, say
+    del workers, max_failures, say, says_errors
     ends: list[End] = []
 
     def is_there(unit: Unit) -> bool:
@@ -682,7 +683,7 @@ def living(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], C
     """Return what gives projects that live in this process, one at a time, with lakes of a kind."""
     machine: list[ProjectMachine] = []
     monkeypatch.setattr(clock, "utc_now", lambda: machine[0].now)
-    monkeypatch.setattr(range_commands, "BUILD", engine)
+    monkeypatch.setattr(range_commands, "_engine", lambda _: engine)
 
     def of(lake: str) -> Callable[[], ProjectMachine]:
         def make() -> ProjectMachine:
