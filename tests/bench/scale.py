@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GB = 1e9
-LINES, FILES = 2_400_000, 24
-BUSY_CORES = 1.7
+LINES, FILES = 12_000_000, 24
+BUSY_CORES = 1.5
 """How many cores a unit that reads a large file keeps busy: one inflates and parses, the other writes."""
+ALL_BUSY = 0.8
+"""What is left of each core's speed when all are: they share caches and memory."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ class Costs:
         start: Seconds of wall until the first unit begins.
     """
 
-    a_gb: float = 30.0
-    a_unit: float = 0.05
-    start: float = 1.0
+    a_gb: float = 31.0
+    a_unit: float = 0.024
+    start: float = 0.6
 
     def wall(self, gigabytes: float, units: int, workers: int, cores: float) -> float:
         """Return the seconds for a day's units of equal size."""
-        return self.start + (gigabytes * self.a_gb + units * self.a_unit) / min(workers * BUSY_CORES, cores)
+        return self.start + (gigabytes * self.a_gb + units * self.a_unit) / min(
+            workers * BUSY_CORES, cores * ALL_BUSY
+        )
 
 
 MEASURED = Costs()
@@ -82,14 +86,13 @@ def rows(costs: Costs) -> Iterator[tuple[str, ...]]:
         parts = case.sources * case.shards
         units, objects = 2 * parts + 2, OBJECTS_A_SHARD * parts + OBJECTS_A_DAY
         wall = costs.wall(case.gigabytes, units, case.workers, case.cores)
-        cpu = (case.gigabytes * costs.a_gb + units * costs.a_unit) / 3600
         days = 365 * case.years
         yield (
             case.name,
             f"{case.workers} on {case.cores}",
             f"{units:,}",
-            f"{cpu:,.1f} h",
-            f"{wall / 60:,.0f} min",
+            _duration(costs.cpu(case.gigabytes, units)),
+            _duration(wall),
             f"{objects:,}",
             f"{RECORDS_AN_OBJECT * objects:,} ({RECORDS_AN_OBJECT * objects / wall:,.0f}/s)",
             f"{GETS_A_FILE * case.files:,.0f} ({GETS_A_FILE * case.files / wall:,.0f}/s)",
@@ -113,7 +116,10 @@ HEAD = (
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 90 else f"{seconds / 60:,.0f} min"
+    for unit, least in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * least:
+            return f"{seconds / least:,.0f} {unit}"
+    return f"{seconds:,.1f} s"
 
 
 def table(costs: Costs = MEASURED) -> str:
