@@ -43,9 +43,11 @@ class Costs:
 
     def wall(self, gigabytes: float, units: int, workers: int, cores: float) -> float:
         """Return the seconds for a day's units of equal size."""
-        return self.start + (gigabytes * self.a_gb + units * self.a_unit) / min(
-            workers * BUSY_CORES, cores * ALL_BUSY
-        )
+        return self.start + self.cpu(gigabytes, units) / min(workers * BUSY_CORES, cores * ALL_BUSY)
+
+    def cpu(self, gigabytes: float, units: int) -> float:
+        """Return the CPU seconds for a day's units."""
+        return gigabytes * self.a_gb + units * self.a_unit
 
 
 MEASURED = Costs()
