@@ -145,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         PURGE,
     )
     command.add_argument(
-        "--dataset", choices=("error_breakdown", "rejects", "requests"), help="one of the three; default: all"
+        "--dataset",
+        choices=("error_breakdown", "rejects", "requests", "source_breakdown"),
+        help="one of the four; default: all",
     )
     _add_days(command)
     command.add_argument("--yes", action="store_true", help="do it")

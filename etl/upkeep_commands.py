@@ -122,7 +122,8 @@ def purge(arguments: argparse.Namespace) -> int:
     records = steps.purge(lake, sources, found, reason=arguments.reason, by=requester(), now=clock.utc_now())
     for record in records:
         print(f"Purged. {lake.root}/{record} says what it was.")
-    names = " and ".join(f"{name}_as_of" for name in dict.fromkeys(each.partition.dataset for each in found))
+    *firsts, last = [f"{name}_as_of" for name in dict.fromkeys(each.partition.dataset for each in found)]
+    names = f"{', '.join(firsts)} and {last}" if firsts else last
     print(f"Of what is purged, {names} have no rows for a time before now: what readers saw then is gone.")
     return 0
 

@@ -30,7 +30,12 @@ from lake.partition import Partition
 from lake.provenance import Check, Input, Provenance, code_version
 from lake.store.disk import temporary_folder
 
-COLUMNS = {"rejects": "masked_line", "requests": "path", "error_breakdown": "path_template"}
+COLUMNS = {
+    "rejects": "masked_line",
+    "requests": "path",
+    "source_breakdown": "path_template",
+    "error_breakdown": "path_template",
+}
 """The datasets that keep something of what clients send, and in which column."""
 CHECK = "purged"
 """The name of the check in the provenance of a revision that a purge made."""
@@ -176,8 +181,8 @@ def _merged(tables: Iterable[pa.Table], made: Contract) -> pa.Table:
 def _confirm(lake: Lake, purged: Collection[Partition], now: datetime) -> None:
     """Record that what is made from purged partitions would be equal if it were made from what replaces them.
 
-    Masks change no figure: nothing is counted by a path or by a line's text but error_breakdown, of which at most
-    some requests would have another template than `(other)`.
+    Masks change no figure: nothing is counted by a path or by a line's text but in breakdowns. Of error_breakdown,
+    at most some requests would have another template than `(other)`.
     """
     folders = {each.folder for each in purged}
     renewed = cache(lambda each: _renewed(lake, each, folders))  # several are made from one

@@ -2,50 +2,35 @@
 
 import pyarrow as pa
 
-from lake.contract import Column, Contract, Input, Rule
-from lake.contracts.error_rate import COUNT_RULES, COUNTS
+from lake.contract import Column, Contract, Input
+from lake.contracts.error_rate import COUNTS
 from lake.contracts.requests import APPLICATION, VANTAGE
+from lake.contracts.source_breakdown import HOUR, KEY, METHOD, PATHS, RULES, STATUS
 
 CONTRACT = Contract(
     name="error_breakdown",
     version=1,
     grain="one hour, path template, method and status of one application at one vantage",
-    key=("application", "vantage", "hour", "path_template", "method", "status"),
-    inputs=(Input("requests"),),
+    key=KEY,
+    inputs=(Input("source_breakdown"),),
+    former_sql=("e27280c321f91a60e63797d2311e28fb7b1bd18564f816935a37a417bbda41f8",),  # from requests
     counts="requests_total",
     time="hour",
     columns=(
         APPLICATION,
         VANTAGE,
-        Column("hour", pa.timestamp("us"), "UTC", "When the hour began"),
+        HOUR,
         Column(
             "path_template",
             pa.string(),
             "URL path",
             "path_template(path), of those with the day's most requests or errors; '(none)' if the request names "
             "no path, '(other)' for all others",
-            pattern=r"/[!-~]*|\*|\(none\)|\(other\)",
+            pattern=PATHS,
         ),
-        Column(
-            "method",
-            pa.string(),
-            "name",
-            "HTTP method; '(other)' for any other, and if the request has none",
-            values=("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "(other)"),
-        ),
-        Column(
-            "status",
-            pa.int16(),
-            "HTTP status",
-            "Final status at this vantage; 0 if the client left before there was one",
-            minimum=0,
-            maximum=599,
-        ),
+        METHOD,
+        STATUS,
         *COUNTS,
     ),
-    rules=(
-        Rule("hour = date_trunc('hour', hour)", "an hour begins at a full hour"),
-        Rule("requests_total > 0", "what didn't occur has no row"),
-        *COUNT_RULES,
-    ),
+    rules=RULES,
 )

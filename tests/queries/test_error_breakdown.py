@@ -30,13 +30,21 @@ def _made(name, requests, folder):
         "traffic_class": "user",
     }
     table = pa.Table.from_pylist([usual | each for each in requests], contract("requests").schema)
-    pq.write_table(table, folder / "requests.parquet")
-    made = contract(name)
-    rows = run_query(
-        made, DAY, {"requests": [Rows(Partition("requests", 1, DAY, "web"), folder / "requests.parquet", None)]}
-    )
-    made.validate(rows, DAY)
+    rows = _chained(contract(name), table, folder)
+    contract(name).validate(rows, DAY)
     return rows.to_pylist()
+
+
+def _chained(made, requests, folder):
+    """Return what the SQL of a dataset makes of what is made of requests, by as many datasets as it takes."""
+    inputs = {}
+    for wanted in made.inputs:
+        of = contract(wanted.dataset)
+        rows = _chained(of, requests, folder) if of.inputs else requests
+        file = folder / f"{of.name}.parquet"
+        pq.write_table(rows, file)
+        inputs[of.name] = [Rows(Partition(of.name, 1, DAY, "web"), file, None)]
+    return run_query(made, DAY, inputs)
 
 
 def _named(rows):

@@ -225,6 +225,7 @@ def broken_down(leaky: Lake, source: Source, tmp_path: Path, monkeypatch: pytest
         former.setattr(privacy, "clean_path", bytes.decode)
         former.setattr(blocks, "WORTH_LOADING", 1 << 60)
         extract_day(leaky, source, day)
+    aggregate_day(leaky, [Partition("source_breakdown", 1, day, source.name)], [source])
     aggregate_day(leaky, [Partition(made.name, made.version, day)], [source])
     retention.Expired.of(leaky, "requests", date(2026, 9, 19)).delete(leaky, "90 days", "me")
     return leaky
@@ -244,7 +245,7 @@ def test_path_templates_that_leak_are_masked_and_become_one(
     code, said = run("purge", "--yes", "--reason", "addresses")
     assert (code, said[-1].partition(" have")[0]) == (
         0,
-        "Of what is purged, rejects_as_of and error_breakdown_as_of",
+        "Of what is purged, rejects_as_of, source_breakdown_as_of and error_breakdown_as_of",
     )
     rows = published(broken_down, "error_breakdown", NEXT)
     assert [(row["path_template"], row["status"], row["requests_total"]) for row in rows] == [
