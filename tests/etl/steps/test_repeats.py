@@ -177,7 +177,7 @@ def test_sources_that_read_the_same_file_are_refused(
     for name, count in zip(("a.log", "b.log"), lines, strict=True):
         (tmp_path / name).write_bytes(b"".join(_log(1, 140)[:count]))
     sources = [replace(declare(files=f"{name}.log"), name=name) for name in ("a", "b")]
-    counts = [contract(name) for name in ("source_counts", "source_days")]
+    counts = [contract(name) for name in ("source_counts", "source_days", "source_breakdown")]
     for source in sources:
         extract_day(lake, source, DAY)
         aggregate_day(lake, [Partition(each.name, each.version, DAY, source.name) for each in counts], [source])
