@@ -207,7 +207,7 @@ def test_adding_a_metric_and_a_pipeline(copy):
         "tests/tasks/test_daily.py",
         "tests/test_pages.py",
     }
-    run_but(copy, tests, ["s3", "athena", "trino"])  # where a lake lies and who asks it is nothing to a metric
+    run_but(copy, tests, ["s3", "athena", "trino"])  # a metric is the same wherever the lake lies, for any engine
     cases = in_copy(copy, sys.executable, "-m", "pytest", "--collect-only", "-q", *GOLDEN)
     assert all(
         f"[{each}/example]" in cases for each in ("aaa_busiest_minutes", "page_scores", "page_scores_7_days")
