@@ -62,7 +62,8 @@ def concerns(days: DayRange, there: Collection[date]) -> list[str]:
         lacking.setdefault(source.declared_as, set()).update(dates)
     for name, absent in lacking.items():
         found.append(
-            f"Source {name} is not in {days.example.title} of days on which it is active: {listed(absent)}. "
+            _other_layout(days, name, min(absent))
+            or f"Source {name} is not in {days.example.title} of days on which it is active: {listed(absent)}. "
             f"{_restate(days.example, absent)}; or correct since and until of [source.{name}]"
         )
     return found
@@ -120,6 +121,14 @@ def lacking_sources(days: DayRange, there: Collection[date]) -> dict[Source, lis
         for source, dates in found.items()
     }
     return {source: dates for source, dates in judged.items() if dates}
+
+
+def _other_layout(days: DayRange, declared: str, day: date) -> str | None:
+    """Say that a source isn't read in the shards that a day is published in."""
+    kept = {each.contract for each in below(days.example) if each.source}
+    published = {each.source or "" for made in kept for each in days.example.project.lake.latest_of_day(made, day)}
+    its = (each for each in days.example.sources() if each.declared_as == declared and each.is_active(day))
+    return next((text for each in its if (text := each.other_layout(day, published))), None)
 
 
 def _has(lake: Lake, made: Provenance, source: Source) -> bool:

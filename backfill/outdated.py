@@ -124,7 +124,9 @@ class Look:
         used = {each.source for each in links if each.source and each.dt == day}
         unused = [each for each in active_on(kind.sources(), day) if used and not each.names_in(used)]
         for source in unused:
-            if self.late and source.missing_input(day) is None:
+            if text := source.other_layout(day, used):
+                yield f"can't be restated yet: {text.removesuffix('.')}"
+            elif self.late and source.missing_input(day) is None:
                 yield f"{LATE}: raw logs of source {source.declared_as} have come"
         for each in links:
             newest = inputs.latest(each)

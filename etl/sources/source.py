@@ -155,25 +155,32 @@ class Source:
         """Return under which of its names there is something: the one that it has, or else those that it had."""
         return [self.name] if self.name in there else [each for each in self.formerly if each in there]
 
-    def check_layout(self, day: date, published: Iterable[str]) -> None:
-        """Make sure that a day isn't read in other shards than it is published in: its lines would count twice.
+    def other_layout(self, day: date, published: Iterable[str]) -> str | None:
+        """Say that a day isn't read in the shards that it is published in, where its lines would count twice.
 
         Args:
             day: The day.
             published: The names under which something of sources is there.
-
-        Raises:
-            ConfigError: It is.
         """
         declared, now = {*map(source_of, self.names)}, shards_of(self.name)
         for then in (shards_of(each) for each in published if source_of(each) in declared):
             if then != now:
                 how_then, how_now = (f"in {n} shards" if n else "whole" for n in (then, now))
                 name = self.declared_as
-                raise ConfigError(
+                return (
                     f"{day} of source {name} was read {how_then}, and luigi.cfg has it read {how_now}. Say in "
                     f"[{SECTION}{name}] from which day on: shards = {then or 1}, {now or 1} from YYYY-MM-DD."
                 )
+        return None
+
+    def check_layout(self, day: date, published: Iterable[str]) -> None:
+        """Refuse what `other_layout` says.
+
+        Raises:
+            ConfigError: A day isn't read in the shards that it is published in.
+        """
+        if text := self.other_layout(day, published):
+            raise ConfigError(text)
 
     @property
     def leaves_out_doubled(self) -> bool:

@@ -113,6 +113,11 @@ def test_another_number_needs_a_day(project: Project) -> None:
     told = "2015-05-17 of source web was read in 3 shards, and luigi.cfg has it read in 2 shards"
     again = ("restate", "--of", "ErrorRateDaily", "--date", "2015-05-17", "--reason", "again", "--yes")
     assert told in backfill(project, *again, code=2)
+    plan = backfill(project, "plan", "--of", "ErrorRateDaily", *OF_DAY, "--late")
+    assert f"can't be restated yet: {told}" in plan
+    assert "have come" not in plan
+    assert told in backfill(project, "status", "--of", "ErrorRateDaily", *OF_DAY, code=1)
+    assert told in backfill(project, "check", "--of", "ErrorRateDaily", code=2)
     project.configure(web=web | {"shards": "3, 2 from 2015-05-18"}, lake={"root": "lake-3"})
     backfill(project, "run", "--of", "ErrorRateDaily", "--start", "2015-05-17", "--stop", "2015-05-19")
     backfill(project, *again)
