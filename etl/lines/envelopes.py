@@ -30,7 +30,7 @@ from etl.lines import timestamps
 from etl.lines.formats import PREFIX_TIME, Delimited, Field, Format, Headed, Json, Logfmt, Ltsv, Role
 from etl.lines.places import ONE_WORD
 from lake.errors import ConfigError
-from lake.memory.arrays import array, numbers, scalar, to_numpy
+from lake.memory.arrays import array, filled, numbers, scalar, to_numpy
 from lake.partition import date_of
 
 TIME = "envelope_time"
@@ -421,8 +421,8 @@ def _of_prefix(lines: pa.BinaryArray, envelope: Envelope, *, wants_time: bool) -
         times = pc.coalesce(*(pc.if_else(pc.equal(each, scalar(b"")), NO_BYTES, each) for each in found), NO_BYTES)
         times = pc.replace_substring(times, b" ", OF_BSD)  # one word, as it is before a line
         if may_go_on:
-            goes_on = fits & to_numpy(pc.fill_null(pc.equal(pc.struct_field(parts, "more"), scalar(b"P")), False))  # noqa: FBT003 - an array's element
-            is_error = pc.fill_null(pc.equal(pc.struct_field(parts, "stream"), scalar(b"stderr")), False)  # noqa: FBT003
+            goes_on = fits & to_numpy(filled(pc.equal(pc.struct_field(parts, "more"), scalar(b"P")), filler=False))
+            is_error = filled(pc.equal(pc.struct_field(parts, "stream"), scalar(b"stderr")), filler=False)
             streams = np.where(fits, to_numpy(is_error), -1).astype(np.int8)
     return _Level(inner, times, goes_on, streams)
 

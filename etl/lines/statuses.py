@@ -13,7 +13,7 @@ from etl.lines.parse import ACCEPTED, keyed_statuses
 from etl.lines.places import PAIR, ends_of, json_value
 from etl.lines.timestamps import Booleans, Integers
 from lake.contracts.rejects import REASONS
-from lake.memory.arrays import numbers
+from lake.memory.arrays import filled, numbers
 
 NO_STATUS = 0
 SERVER_ERRORS = 500
@@ -54,7 +54,7 @@ def _shown(lines: pa.BinaryArray, log_format: Format) -> Integers:
     left = np.arange(len(lines))
     if not isinstance(log_format, Delimited | Headed):
         fits, texts = keyed_statuses(lines, log_format)
-        _set(found, left, pc.fill_null(texts, b""), f"^{STATUS}$")
+        _set(found, left, filled(texts, b""), f"^{STATUS}$")
         left = left[~fits]
     for place in status_places(log_format):
         if len(left):

@@ -461,7 +461,7 @@ def _applications(rows: Rows) -> set[str]:
     made = contract(rows.partition.dataset)
     if made.is_extracted or "application" not in made.key:
         return set()
-    return set(pq.read_table(rows.file, columns=["application"])["application"].unique().to_pylist())
+    return set(pq.ParquetFile(rows.file).read(["application"])["application"].unique().to_pylist())
 
 
 def _incomplete(

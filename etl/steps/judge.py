@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from operator import attrgetter
 
 from etl.sources.completeness import Flaw, Severity, silent_hours
@@ -180,5 +181,13 @@ def judge_flaws(source: Source, day: date, flaws: Sequence[Flaw]) -> str | None:
             )
     texts = ", ".join(each.text for each in found)
     if found:
-        logger.warning("%s of source %s is incomplete: %s", day, source.declared_as, texts)
+        (_warn_once if source.shard else logger.warning)(
+            "%s of source %s is incomplete: %s", day, source.declared_as, texts
+        )
     return texts or None
+
+
+@cache
+def _warn_once(text: str, *values: object) -> None:
+    """Warn of what all shards lack, once a process: they are judged for each dataset that adds them up."""
+    logger.warning(text, *values)

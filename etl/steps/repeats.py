@@ -115,7 +115,7 @@ def repeated(samples: Sequence[tuple[str, Sample]]) -> list[tuple[str, str, int]
 def _integers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return a column of integers or times, 0 for NULL."""
     whole = column.combine_chunks()
-    return arrays.to_numpy(whole.cast(pa.int64()).fill_null(0)).astype(np.int64)
+    return arrays.to_numpy(arrays.filled(whole.cast(pa.int64()), 0)).astype(np.int64)
 
 
 def _hashes(texts: pa.ChunkedArray, chosen: npt.NDArray[np.intp]) -> Hashes:
@@ -124,5 +124,5 @@ def _hashes(texts: pa.ChunkedArray, chosen: npt.NDArray[np.intp]) -> Hashes:
     if not pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_encode()
     known = np.array([hash(each) for each in whole.dictionary.to_pylist()] + [0], np.int64)
-    found: Hashes = known[arrays.to_numpy(whole.indices.fill_null(len(known) - 1))].view(np.uint64)
+    found: Hashes = known[arrays.to_numpy(arrays.filled(whole.indices, len(known) - 1))].view(np.uint64)
     return found

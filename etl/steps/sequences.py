@@ -102,9 +102,8 @@ def _of_file(
             host, given = (
                 pc.cast(parsed.fields.field(each).take(index), "string", safe=False) for each in columns
             )
-            fit = pc.and_kleene(
-                pc.match_substring_regex(host, HOST_NAME), pc.match_substring_regex(given, NUMBER)
-            ).fill_null(False)  # noqa: FBT003 - Arrow's
+            fits = pc.match_substring_regex(host, HOST_NAME), pc.match_substring_regex(given, NUMBER)
+            fit = arrays.filled(pc.and_kleene(*fits), filler=False)
             kept = np.flatnonzero(arrays.to_numpy(fit))
             host = host.filter(fit).dictionary_encode()
             of_block = [hosts.setdefault(each, len(hosts)) for each in host.dictionary.to_pylist()]

@@ -73,6 +73,23 @@ def test_a_day_of_requests_does_without_the_rest(a_project):
     assert "duckdb" in imported
 
 
+@pytest.mark.parametrize("shards", ["1", "3"])
+def test_a_day_of_several_files_does_without_pandas(a_project, shards):
+    """Though they are compared with each other, and what is counted of their shards is added up."""
+    for hour in range(6):
+        lines = (
+            f'a 192.0.2.1 - - [17/May/2015:{hour:02}:{n // 60:02}:00 +0000] "GET /{n} HTTP/1.1" 200 1 "-" "-"\n'
+            for n in range(300)
+        )
+        (a_project.folder / f"logs/2015-05-17-{hour:02}.log").write_text("".join(lines), encoding="utf-8")
+    files = {"files": "logs/{YYYY}-{MM}-{DD}-{HH}.log", "application": "field:vhost", "format": "vhost_combined"}
+    a_project.configure(web=a_project.source | files | {"shards": shards})
+    command = ("backfill", "run", "--of", "ErrorRateDaily", "--start", "2015-05-17", "--stop", "2015-05-18")
+    imported, said = _imported(a_project, *command)
+    assert "1 built" in said
+    assert not imported & {"boto3", "pandas"}
+
+
 def test_processes_that_build_days_have_duckdb_from_the_first(a_project):
     """It is imported where a day's requirements are asked for, before a process is forked for each day."""
     code = (

@@ -6,6 +6,8 @@ when it has nothing left to do, and the range itself after them.
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import luigi
@@ -15,6 +17,8 @@ from luigi.scheduler import PENDING, WORKER_STATE_DISABLED
 from backfill.engines.local.ranges import RangeDailyBase
 
 DAYS_AT_ONCE = 25
+BEFOREHAND = ("duckdb", "etl.lines.compiled", "etl.steps.aggregate", "etl.steps.extract")
+"""What units import when they need it. With several workers each has its own process, forked from this one."""
 
 
 class View:
@@ -72,6 +76,10 @@ class Worker(luigi.worker.Worker):
     def __init__(self, scheduler: object, *, processes: int, assistant: bool) -> None:
         self.view = self.view_of(scheduler, self.schedules_more)
         self.later: deque[_Later] = deque()
+        if processes > 1:
+            for name in BEFOREHAND:
+                with suppress(ImportError):  # of what is optional; a unit that needs another says so
+                    import_module(name)
         super().__init__(scheduler=self.view, worker_processes=processes, assistant=assistant)
 
     def add(self, task: luigi.Task, *parallel: int) -> bool:
