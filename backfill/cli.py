@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from backfill.engines.local.registration import register
-from lake.cli import add_command, chosen, day, printable, run
+from lake.cli import add_command, add_version, chosen, day, printable, run
 from lake.errors import ConfigError
 from lake.exit_codes import epilog
 
@@ -439,6 +439,7 @@ def _parser(only: str | None = None) -> argparse.ArgumentParser:
         epilog=epilog("backfill", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in COMMANDS:
         name = each.asked.lower()

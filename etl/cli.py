@@ -2,7 +2,7 @@
 
 import argparse
 
-from lake.cli import add_command, add_commands, chosen, day, run
+from lake.cli import add_command, add_commands, add_version, chosen, day, run
 from lake.datasets import DATASETS
 from lake.exit_codes import epilog
 from lake.report.cli import add_report
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=epilog("lake", EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_commands(commands)
     add_report(commands)

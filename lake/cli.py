@@ -29,6 +29,14 @@ LS = """
 lake ls
 lake describe error_rate
 """
+DESCRIBE = """
+lake describe error_rate
+lake describe incidents
+"""
+QUESTIONS = """
+lake questions
+lake questions incident
+"""
 CATALOG = """
 lake catalog lake.duckdb
 duckdb -readonly lake.duckdb "from error_rate_weekly"
@@ -122,6 +130,21 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date, expected YYYY-MM-DD, 1970 to 2999") from None
 
 
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Let a program say its version, which is looked up when it is asked for."""
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say the version, and no more"
+    )
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415 - takes as long as all else of this
+
+        print(f"error-rate-lake {version('error-rate-lake')}")
+        parser.exit()
+
+
 def add_command(  # noqa: PLR0913, PLR0917 - each says another thing of it
     commands: "argparse._SubParsersAction[Any]",
     program: str,
@@ -167,9 +190,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     add("shell", f"run one statement after another; {each_is}", SHELL, "ask_on")
     add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
-    command = add("describe", "say what a dataset is, and what its columns mean", LS, "describe")
+    command = add("questions", "list the views and macros that answer questions", QUESTIONS, "list_questions")
+    command.add_argument("word", nargs="?", metavar="WORD", help="only those with it in their name or answer")
+    about = "say what a dataset, a view or a macro is, and what its columns are"
+    command = add("describe", about, DESCRIBE, "describe")
     command.add_argument(
-        "dataset", choices=DATASETS, metavar="DATASET", help="such as error_rate; `lake ls` shows all"
+        "name", metavar="NAME", help="such as error_rate; `lake ls` and `lake questions` show all"
     )
     command = add(
         "catalog",

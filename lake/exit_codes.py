@@ -73,6 +73,7 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "lake shell": {0: "left, or all statements of a pipe answered", 1: "a statement of a pipe is wrong"},
     "lake ls": {0: "shown"},
     "lake describe": {0: "shown"},
+    "lake questions": {0: "listed", 1: "none has the word"},
     "lake catalog": {
         0: "written",
         1: "it can't be printed that it is",

@@ -51,6 +51,12 @@ class Definition:
         return self.name if parameters is None else f"{self.name}({parameters})"
 
     @property
+    def required(self) -> list[str]:
+        """The parameters that have no default."""
+        each = (self._head["parameters"] or "").split(",")
+        return [name.strip() for name in each if name.strip() and ":=" not in name]
+
+    @property
     def meaning(self) -> str:
         """What it answers, in one line."""
         return " ".join(line.removeprefix("--").strip() for line in self._head["comment"].splitlines())
@@ -87,6 +93,11 @@ def macros() -> tuple[Definition, ...]:
 def questions() -> tuple[Definition, ...]:
     """Return the analysts' views and macros, each after those that it makes use of."""
     return _in_order("questions")
+
+
+def definitions() -> tuple[Definition, ...]:
+    """Return all macros, views and questions, by name."""
+    return tuple(sorted((*macros(), *questions()), key=lambda each: each.name))
 
 
 def metric_macros(dataset: str) -> str:

@@ -1,20 +1,21 @@
 """The commands that ask the lake."""
 
 import argparse
+import sys
 
 from tqdm import tqdm
 
 import lake
-from lake import config
+from lake import config, sql
 from lake.catalog import ddl
 from lake.catalog import file as catalog_file
 from lake.catalog.cache import Cache
 from lake.catalog.pull import pull
 from lake.catalog.slo import read_slos
 from lake.cli import printable
-from lake.commands import overview, shell
+from lake.commands import overview, questions, shell
 from lake.commands.sql import print_table
-from lake.contracts import contract
+from lake.contracts import CONTRACTS, contract
 from lake.lake import Lake
 
 
@@ -31,9 +32,25 @@ def list_datasets(_: argparse.Namespace) -> int:
     return 0
 
 
+def list_questions(given: argparse.Namespace) -> int:
+    """Print the views and macros, or those with a word in their name or answer; return 1 if none has it."""
+    word = (given.word or "").casefold()
+    found = [each for each in sql.definitions() if word in f"{each.name} {each.meaning}".casefold()]
+    for each in found:
+        print(questions.listed(each))
+    if not found:
+        print(f"No view and no macro has {given.word!r} in its name or answer.", file=sys.stderr)
+    return 0 if found else 1
+
+
 def describe(given: argparse.Namespace) -> int:
-    """Print what a dataset is, what of it is there, and what its columns mean; return 0."""
-    print(overview.described(_lake(), contract(given.dataset)))
+    """Print what a dataset is, what of it is there, and what its columns mean; or what a question is; return 0."""
+    if given.name in CONTRACTS:
+        print(overview.described(_lake(), contract(given.name)))
+        return 0
+    asked = questions.of(given.name)
+    with lake.connect() as connection:
+        print(questions.described(connection, asked))
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from lake.cli import is_interrupt
+from lake.commands.questions import explained
 
 PROMPT, MORE = "lake> ", "  ... "
 WELCOME = "A statement ends with a semicolon; `show tables;` lists what there is; Ctrl-D leaves."
@@ -44,7 +45,10 @@ def _run(
     connection: duckdb.DuckDBPyConnection, text: str, show: Callable[[duckdb.DuckDBPyRelation], None]
 ) -> None:
     for statement in duckdb.extract_statements(text):
-        answer = connection.sql(statement.query)
+        try:
+            answer = connection.sql(statement.query)
+        except duckdb.CatalogException as error:
+            raise explained(error) from error
         if answer is not None:
             show(answer)
 

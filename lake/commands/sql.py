@@ -24,7 +24,12 @@ def ask(given: argparse.Namespace) -> int:
     with opening.connect(config.read(config.find()), has_footers=has_footers) as connection:
         if len(duckdb.extract_statements(given.query)) > 1:
             raise ConfigError("That is more than one statement. Run one at a time, or pass them to `lake shell`.")
-        answer = connection.sql(given.query)
+        try:
+            answer = connection.sql(given.query)
+        except duckdb.CatalogException as error:
+            from lake.commands.questions import explained  # noqa: PLC0415 - of no use to an answer
+
+            raise explained(error) from error
         if answer is None:
             raise ConfigError("That statement returns no rows. Use select, from or describe.")
         (_print_csv if given.csv else print_table)(answer)

@@ -11,7 +11,8 @@ create or replace macro incidents(threshold, start := null, stop := null, min_lo
             server_error_requests
         from known_counts()
         where
-            (start is null or dt >= cast(start as date))
+            share(threshold) is not null
+            and (start is null or dt >= cast(start as date))
             and (stop is null or dt < cast(stop as date))
     ),
 

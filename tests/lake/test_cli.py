@@ -272,7 +272,7 @@ def test_the_lake_is_listed_described_pulled_and_written_down(here, project, mon
         assert connection.execute("select application from error_rate").fetchall() == [("shop",)]
 
 
-@pytest.mark.parametrize("command", ["sql", "shell", "ls", "describe", "catalog", "pull", "ddl"])
+@pytest.mark.parametrize("command", ["sql", "shell", "ls", "questions", "describe", "catalog", "pull", "ddl"])
 def test_help_has_a_summary_examples_and_codes(here, command):
     """Of each command."""
     code, out, _ = here(command, "--help")
@@ -290,7 +290,7 @@ def test_help_has_a_summary_examples_and_codes(here, command):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["describe", "nothing"], 2, "invalid choice: 'nothing'"),
+        (["describe", "incidence"], 2, "There is no dataset, view or macro incidence. Did you mean incidents"),
         (["pull", "nothing"], 2, "invalid choice: 'nothing'"),
         (["pull"], 2, "the following arguments are required: DATASET"),
         (["ddl", "oracle"], 2, "invalid choice: 'oracle'"),

@@ -38,8 +38,9 @@ def table(contract: Contract) -> str:
 def questions() -> str:
     """Return the analysts' views and macros as Markdown: how each is asked, and what it answers."""
     lines = ["| query | answer |", "|---|---|"]
-    found = sorted((*sql.macros(), *sql.questions()), key=lambda each: each.name)
-    return "\n".join([*lines, *(f"| `{each.call}` | {_cell(each.meaning)} |" for each in found)]) + "\n"
+    return (
+        "\n".join([*lines, *(f"| `{each.call}` | {_cell(each.meaning)} |" for each in sql.definitions())]) + "\n"
+    )
 
 
 def update(text: str) -> str:
