@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import ask, needs
 
 from backfill import cli
 from backfill.check import Status
@@ -85,22 +85,6 @@ object Host "other" {{
   check_command = "dummy"
 }}
 """
-
-
-def tool(name: str) -> str | None:
-    """Return where a program is; those of administrators need not be in PATH."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-
-
-def needs(name: str) -> pytest.MarkDecorator:
-    """Return a mark that skips a test where a program is not."""
-    return pytest.mark.skipif(tool(name) is None, reason=f"{name} is not here")
-
-
-def ask(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a server's tool."""
-    command = [tool(name) or name, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)
 
 
 @pytest.fixture
