@@ -28,7 +28,7 @@ OBJECTS = {
     for name in FILES
     for each in yaml.safe_load_all((FOLDER / name).read_text())
 }
-CONFIG_MAP = OBJECTS["ConfigMap", "error-rate-lake"]
+CONFIG_MAP = OBJECTS["ConfigMap", "error-rate-lake-settings"]
 NIGHTLY = OBJECTS["CronJob", "error-rate-lake-nightly"]["spec"]["jobTemplate"]["spec"]
 BACKFILL = OBJECTS["Job", "error-rate-lake-backfill"]["spec"]
 LUIGID = OBJECTS["Deployment", "luigid"]["spec"]
@@ -151,6 +151,12 @@ def test_pods_may_do_little(template):
         else:
             assert volume["emptyDir"] == {}
     assert [key for key in OBJECTS if key[0] == "Secret"] == []
+
+
+def test_podman_can_play_the_pods():
+    """It makes a volume of each claim and of each ConfigMap, by their names: no two have the same."""
+    names = [name for kind, name in OBJECTS if kind in {"ConfigMap", "PersistentVolumeClaim"}]
+    assert len({*names}) == len(names) == 3
 
 
 def test_the_night_runs_as_it_stands(pod):
