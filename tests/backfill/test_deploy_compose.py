@@ -67,7 +67,7 @@ def scheduler(project) -> Iterator[int]:
     """Run the scheduler's command on this machine only, and yield its port."""
     port = next(free_ports())
     words = {"0.0.0.0": "127.0.0.1", "8082": str(port)}  # noqa: S104 - in its container
-    words["/var/lib/luigi/scheduler.state"] = str(project.folder / "scheduler.state")
+    words["/tmp/scheduler.state"] = str(project.folder / "scheduler.state")  # noqa: S108 - likewise
     command = [words.get(each, each) for each in SERVICES["luigid"]["command"]]
     assert len({*command} & {*words.values()}) == 3
     with (project.folder / "luigid.log").open("w") as log:
@@ -81,7 +81,7 @@ def scheduler(project) -> Iterator[int]:
         process.wait()
 
 
-def is_healthy(service: str, **places: str) -> bool:
+def is_healthy(folder: Path, service: str, **places: str) -> bool:
     """Tell what a service's health check says, on this machine."""
     kind, *words = SERVICES[service]["healthcheck"]["test"]
     for inside, here in places.items():
@@ -89,7 +89,7 @@ def is_healthy(service: str, **places: str) -> bool:
         words = [each.replace(inside, here) for each in words]
     if kind == "CMD-SHELL":
         words = ["sh", "-c", *words]
-    environment = {"PATH": f"{PYTHON}:/usr/bin:/bin"}
+    environment = {"PATH": f"{PYTHON}:/usr/bin:/bin", "TMPDIR": str(folder)}
     return not subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60).returncode
 
 
@@ -107,15 +107,15 @@ def test_two_workers_share_the_backfill(a_project, tmp_path):
     a_project.write_logs(DAYS)
     for path in (a_project.folder / "logs").iterdir():
         path.rename(path.with_name(f"access-{path.name}"))
-    assert not is_healthy("luigid", **{"8082": str(next(free_ports()))})
+    assert not is_healthy(tmp_path, "luigid", **{"8082": str(next(free_ports()))})
     server = SeaweedFS(tmp_path / "s3", ["weed", *SERVICES["s3"]["command"]])
     try:
         master = "weed shell -master=127.0.0.1:{}.{}".format(
             *(server.ports[f"master.port{kind}"] for kind in ("", ".grpc"))
         )
-        until(lambda: is_healthy("s3", **{"weed shell": master}))
+        until(lambda: is_healthy(tmp_path, "s3", **{"weed shell": master}))
         with scheduler(a_project) as port:
-            until(lambda: is_healthy("luigid", **{"8082": str(port)}))
+            until(lambda: is_healthy(tmp_path, "luigid", **{"8082": str(port)}))
             text = (
                 SETTINGS.read_text()
                 .replace("http://s3:8333", server.url)
