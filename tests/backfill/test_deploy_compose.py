@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def test_containers_may_do_little(name):
     assert len(secrets) == (0 if name == "luigid" else 2)
     for port in service.get("ports", ()):
         assert port.startswith("127.0.0.1:")
+
+
+def test_secrets_are_not_committed():
+    """The file that the documentation has them written to is none of the repository, and so none of a wheel."""
+    done = ask("git", "-C", FILE.parent, "check-ignore", FILE.with_name(".env"))
+    assert (done.returncode, done.stdout.strip()) == (0, str(FILE.with_name(".env")))
+
+
+def test_images_are_of_this_version():
+    """Wherever a container is declared, for Compose and for Kubernetes."""
+    texts = [path.read_text() for path in (FILE, *FILE.parent.parent.glob("kubernetes/*.yaml"))]
+    images = [image for text in texts for image in re.findall(r"(?m)^ *image: (error-rate-lake.*)$", text)]
+    assert len(images) == 4
+    assert {*images} == {f"error-rate-lake:{version('error-rate-lake')}"}
 
 
 def test_luigi_cfg_is_of_these_services():
