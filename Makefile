@@ -38,7 +38,7 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 test: $(VENV)/dev ## all tests but the slow ones and test-stores; with COVERAGE=1 what they reach is measured, half as long again
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not spark $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
 
-test-slow: $(VENV)/dev $(VENV)-bigquery/made ## the slow ones: races, kills, long ranges
+test-slow: $(VENV)/dev $(VENV)-bigquery/made $(VENV)-deploy/made ## the slow ones: races, kills, long ranges
 	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and not spark"
 
 test-root: $(VENV)/dev ## what only root may do
@@ -60,6 +60,14 @@ $(VENV)-bigquery/made: requirements-bigquery.lock | $(VENV)/dev
 	@$(BIN)/python -m venv --clear $(VENV)-bigquery
 	@$(VENV)-bigquery/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
 		-r requirements-bigquery.lock
+	@touch $@
+
+# Schemas of what servers are given, seventeen thousand files of them: the tests ask the programs that have them
+$(VENV)-deploy/made: requirements-deploy.lock | $(VENV)/dev
+	@echo "Making $(VENV)-deploy, which knows Kubernetes and Compose, from requirements-deploy.lock …"
+	@$(BIN)/python -m venv --clear $(VENV)-deploy
+	@$(VENV)-deploy/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		-r requirements-deploy.lock
 	@touch $@
 
 test-stores: $(VENV)/dev $(VENV)-bigquery/made ## deliveries to, and fetching from, a real Postgres and Graphite, which must be installed, and stand-ins of the other stores; on this machine only
@@ -150,10 +158,11 @@ lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE_GROUP) --upgrade --group bigquery -c requirements.lock -o requirements-bigquery.lock
+	$(COMPILE_GROUP) --upgrade --group deploy -c requirements-dev.lock -o requirements-deploy.lock
 	$(COMPILE) --upgrade --extra spark -c requirements.lock -o requirements-spark.lock
 	$(COMPILE) --upgrade --group docs -c requirements-dev.lock -o requirements-docs.lock
 	$(COMPILE) --upgrade --group bench -c requirements.lock -o requirements-bench.lock
 	$(COMPILE) --upgrade --group proofs -c requirements-dev.lock -o requirements-proofs.lock
 
 clean: ## remove the environments and the sample logs, never the lake
-	@rm -rf $(VENV) $(VENV)-bigquery $(VENV)-spark $(VENV)-without-luigi var/logs
+	@rm -rf $(VENV) $(VENV)-bigquery $(VENV)-deploy $(VENV)-spark $(VENV)-without-luigi var/logs

@@ -1,6 +1,7 @@
 """What monitors are told: how late the days of a task are, by the lake itself."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,21 +124,24 @@ def unknown(task: str, error: Exception) -> str:
 
 
 def say_unknown(asked: options.Check, error: Exception) -> Status:
-    """Print why nothing is known, and write it to the file that is asked for, in its format: no old one stays.
+    """Say why nothing is known, in the format asked for; beside a file that is written, in a line for people, too.
 
     Raises:
         StoreError: The file can't be written.
     """
     line = unknown(asked.title, error)
-    print(printable(line))  # noqa: T201 - the command's result
-    if asked.output:
-        texts = {
-            "nagios": lambda: line + "\n",
-            "prometheus": lambda: f"# {line}\n" + _gauges(asked.title, [(*SUCCEEDED, {"": 0})]),
-            "junit": lambda: _unknown_suite(asked.title, line),
-            "json": lambda: json.dumps({"of": asked.title, "severity": Status.UNKNOWN.name, "error": line}) + "\n",
-        }
-        write(asked.output, texts["json" if asked.json else asked.format]())
+    texts = {
+        "nagios": lambda: printable(line) + "\n",
+        "prometheus": lambda: f"# {printable(line)}\n" + _gauges(asked.title, [(*SUCCEEDED, {"": 0})]),
+        "junit": lambda: _unknown_suite(asked.title, line),
+        "json": lambda: json.dumps({"of": asked.title, "severity": Status.UNKNOWN.name, "error": line}) + "\n",
+    }
+    text = texts["json" if asked.json else asked.format]()
+    if asked.output:  # no old one stays
+        print(printable(line))  # noqa: T201 - the command's result
+        write(asked.output, text)
+    else:
+        sys.stdout.write(text)
     return Status.UNKNOWN
 
 

@@ -39,6 +39,7 @@ backfill run --of ErrorRateDaily --start 2015-05-17 --workers 2
 backfill run --of ErrorRateDaily --start 2015-05-17 --order newest --max-failures 3
 backfill run --of RequestsDaily --source web --start 2015-05-17 --retry-failed
 backfill run --deliver figures --start 2015-05-17
+backfill run --of ErrorRateDaily --start 2015-05-17 --stop 2015-05-21 --part 0/4
 backfill run --of ErrorRateDaily --start 2015-05-17 --engine spark --workers 8
 """
 STATUS = """
@@ -169,6 +170,15 @@ def _add_range(command: argparse.ArgumentParser, *, of_required: bool = True) ->
         type=day,
         metavar="DAY",
         help="the day after the last; default: up to the last settled day with an active source",
+    )
+
+
+def _add_part(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--part",
+        type=_part,
+        metavar="K/N",
+        help="only one of N parts of the days, each some days in a row; K counts from 0, as job arrays do",
     )
 
 
@@ -306,6 +316,14 @@ def _positive(text: str) -> int:
     return number
 
 
+def _part(text: str) -> tuple[int, int]:
+    index, _, of = text.partition("/")
+    part = _number(index), _positive(of)
+    if part[0] >= part[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: of {of} parts, the last is {part[1] - 1}/{of}")
+    return part
+
+
 def _text(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty, say why")
@@ -349,7 +367,7 @@ COMMANDS = (
         "what would be built, and why days are not there",
         "Print which days of [start, stop) would be built, in which order, and why the others are not there.",
         PLAN,
-        (_add_range, _add_order, _add_outdated),
+        (_add_range, _add_part, _add_order, _add_outdated),
     ),
     _Command(
         "backfill.range_commands:run",
@@ -357,7 +375,7 @@ COMMANDS = (
         "build what plan says; exit 0 only when all is there",
         "Build the days of [start, stop) that can be built, and say what came of it.",
         RUN,
-        (_add_range, _add_order, _add_building),
+        (_add_range, _add_part, _add_order, _add_building),
         SKIPPED,
     ),
     _Command(

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from etl.sources.completeness import Severity
@@ -87,6 +87,24 @@ class DayRange:
         if not any(settled_at(sources, day) for day in found.dates):
             raise ConfigError(f"No source is active on any day of {found}. Check since and until in luigi.cfg.")
         return found
+
+    def part(self, index: int, of: int) -> "DayRange":
+        """Return one of so many parts, days in a row: what is made from several days then needs few of others.
+
+        Args:
+            index: Which part, from 0.
+            of: How many parts there are.
+
+        Raises:
+            ConfigError: There are more parts than days.
+        """
+        count = (self.stop - self.start).days
+        if of > count:
+            raise ConfigError(
+                f"{self} can't be divided into {of:,} parts. Give --part K/N with an N of {count:,} at most."
+            )
+        start, stop = (self.start + timedelta(days=count * each // of) for each in (index, index + 1))
+        return replace(self, start=start, stop=stop)
 
     @property
     def dates(self) -> list[date]:

@@ -61,7 +61,18 @@ class Outdated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(Range, Outdated):
+class Divided(Range):
+    """Which days, or which part of them.
+
+    Attributes:
+        part: Which part, from 0, and how many there are; None for all days.
+    """
+
+    part: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Divided, Outdated):
     """`backfill plan`.
 
     Attributes:
@@ -89,7 +100,7 @@ class Building:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Range, Building):
+class Run(Divided, Building):
     """`backfill run`; see `Plan`."""
 
     order: str

@@ -461,8 +461,12 @@ def _concerned(days: DayRange, *, as_json: bool) -> int:
 
 
 def _range(asked: options.Range) -> tuple[DayRange, Attempts]:
-    """Return the days that are asked for, or all that there may be."""
-    return _resolved(asked, asked.start, asked.stop)
+    """Return the days that are asked for, or all that there may be; or a part of them."""
+    part = asked.part if isinstance(asked, options.Divided) else None
+    if part and not asked.stop:
+        raise ConfigError("Give --stop with --part: else a part that begins a day later is of another range.")
+    days, past = _resolved(asked, asked.start, asked.stop)
+    return days.part(*part) if part else days, past
 
 
 def _latest(asked: options.Units, count: int) -> tuple[DayRange, Attempts]:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,18 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test-key", "AWS_SECRET_ACCESS_KEY": "test-secret",
 START_SECONDS = 60
 # those above are handed out to clients, and one of them may get that of a server which is being started anew
 PORTS = range(10_000, 32_000)
+
+
+MINI = (
+    "weed",
+    "mini",
+    "-master.telemetry=false",
+    "-admin.ui=false",
+    "-webdav=false",
+    "-s3.autoCreateBucket=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+)
 
 
 class Server(Protocol):
@@ -102,34 +114,22 @@ class Process:
 class SeaweedFS(Process):
     """SeaweedFS: checks signatures and checksums, and keeps what it has said to have kept when it is killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = MINI) -> None:
         names = ("master", "volume", "filer", "s3", "admin")
-        self._ports = dict(
+        self.ports = dict(
             zip((f"{name}.port{kind}" for name in names for kind in ("", ".grpc")), free_ports(), strict=False)
         )
-        self._ports["volume.port.public"] = self._ports["volume.port"]
-        command = [
-            "weed",
-            "mini",
-            "-dir=data",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-master.telemetry=false",
-            "-admin.ui=false",
-            "-webdav=false",
-            "-s3.autoCreateBucket=false",
-            "-volume.max=10000",  # each bucket takes some, and by itself it counts by the disk's free space
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            *(f"-{name}={port}" for name, port in self._ports.items()),
-        ]
+        self.ports["volume.port.public"] = self.ports["volume.port"]
+        # of an option that is there twice, the last counts
+        here = ("-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=10000")
+        command = [*command, *here, *(f"-{name}={port}" for name, port in self.ports.items())]
         (folder / "data").mkdir(parents=True)
-        super().__init__(folder, command, self._ports["s3.port"])
+        super().__init__(folder, command, self.ports["s3.port"])
 
     def stop(self) -> None:
         """End it and remove its sockets, which lie in /tmp whatever TMPDIR says."""
         super().stop()
-        for port in self._ports.values():
+        for port in self.ports.values():
             for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - not by our choice
                 with suppress(OSError):
                     path.unlink()

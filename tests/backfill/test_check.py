@@ -1,6 +1,7 @@
 """What monitors are told."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -124,7 +125,7 @@ UNKNOWN_IN = {
 
 @pytest.mark.parametrize("name", UNKNOWN_IN)
 def test_what_is_unknown_is_said_in_every_format(tmp_path, capsys, name):
-    """On the standard output in a line, and in the file, so that no old one is taken for today's."""
+    """In the file, so that no old one is taken for today's, beside a line for people; without a file, there."""
     path = tmp_path / "out"
     path.write_text("all is well\n")
     asked = options.Check(
@@ -145,6 +146,8 @@ def test_what_is_unknown_is_said_in_every_format(tmp_path, capsys, name):
     text = path.read_text()
     assert "all is well" not in text
     assert [each for each in UNKNOWN_IN[name] if each not in text] == []
+    assert check.say_unknown(replace(asked, output=None), StoreError("it\nbroke")) is Status.UNKNOWN
+    assert capsys.readouterr().out == text
 
 
 def test_junit_has_a_case_a_day():

@@ -39,6 +39,20 @@ def test_empty_range_is_refused(in_project, now, start, stop, message):
         resolve(now, start, stop)
 
 
+def test_parts_are_the_range(in_project, now):
+    """However many: days in a row, each in one part, and no part is longer than another by more than a day."""
+    whole = DayRange(ErrorRateDaily(date=DAYS[1]).unit, date(2015, 1, 1), date(2016, 1, 1))
+    for of in (1, 2, 7, 8, 364, 365):
+        parts = [whole.part(index, of) for index in range(of)]
+        assert [day for each in parts for day in each.dates] == whole.dates
+        assert len({len(each.dates) for each in parts}) == (1 if 365 % of == 0 else 2)
+        assert max(len(each.dates) for each in parts) == -(-365 // of)
+    with pytest.raises(
+        ConfigError, match=r"365 days can't be divided into 366 parts. Give --part K/N with an N of 365"
+    ):
+        whole.part(0, 366)
+
+
 def test_source_without_since_needs_a_start(in_project, now):
     """A source that was always there says no first day."""
     in_project.configure(web={k: v for k, v in in_project.source.items() if k != "since"})

@@ -6,12 +6,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
+from pages import example
+from programs import ask, needs, tool
+from s3_servers import free_ports
 
 from backfill import cli
 from backfill.check import Status
@@ -27,6 +33,9 @@ NIGHTLY = {"crontab": JOB, "error-rate-lake.service": EXEC_START}
 METRICS = {"crontab": SKIPPED_JOB, "error-rate-lake-check.service": EXEC_START}
 DELIVERING = {"crontab": SKIPPED_JOB, "deliver.conf": EXEC_START}
 UNITS = sorted(path.name for path in DEPLOY.glob("error-rate-lake*"))
+JENKINS = Path(__file__).with_name("jenkins.groovy")
+NOT_THERE, NOT_RUN = "Some day is not there: the log says why.", "nightly could not be run: exit code 2"
+LATE, CRITICAL = "WARNING: days are late or incomplete.", "CRITICAL: days are late."
 STATES = pytest.mark.parametrize(
     ("severity", "warning", "critical"),
     [(Status.OK, 5, 6), (Status.WARNING, 1, 5), (Status.CRITICAL, 1, 2), (Status.UNKNOWN, 1, 2)],
@@ -85,22 +94,6 @@ object Host "other" {{
   check_command = "dummy"
 }}
 """
-
-
-def tool(name: str) -> str | None:
-    """Return where a program is; those of administrators need not be in PATH."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-
-
-def needs(name: str) -> pytest.MarkDecorator:
-    """Return a mark that skips a test where a program is not."""
-    return pytest.mark.skipif(tool(name) is None, reason=f"{name} is not here")
-
-
-def ask(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a server's tool."""
-    command = [tool(name) or name, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)
 
 
 @pytest.fixture
@@ -237,6 +230,111 @@ def test_late_days_are_no_failure_of_the_unit():
     text = (DEPLOY / "error-rate-lake-check.service").read_text()
     (codes,) = re.findall(r"(?m)^SuccessExitStatus=(.*)$", text)
     assert [Status(int(code)) for code in codes.split()] == [Status.WARNING, Status.CRITICAL]
+
+
+@pytest.mark.slow
+@needs("groovy")
+def test_jenkins_sees_what_there_is(make_project):
+    """Late days make a build unstable; critical ones, and a lake that can't be looked at, make it fail."""
+    folders = {}
+    for name, missing in {"well": (), "late": ("18",), "critical": ("18", "19"), "broken": ()}.items():
+        project = make_project(name)
+        project.write_logs()
+        for day in missing:
+            (project.folder / f"logs/2015-05-{day}.log").unlink()
+        text = (DEPLOY / "Jenkinsfile").read_text().replace(f"{INSTALLED}/.venv/bin/", "")
+        (project.folder / "Jenkinsfile").write_text(text.replace(INSTALLED, str(project.folder)))
+        folders[name] = str(project.folder)
+    (project.folder / "luigi.cfg").unlink()
+    done = project.run("groovy", str(JENKINS), *folders.values())
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = dict(zip(folders, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    assert {name: (each["result"], each["said"]) for name, each in found.items()} == {
+        "well": ("SUCCESS", []),
+        "late": ("UNSTABLE", [NOT_THERE, LATE]),
+        "critical": ("FAILURE", [NOT_THERE, CRITICAL]),
+        "broken": ("FAILURE", [NOT_RUN]),
+    }
+    assert {name: each["tests"] for name, each in found.items()} == {
+        "well": {"passed": 4, "failed": 0, "skipped": 0},
+        "late": {"passed": 3, "failed": 1, "skipped": 0},
+        "critical": {"passed": 2, "failed": 2, "skipped": 0},
+        "broken": {},
+    }
+    assert {name for name, each in found.items() if each["ran"] == ["Nightly", "Check"]} == {*folders} - {"broken"}
+
+
+@contextmanager
+def serving(name, *arguments) -> Iterator[str]:
+    """Run a server of Prometheus' on this machine only, and yield its URL."""
+    address = f"127.0.0.1:{next(free_ports())}"
+    command = [tool(name), f"--web.listen-address={address}", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 30
+        while not answers(f"http://{address}/metrics"):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield f"http://{address}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answers(url):
+    """Return what is at a URL, None if nobody answers."""
+    try:
+        with urlopen(url, timeout=30) as answer:  # noqa: S310 - ours
+            return answer.read().decode()
+    except OSError:
+        return None
+
+
+def series(metrics, *left_out):
+    """Return our series of metrics with their values, without some labels; numbers however written."""
+    found = {}
+    for name, labels, value in re.findall(r"(?m)^(error_rate_lake_\w+)\{(.*)\} (\S+)$", metrics):
+        kept = [each for each in re.findall(r'(\w+)="([^"]*)"', labels) if each[0] not in left_out]
+        found[name, *sorted(kept)] = float(value)
+    return found
+
+
+@pytest.mark.slow
+@needs("prometheus-node-exporter")
+def test_node_exporter_serves_the_metrics(deployed, a_project):
+    """As the crontab's command has written them, and with no error of its own."""
+    text, run = deployed
+    (command,) = (each for each in re.findall(SKIPPED_JOB, text("crontab")) if "check --of" in each)
+    run(*shlex.split(command), **configuration(text("crontab")))
+    only = ("--collector.disable-defaults", "--collector.textfile")
+    folder = f"--collector.textfile.directory={a_project.folder}"
+    with serving("prometheus-node-exporter", *only, folder) as url:
+        served = answers(f"{url}/metrics")
+    written = series((a_project.folder / "error_rate_lake.prom").read_text())
+    assert len(written) > 20
+    assert series(served) == written
+    assert "\nnode_textfile_scrape_error 0\n" in served
+
+
+@pytest.mark.slow
+@needs("curl")
+@needs("prometheus-pushgateway")
+def test_pushgateway_takes_the_metrics(a_project):
+    """As the documentation pushes them; of a lake that can't be looked at, nothing is left but that."""
+    line = example("docs/how-to/deploy.md", "pushed").strip().removeprefix("$ ")
+    with serving("prometheus-pushgateway") as url:
+        assert "http://127.0.0.1:9091" in line
+        pushing = ("sh", "-ec", line.replace("http://127.0.0.1:9091", url))
+        done = a_project.run(*pushing)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        served = series(answers(f"{url}/metrics"), "job", "instance")
+        late = ("error_rate_lake_late_days", ("task", "ErrorRateDaily"))
+        assert (len(served) > 20, served[late]) == (True, 4)
+        (a_project.folder / "luigi.cfg").unlink()
+        assert a_project.run(*pushing).returncode == 0
+        served = series(answers(f"{url}/metrics"), "job", "instance")
+        assert served == {("error_rate_lake_check_succeeded", ("task", "ErrorRateDaily")): 0}
 
 
 @needs("promtool")

@@ -61,6 +61,56 @@ def test_run_builds_what_plan_says(a_project, engine, workers):
     assert "Nothing to build." in planned.stdout
 
 
+def test_parts_of_a_range_are_built_one_by_one(a_project, make_project, engine):
+    """Each says what it is of, and is done when its own days are there; all together are what one run is."""
+    days = ("--start", "2015-05-16", "--stop", "2015-05-21")
+    planned = a_project.run(*PLAN, *days, "--part", "1/2")
+    assert "To build, oldest first: 3 of them" in planned.stdout
+    found = []
+    for part in ("0/2", "1/2"):
+        done = a_project.run(*RUN, *days, *engine, "--part", part)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append(done.stdout.splitlines()[0])
+    assert found == [
+        "ErrorRateDaily 2015-05-16 … 2015-05-17, 2 days",
+        "ErrorRateDaily 2015-05-18 … 2015-05-20, 3 days",
+    ]
+    at_once = make_project("at_once")
+    at_once.write_logs()
+    assert at_once.run(*RUN, *days, *engine).returncode == 0
+    assert a_project.published() == at_once.published()
+
+
+def test_a_part_without_an_active_day_has_nothing_to_do(a_project):
+    """That is no mistake of who divides a range."""
+    done = a_project.run(*RUN, "--start", "2015-05-13", "--stop", "2015-05-21", "--part", "0/2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no source is active on 4 of them" in done.stdout
+    assert a_project.published() == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--part", "0/2"), "Give --stop with --part: else a part that begins a day later is of another range.\n"),
+        (("--part", "2/2"), "argument --part: '2/2' is no part: of 2 parts, the last is 1/2\n"),
+        (("--part", "0/0"), "argument --part: 0 is too few, expected 1 or more\n"),
+        (("--part", "x/8"), "argument --part: 'x' is not a number, expected 0 or more\n"),
+        (("--part", "3"), "argument --part: '' is not a number, expected 0 or more\n"),
+        (
+            ("--stop", "2015-05-19", "--part", "0/3"),
+            "2 days can't be divided into 3 parts. Give --part K/N with an ",
+        ),
+    ],
+)
+def test_a_wrong_part_is_refused(a_project, words, said):
+    """It says what is wrong and builds nothing."""
+    done = a_project.run(*RUN, "--start", "2015-05-17", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert a_project.published() == {}
+
+
 @pytest.mark.slow
 def test_a_bad_day_is_tried_so_often_then_skipped_until_its_log_is_another(a_project):
     """It blocks no other, every run says so and fails, and once the raw file is replaced it is built."""
