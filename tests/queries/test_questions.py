@@ -210,11 +210,11 @@ def test_a_question_reads_the_days_that_it_asks_for(in_files, question, files):
     assert sum(map(int, re.findall(r'"Total Files Read": "(\d+)"', plan))) == files
 
 
-@pytest.mark.parametrize(("threshold", "given"), [("5", "5"), ("-0.1", "-0.1"), ("null", "NULL")])
-def test_a_threshold_is_a_share(catalog, read_lake, tmp_path, threshold, given):
+@pytest.mark.parametrize("threshold", ["5", "-0.1"])
+def test_a_threshold_is_a_share(catalog, read_lake, tmp_path, threshold):
     """5 may mean 5 %, and would find nothing; from a file too."""
     case = next(path for path in CASES if path.parent.name == "incidents")
-    query, error = f"from incidents({threshold})", f"{given} is not a share: one is between 0 and 1"
+    query, error = f"from incidents({threshold})", f"{threshold} is not a share: one is between 0 and 1"
     with catalog(tmp_path / "stored.duckdb", **read_lake(case)) as connection:
         with pytest.raises(duckdb.InvalidInputException, match=error):
             connection.execute(query)
