@@ -2,16 +2,7 @@
 -- errors first, and what share of the application's errors each had; from error_breakdown, so also of days whose
 -- requests were deleted. `days` says how many of the days have it.
 create or replace macro worst_path_templates(start := null, stop := null) as table
-    with refused as (
-        select
-            error(
-                'There is no error_breakdown in this lake, although there are days of error_rate. '
-                || 'Which can still be built, and how: backfill status --of ErrorBreakdownDaily'
-            ) as nothing
-        where exists (from error_rate_files) and not exists (from error_breakdown_files)
-    ),
-
-    built as (
+    with built as (
         select count(distinct dt) as days
         from error_breakdown_files
         where
@@ -26,7 +17,7 @@ create or replace macro worst_path_templates(start := null, stop := null) as tab
             path_template,
             cast(sum(valid_requests) as bigint) as valid_requests,
             cast(sum(server_error_requests) as bigint) as server_error_requests
-        from error_breakdown
+        from known_breakdown()
         where
             (start is null or dt >= cast(start as date))
             and (stop is null or dt < cast(stop as date))
@@ -41,9 +32,6 @@ create or replace macro worst_path_templates(start := null, stop := null) as tab
             / sum(server_error_requests) over (partition by application, vantage) as share_of_errors
         from counted
         where server_error_requests > 0
-        union all by name
-        select nothing as application
-        from refused
     )
 
     select

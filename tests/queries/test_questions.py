@@ -116,7 +116,13 @@ def test_what_was_not_counted_is_no_answer(catalog, tmp_path, question):
 
 def test_what_was_not_broken_down_is_no_answer(catalog, tmp_path):
     """Error rates without error_breakdown: an error that says what to build, also from a file; no lake, none."""
-    queries = ("from worst_path_templates()", "select count(*) from worst_path_templates(stop := '2026-09-16')")
+    queries = (
+        "from worst_path_templates()",
+        "select count(*) from worst_path_templates(stop := '2026-09-16')",
+        "from compare('2026-09-14', '2026-09-15', '2026-09-15', '2026-09-16')",
+        "select count(*) from why('shop', '2026-09-14')",
+        "from why_incident('shop', '2026-09-14 10:00', '2026-09-14 10:35')",
+    )
     with catalog(tmp_path / "stored.duckdb", error_rate=RATED) as connection:
         for query in queries:
             with pytest.raises(duckdb.Error, match=r"no error_breakdown .* --of ErrorBreakdownDaily"):
@@ -127,6 +133,7 @@ def test_what_was_not_broken_down_is_no_answer(catalog, tmp_path):
                 connection.execute(query)
     with catalog() as connection:
         assert connection.execute(queries[0]).fetchall() == []
+        assert connection.execute(queries[2]).fetchall() == []
 
 
 @pytest.mark.parametrize("question", OF_FIVE_MINUTES)
@@ -199,6 +206,10 @@ def in_files(catalog, tmp_path_factory):
         ("movers('2026-02-16')", 14),
         ("slo_alerts(start := '2026-02-16', stop := '2026-02-18')", 5),
         ("burn_rate(60, start := '2026-02-16', stop := '2026-02-18')", 3),
+        ("compare('2026-02-01', '2026-02-08', '2026-02-08', '2026-02-10')", 9),
+        ("why('app7', '2026-02-16')", 5),
+        ("why('app7', '2026-02-16', before := ['2026-02-15'])", 2),
+        ("why_incident(null, '2026-02-16 23:40', '2026-02-17 00:10')", 10),
         ("worst_days where dt = '2026-02-16'", 1),
         ("worst_path_templates(start := '2026-02-16', stop := '2026-02-18')", 2),
         ("worst_paths('2026-02-16')", 1),

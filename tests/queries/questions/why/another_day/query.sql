@@ -1,0 +1,1 @@
+from why('shop', date '2026-09-17', before := ['2026-09-16'])
