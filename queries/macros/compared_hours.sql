@@ -15,7 +15,9 @@ create or replace macro compared_hours(before, after, chosen) as table
         select *
         from known_breakdown()
         where
-            list_contains(list_transform(list_concat(before, after), lambda each: cast(each as date)), dt)
+            list_contains(
+                list_distinct(list_transform(list_concat(before, after), lambda each: cast(each as date))), dt
+            )
             and (chosen is null or application = chosen)
     ),
 
@@ -213,6 +215,7 @@ create or replace macro compared_hours(before, after, chosen) as table
                 from remaining
                 group by
                     grouping sets (
+                        (application, vantage),
                         (application, vantage, path_template),
                         (application, vantage, method),
                         (application, vantage, path_template, method)
@@ -263,7 +266,7 @@ create or replace macro compared_hours(before, after, chosen) as table
                     *,
                     least(
                         1e0,
-                        12 * count(*) over (partition by application, vantage, kind, moved_by) * exp(-evidence)
+                        16 * count(*) over (partition by application, vantage, kind, moved_by) * exp(-evidence)
                     ) as p_value,
                     ln(count(*) over (partition by application, vantage, kind, moved_by)) - rank_evidence as doubt
                 from tested

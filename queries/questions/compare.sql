@@ -1,8 +1,8 @@
 -- Why the error rate from `b_start` to before `b_stop` is another than from `a_start` to before `a_stop`, days or
--- full UTC hours: at most five segments, each a path template, a method or both, the surest first and each without
--- those above it, then `(rest)`. Effects add up to the change of the rate: `rate_effect` by rates that moved,
--- `mix_effect` by shares of requests that did (Kitagawa 1955). `p_value` is an upper bound, with all candidates
--- considered. A path template that only one period names is in `(other)`.
+-- full UTC hours: at most five segments, each a path template, a method, both or all, the surest first and each
+-- without those above it, then `(rest)`. Effects add up to the change of the rate: `rate_effect` by rates that
+-- moved, `mix_effect` by shares of requests that did (Kitagawa 1955). `p_value` is an upper bound, with all
+-- candidates considered. A path template that only one period names is in `(other)`.
 create or replace macro compare(a_start, a_stop, b_start, b_stop) as table
     select
         application,
