@@ -86,6 +86,11 @@ def test_page_runs(page, request):
     if page in {"README.md", TUTORIAL}:
         run(page, request.getfixturevalue("installed" if page == "README.md" else "clone"))
         return
+    if "<!-- sample -->" in read(page):
+        there = request.getfixturevalue("sample_project")
+        assert there.run("python", str(REPOSITORY / "tests/tools/sample.py"), "var/logs").returncode == 0
+        run(page, there)
+        return
     begun = request.getfixturevalue("begun")
     if "<!-- built -->" in read(page):
         assert begun.run("backfill", "run", "--of", "ErrorRateDaily").returncode == 0

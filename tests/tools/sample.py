@@ -49,7 +49,8 @@ class Application:
     Attributes:
         daily: Requests a day.
         error_share: Share of them that fail, 0 to 1, on a usual day.
-        incident_share: Share of them that fail during the incident.
+        incident_share: Share of those for an incident path that fail during the incident.
+        incident_paths: The paths that the incident is of: asked twice as often, since who fails tries again.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Application:
     paths: tuple[str, ...]
     error_share: float
     incident_share: float
+    incident_paths: tuple[str, ...] = ()
 
 
 def requests(application: Application, day: date) -> Iterator[Request]:
@@ -67,14 +69,16 @@ def requests(application: Application, day: date) -> Iterator[Request]:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     for time in sorted(midnight + timedelta(hours=h, seconds=random.randrange(3600)) for h in hours):
         in_incident = INCIDENT[0] <= time < INCIDENT[1]
-        share = application.incident_share if in_incident else application.error_share
-        yield _request(random, time, application.paths, share)
+        yield _request(random, time, application, in_incident=in_incident)
 
 
-def _request(random: Random, time: datetime, paths: tuple[str, ...], error_share: float) -> Request:
+def _request(random: Random, time: datetime, application: Application, *, in_incident: bool) -> Request:
     client = random.choice((f"192.0.2.{random.randrange(1, 255)}", f"2001:db8::{random.randrange(1, 65536):x}"))
     agent, status = random.choice(AGENTS), 200
-    path = random.choice(paths).format(id=random.randrange(1, 10_000))
+    asked = random.choice((*application.paths, *(application.incident_paths if in_incident else ())))
+    path = asked.format(id=random.randrange(1, 10_000))
+    fails = in_incident and asked in application.incident_paths
+    error_share = application.incident_share if fails else application.error_share
     request = f"{random.choices(('GET', 'POST'), (9, 1))[0]} {path} HTTP/1.1"
     what = random.random()
     if what < 0.02:
@@ -110,10 +114,16 @@ def vhost_combined(request: Request) -> str:
     return f'shop.example.com:443 {common(request)} "-" "{request.agent}"'
 
 
-API = Application("api", common, 1500, ("/v1/orders", "/v1/orders/{id}", "/v1/users/me"), 0.002, 0.002)
-DOCS = Application("docs", combined, 400, ("/", "/guide", "/guide/{id}", "/search?q=parquet"), 0.0005, 0.0005)
+API = Application("api", common, 1500, ("/v1/orders", "/v1/orders/{id}", "/v1/users/me"), 0.002, 0)
+DOCS = Application("docs", combined, 400, ("/", "/guide", "/guide/{id}", "/search?q=parquet"), 0.0005, 0)
 SHOP = Application(
-    "shop", vhost_combined, 3000, ("/", "/cart", "/item/{id}?ref=mail", "/search?q=boots"), 0.004, 0.3
+    "shop",
+    vhost_combined,
+    3000,
+    ("/", "/cart", "/item/{id}?ref=mail", "/search?q=boots"),
+    0.004,
+    0.9,
+    ("/cart",),
 )
 
 
