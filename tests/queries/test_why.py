@@ -63,7 +63,7 @@ def _compared(cells):
     return found
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(rows=st.lists(CELLS, min_size=1, max_size=60))
 def test_the_figures_add_up_to_the_change(catalog, rows):
     """Of any counts: requests and errors exactly, effects to the change of the rate; segments don't overlap."""
