@@ -168,6 +168,7 @@ def test_the_night_runs_as_it_stands(pod):
     assert len([key for key in night.project.published() if key.startswith("error_rate/")]) == 4
 
 
+@pytest.mark.slow
 def test_parts_of_the_backfill_are_the_range(pod):
     """One pod after the other by its index: all is there then, byte for byte as one run makes it."""
     words, _ = pod(BACKFILL["template"], 0).command(JOB_COMPLETION_INDEX="0")
