@@ -157,6 +157,8 @@ glossary: $(VENV)/run ## write the generated tables of the glossary, the formats
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --group build --extra fast --extra excel --extra mongodb --extra postgres --extra spreadsheet \
+		-c requirements-dev.lock -o requirements-image.lock
 	$(COMPILE_GROUP) --upgrade --group bigquery -c requirements.lock -o requirements-bigquery.lock
 	$(COMPILE_GROUP) --upgrade --group deploy -c requirements-dev.lock -o requirements-deploy.lock
 	$(COMPILE) --upgrade --extra spark -c requirements.lock -o requirements-spark.lock
