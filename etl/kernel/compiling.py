@@ -45,7 +45,7 @@ class _Codegen(JITCPUCodegen):
 
 def compiled(arguments: int, processor: str, features: str) -> tuple[str, bytes]:
     """Return the name of the kernel, lines.run of so many 64-bit numbers, and its machine code for a processor."""
-    config.CPU_NAME, config.CPU_FEATURES = processor, features
+    vars(config).update(CPU_NAME=processor, CPU_FEATURES=features)
     signature = (types.int64,) * arguments
     context = cpu_target.target_context
     others, context._internal_codegen = context._internal_codegen, _Codegen("kernel")  # noqa: SLF001 - likewise
