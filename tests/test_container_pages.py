@@ -1,8 +1,10 @@
 """What the documentation shows of containers works as it is printed: `make test-image`."""
 
+import os
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from containers import exit_code, mounted, podman, run, until
@@ -33,15 +35,15 @@ def port():
 
 
 @pytest.fixture
-def service(tmp_path, built):
+def service(port, built):
     """Return the address of podman's service, begun as the page says, with a socket of its own."""
     begun, exported, _ = (line for line, _ in lines("podman from luigi"))
     address = exported.partition("=")[2]
     assert f"{address} &" in begun
-    own = tmp_path / "podman.sock"
+    own = Path(os.environ["XDG_RUNTIME_DIR"]) / f"{port}.sock"  # a short one, as sockets need
     process = subprocess.Popen(begun.replace(address, f"unix://{own}").removesuffix(" &").split())
     try:
-        until(own.exists)
+        until(lambda: own.exists() or process.poll() is not None)
         yield f"unix://{own}"
     finally:
         process.terminate()

@@ -1,6 +1,7 @@
 """The container image: what is in it, what it does under restrictions, and how it ends: `make test-image`."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from conftest import Project
 from containers import RESTRICTED, USER, exit_code, mounted, played, pod_of, podman, run, started, until
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pages import REPOSITORY
+from pages import REPOSITORY, read
 
 pytestmark = pytest.mark.image
 MEGABYTES = 700
@@ -74,6 +75,8 @@ def published(project: Project) -> dict[str, bytes]:
 def test_it_is_small_and_says_what_it_is(built):
     """Its size, its user, which is not root and has a number, and OCI's labels; nothing but what they say."""
     assert built["Size"] <= MEGABYTES * 1_000_000
+    (said,) = re.findall(r"^The image has (\d+) MB:$", read("docs/how-to/containers.md"), re.MULTILINE)
+    assert built["Size"] / 1_000_000 == pytest.approx(int(said), rel=0.03)
     settings = built["Config"]
     assert settings["User"] == f"{USER}:{USER}"
     assert settings["WorkingDir"] == "/project"
