@@ -12,7 +12,21 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 USED = (
-    *("bash", "cat", "chmod", "dirname", "mkdir", "mktemp", "mount", "rm", "sed", "setpriv", "setsid", "tee"),
+    *(
+        "bash",
+        "cat",
+        "chmod",
+        "dirname",
+        "find",
+        "mkdir",
+        "mktemp",
+        "mount",
+        "rm",
+        "sed",
+        "setpriv",
+        "setsid",
+        "tee",
+    ),
     "unshare",
 )
 
@@ -83,7 +97,7 @@ def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number, script)
     process = fresh(
         script,
         id="echo 0",
-        **dict.fromkeys(("catatonit", "crun", "podman"), ""),
+        **dict.fromkeys(("catatonit", "crun", "podman", "runc"), ""),
         debootstrap=f'for root; do :; done; echo "$root" > {begun}; exec /bin/sleep 300',
     )
     deadline = time.monotonic() + 30

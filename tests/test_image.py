@@ -217,7 +217,6 @@ def test_a_user_of_another_number_needs_no_entry(a_project, built):
     assert done.stdout.startswith("lake@")
 
 
-@pytest.mark.skipif(not KUBERNETES.exists(), reason="there are no manifests for Kubernetes")
 def test_the_nightly_job_of_kubernetes_builds_what_is_missing(a_project, built, tmp_path):
     """Played by podman as a pod: it exits 0, and the lake is that of the same command outside."""
     logs, lake = a_project.folder / "logs", a_project.folder / "lake"
