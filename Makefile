@@ -11,7 +11,7 @@ COMPILE_GROUP := $(BIN)/uv pip compile --quiet --universal --generate-hashes --n
 	--no-header --no-strip-extras --python-version 3.11
 COMPILE := $(COMPILE_GROUP) pyproject.toml
 
-.PHONY: help run test test-slow test-root test-fresh test-s3 test-stores test-spark test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
+.PHONY: help run test test-slow test-root test-fresh test-image test-s3 test-stores test-spark test-without-luigi lint format bench fuzz mutate audit docs glossary lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -36,16 +36,19 @@ run: $(VENV)/run ## sample logs, a backfill over them, and what the lake then sa
 	@PATH="$(abspath $(BIN)):$$PATH" LUIGI_CONFIG_PATH="$(abspath luigi.cfg)" sh tests/tools/tour.sh
 
 test: $(VENV)/dev ## all tests but the slow ones and test-stores; with COVERAGE=1 what they reach is measured, half as long again
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not spark $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not spark and not image $(if $(COVERAGE),,and not stores)" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: $(VENV)/dev $(VENV)-bigquery/made $(VENV)-deploy/made ## the slow ones: races, kills, long ranges
-	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and not spark"
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 -m "slow and not spark and not image"
 
 test-root: $(VENV)/dev ## what only root may do
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m root
 
 test-fresh: ## `make run` and `make test` of what is committed, on a Debian made for it; as root, some ten minutes
 	@.ci/fresh var/test-fresh.log
+
+test-image: $(VENV)/dev ## the container image, built and run by podman on a base made for it; as root, some four minutes
+	@.ci/image $(BIN)/python -m pytest -n 2 --dist worksteal -m image
 
 test-s3: $(VENV)/dev ## lake and pipeline against SeaweedFS, races and checksums against MiniStack; both on this machine only
 	@RACES=8 $(BIN)/python -m pytest -n 2 --dist worksteal --s3-server seaweedfs tests/lake tests/backfill/test_bad_input.py \
@@ -157,6 +160,8 @@ glossary: $(VENV)/run ## write the generated tables of the glossary, the formats
 lock: $(VENV)/dev ## choose the newest allowed versions and write the lock files
 	$(COMPILE) --upgrade --group build --extra report --extra fast -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --group build --extra fast --extra excel --extra mongodb --extra postgres --extra spreadsheet \
+		-c requirements-dev.lock -o requirements-image.lock
 	$(COMPILE_GROUP) --upgrade --group bigquery -c requirements.lock -o requirements-bigquery.lock
 	$(COMPILE_GROUP) --upgrade --group deploy -c requirements-dev.lock -o requirements-deploy.lock
 	$(COMPILE) --upgrade --extra spark -c requirements.lock -o requirements-spark.lock

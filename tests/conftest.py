@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 sys.path += [str(TESTS), str(TESTS / "etl" / "lines")]  # tests are no package
-PLUGINS = ["bigquery", "elastic", "faulty", "graphite_server", "mongo", "postgres", "s3_servers", "wheels"]
+PLUGINS = [
+    "bigquery",
+    "containers",
+    "elastic",
+    "faulty",
+    "graphite_server",
+    "mongo",
+    "postgres",
+    "s3_servers",
+    "wheels",
+]
 pytest.register_assert_rewrite(*PLUGINS)  # before they are imported
 from commands import COMMANDS, Template  # noqa: E402 - tests are no package
 from s3_servers import KEYS, make_bucket  # noqa: E402 - so they are rewritten

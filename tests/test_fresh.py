@@ -1,4 +1,4 @@
-"""`make test-fresh`: what it says where it can't be, and that nothing is left of it when it is stopped."""
+"""`make test-fresh` and `make test-image`: what they say where they can't be, and that nothing is left of them."""
 
 import os
 import shutil
@@ -11,7 +11,24 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-USED = ("dirname", "mkdir", "mktemp", "chmod", "rm", "tee", "setsid", "mount", "unshare", "setpriv", "bash")
+USED = (
+    *(
+        "bash",
+        "cat",
+        "chmod",
+        "dirname",
+        "find",
+        "mkdir",
+        "mktemp",
+        "mount",
+        "rm",
+        "sed",
+        "setpriv",
+        "setsid",
+        "tee",
+    ),
+    "unshare",
+)
 
 
 @pytest.fixture
@@ -23,12 +40,12 @@ def fresh(tmp_path):
     for name in USED:
         (programs / name).symlink_to(shutil.which(name) or "/nowhere")
 
-    def start(**scripts):
-        for name, script in scripts.items():
-            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    def start(script=".ci/fresh", **scripts):
+        for name, text in scripts.items():
+            (programs / name).write_text(f"#!/bin/sh\n{text}\n")
             (programs / name).chmod(0o755)
         return subprocess.Popen(
-            [shutil.which("bash"), REPOSITORY / ".ci/fresh", tmp_path / "log"],
+            [shutil.which("bash"), REPOSITORY / script, tmp_path / "log"],
             env={"PATH": str(programs), "TMPDIR": str(tmp_path / "temporary")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -50,15 +67,21 @@ def processes_of(folder):
 
 
 @pytest.mark.parametrize(
-    ("scripts", "said"),
+    ("script", "scripts", "said"),
     [
-        ({"id": "echo 1000"}, "only root can make a Debian and go into it. Run: sudo make test-fresh"),
-        ({"id": "echo 0"}, "there is no debootstrap here. On Debian: apt-get install debootstrap"),
+        (
+            ".ci/fresh",
+            {"id": "echo 1000"},
+            "only root can make a Debian and go into it. Run: sudo make test-fresh",
+        ),
+        (".ci/fresh", {"id": "echo 0"}, "there is no debootstrap here. On Debian: apt-get install debootstrap"),
+        (".ci/image", {"id": "echo 1000"}, "only root can make a Debian, and mount. Run: sudo make test-image"),
+        (".ci/image", {"id": "echo 0", "debootstrap": ""}, "there is no podman here. On Debian: apt-get install "),
     ],
 )
-def test_what_is_missing_is_named(fresh, scripts, said):
+def test_what_is_missing_is_named(fresh, script, scripts, said):
     """Root, or a program, with what to do; nothing was begun."""
-    process = fresh(**scripts)
+    process = fresh(script, **scripts)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (2, "")
     assert said in errors
@@ -66,11 +89,17 @@ def test_what_is_missing_is_named(fresh, scripts, said):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount: `make test-root`")
+@pytest.mark.parametrize("script", [".ci/fresh", ".ci/image"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number):
+def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number, script):
     """Neither a process, nor a mount, nor a file but the log."""
     begun = tmp_path / "begun"
-    process = fresh(id="echo 0", debootstrap=f'for root; do :; done; echo "$root" > {begun}; exec /bin/sleep 300')
+    process = fresh(
+        script,
+        id="echo 0",
+        **dict.fromkeys(("catatonit", "crun", "podman", "runc"), ""),
+        debootstrap=f'for root; do :; done; echo "$root" > {begun}; exec /bin/sleep 300',
+    )
     deadline = time.monotonic() + 30
     while not begun.exists() or not begun.read_text():
         assert time.monotonic() < deadline
@@ -81,5 +110,7 @@ def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number):
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert list((tmp_path / "temporary").iterdir()) == []
-    assert processes_of(tmp_path) == []
+    while processes_of(tmp_path):  # they are killed, and may still be about to end
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert str(tmp_path) not in Path("/proc/mounts").read_text()

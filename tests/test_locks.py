@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parent.parent
+IMAGE = "requirements-image.lock"
 LOCKS = sorted(each.name for each in REPOSITORY.glob("requirements*.lock"))
 
 
@@ -34,10 +35,24 @@ def left_out(extras):
 
 
 def test_locks_are_those_of_the_makefile():
-    """Each lock file that is there is installed and written by the Makefile."""
+    """Each lock file that is there is written by the Makefile, and installed by it, or in the image."""
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert sorted(name for name in LOCKS if f"-r {name}" in makefile and f"-o {name}" in makefile) == LOCKS
-    assert len(LOCKS) == 8
+    dockerfile = (REPOSITORY / "backfill/deploy/container/Dockerfile").read_text(encoding="utf-8")
+    assert sorted(name for name in LOCKS if f"-o {name}" in makefile) == LOCKS
+    in_image = f"LOCK={IMAGE}\n" in dockerfile and "--require-hashes -r locked\n" in dockerfile
+    assert [name for name in LOCKS if f"-r {name}" not in makefile] == [IMAGE] * in_image
+    assert len(LOCKS) == 9
+
+
+def test_the_image_has_versions_that_were_tested():
+    """Each version that is locked for it is locked for the tests, too."""
+    tested = {
+        line.rstrip("\\ ")
+        for name in ("requirements.lock", "requirements-dev.lock")
+        for line in (REPOSITORY / name).read_text(encoding="utf-8").splitlines()
+    }
+    image = (REPOSITORY / IMAGE).read_text(encoding="utf-8").splitlines()
+    assert {line.rstrip("\\ ") for line in image if line[:1].isalnum()} <= tested
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -8,6 +8,7 @@ outermost is ever called from elsewhere.
 from typing import Any
 
 from numba import types
+from numba.core import config
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
@@ -42,8 +43,9 @@ class _Codegen(JITCPUCodegen):
         """Nothing refers to Python's objects."""
 
 
-def compiled(arguments: int) -> tuple[str, bytes]:
-    """Return the name of the kernel, lines.run of so many 64-bit numbers, and its machine code."""
+def compiled(arguments: int, processor: str, features: str) -> tuple[str, bytes]:
+    """Return the name of the kernel, lines.run of so many 64-bit numbers, and its machine code for a processor."""
+    vars(config).update(CPU_NAME=processor, CPU_FEATURES=features)
     signature = (types.int64,) * arguments
     context = cpu_target.target_context
     others, context._internal_codegen = context._internal_codegen, _Codegen("kernel")  # noqa: SLF001 - likewise

@@ -2,17 +2,20 @@
 
 Numba takes half a minute to compile, and half a second and 100 MB to load what it compiled; LLVM alone takes a
 tenth of that. The file is named by all that went into it, so another version or another processor makes another.
+What is compiled for PORTABLE, as container images have it, is taken by any processor that has its instructions.
 """
 
 import ctypes
 import hashlib
 import logging
 import os
+import platform
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from lake.store.disk import replace_file
 
@@ -29,6 +32,19 @@ SOURCES = (
 CACHE = "error-rate-lake"
 ARGUMENTS = 6
 Kernel = Callable[..., int]
+
+
+class Processor(NamedTuple):
+    """What machine code is for, as LLVM names it: a processor, and which of its features it has beside."""
+
+    name: str
+    features: str
+
+
+PORTABLE = {  # by machine; and what a processor must have
+    "x86_64": (Processor("x86-64-v2", ""), ("cx16", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3")),
+    "aarch64": (Processor("generic", ""), ()),
+}
 
 logger = logging.getLogger(__name__)
 _one_at_a_time = threading.Lock()
@@ -49,21 +65,44 @@ def _kernel() -> Kernel:
     return _loaded(_compiled_or_kept())
 
 
+def keep_portable() -> None:
+    """Compile the kernel for every processor that is likely to meet it, and keep it with the source.
+
+    Raises:
+        OSError: It can't be kept there.
+        KeyError: Nothing is known of such machines.
+    """
+    processor, _ = PORTABLE[platform.machine()]
+    folder = next(_folders())
+    folder.mkdir(exist_ok=True)
+    replace_file(folder / _key(processor), _compiled(processor), 0o644)
+
+
 def _compiled_or_kept() -> bytes:
     """Return the file's bytes: its digest, the kernel's name, and the machine code."""
-    key = _key()
-    for folder in _folders():
-        with suppress(OSError):
-            return _checked(folder.joinpath(key).read_bytes())
+    own, *others = _processors()
+    for processor in (own, *others):
+        for folder in _folders():
+            with suppress(OSError):
+                return _checked(folder.joinpath(_key(processor)).read_bytes())
     logger.warning("Compiling the extraction kernel, once on this machine.")
-    code = _compiled()
+    code = _compiled(own)
     for folder in _folders():
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            replace_file(folder / key, code, 0o644)  # for all users of an installation
+            replace_file(folder / _key(own), code, 0o644)  # for all users of an installation
             return code
     logger.warning("The kernel could not be kept: no folder of %s is writable.", ", ".join(map(str, _folders())))
     return code
+
+
+def _processors() -> Iterator[Processor]:
+    """Yield this processor, and the portable one if this has what it has."""
+    features = binding.get_host_cpu_features()
+    yield Processor(binding.get_host_cpu_name(), features.flatten())
+    portable, needed = PORTABLE.get(platform.machine(), (None, ()))
+    if portable and all(features.get(each) for each in needed):
+        yield portable
 
 
 def _folders() -> Iterator[Path]:
@@ -72,20 +111,20 @@ def _folders() -> Iterator[Path]:
     yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / CACHE
 
 
-def _key() -> str:
+def _key(processor: Processor) -> str:
     """Return the file's name: a digest of the source, of who compiles it, and of the processor it is for."""
     digest = hashlib.sha256(llvmlite.__version__.encode())
-    digest.update(f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}".encode())
+    digest.update(" ".join(processor).encode())
     for name in SOURCES:
         digest.update(Path(__file__).with_name(name).read_bytes())
     return f"kernel-{digest.hexdigest()[:32]}.o"
 
 
-def _compiled() -> bytes:
+def _compiled(processor: Processor) -> bytes:
     """Compile the kernel; see _compiled_or_kept."""
     from etl.kernel.compiling import compiled  # noqa: PLC0415 - numba takes half a second, and is seldom needed
 
-    name, code = compiled(ARGUMENTS)
+    name, code = compiled(ARGUMENTS, *processor)
     body = name.encode() + b"\n" + code
     return hashlib.sha256(body).digest() + body
 

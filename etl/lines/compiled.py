@@ -1,6 +1,7 @@
 """The kernel at work: a format as its program, its outputs as batches, the plain parser for what is undecided."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.kernel import layout
-from etl.kernel.machine_code import kernel
+from etl.kernel.machine_code import keep_portable, kernel
 from etl.lines import parse, timestamps
 from etl.lines.applications import Applications
 from etl.lines.batches import Batch, Days, Ends, last_of_each, placed, row_numbers
@@ -859,4 +860,7 @@ def _encoded(places: Numbers, values: pa.StringArray | tuple[str, ...] | list[st
 
 
 if __name__ == "__main__":
-    kernel()
+    if sys.argv[1:] == ["--portable"]:
+        keep_portable()
+    else:
+        kernel()

@@ -64,6 +64,7 @@ def test_images_are_of_this_version():
     images = [image for text in texts for image in re.findall(r"(?m)^ *image: (error-rate-lake.*)$", text)]
     assert len(images) == 4
     assert {*images} == {f"error-rate-lake:{version('error-rate-lake')}"}
+    assert f"\nARG VERSION={version('error-rate-lake')}\n" in FILE.with_name("Dockerfile").read_text()
 
 
 def test_luigi_cfg_is_of_these_services():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llvmlite import binding
 
 from etl.kernel import machine_code
 from etl.lines import blocks
@@ -196,7 +197,7 @@ def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, 
     """A file that is not what was written is not run, but replaced."""
     right = machine_code._compiled_or_kept()  # noqa: SLF001 - what there is
     monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "not there yet"])
-    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    monkeypatch.setattr(machine_code, "_compiled", lambda _: right)
     machine_code._compiled_or_kept()  # noqa: SLF001
     (kept,) = tmp_path.glob("*/*.o")
     assert kept.read_bytes() == right
@@ -206,6 +207,27 @@ def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, 
     assert kept.read_bytes() == right
 
 
+@pytest.mark.parametrize(("lacks", "compiled"), [("nothing", False), ("ssse3", True)])
+def test_portable_machine_code_is_for_processors_that_have_its_instructions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacks: str, *, compiled: bool
+) -> None:
+    """It is taken where there is none for this processor, but not by one that would fail on it."""
+    has = {each: each != lacks for _, needed in machine_code.PORTABLE.values() for each in needed}
+    monkeypatch.setattr(machine_code.binding, "get_host_cpu_features", lambda: binding.FeatureMap(has))
+    monkeypatch.setattr(machine_code.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(machine_code, "_folders", lambda: iter([tmp_path / "code"]))
+    made = []
+
+    def compile_for(processor: machine_code.Processor) -> bytes:
+        made.append(processor.name)
+        return hashlib.sha256(processor.name.encode()).digest() + processor.name.encode()
+
+    monkeypatch.setattr(machine_code, "_compiled", compile_for)
+    machine_code.keep_portable()
+    machine_code._compiled_or_kept()  # noqa: SLF001
+    assert made == ["x86-64-v2", *[machine_code.binding.get_host_cpu_name()] * compiled]
+
+
 def test_machine_code_that_cannot_be_kept_is_used_all_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -213,6 +235,6 @@ def test_machine_code_that_cannot_be_kept_is_used_all_the_same(
     right = machine_code._compiled_or_kept()  # noqa: SLF001
     tmp_path.joinpath("a file").touch()
     monkeypatch.setattr(machine_code, "_folders", lambda: [tmp_path / "a file"])
-    monkeypatch.setattr(machine_code, "_compiled", lambda: right)
+    monkeypatch.setattr(machine_code, "_compiled", lambda _: right)
     assert machine_code._compiled_or_kept() == right  # noqa: SLF001
     assert "could not be kept" in caplog.text
