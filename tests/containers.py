@@ -128,7 +128,7 @@ def played(folder: Path, text: str) -> Iterator[list[str]]:
 
 
 def _in_groups(*words: str | Path) -> str:
-    """Run `podman kube` and return what it printed: pods need control groups, which other containers do without."""
+    """Run `podman kube` and return what it printed: pods need control groups; other containers do not."""
     settings = Path(os.environ["CONTAINERS_CONF"]).with_name("pods.conf")
     script = f'umount /sys/fs/cgroup; CONTAINERS_CONF="{settings}" exec podman kube "$@"'
     command = ["unshare", "--mount", "sh", "-ec", script, "sh", *words]
