@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import REPOSITORY
 
 IMAGE = "localhost/error-rate-lake"
 USER = 10001
 RESTRICTED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-opt", "no-new-privileges")  # noqa: S108 - the container's
 SECONDS = 120
+MONTH = ("backfill", "run", "--of", "ErrorRateDaily", "--start", "2026-09-01", "--stop", "2026-10-01")
 
 
 def until(is_so: Callable[[], Any], seconds: int = SECONDS) -> Any:
@@ -144,3 +147,26 @@ def built() -> dict[str, Any]:
         pytest.skip("There is no image here: make test-image")
     assert shutil.which("podman")
     return image()
+
+
+@pytest.fixture(scope="session")
+def month_of_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the sample logs."""
+    folder = tmp_path_factory.mktemp("sample") / "var/logs"
+    subprocess.run([sys.executable, REPOSITORY / "tests/tools/sample.py", folder], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_outside(built: dict[str, Any], month_of_logs: Path) -> dict[str, bytes]:
+    """Return the files of a lake of that month, built without a container, by key."""
+    folder = month_of_logs.parent.parent
+    shutil.copy(REPOSITORY / "luigi.cfg", folder)
+    command = [Path(sys.executable).with_name(MONTH[0]), *MONTH[1:]]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return files_of(folder / "var/lake")
+
+
+def files_of(lake: Path) -> dict[str, bytes]:
+    """Return a lake's files by key."""
+    return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}

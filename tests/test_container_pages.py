@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from containers import exit_code, mounted, podman, run, until
+from containers import exit_code, files_of, mounted, podman, run, until
 from pages import REPOSITORY, commands, example
 from s3_servers import partitions
 
@@ -60,8 +60,8 @@ def test_it_is_built_as_the_page_says(built):
     assert f"    {command.removesuffix(f' {dockerfile} .')} $DOCKERFILE " in script
 
 
-def test_a_month_and_all_commands(make_project, built):
-    """From the sample logs on, each command prints what is shown."""
+def test_a_month_is_the_same_as_outside(make_project, built_outside):
+    """Each command prints what is shown, and each partition has the same bytes as outside."""
     made = make_project("clone").anew()
     shutil.copy(REPOSITORY / "luigi.cfg", made.folder)
     (made.folder / "tests").symlink_to(REPOSITORY / "tests")
@@ -71,6 +71,7 @@ def test_a_month_and_all_commands(make_project, built):
             assert (done.returncode, done.stderr) == (0, ""), line
             assert done.stdout.startswith(shown.removesuffix("…\n"))
     assert "Nothing to do, nothing was rebuilt." in done.stdout
+    assert files_of(made.folder / "var/lake") == built_outside
 
 
 def test_credentials_come_from_the_environment(on_s3, built):

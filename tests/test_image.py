@@ -5,15 +5,26 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import containers
 import pytest
 from conftest import Project
-from containers import RESTRICTED, USER, exit_code, mounted, played, pod_of, podman, run, started, until
+from containers import (
+    MONTH,
+    RESTRICTED,
+    USER,
+    exit_code,
+    files_of,
+    mounted,
+    played,
+    pod_of,
+    podman,
+    run,
+    started,
+    until,
+)
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pages import REPOSITORY, read
@@ -21,7 +32,6 @@ from pages import REPOSITORY, read
 pytestmark = pytest.mark.image
 MEGABYTES = 700
 EXTRAS = ("excel", "fast", "mongodb", "postgres", "spreadsheet")
-MONTH = ("backfill", "run", "--of", "ErrorRateDaily", "--start", "2026-09-01", "--stop", "2026-10-01")
 TWELVE_DAYS = (*MONTH[:-1], "2026-09-13")
 WITHOUT_NUMBA = """
 import sys
@@ -37,34 +47,11 @@ print(json.dumps({each.name: [each.version, each.requires or []] for each in dis
 KUBERNETES = REPOSITORY / "backfill/deploy/kubernetes"
 
 
-@pytest.fixture(scope="session")
-def month_of_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the sample logs."""
-    folder = tmp_path_factory.mktemp("sample") / "var/logs"
-    subprocess.run([sys.executable, REPOSITORY / "tests/tools/sample.py", folder], check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
 def a_month(sample_project: Project, month_of_logs: Path) -> Project:
     """Return the project of the sample logs."""
     shutil.copytree(month_of_logs, sample_project.folder / "var/logs")
     return sample_project
-
-
-@pytest.fixture(scope="session")
-def built_outside(built: dict[str, Any], month_of_logs: Path) -> dict[str, bytes]:
-    """Return the files of a lake of that month, built without a container, by key."""
-    folder = month_of_logs.parent.parent
-    shutil.copy(REPOSITORY / "luigi.cfg", folder)
-    command = [Path(sys.executable).with_name(MONTH[0]), *MONTH[1:]]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return files_of(folder / "var/lake")
-
-
-def files_of(lake: Path) -> dict[str, bytes]:
-    """Return a lake's files by key."""
-    return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("*.parquet"))}
 
 
 def published(project: Project) -> dict[str, bytes]:
@@ -156,17 +143,6 @@ def test_the_kernel_is_in_it(built):
     for options in ((), ("--user", "4711:4711")):
         done = run((*RESTRICTED, "--network", "none", *options), "python", "-P", "-c", WITHOUT_NUMBA)
         assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_month_is_the_same_as_outside(a_month, built_outside):
-    """With all rights dropped, and by another Python: the same bytes of every partition; verify finds nothing."""
-    options = mounted(a_month.folder, "var/lake")
-    done = run(options, *MONTH, "--workers", "2")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert published(a_month) == built_outside
-    done = run(options, "lake", "verify")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"{len(built_outside)} partitions looked at" in done.stdout
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
