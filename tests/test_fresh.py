@@ -89,10 +89,15 @@ def test_what_is_missing_is_named(fresh, script, scripts, said):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount: `make test-root`")
-@pytest.mark.parametrize("script", [".ci/fresh", ".ci/image"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number, script):
-    """Neither a process, nor a mount, nor a file but the log."""
+@pytest.mark.parametrize(
+    ("script", "number"),
+    [
+        *((script, number) for script in (".ci/fresh", ".ci/image") for number in (signal.SIGINT, signal.SIGTERM)),
+        (".ci/image", signal.SIGKILL),
+    ],
+)
+def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, script, number):
+    """Neither a process, nor a mount, nor a file but the log; of one that is killed, a folder of files."""
     begun = tmp_path / "begun"
     process = fresh(
         script,
@@ -108,8 +113,9 @@ def test_nothing_is_left_of_one_that_is_stopped(fresh, tmp_path, number, script)
     assert processes_of(tmp_path)
     os.killpg(process.pid, number)
     process.communicate(timeout=30)
-    assert process.returncode == 128 + number
-    assert list((tmp_path / "temporary").iterdir()) == []
+    was_killed = number == signal.SIGKILL
+    assert process.returncode == (-number if was_killed else 128 + number)
+    assert bool(list((tmp_path / "temporary").iterdir())) == was_killed
     while processes_of(tmp_path):  # they are killed, and may still be about to end
         assert time.monotonic() < deadline
         time.sleep(0.02)
