@@ -380,28 +380,42 @@ create or replace macro compared_hours(before, after, chosen) as table
             count(distinct dt)
             filter (where list_contains(list_transform(after, lambda each: cast(each as date)), dt)) as days
         from error_breakdown_files
+    ),
+
+    with_rates as (
+        select
+            answer.*,
+            answer.rate_effect + answer.mix_effect as effect,
+            totals.change,
+            rate_and_interval(answer.server_error_requests_before, answer.valid_requests_before) as rate_before,
+            rate_and_interval(answer.server_error_requests, answer.valid_requests) as rate
+        from rows_of_answer as answer
+        left join totals on answer.application = totals.application and answer.vantage = totals.vantage
     )
 
     select
-        answer.application,
-        answer.vantage,
-        answer.place,
-        answer.path_template,
-        answer.method,
+        with_rates.application,
+        with_rates.vantage,
+        with_rates.place,
+        with_rates.path_template,
+        with_rates.method,
         days.days_before,
-        answer.valid_requests_before,
-        answer.server_error_requests_before,
-        rate_and_interval(answer.server_error_requests_before, answer.valid_requests_before) as rate_before,
+        with_rates.valid_requests_before,
+        with_rates.server_error_requests_before,
+        with_rates.rate_before.error_rate as error_rate_before,
+        with_rates.rate_before.error_rate_low as error_rate_low_before,
+        with_rates.rate_before.error_rate_high as error_rate_high_before,
         days.days,
-        answer.valid_requests,
-        answer.server_error_requests,
-        rate_and_interval(answer.server_error_requests, answer.valid_requests) as rate,
-        answer.rate_effect,
-        answer.mix_effect,
-        answer.rate_effect + answer.mix_effect as effect,
-        effect / nullif(totals.change, 0) as share_of_change,
-        answer.moved_by,
-        answer.p_value
-    from rows_of_answer as answer
-    left join totals on answer.application = totals.application and answer.vantage = totals.vantage
+        with_rates.valid_requests,
+        with_rates.server_error_requests,
+        with_rates.rate.error_rate,
+        with_rates.rate.error_rate_low,
+        with_rates.rate.error_rate_high,
+        with_rates.effect,
+        with_rates.rate_effect,
+        with_rates.mix_effect,
+        with_rates.effect / nullif(with_rates.change, 0) as share_of_change,
+        with_rates.moved_by,
+        with_rates.p_value
+    from with_rates
     cross join days;

@@ -4,29 +4,7 @@
 -- moved, `mix_effect` by shares of requests that did (Kitagawa 1955). `p_value` is an upper bound, with all
 -- candidates considered. A path template that only one period names is in `(other)`.
 create or replace macro compare(a_start, a_stop, b_start, b_stop) as table
-    select
-        application,
-        vantage,
-        path_template,
-        method,
-        days_before,
-        valid_requests_before,
-        server_error_requests_before,
-        rate_before.error_rate as error_rate_before,
-        rate_before.error_rate_low as error_rate_low_before,
-        rate_before.error_rate_high as error_rate_high_before,
-        days,
-        valid_requests,
-        server_error_requests,
-        rate.error_rate,
-        rate.error_rate_low,
-        rate.error_rate_high,
-        effect,
-        rate_effect,
-        mix_effect,
-        share_of_change,
-        moved_by,
-        p_value
+    select * exclude (place)
     from
         compared_hours(
             range(date_trunc('hour', cast(a_start as timestamp)), cast(a_stop as timestamp), interval 1 hour),

@@ -2,29 +2,7 @@
 -- the list `before`: as `compare` answers. `days_before` says how many of those are there. The name NULL is each
 -- application.
 create or replace macro why(name, day, before := null) as table
-    select
-        application,
-        vantage,
-        path_template,
-        method,
-        days_before,
-        valid_requests_before,
-        server_error_requests_before,
-        rate_before.error_rate as error_rate_before,
-        rate_before.error_rate_low as error_rate_low_before,
-        rate_before.error_rate_high as error_rate_high_before,
-        days,
-        valid_requests,
-        server_error_requests,
-        rate.error_rate,
-        rate.error_rate_low,
-        rate.error_rate_high,
-        effect,
-        rate_effect,
-        mix_effect,
-        share_of_change,
-        moved_by,
-        p_value
+    select * exclude (place)
     from
         compared_hours(
             flatten(list_transform(
