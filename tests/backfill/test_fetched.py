@@ -145,6 +145,7 @@ def test_a_day_that_is_not_there_yet_waits(analytics, days):
     assert len(asked(analytics, ALL)) == 3
 
 
+@pytest.mark.slow
 def test_a_source_that_cant_be_reached_is_no_failure_of_the_day(analytics, days):
     """The message names where; however often that was tried, the days are tried again."""
     days.server.close()

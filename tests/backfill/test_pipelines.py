@@ -94,6 +94,7 @@ def well(made, *command):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_correction_goes_through_windows_and_joins(site):
     """To each day whose window holds it, to what is made of that, and each target once; nothing is left then."""
     well(site, "backfill", "run", *OF_PAGES)

@@ -110,6 +110,7 @@ def test_the_figures_add_up_to_the_change(catalog, rows):
             assert [each["effect"] for each in answer] == [None] * len(answer)
 
 
+@pytest.mark.slow
 def test_a_cause_of_each_kind_is_found_and_none_on_other_days(causes):
     """A small part of the benchmark, by seeds of its own: as often as it is promised for many."""
     shares = dict(causes.judged(causes.cases_of(30, 30, 800)))

@@ -63,6 +63,7 @@ def test_a_source_that_changes_its_mind_is_a_new_revision(disk_store, server, pa
     assert b"key=${TOKEN}" in everything
 
 
+@pytest.mark.slow
 @FORKED
 def test_a_killed_fetch_leaves_a_whole_day_or_none(disk_store, server):
     """Whenever it is killed: while it asks, writes or publishes; the next one goes on as if it had not been."""

@@ -68,7 +68,8 @@ def _digests(lake: Lake) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("block_bytes", [pytest.param(50_000, marks=pytest.mark.slow), 16 << 20])
+@pytest.mark.slow
+@pytest.mark.parametrize("block_bytes", [50_000, 16 << 20])
 def test_readers_and_kernel_change_no_byte(
     monkeypatch: pytest.MonkeyPatch,
     declare: Callable[..., Source],

@@ -94,6 +94,7 @@ def test_what_clocks_show_twice_is_found_by_the_zone(zone: str, seconds: int) ->
     assert all_twice("Asia/Tokyo", back - 400 * 86_400, back) == []
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.sampled_from([BERLIN, LORD_HOWE]), st.integers(0, 1 << 30), st.sampled_from([1, 13, 1 << 20]))
 def test_requests_that_are_logged_late_stay_in_their_pass(zone: str, seed: int, block: int) -> None:

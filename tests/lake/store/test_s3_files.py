@@ -180,6 +180,7 @@ def test_duckdb_s_error_tells_the_store_s(files, monkeypatch):
     assert str(of_disk).endswith('"/lake/a": Input/output error. Check the disk, or what is mounted there.')
 
 
+@pytest.mark.slow
 def test_a_catalog_s_query_of_what_can_not_be_read_ends(published, monkeypatch):
     """Each of many, on a busy machine: a query that begins to read locks nobody out."""
     monkeypatch.setattr("time.sleep", lambda _: None)

@@ -139,6 +139,7 @@ def test_second_run_rebuilds_nothing_and_says_so(a_project):
     assert before == {path: path.stat().st_mtime_ns for path in a_project.folder.rglob("*.parquet")}
 
 
+@pytest.mark.slow
 def test_from_any_folder(a_project, tmp_path):
     """With LUIGI_CONFIG_PATH set the current folder does not matter."""
     path = str(a_project.folder / "luigi.cfg")
