@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 DAYS = """
 import pkgutil, sys
 from importlib import import_module
@@ -26,6 +28,7 @@ print({name.partition(".")[0] for name in sys.modules} & {"luigi", "tasks", "bac
 RATES = "select dt, application, valid_requests, server_error_requests from error_rate order by all"
 
 
+@pytest.mark.slow
 def test_what_is_built_and_asked_without_luigi(a_project):
     """Every module is imported; days are built, asked for and checked; nothing has imported Luigi for it."""
     done = a_project.run(sys.executable, "-W", "error", "-c", DAYS)

@@ -27,9 +27,8 @@ def built(on_s3, faulty_s3):
     return on_s3
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=[] if each == "sql" else pytest.mark.slow) for each in COMMANDS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
 def test_objects_that_do_not_come_are_no_damage(built, faulty_s3, slow_down, name):
     """The bucket can be listed and its objects don't come: exit code 3, S3's answer, and no word of copies."""
     if name == "report":
