@@ -317,7 +317,9 @@ def _positive(text: str) -> int:
 
 
 def _part(text: str) -> tuple[int, int]:
-    index, _, of = text.partition("/")
+    index, slash, of = text.partition("/")
+    if not slash:
+        raise argparse.ArgumentTypeError(f"{text!r} is no part, expected K/N, such as 0/4 for the first of four")
     part = _number(index), _positive(of)
     if part[0] >= part[1]:
         raise argparse.ArgumentTypeError(f"{text!r} is no part: of {of} parts, the last is {part[1] - 1}/{of}")

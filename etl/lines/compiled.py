@@ -860,7 +860,10 @@ def _encoded(places: Numbers, values: pa.StringArray | tuple[str, ...] | list[st
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--portable"]:
-        keep_portable()
-    else:
-        kernel()
+    match sys.argv[1:]:
+        case []:
+            kernel()
+        case ["--portable"]:
+            keep_portable()
+        case others:
+            sys.exit(f"etl.lines.compiled: {' '.join(others)}: expected nothing, or --portable")

@@ -96,7 +96,7 @@ def test_a_part_without_an_active_day_has_nothing_to_do(a_project):
         (("--part", "2/2"), "argument --part: '2/2' is no part: of 2 parts, the last is 1/2\n"),
         (("--part", "0/0"), "argument --part: 0 is too few, expected 1 or more\n"),
         (("--part", "x/8"), "argument --part: 'x' is not a number, expected 0 or more\n"),
-        (("--part", "3"), "argument --part: '' is not a number, expected 0 or more\n"),
+        (("--part", "3"), "argument --part: '3' is no part, expected K/N, such as 0/4 for the first of four\n"),
         (
             ("--stop", "2015-05-19", "--part", "0/3"),
             "2 days can't be divided into 3 parts. Give --part K/N with an ",

@@ -4,6 +4,8 @@ import builtins
 import gzip
 import hashlib
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -206,6 +208,14 @@ def test_damaged_machine_code_is_compiled_anew(monkeypatch: pytest.MonkeyPatch, 
     kept.write_bytes(right[:-1] + b"x")
     assert machine_code._compiled_or_kept() == right  # noqa: SLF001
     assert kept.read_bytes() == right
+
+
+def test_what_compiles_takes_no_other_argument():
+    """A slip of the pen would leave a machine that is copied with code for this one's processor."""
+    command = [sys.executable, "-m", "etl.lines.compiled", "--portabel"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "etl.lines.compiled: --portabel: expected nothing, or --portable\n"
 
 
 @pytest.mark.parametrize(("lacks", "compiled"), [("nothing", False), ("ssse3", True)])
