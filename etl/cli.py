@@ -1,9 +1,10 @@
-"""The `lake` command: asks the lake, verifies it, delivers from it, and deletes what is too old."""
+"""The `lake` command: asks and verifies the lake, delivers from it, records events, deletes what is too old."""
 
 import argparse
 
 from lake.cli import add_command, add_commands, add_version, chosen, day, run
 from lake.datasets import DATASETS
+from lake.events import KINDS
 from lake.exit_codes import epilog
 from lake.report.cli import add_report
 
@@ -39,6 +40,30 @@ lake deliver --to figures dashboards --start 2026-09-01
 DELIVERED = """
 Each day goes there once a revision, with a receipt. A day that was restated is replaced, and no other is touched.
 Nothing is built: `backfill run --deliver NAME` builds what is missing, too.
+"""
+EVENT = """
+lake event add "release 512" --kind deploy --application shop
+lake event import deploys.csv
+lake event list --start 2026-09-01
+"""
+ADD = """
+lake event add "release 512" --kind deploy --application shop
+lake event add "bank holiday" --kind holiday --at 2026-12-25 --until 2026-12-26
+"""
+IMPORT = """
+lake event import deploys.csv
+lake event import --format grafana - < annotations.json
+"""
+IMPORTED = """
+CSV has a header, and NDJSON the same names: started, kind, name, and if wanted ended and applications.
+Of Grafana's annotations (/api/annotations), tags tell the kind and the application (application:shop).
+"""
+LIST = """
+lake event list
+lake event list --start 2026-09-17 --stop 2026-09-18
+"""
+WITHDRAW = """
+lake event withdraw 3f0a9c41d7be --reason "it was rolled out on the next day"
 """
 
 
@@ -154,4 +179,55 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--yes", action="store_true", help="do it")
     command.add_argument("--reason", help="why, for the records that stay")
     command.set_defaults(run="etl.upkeep_commands:purge")
+    _add_event(commands)
     return parser
+
+
+def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands about events."""
+    short = "record what happened, such as a deploy, beside the figures that it may explain"
+    event = add_command(
+        commands,
+        "lake",
+        "event",
+        short,
+        "Record what happened: deploys, incidents, holidays. Questions name the events before an error rate "
+        "moved, and `release_impact` compares the time after one with the time before it.",
+        EVENT,
+    )
+    commands = event.add_subparsers(required=True, metavar="COMMAND")
+    program = event.prog
+    command = add_command(
+        commands, program, "add", "record one event", "Record one event; twice the same is one.", ADD
+    )
+    command.add_argument("name", metavar="NAME", help="what people call it, such as 'release 512'; nobody's name")
+    command.add_argument("--kind", required=True, choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    command.add_argument("--at", metavar="TIME", help="when it happened or began, in UTC; default: now")
+    command.add_argument("--until", metavar="TIME", help="when it was over, if it took some time")
+    command.add_argument(
+        "--application", nargs="+", metavar="NAME", help="those it is of, or patterns with * and ?; default: all"
+    )
+    command.set_defaults(run="etl.event_commands:add")
+    about = "record the events of a file: CSV, NDJSON, or Grafana's annotations"
+    command = add_command(
+        commands, program, "import", about, f"{about.capitalize()}; all of them, or none.", IMPORT, IMPORTED
+    )
+    command.add_argument("file", metavar="FILE", help="such as deploys.csv; - for standard input, with --format")
+    command.add_argument(
+        "--format", choices=("csv", "ndjson", "grafana"), help="default: by its name, .json is Grafana's"
+    )
+    command.set_defaults(run="etl.event_commands:import_file")
+    command = add_command(commands, program, "list", "list events, with their ids", "List events.", LIST)
+    _add_days(command)
+    command.set_defaults(run="etl.event_commands:show")
+    command = add_command(
+        commands,
+        program,
+        "withdraw",
+        "say that an event doesn't stand",
+        "Record that an event doesn't stand. Its record stays, and no question shows it any more.",
+        WITHDRAW,
+    )
+    command.add_argument("event", metavar="EVENT", help="its id, as `lake event list` shows it")
+    command.add_argument("--reason", required=True, help="why, for the record that stays")
+    command.set_defaults(run="etl.event_commands:withdraw")

@@ -32,6 +32,7 @@ lake describe error_rate
 DESCRIBE = """
 lake describe error_rate
 lake describe incidents
+lake describe events
 """
 QUESTIONS = """
 lake questions
@@ -192,7 +193,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
     command = add("questions", "list the views and macros that answer questions", QUESTIONS, "list_questions")
     command.add_argument("word", nargs="?", metavar="WORD", help="only those with it in their name or answer")
-    about = "say what a dataset, a view or a macro is, and what its columns are"
+    about = "say what a dataset, a view, a macro or the table of events is, and what its columns are"
     command = add("describe", about, DESCRIBE, "describe")
     command.add_argument(
         "name", metavar="NAME", help="such as error_rate; `lake ls` and `lake questions` show all"

@@ -99,6 +99,14 @@ OWN: Mapping[str, Mapping[int, str]] = {
         2: f"{WRONG}, or what delivers there is not installed",
         3: f"{UNREADABLE}, or a target can't be reached or written",
     },
+    "lake event": {0: "recorded, listed or withdrawn"},
+    "lake event add": {0: "recorded, now or before", 2: f"{WRONG}, or it was withdrawn before"},
+    "lake event import": {
+        0: "all are recorded, now or before",
+        2: f"{WRONG}, or the file is; nothing was recorded",
+    },
+    "lake event list": {0: "listed"},
+    "lake event withdraw": {0: "withdrawn", 2: f"{WRONG}, or there is no such event"},
     "lake retention": {
         0: "nothing is that old; or it is shown, or deleted",
         1: "something that stays was made from what would go",

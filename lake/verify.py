@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import confirmed, evidence, lake_id, records, restatements, retention
+from lake import confirmed, events, evidence, lake_id, records, restatements, retention
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, in_build_order
 from lake.digests import sha256_of
@@ -35,6 +35,7 @@ JOURNALS: Mapping[str, Callable[[str], object]] = {
     retention.NAME: retention.deletions,
     confirmed.NAME: Provenance.from_json,
     lake_id.NAME: lake_id.parse,
+    events.NAME: events.check_record,
     "attempts": records.check_lines,
     "late": json.loads,
     "seen": json.loads,

@@ -87,6 +87,11 @@ def _masked(segment: str) -> str:
     return segment
 
 
+def clean_words(text: str) -> str:
+    """Return a text of several words with each masked as a part of a path is."""
+    return " ".join(map(_masked, text.split()))
+
+
 def mask_line(line: bytes, places: Sequence[str] = ()) -> str:
     """Return a rejected line as `mask_lines` does."""
     found: str = mask_lines(array([line], pa.binary()), places)[0].as_py()

@@ -7,9 +7,10 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from lake import sql
+from lake import events, sql
 from lake.catalog import kept
 from lake.catalog.cache import Cache
+from lake.catalog.events import create_table as create_events
 from lake.catalog.files import Files, dataset
 from lake.catalog.lasting import lasting
 from lake.catalog.pull import refresh
@@ -100,13 +101,14 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
                 "made it. Rebuild it in another [lake] root, or query it with that version."
             ) from error
     _create_provenance(connection, lake, shown)
+    create_events(connection, events.read(lake).known)
     define(connection, slos)
     files.complete()
     return (lasting(connection) if files.are_arrow else connection), files
 
 
 def define(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...] = ()) -> None:
-    """Create the macros and the analysts' questions, with comments, where there is a relation for each dataset."""
+    """Create macros and the analysts' questions, with comments, where there are all datasets and `events`."""
     create_table(connection, slos)
     for each in (*sql.macros(), *sql.questions()):
         connection.execute(each.statement)

@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from lake import sql
+from lake import events, sql
 from lake.catalog.connections import define
+from lake.catalog.events import create_view as create_events
 from lake.catalog.relations import (
     Relations,
     create_columns,
@@ -75,6 +76,7 @@ def _create(connection: duckdb.DuckDBPyConnection, root: str, seeds: Path, slos:
             create_columns(connection, contract)
         create_views(connection, contract, _relations(contract))
     create_provenance(connection, _footers())
+    create_events(connection, f"lake_root() || '/_{events.NAME}'")
     define(connection, slos)
 
 

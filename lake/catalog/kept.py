@@ -29,6 +29,7 @@ from lake.errors import StoreError
 from lake.store.disk import disk_at_first, disk_of, replaced
 
 FILE = "part-0.parquet"
+EVENTS = "events"  # `lake.events.NAME`, which isn't imported for it
 NEWEST = 3
 """So many files of a kind stay: those of other versions of the code, which may be in use beside this one."""
 
@@ -104,6 +105,7 @@ def seen(config: Config, datasets: Iterable[str], copies: Iterable[str]) -> str:
         found.append(dataset)
         found += _listed(f"{root}/{dataset}")
         found += _names(f"{root}/_evidence/published/{dataset}")
+    found += _names(f"{root}/_{EVENTS}")
     found += map(_stamp, copies)
     return hashlib.sha256("\n".join(found).encode(errors="surrogateescape")).hexdigest()
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import duckdb
 
-from lake import sql
+from lake import patterns, sql
 from lake.config import Config, check_keys, whole_number
 from lake.contracts.requests import VANTAGES
 from lake.errors import ConfigError
@@ -19,7 +19,6 @@ REQUIRED = ("applications", "objective")
 KNOWN = (*REQUIRED, "window_days", "vantage")
 WINDOWS = (28, 30)
 OBJECTIVE = re.compile(r"0\.[0-9]{1,6}")
-PATTERN = re.compile(r"[a-z0-9*?][a-z0-9*?._-]{0,252}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ def create_table(connection: duckdb.DuckDBPyConnection, slos: tuple[Slo, ...]) -
         "create or replace table slo "
         "(slo varchar, applications varchar[], vantage varchar, objective double, window_days integer)"
     )
+    connection.execute("comment on table slo is 'A row is an objective, as [slo.NAME] of luigi.cfg has it.'")
     for each in slos:
         values = [each.name, list(each.applications), each.vantage, each.objective, each.window_days]
         connection.execute("insert into slo values (?, ?, ?, ?, ?)", values)
@@ -75,24 +75,11 @@ def _slo(name: str, values: Mapping[str, str]) -> Slo:
         raise ConfigError(f"{missing[0]} is missing. Required: {', '.join(REQUIRED)}.")
     return Slo(
         name=name,
-        applications=_applications(values["applications"]),
+        applications=patterns.parse(values["applications"]),
         vantage=_vantage(values.get("vantage")),
         objective=_objective(values["objective"]),
         window_days=_window_days(values.get("window_days", "30")),
     )
-
-
-def _applications(text: str) -> tuple[str, ...]:
-    patterns = tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
-    for pattern in patterns:
-        if not PATTERN.fullmatch(pattern):
-            raise ConfigError(
-                f"applications: {pattern}: expected names of applications with a comma between two, in lower "
-                "case; in a name, * is any text and ? any one character."
-            )
-    if not patterns:
-        raise ConfigError(f"applications = {text}: expected one name of an application, or *, at least.")
-    return patterns
 
 
 def _vantage(text: str | None) -> str | None:

@@ -48,9 +48,10 @@ def describe(given: argparse.Namespace) -> int:
     if given.name in CONTRACTS:
         print(overview.described(_lake(), contract(given.name)))
         return 0
-    asked = questions.of(given.name)
+    known = {each.name for each in sql.definitions()}
     with lake.connect() as connection:
-        print(questions.described(connection, asked))
+        told = None if given.name in known else questions.relation(connection, given.name)
+        print(told or questions.described(connection, questions.of(given.name)))
     return 0
 
 

@@ -51,6 +51,23 @@ def described(connection: duckdb.DuckDBPyConnection, each: Definition) -> str:
     return f"{listed(each)}\n\n{aligned([('column', 'type'), *((name, kind) for name, kind, *_ in found)])}"
 
 
+def relation(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """Return what a table or view beside datasets and questions is, such as `events`; None if there is none."""
+    found = connection.execute(
+        "select comment from duckdb_tables() where not internal and table_name = $name "
+        "union all select comment from duckdb_views() where not internal and view_name = $name",
+        {"name": name},
+    ).fetchone()
+    if not found:
+        return None
+    columns = connection.execute(
+        "select column_name, data_type, coalesce(comment, '') from duckdb_columns() "
+        "where not internal and table_name = $name order by column_index",
+        {"name": name},
+    ).fetchall()
+    return f"{name}\n{' ' * MARGIN}{found[0] or ''}\n\n{aligned([('column', 'type', 'meaning'), *columns])}"
+
+
 def explained(error: duckdb.CatalogException) -> duckdb.CatalogException:
     """Return DuckDB's error as one that says how a macro or a view is asked, if it was asked as the other."""
     found = NOT_THERE.search(str(error))

@@ -14,9 +14,13 @@ MARK = "<!-- `python -m lake.exit_codes` prints this table -->\n"
 
 
 def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Return a parser and those of its commands, by their names."""
-    (choices,) = (each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
-    return {parser.prog: parser} | {each.prog: each for each in choices.values()}
+    """Return a parser and those of its commands, and of theirs, by their names."""
+    found = {parser.prog: parser}
+    for each in parser._actions:  # noqa: SLF001
+        if isinstance(each, argparse._SubParsersAction):  # noqa: SLF001
+            for below in each.choices.values():
+                found |= commands(below)
+    return found
 
 
 @pytest.mark.parametrize("name", ["backfill", "lake"])

@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 import pytest
 
 from lake.catalog.connections import define
+from lake.catalog.events import create_table
 from lake.catalog.relations import partition_columns
 from lake.contract import Column, Contract
 from lake.contracts import CONTRACTS
@@ -28,6 +29,19 @@ SLO = pa.schema(
     ]
 )
 """A CSV of the table `slo`: its patterns of applications are one text, with a bar between two of them."""
+EVENTS = pa.schema(
+    [
+        pa.field("event", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("applications", pa.string()),
+        pa.field("started", pa.timestamp("us")),
+        pa.field("ended", pa.timestamp("us")),
+    ]
+)
+"""A CSV of `events`: likewise."""
+BESIDE = {"slo": SLO, "events": EVENTS}
+"""The tables that are no datasets, as CSVs have them."""
 Catalog = Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
@@ -95,13 +109,13 @@ def _catalog(
             connection.execute(
                 f"insert into {name}_files select {place} from given union select {place} from more_files"
             )
-        connection.register("given_slo", rows.pop("slo", SLO.empty_table()))
+        for name, schema in BESIDE.items():
+            connection.register("given", rows.pop(name, schema.empty_table()))
+            connection.execute(
+                f"insert into {name} select * replace (string_split(applications, '|') as applications) from given"
+            )
         for name, table in rows.items():
             connection.register(name, table)
-        connection.execute(
-            "insert into slo select slo, string_split(applications, '|'), vantage, objective, window_days "
-            "from given_slo"
-        )
         yield connection
 
 
@@ -119,7 +133,7 @@ def read_rows() -> Callable[[Path, Contract], pa.Table]:
 
 @pytest.fixture(scope="session")
 def read_lake(read_rows: Callable[[Path, Contract], pa.Table]) -> Callable[[Path], dict[str, pa.Table]]:
-    """Return a function that reads a folder's CSVs of datasets, and `slo.csv`, as the catalog takes them."""
+    """Return a function that reads a folder's CSVs of datasets, `slo` and `events`, as the catalog takes them."""
 
     def read(folder: Path) -> dict[str, pa.Table]:
         of = {folder / f"{name}.csv": of for name, of in CONTRACTS.items()}
@@ -128,8 +142,10 @@ def read_lake(read_rows: Callable[[Path, Contract], pa.Table]) -> Callable[[Path
             files = folder / f"{name}_files.csv"
             if files.exists():
                 found[files.stem] = _read(files, _files(each))
-        slo = folder / "slo.csv"
-        return found | ({"slo": _read(slo, SLO)} if slo.exists() else {})
+        for name, schema in BESIDE.items():
+            if (folder / f"{name}.csv").exists():
+                found[name] = _read(folder / f"{name}.csv", schema)
+        return found
 
     return read
 
@@ -139,9 +155,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """Return a function that opens a catalog, in memory or in the file that it is given.
 
     It takes rows by the name of their dataset, of which columns may be left out, but not `dt`; with `_files` after
-    that name, files beside those of the rows, which have none themselves; rows of the table
-    `slo` as a CSV has them; and any other table by its name. Each is a copy of an empty one, which takes a fifth
-    of the time that making views and macros does.
+    that name, files beside those of the rows, which have none themselves; rows of the tables `slo` and `events`
+    as a CSV has them; and any other table by its name. Each is a copy of an empty one, which takes a fifth of the
+    time that making views and macros does.
     """
     empty = tmp_path_factory.mktemp("catalog") / "empty.duckdb"
     with duckdb.connect(empty) as connection:
@@ -150,5 +166,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
             connection.execute(f"create table {name} as from nothing")
             place = ", ".join(partition_columns(of))
             connection.execute(f"create table {name}_files as select {place} from nothing")
+        create_table(connection, ())
         define(connection)
     return partial(_catalog, empty)

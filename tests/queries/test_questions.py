@@ -60,7 +60,7 @@ def test_every_golden_case_is_of_a_question(case):
     assert case.parent.name in (case / "query.sql").read_text()
     assert {"query.sql", "expected.csv"} <= files
     tables = {f"{name}{listing}.csv" for name in CONTRACTS for listing in ("", "_files")}
-    assert files <= {"query.sql", "expected.csv", "slo.csv", *tables}
+    assert files <= {"query.sql", "expected.csv", "slo.csv", "events.csv", *tables}
 
 
 @EVERY_CASE
@@ -80,6 +80,7 @@ OF_FIVE_MINUTES = [
     "error_rate_by('Europe/London'{})",
     "error_rate_profile(time_zone := 'UTC'{})",
     "burn_rate(60{})",
+    "since_when({})",
     "slo_alerts({})",
     "slo_alerts_compared('web', 'web'{})",
 ]
@@ -204,6 +205,7 @@ def in_files(catalog, tmp_path_factory):
         ("error_rate_profile(start := '2026-02-16', stop := '2026-02-23')", 9),
         ("incidents(0.01, start := '2026-02-16', stop := '2026-02-18')", 2),
         ("movers('2026-02-16')", 14),
+        ("since_when('2026-02-16', '2026-02-18')", 2),
         ("slo_alerts(start := '2026-02-16', stop := '2026-02-18')", 5),
         ("burn_rate(60, start := '2026-02-16', stop := '2026-02-18')", 3),
         ("compare('2026-02-01', '2026-02-08', '2026-02-08', '2026-02-10')", 9),

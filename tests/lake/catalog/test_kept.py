@@ -31,6 +31,7 @@ DATA = (
     "from error_rate_as_of('2100-01-01') order by all",
     "from rejects order by all",
     "from slo",
+    "from events",
     "select dataset, dt, source, rev, rows_kept from provenance order by all",
     "from error_rate_weekly order by all",
 )

@@ -45,6 +45,17 @@ def test_each_can_be_described(project):
             assert ("\n\ncolumn" in said) == (each.kind != "macro")
 
 
+def test_what_stands_beside_the_datasets_can_be_described(project):
+    """Events, objectives, and the files of a dataset; a name that is none is hinted at."""
+    done = project.run("lake", "describe", "events")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("events\n    A row is an event: ")
+    assert re.search(r"^kind +VARCHAR +deploy, configuration, ", done.stdout, re.MULTILINE)
+    for name in ("slo", "error_rate_files"):
+        assert project.run("lake", "describe", name).stdout.startswith(f"{name}\n    ")
+    assert project.run("lake", "describe", "evnts").returncode == 2
+
+
 def test_of_a_view_the_columns_are_shown(project):
     """As of a dataset, by its name."""
     done = project.run("lake", "describe", "error_rate_weekly")

@@ -1,0 +1,1 @@
+from release_impact('release 512', minutes := 10)
