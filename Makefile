@@ -120,7 +120,7 @@ $(VENV)/bench: $(VENV)/run requirements-bench.lock
 	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
 
-bench: $(VENV)/bench ## extraction against its peers: an hour and a half, 12 GB; writes docs/explanation/performance.md
+bench: $(VENV)/bench ## extraction against its peers: an hour, 12 GB; writes docs/explanation/performance.md
 	@$(BIN)/python tests/bench/run.py --write docs/explanation/performance.md
 
 $(VENV)/proofs: $(VENV)/dev requirements-proofs.lock

@@ -4,7 +4,7 @@
         [--write docs/explanation/performance.md]
 
 Each figure is a median of runs in which peer and ours take turns, and counts only if every fact of the result
-is right. With the defaults it takes about three quarters of an hour and 12 GB of disk.
+is right. With the defaults it takes about an hour and 12 GB of disk.
 """
 
 import argparse
