@@ -16,7 +16,7 @@ from typing import Any
 import vl_convert
 
 from lake.partition import days_since_epoch
-from lake.report.data import Report, Row, Scope, Series
+from lake.report.data import Report, Row, Scope, Series, begin_of
 from lake.report.kept import kept
 
 Spec = dict[str, Any]
@@ -279,6 +279,18 @@ def _series(asked: Scope, width: int, height: int, description: str, *, small: b
                 },
                 "encoding": rate,
             },
+            {  # at the foot, where no error rate is in its way
+                "transform": [{"filter": "datum.e"}],
+                "mark": {
+                    **alone,
+                    "shape": "diamond",
+                    "filled": False,
+                    "size": 15 if small else 50,
+                    "color": _css("fg"),
+                    "yOffset": -3 if small else -6,
+                },
+                "encoding": {"y": {"datum": 0, **y}},
+            },
             {
                 "transform": [{"filter": "datum.f && isValid(datum.r)"}],
                 "mark": {**alone, "size": 15 if small else 45, "filled": False, "color": _css("fg")},
@@ -344,6 +356,11 @@ def _points(report: Report, series: Series) -> Iterator[Row]:
             "o": series.allowed_error_rate,
             "s": rates[n] is not None and set(rates[max(0, n - 1) : n] + rates[n + 1 : n + 2]) <= {None},
             "i": any(each["started"].date() <= day <= each["ended"].date() for each in series.incidents),
+            "e": any(
+                each["started"].date() <= day
+                and (each["started"].date() == day or (each["ended"] and each["ended"] > begin_of(day)))
+                for each in series.events
+            ),
             "f": bool(row and row["incomplete"]),
         }
 

@@ -61,6 +61,21 @@ INCIDENTS = """
     where application glob $applications
     order by server_error_requests desc, started, application, vantage
 """
+EVENTS = """
+    with shown as (
+        select distinct application, vantage
+        from error_rate_daily
+        where dt >= $start and dt < $stop and application glob $applications
+    )
+
+    select shown.application, shown.vantage, events.*
+    from events
+    inner join shown on slo_covers(events.applications, null, shown.application, null)
+    where
+        events.started < cast($stop as timestamp)
+        and coalesce(events.ended, events.started + interval 1 second) > cast($start as timestamp)
+    order by events.started, events.event, shown.application, shown.vantage
+"""
 MOVERS = """
     from movers(stop := $stop)
     where application glob $applications
@@ -129,6 +144,7 @@ class Series:
         completeness: What `completeness` says, for each day from its first on.
         allowed_error_rate: The share of requests that may fail by its strictest objective, None if none is set.
         incidents: Its incidents, those with the most failed requests first.
+        events: What happened to it, as `events` has it, the first one first.
     """
 
     application: str
@@ -139,6 +155,7 @@ class Series:
     completeness: tuple[Row, ...]
     allowed_error_rate: float | None
     incidents: tuple[Row, ...]
+    events: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -199,6 +216,12 @@ class Report:
             found, key=lambda pair: (-pair[1]["server_error_requests"], pair[1]["started"], pair[0].label)
         )
 
+    @property
+    def events(self) -> list[Row]:
+        """The events of any application that is shown, the last one first."""
+        found = {each["event"]: each for series in self.series for each in series.events}
+        return sorted(found.values(), key=lambda each: (each["started"], each["event"]), reverse=True)
+
 
 def scope(lake: Lake, start: date | None, stop: date | None, applications: str, threshold: float) -> Scope:
     """Return what is asked for; from the first to the last day that is there, a year at most, unless it is told.
@@ -246,6 +269,7 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
     values = {"threshold": asked.incident_threshold, "lost": LEAST_LOST}
     # without counts the question is an error, and the page says so itself
     incidents = _by_series(_ask(connection, INCIDENTS, asked, **values) if counts else [])
+    events = _by_series(_ask(connection, EVENTS, asked))
     budgets = _ask(connection, BUDGETS, asked)
     vantages: dict[str, set[str]] = {}
     for application, vantage in completeness | days:
@@ -266,6 +290,7 @@ def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, asked: Scope) -> R
                 tuple(completeness.get(key, [])),
                 min(allowed, default=None),
                 tuple(incidents.get(key, [])),
+                tuple(events.get(key, [])),
             )
         )
     made = _made(lake, asked.start, asked.stop)
@@ -341,6 +366,11 @@ def _restatements(lake: Lake, asked: Scope) -> list[Provenance]:
     return sorted(found, key=lambda each: (each.dt, each.dataset, each.source or "", each.revision), reverse=True)
 
 
+def begin_of(day: date) -> datetime:
+    """Return when a day begins, in UTC, without zone as DuckDB has times."""
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001
+
+
 def minutes_since(start: date, moment: datetime) -> int:
     """Return how many minutes after a day's beginning a moment (UTC, without zone) is."""
-    return int((moment - datetime(start.year, start.month, start.day)) / timedelta(minutes=1))  # noqa: DTZ001
+    return int((moment - begin_of(start)) / timedelta(minutes=1))

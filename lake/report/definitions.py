@@ -17,6 +17,7 @@ NAMES = {
     "objective": "Objective",
     "budget": "Error budget",
     "incident": "Incident",
+    "event": "Event",
     "mover": "Mover",
     "completeness": "Completeness",
     "hours": "Hours with requests",
@@ -47,6 +48,10 @@ def definitions(threshold: float) -> list[tuple[str, str, Markup]]:
         ),
         "budget": questions["error_budget"],
         "incident": f"{questions['incidents']} Here the threshold is {exactly(threshold)}.",
+        "event": (
+            "What happened outside, such as a deploy, as it was recorded. An incident names those of the 30 "
+            "minutes before the error rate rose."
+        ),
         "mover": questions["movers"],
         "completeness": questions["completeness"],
         "hours": columns["hours_observed"],

@@ -21,6 +21,8 @@
   const iso = (day) => new Date(origin + day * DAY).toISOString().slice(0, 10);
   const moment = (minute) => new Date(origin + minute * MINUTE).toISOString().slice(0, 16).replace('T', ' ');
   const rate = (one, day) => (one.requests[day] ? one.errors[day] / one.requests[day] : null);
+  const events = (one, day) =>
+    one.events.filter(([start, end]) => start < (day + 1) * 1440 && (end > day * 1440 || start >= day * 1440));
   const incidents = (one, day) =>
     one.incidents.filter(([start, minutes]) => start < (day + 1) * 1440 && start + minutes > day * 1440);
 
@@ -36,6 +38,7 @@
     }
     if (one.incomplete[day]) lines.push(`incomplete: ${data.texts[one.incomplete[day]]}`);
     else if (one.requests[day] && one.hours[day] < 24) lines.push(`requests in ${one.hours[day]} of 24 hours`);
+    for (const [, , text] of events(one, day)) lines.push(text);
     for (const [start, minutes, errors] of incidents(one, day))
       lines.push(`incident ${moment(start)}, ${plural(minutes, 'minute')}: ${plural(errors, 'request')} failed`);
     if (one.revisions[day]) lines.push(`restated: revision ${one.revisions[day]}`);
@@ -90,6 +93,7 @@
       h: r === null ? null : one.high[day],
       o: one.objective,
       s: r !== null && none(day - 1) && none(day + 1),
+      e: events(one, day).length > 0,
       i: incidents(one, day).length > 0,
       f: Boolean(one.incomplete[day]),
     }));

@@ -108,6 +108,14 @@ def _series(report: Report, series: Series, texts: dict[str | None, int]) -> Row
             [minutes_since(report.scope.start, each["started"]), each["minutes"], each["server_error_requests"]]
             for each in series.incidents
         ),
+        "events": [
+            [
+                minutes_since(report.scope.start, each["started"]),
+                minutes_since(report.scope.start, each["ended"] or each["started"]),
+                f"{each['kind']} {each['started']:%Y-%m-%d %H:%M}: {each['name']}",
+            ]
+            for each in series.events
+        ],
     }
 
 

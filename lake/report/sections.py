@@ -23,6 +23,8 @@ def sections(report: Report) -> Iterator[Markup]:
         yield paragraph("There are no error rates of these days and applications.")
     yield _section("budgets", "Error budgets", _budgets(report))
     yield _section("incidents", "Incidents", _incidents(report))
+    if report.events:
+        yield _section("events", "Events", _events(report))
     yield _section("movers", "Movers", _movers(report))
     yield _section("completeness", "Completeness", _completeness(report))
     yield _section("restatements", "Restatements", _restatements(report))
@@ -171,6 +173,7 @@ def _incidents(report: Report) -> Markup:
             f"{each['started']:%Y-%m-%d %H:%M}",
             f"{each['ended']:%H:%M}" if _same_day(each) else f"{each['ended']:%Y-%m-%d %H:%M}",
             _duration(each["minutes"]),
+            long(", ".join(each["events"]) or NOTHING),
             count(each["server_error_requests"]),
             count(each["valid_requests"]),
             rate(each),
@@ -178,8 +181,26 @@ def _incidents(report: Report) -> Markup:
         )
         for _, each in found[:LONGEST_TABLE]
     ]
-    heads = [*WHO, "Began (UTC)", "Ended", "Lasted", term("failed"), term("valid"), *RATE]
-    return join([paragraph(*told), table("The most failed requests first", heads, rows, text=[1, 2, 3])])
+    heads = [*WHO, "Began (UTC)", "Ended", "Lasted", term("event", "Events just before")]
+    heads += [term("failed"), term("valid"), *RATE]
+    return join([paragraph(*told), table("The most failed requests first", heads, rows, text=[1, 2, 3, 5])])
+
+
+def _events(report: Report) -> Markup:
+    rows = [
+        (
+            f"{each['started']:%Y-%m-%d %H:%M}",
+            f"{each['ended']:%Y-%m-%d %H:%M}" if each["ended"] else NOTHING,
+            each["kind"],
+            long(each["name"]),
+            long("all" if each["applications"] == ["*"] else ", ".join(each["applications"])),
+        )
+        for each in report.events[:LONGEST_TABLE]
+    ]
+    left_out = len(report.events) - len(rows)
+    more = f"; {left_out:,} earlier ones are not shown" if left_out else ""
+    heads = [term("event", "Began (UTC)"), "Ended", "Kind", "Name", term("application", "Of")]
+    return table(f"What happened, the last one first{more}", heads, rows, text=[0, 1, 2, 3, 4])
 
 
 def _no_incidents(report: Report) -> str:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,10 +23,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lake import cli, sql
+from lake import cli, events, sql
 from lake.catalog.connections import connect
 from lake.contracts import CONTRACTS
 from lake.errors import ConfigError
+from lake.events import Event
 from lake.exit_codes import epilog
 from lake.lake import Lake, open_store
 from lake.partition import Partition
@@ -52,6 +53,13 @@ MISSING = date(2026, 9, 15)
 HOSTILE = "</script><img src=x onerror=alert(1)>@@data@@&<!--"
 RATE = ("error_rate", "error_rate_low", "error_rate_high")
 CHROMIUM = Path("/usr/bin/chromium")
+RELEASE = Event(OUTAGE.replace(minute=1, tzinfo=UTC), None, "deploy", "9 </script><b>", ("shop", "x*"))
+FAIR = Event(datetime(2026, 9, 8, 22, tzinfo=UTC), datetime(2026, 9, 11, tzinfo=UTC), "holiday", "fair")
+EVENTS = (
+    *(RELEASE, FAIR),
+    Event(datetime(2026, 9, 21, tzinfo=UTC), None, "other", "later"),
+    Event(datetime(2026, 9, 9, tzinfo=UTC), None, "other", "elsewhere", ("docs",)),
+)
 APPLICATIONS = (("api", "edge"), ("api", "origin"), ("idle", "origin"), ("late", "origin"), ("shop", "edge"))
 
 
@@ -132,6 +140,7 @@ def a_lake(tmp_path_factory, provenance_of) -> Lake:
             put(made, provenance_of, Partition("error_counts", 1, day), counts(day))
     told = {"reason": f"late log {HOSTILE}", "requested_by": "anna@batch-1", "supersedes": "00"}
     put(made, provenance_of, Partition("error_rate", 1, RESTATED, revision=1), rates(RESTATED), **told)
+    events.record(made, EVENTS)
     return made
 
 
@@ -299,6 +308,30 @@ def test_the_outage_is_an_incident(tables, text):
     assert f"not known of 1 day without error_counts: {UNCOUNTED}." in text
     assert "<b>1</b><span>incidents, in which 600 requests failed; not known of 1 day</span>" in text
     assert data_of(text)["series"][0]["facts"].endswith(" 1 incident. Incidents are not known of 1 day.")
+
+
+def test_events_are_told_where_they_explain_something(tables, text):
+    """In a table of their own, at the incident that followed, and on the days of their applications."""
+    assert [
+        (each["Began (UTC)"], each["Ended"], each["Name"], each["Of"]) for each in tables.records("events")
+    ] == [
+        ("2026-09-09 14:01", "\N{EN DASH}", RELEASE.name, "shop, x*"),
+        ("2026-09-08 22:00", "2026-09-11 00:00", "fair", "all"),
+    ]
+    (incident,) = tables.records("incidents")
+    assert incident["Events just before"] == RELEASE.name
+    fair = [7 * 1440 + 22 * 60, 10 * 1440, "holiday 2026-09-08 22:00: fair"]
+    release = [8 * 1440 + 14 * 60 + 1, 8 * 1440 + 14 * 60 + 1, f"deploy 2026-09-09 14:01: {RELEASE.name}"]
+    found = {each["label"]: each["events"] for each in data_of(text)["series"]}
+    assert (found["shop"], found["late"]) == ([fair, release], [fair])
+
+
+def test_days_of_events_have_a_mark(report):
+    """In the picture, as on the page: from the day that it began on to that on which it ended."""
+    (late,) = (each for each in report.series if each.application == "late")
+    points = charts._points(report, late)  # noqa: SLF001
+    marked = [day for day, each in zip(report.scope.days, points, strict=True) if each["e"]]
+    assert marked == [date(2026, 9, day) for day in (8, 9, 10)]
 
 
 def test_movers_are_those_of_the_last_week(tables, catalog):
@@ -705,7 +738,7 @@ def large(report) -> Report:
             days.append(row)
         total = days[0] | {"days": len(days)}
         incidents = tuple(each | {"application": name} for _, each in report.incidents for _ in range(10))
-        return Series(name, "edge", name, total, tuple(days), tuple(days), 0.001, incidents)
+        return Series(name, "edge", name, total, tuple(days), tuple(days), 0.001, incidents, ())
 
     every = tuple(series(place, name) for place, name in enumerate(names))
     periods = tuple(
@@ -936,7 +969,8 @@ def test_it_is_walked_through_by_mouse(report, file, tmp_path):
         opened.mouse.move(cells["x"] + cells["width"] * (day + 0.5) / DAYS, name["y"] + name["height"] / 2)
         told = opened.text_content("#tip").split("\n")
         assert told[:3] == expected_tip(report, "shop", OUTAGE.date())
-        assert told[4:] == ["incident 2026-09-09 14:05, 20 minutes: 600 requests failed"]
+        assert told[4:6] == ["holiday 2026-09-08 22:00: fair", f"deploy 2026-09-09 14:01: {RELEASE.name}"]
+        assert told[6:] == ["incident 2026-09-09 14:05, 20 minutes: 600 requests failed"]
         opened.locator("#applications a", has_text="late").click()
         assert opened.input_value("#selected") == "late"
         assert opened.inner_text("#facts").startswith("864 of 480,000 valid requests failed: 0.180 %")
