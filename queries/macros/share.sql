@@ -2,5 +2,5 @@
 create or replace macro share(value) as
 case
     when value between 0 and 1 then value
-    else error(value || ' is not a share: one is between 0 and 1 (5 % is 0.05)')
+    else error(coalesce(cast(value as varchar), 'NULL') || ' is not a share: one is between 0 and 1 (5 % is 0.05)')
 end;

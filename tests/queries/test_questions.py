@@ -223,7 +223,7 @@ def test_a_question_reads_the_days_that_it_asks_for(in_files, question, files):
     assert sum(map(int, re.findall(r'"Total Files Read": "(\d+)"', plan))) == files
 
 
-@pytest.mark.parametrize("threshold", ["5", "-0.1"])
+@pytest.mark.parametrize("threshold", ["5", "-0.1", "NULL"])
 def test_a_threshold_is_a_share(catalog, read_lake, tmp_path, threshold):
     """5 may mean 5 %, and would find nothing; from a file too."""
     case = next(path for path in CASES if path.parent.name == "incidents")
