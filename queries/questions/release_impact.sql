@@ -1,9 +1,15 @@
--- What came of an event, by its id or name: each of its applications' error rates in the `minutes` from it on
+-- What came of an event, by its id or name, or of all: its applications' error rates in the `minutes` from it on
 -- against those before it, without the five minutes that it is in. `change` is the difference beyond that of the
 -- same times in the four weeks before, if they have requests, with its 95 % interval (square-and-add, Newcombe
 -- 1998, Zou and Donner 2008); `detectable` is the rise that so many requests would show four times in five.
-create or replace macro release_impact(release, minutes := 60) as table
-    with chosen as (
+create or replace macro release_impact(release := null, minutes := 60) as table
+    -- of another name, so that who gives `events.name` means another one
+    with recorded as (
+        select *
+        from events
+    ),
+
+    chosen as (
         select
             event,
             name,
@@ -11,8 +17,8 @@ create or replace macro release_impact(release, minutes := 60) as table
             started,
             time_bucket(interval 5 minutes, started) as before_ends,
             time_bucket(interval 5 minutes, started + interval 299999999 microseconds) as after_begins
-        from events
-        where event = release or name = release
+        from recorded
+        where release is null or event = release or name = release
     ),
 
     weeks as (

@@ -1,8 +1,9 @@
 """Sample logs to try the project on: `python tests/tools/sample.py FOLDER`.
 
-Thirty days of three applications in three formats, the same bytes each time: an incident on one day,
-malformed lines, requests that are no HTTP, health checks and a monitor, one log rotated off midnight, one
-undated. All addresses are from the blocks that RFC 5737 and RFC 3849 reserve for documentation.
+Thirty days of three applications in three formats, the same bytes each time: an incident on one day, after one
+of the deploys that are listed beside the logs, malformed lines, requests that are no HTTP, health checks and a
+monitor, one log rotated off midnight, one undated. All addresses are from the blocks that RFC 5737 and RFC 3849
+reserve for documentation.
 """
 
 import gzip
@@ -17,6 +18,13 @@ from random import Random
 FIRST_DAY = date(2026, 9, 1)
 DAYS = 30
 INCIDENT = (datetime(2026, 9, 17, 14, tzinfo=UTC), datetime(2026, 9, 17, 15, 30, tzinfo=UTC))
+DEPLOYS = "deploys.csv"
+RELEASES = {  # of the shop
+    datetime(2026, 9, 3, 9, 12, tzinfo=UTC): 510,
+    datetime(2026, 9, 10, 9, 40, tzinfo=UTC): 511,
+    datetime(2026, 9, 17, 13, 57, tzinfo=UTC): 512,  # with which the incident begins
+    datetime(2026, 9, 17, 15, 28, tzinfo=UTC): 513,
+}
 ROTATION = timedelta(hours=6, minutes=25)
 HOURS_PER_FILE = 6
 HOUR_WEIGHTS = [1 + max(0, 9 - abs(hour - 15)) for hour in range(24)]  # busiest at 15:00 UTC
@@ -155,6 +163,10 @@ def write_all(folder: Path) -> None:
             first_hour = time.hour // HOURS_PER_FILE * HOURS_PER_FILE
             files[folder / f"api/{day:%Y/%m/%d}/access-{first_hour:02}.log"].append(line)
         files[folder / "docs.log.gz"] += [line for _, line in lines(DOCS, day)]
+    files[folder / DEPLOYS] = ["started,kind,name,applications"]
+    files[folder / DEPLOYS] += [
+        f"{time:%Y-%m-%dT%H:%M:%SZ},deploy,release {number},shop.example.com" for time, number in RELEASES.items()
+    ]
     for path, found in files.items():
         _write(path, found)
 

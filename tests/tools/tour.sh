@@ -16,7 +16,10 @@ round(error_rate_high, 5) as high from error_rate_by_application"
 show lake sql "\"$query\""
 lake sql "$query"
 
-query="select application, started, minutes, server_error_requests from incidents(0.01)"
+show lake event import var/logs/deploys.csv
+lake event import var/logs/deploys.csv
+
+query="select application, started, minutes, server_error_requests, events from incidents(0.01)"
 show lake sql "\"$query\""
 lake sql "$query"
 
