@@ -105,7 +105,7 @@ def read_files(contract: Contract, files: str, records: str) -> str:
     recorded = f"select {keys}, max({at}) as recorded from glob({records}) group by all"
     return (
         f"(select {place}, file, bytes, coalesce(recorded, modified) as published "
-        f"from (select {columns}, filename as file, size as bytes, last_modified at time zone 'UTC' as modified "
+        f"from (select {columns}, filename as file, size as bytes, make_timestamp(epoch_us(last_modified)) as modified "
         f"from read_blob({files})) left join ({recorded}) using ({place}))"
     )
 
