@@ -27,6 +27,8 @@ MOMENT = (
     "then cast(moment as timestamptz) at time zone 'UTC' else cast(moment as timestamp) end"
 )
 """SQL for the UTC time that an argument is, whatever the session's time zone; without an offset, it is UTC."""
+MODIFIED = "make_timestamp(epoch_us(last_modified))"
+"""SQL for the UTC time of a file: before DuckDB 1.3 it has no zone."""
 OF_SHARDS = "split_part(source, '.', 1)"
 """SQL for the source that a partition is of, which may be one of a source's shards."""
 IN_THE_KEY = {"dataset", "version", "dt", "source", "revision"}
@@ -105,7 +107,7 @@ def read_files(contract: Contract, files: str, records: str) -> str:
     recorded = f"select {keys}, max({at}) as recorded from glob({records}) group by all"
     return (
         f"(select {place}, file, bytes, coalesce(recorded, modified) as published "
-        f"from (select {columns}, filename as file, size as bytes, make_timestamp(epoch_us(last_modified)) as modified "
+        f"from (select {columns}, filename as file, size as bytes, {MODIFIED} as modified "
         f"from read_blob({files})) left join ({recorded}) using ({place}))"
     )
 
