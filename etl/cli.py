@@ -210,7 +210,13 @@ def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.set_defaults(run="etl.event_commands:add")
     about = "record the events of a file: CSV, NDJSON, or Grafana's annotations"
     command = add_command(
-        commands, program, "import", about, f"{about.capitalize()}; all of them, or none.", IMPORT, IMPORTED
+        commands,
+        program,
+        "import",
+        about,
+        "Record the events of a file: CSV, NDJSON, or Grafana's annotations. If one is wrong, none is recorded.",
+        IMPORT,
+        IMPORTED,
     )
     command.add_argument("file", metavar="FILE", help="such as deploys.csv; - for standard input, with --format")
     command.add_argument(

@@ -11,6 +11,7 @@ deleted: what is wrong is withdrawn, by a record of its own.
 import json
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ KINDS = ("deploy", "configuration", "incident", "maintenance", "holiday", "other
 AT = "%Y%m%dT%H%M%SZ"
 SHOWN = "%Y-%m-%d %H:%M:%S"
 NO_END = "-"
+WRITERS = 8  # at once: each waits for the disk or for S3
 MOST_BYTES = 90
 """Of an event's name, and of its applications, as a record's name has them, which a disk gives 255 bytes."""
 RECORD = re.compile(
@@ -159,8 +161,8 @@ def record(lake: "Lake", events: Iterable[Event]) -> int:
         if each.id in there.withdrawn:
             raise ConfigError(f"This event was withdrawn: {each}. Give it another name to record it again.")
     new = [each for each in wanted if each not in set(there.known)]
-    for each in new:
-        journal.write(each.record, each.to_json())
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(lambda each: journal.write(each.record, each.to_json()), new))
     return len(new)
 
 

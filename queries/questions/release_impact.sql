@@ -31,7 +31,6 @@ create or replace macro release_impact(release := null, minutes := 60) as table
     windows as (
         select
             event,
-            applications,
             week,
             false as is_after,
             unnest(range(
@@ -43,7 +42,6 @@ create or replace macro release_impact(release := null, minutes := 60) as table
         union all
         select
             event,
-            applications,
             week,
             true as is_after,
             unnest(range(
@@ -62,6 +60,26 @@ create or replace macro release_impact(release := null, minutes := 60) as table
             and cast(windows.bucket_start as date) not in (select error_counts_files.dt from error_counts_files)
     ),
 
+    known as (
+        select *
+        from known_counts()
+        where dt in (select cast(windows.bucket_start as date) from windows)
+    ),
+
+    applications as (
+        select distinct application
+        from known
+    ),
+
+    -- names are compared with patterns once, and not in each five minutes
+    covered as (
+        select
+            chosen.event,
+            applications.application
+        from chosen
+        inner join applications on slo_covers(chosen.applications, null, applications.application, null)
+    ),
+
     counted as (
         select
             windows.event,
@@ -73,11 +91,12 @@ create or replace macro release_impact(release := null, minutes := 60) as table
             sum(known.valid_requests) filter (where windows.is_after) as requests_1,
             sum(known.server_error_requests) filter (where windows.is_after) as errors_1
         from windows
-        inner join known_counts() as known
+        inner join covered on windows.event = covered.event
+        inner join known
             on
                 cast(windows.bucket_start as date) = known.dt
                 and windows.bucket_start = known.bucket_start
-                and slo_covers(windows.applications, null, known.application, null)
+                and covered.application = known.application
         group by windows.event, windows.week, known.application, known.vantage
     ),
 
