@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from lake import events, sql
+from lake import sql
 from lake.catalog import kept
 from lake.catalog.cache import Cache
 from lake.catalog.events import create_table as create_events
@@ -26,6 +26,7 @@ from lake.config import Config
 from lake.contract import Contract
 from lake.contracts import CONTRACTS, is_everybodys
 from lake.errors import LakeError, StoreError
+from lake.events import read as read_events
 from lake.lake import Lake
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _made(lake: Lake, slos: tuple[Slo, ...]) -> tuple[duckdb.DuckDBPyConnection,
                 "made it. Rebuild it in another [lake] root, or query it with that version."
             ) from error
     _create_provenance(connection, lake, shown)
-    create_events(connection, events.read(lake).known)
+    create_events(connection, read_events(lake).known)
     define(connection, slos)
     files.complete()
     return (lasting(connection) if files.are_arrow else connection), files

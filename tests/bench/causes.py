@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake.catalog.connections import define
+from lake.catalog.events import create_table
 from lake.catalog.relations import partition_columns, with_partition_columns
 from lake.contracts import CONTRACTS
 
@@ -190,6 +191,7 @@ def catalog(cases: dict[str, Case]) -> duckdb.DuckDBPyConnection:
         connection.register("nothing", with_partition_columns(of).empty_table())
         connection.execute(f"create table {name} as from nothing")
         connection.execute(f"create table {name}_files as select {', '.join(partition_columns(of))} from nothing")
+    create_table(connection, ())  # of events
     define(connection)
     for name, case in cases.items():
         connection.register("given", _rows(name, case))
