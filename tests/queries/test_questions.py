@@ -71,7 +71,9 @@ def test_a_question_can_be_kept_in_a_file(case, catalog, read_lake, tmp_path):
     with catalog(tmp_path / "stored.duckdb", **read_lake(case)) as connection:
         before = connection.execute(query).fetchall()
     with duckdb.connect(tmp_path / "stored.duckdb", read_only=True) as connection:
-        assert connection.execute(query).fetchall() == before
+        after = connection.execute(query).fetchall()
+    # threads add up in an order of their own
+    assert after == [tuple(pytest.approx(v) if isinstance(v, float) else v for v in row) for row in before]
 
 
 OF_FIVE_MINUTES = [
