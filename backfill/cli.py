@@ -50,6 +50,7 @@ backfill status --of RequestsDaily --source web --start 2015-05-17
 CHECK = """
 backfill check --of ErrorRateDaily
 backfill check --of ErrorRateDaily --days 30 --warning 1 --critical 3 --incomplete 2
+backfill check --of ErrorRateDaily --unusual
 backfill check --of ErrorRateDaily --format prometheus --output /var/lib/prometheus/node-exporter/lake.prom
 backfill check --of ErrorRateDaily --start 2015-05-17 --format junit --output days.xml
 backfill check --deliver figures
@@ -273,6 +274,11 @@ def _add_monitoring(command: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="from how many days with incomplete raw logs on it is a warning; default: 1",
+    )
+    command.add_argument(
+        "--unusual",
+        action="store_true",
+        help="warn if the newest day, or any of a range, is unusual by its own history",
     )
     command.add_argument("--output", metavar="FILE", help="write there, as a whole or not at all")
 

@@ -151,6 +151,7 @@ class Check(Range):
         warning: From how many late days on it is a warning.
         critical: From how many on it is critical.
         incomplete: From how many incomplete days on it is a warning.
+        unusual: Whether it is a warning that the newest of these days, or any of a range, is unusual.
         output: The file to write, None to print.
     """
 
@@ -159,6 +160,7 @@ class Check(Range):
     warning: int
     critical: int
     incomplete: int
+    unusual: bool
     output: str | None
 
 

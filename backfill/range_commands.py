@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import TextIO
 
-from backfill import absent, calendar, check, concerns, explain, gaps, late, options, restate
+from backfill import absent, calendar, check, concerns, explain, gaps, late, options, restate, unusual
 from backfill.attempts import NAME, Attempts
 from backfill.days import NO_GAP, Day, DayRange, State, listed
 from backfill.engines.engine import Engine
@@ -230,7 +230,10 @@ def checked(asked: options.Check) -> int:
         days, past = _range(asked) if asked.start or asked.stop else _latest(asked, asked.days)
         found = _plan(days, past).with_input(is_elsewhere=True).days
         lacks = days.lacking(days.made(found))
-        wrong = concerns.concerns(days, {day.date for day in found if day.state is State.THERE})
+        there = {day.date for day in found if day.state is State.THERE}
+        wrong = concerns.concerns(days, there)
+        if asked.unusual:
+            wrong += unusual.said(days, there, of_all=bool(asked.start or asked.stop))
         older = [] if asked.start or asked.stop else gaps.before(days, clock.utc_now())
     except Exception as error:  # noqa: BLE001 - whatever it is, a monitor must not take it for a warning
         return check.say_unknown(asked, error)

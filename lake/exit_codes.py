@@ -33,7 +33,8 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "backfill status": ALL_THERE | {1: f"{ALL_THERE[1]}, {WRONG_THERE}"},
     "backfill check": {
         0: "OK: fewer late days than --warning",
-        1: "WARNING: late or incomplete days, a restatement that was cut off, a source or lines that days lack",
+        1: "WARNING: late or incomplete days, a restatement that was cut off, a source or lines that days lack; "
+        "with --unusual, an unusual day",
         2: "CRITICAL: as many late days as --critical, or more",
         3: f"UNKNOWN: {WRONG}, or {UNREADABLE}",
     },

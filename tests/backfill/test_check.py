@@ -139,6 +139,7 @@ def test_what_is_unknown_is_said_in_every_format(tmp_path, capsys, name):
         warning=1,
         critical=2,
         incomplete=1,
+        unusual=False,
         output=str(path),
     )
     assert check.say_unknown(asked, StoreError("it\nbroke")) is Status.UNKNOWN
