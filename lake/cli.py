@@ -25,6 +25,10 @@ SHELL = """
 lake shell
 lake shell < questions.sql
 """
+BACKTEST = """
+lake backtest unusual
+lake backtest unusual --start 2026-01-01 --stop 2026-07-01
+"""
 LS = """
 lake ls
 lake describe error_rate
@@ -193,6 +197,11 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("ls", "list the datasets: partitions, days, size", LS, "list_datasets")
     command = add("questions", "list the views and macros that answer questions", QUESTIONS, "list_questions")
     command.add_argument("word", nargs="?", metavar="WORD", help="only those with it in their name or answer")
+    command = add("backtest", "say how often a question would have warned on the lake's days", BACKTEST, "ask_on")
+    command.set_defaults(run="lake.commands.backtest:of_unusual")
+    command.add_argument("question", choices=("unusual",), metavar="QUESTION", help="unusual")
+    command.add_argument("--start", type=day, metavar="DAY", help="first day; default: the first there is")
+    command.add_argument("--stop", type=day, metavar="DAY", help="day after the last; default: after the last")
     about = "say what a dataset, a view, a macro or the table of events is, and what its columns are"
     command = add("describe", about, DESCRIBE, "describe")
     command.add_argument(

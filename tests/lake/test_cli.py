@@ -272,7 +272,9 @@ def test_the_lake_is_listed_described_pulled_and_written_down(here, project, mon
         assert connection.execute("select application from error_rate").fetchall() == [("shop",)]
 
 
-@pytest.mark.parametrize("command", ["sql", "shell", "ls", "questions", "describe", "catalog", "pull", "ddl"])
+@pytest.mark.parametrize(
+    "command", ["sql", "shell", "ls", "questions", "describe", "catalog", "pull", "ddl", "backtest"]
+)
 def test_help_has_a_summary_examples_and_codes(here, command):
     """Of each command."""
     code, out, _ = here(command, "--help")
