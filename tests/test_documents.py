@@ -180,6 +180,26 @@ def test_tour(sample_project):
     assert done.stdout == "dt,application\n2026-09-17,shop.example.com\n"
 
 
+@pytest.mark.slow
+def test_ten_questions_are_answered(sample_project):
+    """Each one-liner of the table answers, on a lake that has what it asks for."""
+    page = (REPOSITORY / "docs/how-to/query.md").read_text(encoding="utf-8")
+    table = page.partition("## Ten questions in a line")[2].partition("\n\nPaths")[0]
+    asked = re.findall(r"\| `(.*)` \|$", table, re.MULTILINE)
+    assert len(asked) == 10
+    first = sample_project.run("sh", str(REPOSITORY / "tests/tools/tour.sh"))
+    assert first.returncode == 0
+    for of in ("ErrorBreakdownDaily", "DurationsDaily"):
+        built = sample_project.run("backfill", "run", "--of", of, "--start", "2026-09-01", "--stop", "2026-10-01")
+        assert built.returncode == 0, built.stderr
+    with connect(Lake(LocalStore(str(sample_project.folder / "var/lake")))) as connection:
+        for question in asked:
+            later = question.replace("2015-05", "2026-09").replace("'web'", "'shop.example.com'")
+            later = later.replace("since_when()", "since_when(stop := '2026-09-17 15:30')")  # in the incident
+            rows = connection.execute(later).fetchall()
+            assert rows or "status_rose" in question, question
+
+
 def test_sql_is_pure():
     """Every metric is one SELECT statement, every macro and question creates itself and nothing else."""
     for each in CONTRACTS.values():

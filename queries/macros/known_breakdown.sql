@@ -28,6 +28,7 @@ create or replace macro known_breakdown() as table
         hour,
         path_template,
         method,
+        status,
         valid_requests,
         server_error_requests
     from error_breakdown
@@ -39,6 +40,7 @@ create or replace macro known_breakdown() as table
         nothing as hour,
         nothing as path_template,
         nothing as method,
+        nothing as status,
         nothing as valid_requests,
         nothing as server_error_requests
     from refused;

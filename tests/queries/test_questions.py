@@ -84,6 +84,7 @@ OF_FIVE_MINUTES = [
     "error_rate_hourly(time_zone := 'UTC'{})",
     "burn_rate(60{})",
     "since_when({})",
+    "minutes_over(0.001{})",
     "slo_alerts({})",
     "slo_alerts_compared('web', 'web'{})",
 ]
@@ -218,6 +219,9 @@ def in_files(catalog, tmp_path_factory):
         ("why('app7', '2026-02-16')", 5),
         ("why('app7', '2026-02-16', before := ['2026-02-15'])", 2),
         ("why_incident(null, '2026-02-16 23:40', '2026-02-17 00:10')", 10),
+        ("minutes_over(0.001, start := '2026-02-16', stop := '2026-02-18')", 2),
+        ("same_weekdays('2026-02-16')", 5),
+        ("status_rose(404, '2026-02-01', '2026-02-08', '2026-02-08', '2026-02-10')", 9),
         ("worst_days where dt = '2026-02-16'", 1),
         ("worst_path_templates(start := '2026-02-16', stop := '2026-02-18')", 2),
         ("worst_paths('2026-02-16')", 1),

@@ -1,0 +1,1 @@
+from same_weekdays('2026-09-17')
