@@ -30,6 +30,9 @@ from tasks.daily import daily_tasks, failure_text, task_of
 from tasks.day import DayParameter, DayTask
 from tasks.raw_logs import RawLogsDaily, say_why_not
 
+NO_DAYS = (luigi.MonthParameter, luigi.YearParameter)
+"""Parameters of dates that stand for more than a day."""
+
 
 class RangeDailyBase(luigi.tools.range.RangeDailyBase):
     """All days `[start, stop)` of a daily task of the lake.
@@ -110,12 +113,11 @@ class RangeDailyBase(luigi.tools.range.RangeDailyBase):
 
     def _needs_the_lake(self, day: datetime) -> bool:
         """Tell whether what a task of somebody else's requires of a day is of the lake."""
-        return any(isinstance(each, DayTask) for each in luigi.task.flatten(self._theirs(day).requires()))
+        return _is_of_the_lake(self._theirs(day))
 
     def _theirs(self, day: datetime) -> luigi.Task:
-        """Return a task of somebody else's; its day is the parameter that is named, or the first one."""
-        name = self.param_name or next(name for name, each in self.of.get_params() if each.positional)
-        return self.of(**self.of_params, **{name: self.datetime_to_parameter(day)})
+        """Return a task of somebody else's of a day."""
+        return self.of(**self.of_params, **{_parameter(self)[0]: self.datetime_to_parameter(day)})
 
     def on_failure(self, exception: BaseException) -> str:
         """Return what the page of Luigi's scheduler says of a failure."""
@@ -158,14 +160,37 @@ class RangeDaily(RangeDailyBase, luigi.tools.range.RangeDaily):
 def _refuse_days(task: luigi.tools.range.RangeBase) -> None:
     """Refuse a range of hours, minutes or months over what has days: it would build some of them and say nothing.
 
+    What has days is a task of ours, or one of somebody else's that has a date and requires tasks of ours.
+
     Raises:
         ConfigError: It is one.
     """
-    if issubclass(task.of, DayTask):
+    if issubclass(task.of, DayTask) or _requires_days(task):
         raise ConfigError(
             f"{task.task_family} --of {task.of.__name__}: {task.of.__name__} has days. Use RangeDailyBase, with "
             "--start and --stop as YYYY-MM-DD."
         )
+
+
+def _requires_days(task: luigi.tools.range.RangeBase) -> bool:
+    """Tell whether a task of somebody else's has a date, no month or hour, and requires tasks of ours."""
+    name, parameter = _parameter(task)
+    if not isinstance(parameter, luigi.DateParameter) or isinstance(parameter, NO_DAYS):
+        return False
+    day = task.parameter_to_datetime(task.start).date() if task.start else clock.utc_now().date()
+    return _is_of_the_lake(task.of(**task.of_params, **{name: day}))
+
+
+def _parameter(task: luigi.tools.range.RangeBase) -> tuple[str, luigi.Parameter | None]:
+    """Return the parameter that a range sets of a task of somebody else's: the one that is named, or the first."""
+    parameters = {name: each for name, each in task.of.get_params() if each.positional or name == task.param_name}
+    name = task.param_name or next(iter(parameters), "")
+    return name, parameters.get(name)
+
+
+def _is_of_the_lake(task: luigi.Task) -> bool:
+    """Tell whether what a task of somebody else's requires is of the lake."""
+    return any(isinstance(each, DayTask) for each in luigi.task.flatten(task.requires()))
 
 
 class RangeHourlyBase(luigi.tools.range.RangeHourlyBase):

@@ -68,13 +68,28 @@ def test_ranges_of_other_lengths_are_refused_over_days(in_project, kind, start):
     found = Register.get_task_cls(kind)
     with pytest.raises(ConfigError, match=rf"{kind} --of ErrorRateDaily: .* Use RangeDailyBase"):
         found(of=ErrorRateDaily, start=start)
+    with pytest.raises(ConfigError, match=rf"{kind} --of Both: .* Use RangeDailyBase"):
+        found(of=Both, start=start)
+    with pytest.raises(ConfigError, match=rf"{kind} --of Both: .* Use RangeDailyBase"):
+        found(of=Both, stop=start)
     assert found(of=Theirs, start=start).of is Theirs
+    assert found(of=Month, start=start).of is Month
 
 
 class Theirs(luigi.Task):
     """A task of somebody else's, of whatever has a date."""
 
     date = luigi.DateParameter()
+
+
+class Month(luigi.WrapperTask):
+    """Somebody else's name for the days of a month, of which a range of months is right."""
+
+    month = luigi.MonthParameter()
+
+    def requires(self):
+        """Return the first of them."""
+        return [ErrorRateDaily(date=self.month)]
 
 
 class Both(luigi.WrapperTask):
