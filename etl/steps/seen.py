@@ -19,7 +19,7 @@ from etl.steps.file_reader import Begun, FileReader
 from lake.lake import Lake
 from lake.partition import EARLIEST, date_of
 from lake.provenance import Content, Input
-from lake.records import known
+from lake.records import WRONG, known, name_unreadable
 
 NAME = "seen"
 
@@ -90,8 +90,15 @@ def last(lake: Lake, source: Source) -> list[Seen]:
         StoreError: The lake can't be read.
     """
     journal = lake.journal(NAME)
-    names = [*journal.names(f"{source.name}/")]
-    text = journal.read([f"{source.name}/{names[-1].rpartition('/')[2]}"])[0] if names else "[]"
+    for name in reversed([*journal.names(f"{source.name}/")]):
+        try:
+            return _parsed(journal.read([name])[0])
+        except WRONG:
+            name_unreadable(f"{journal.place}/{name}")
+    return []
+
+
+def _parsed(text: str) -> list[Seen]:
     return [
         Seen(**{**known(Seen, each), "content": Content.of_fields(each["content"])}) for each in json.loads(text)
     ]

@@ -125,6 +125,23 @@ def test_what_nightly_found_late_is_named_until_it_is_restated(a_project: Projec
     assert figures(a_project) == {0: (174, 21), 1: (144, 1)}
 
 
+def test_a_record_of_undated_logs_that_is_cut_off_stops_no_command(undated: Project) -> None:
+    """It is named and counts for nothing: the logs are read again."""
+    write(undated, "access.log", log(0))
+    backfill(undated, "run", "--stop", "2015-05-18")
+    (record,) = (undated.folder / "lake" / "_seen" / "web").iterdir()
+    record.chmod(0o644)
+    record.write_text(record.read_text("utf-8")[:20], "utf-8")
+    window = "--start", "2015-05-17", "--stop", "2015-05-18"
+    for command in (("check",), ("status",), ("plan", "--late")):
+        said = backfill(undated, *command, *window)
+        assert said.count(f"{record.name} can't be read, so it counts for nothing.") == 1
+    write(undated, "access.log", log(0, errors=60, stop=10), append=True)
+    assert "has 60 more lines of the day" in backfill(undated, "plan", "--late", *window)
+    backfill(undated, "restate", *window, *LATE)
+    assert "can't be read" not in backfill(undated, "check", *window)
+
+
 def test_a_file_that_comes_later_is_late_for_its_days_only(undated: Project) -> None:
     """A collector that was hours behind brings another undated file."""
     write(undated, "access.log.1", log(0), log(1))
