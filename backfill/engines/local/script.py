@@ -97,7 +97,7 @@ def _task(arguments: list[str]) -> luigi.Task:
     """Return the task that is asked for.
 
     Raises:
-        ConfigError: A value can't be read.
+        ConfigError: A value can't be read, or the module isn't there.
         ParameterException: A parameter is missing, or unknown.
     """
     try:
@@ -106,3 +106,16 @@ def _task(arguments: list[str]) -> luigi.Task:
             return parser.get_task_obj()
     except ValueError as error:
         raise ConfigError(f"Bad argument: {error}") from error
+    except ModuleNotFoundError as error:
+        if error.name not in _names(arguments):
+            raise
+        raise ConfigError(
+            f"--module: Python finds no module {error.name}. If it is in this folder, set PYTHONPATH=. in the "
+            "environment."
+        ) from error
+
+
+def _names(arguments: list[str]) -> set[str]:
+    """Return what the arguments may mean by a module, and the packages that it is in."""
+    texts = [each.removeprefix("--module=").split(".") for each in arguments]
+    return {".".join(parts[:n]) for parts in texts for n in range(1, len(parts) + 1)}

@@ -210,6 +210,18 @@ def test_day_that_is_stuck_between_two_publications_has_a_way_out(a_project):
     assert answer.stdout == "valid_requests\n4\n"
 
 
+@pytest.mark.parametrize("module", [("--module", "mine"), ("--module=mine.days",)], ids=" ".join)
+def test_a_module_that_is_not_found_is_named_with_the_way_out(a_project, module):
+    """A command doesn't look in the current folder; what a module itself fails to import is another matter."""
+    done = a_project.run("luigi", *module, "Mine")
+    advice = "If it is in this folder, set PYTHONPATH=. in the environment."
+    said = f"luigi: --module: Python finds no module mine. {advice}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (40, "", said)
+    (a_project.folder / "mine.py").write_text("import what_it_needs\n", encoding="utf-8")
+    done = a_project.run("env", "PYTHONPATH=.", "luigi", "--module", "mine", "Mine")
+    assert "No module named 'what_it_needs'" in done.stderr
+
+
 def test_help_is_luigis_own(a_project):
     """`--help` is printed once."""
     for command in (("luigi", "--help"), ("luigi", "ErrorRateDaily", "--help")):
