@@ -65,6 +65,7 @@ RARELY_READ = {
     "writer": (
         "_attempts/*.jsonl",
         "_confirmed/*.json",
+        "_events/*.json",
         "_evidence/*.json",
         "_identity/lake.json",
         "_late/*.json",
@@ -83,10 +84,11 @@ RARELY_READ = {
     ),  # where a day may be older than its inputs; of deliveries, restatements that were cut off, and undated logs
     "verifier": (
         "_confirmed/*.json",
+        "_events/*.json",
         "_late/*.json",
         "_retention/*.json",
         "_seen/*.json",
-    ),  # of restatements, late logs, if anything was deleted, and of undated logs
+    ),  # of restatements, events, late logs, if anything was deleted, and of undated logs
 }
 CODE = "--delete ([0-9a-f]{12}) "
 COUNT = ("lake", "sql", "--csv", "select count(distinct dt) from requests")
@@ -341,10 +343,10 @@ def test_each_role_may_do_what_it_does_and_no_more(server, names, given, logs_on
                 assert any(action == a and fnmatchcase(what, pattern) for a, pattern in may), (action, what)
             needed = {(a, p) for a, p in may if any(a == action and fnmatchcase(w, p) for action, w in requests)}
             rare = {("s3:GetObject", f"{root[5:]}/{folder}") for folder in RARELY_READ.get(role, ())}
-            if role == "writer":  # a restatement
+            if role == "writer":  # a restatement, an event
                 rare |= {
                     ("s3:PutObject", f"{root[5:]}/{name}/*.json")
-                    for name in ("_confirmed", "_late", "_restatements", "_seen")
+                    for name in ("_confirmed", "_events", "_late", "_restatements", "_seen")
                 } | {("s3:PutObject", f"{root[5:]}/_identity/lake.json")}
             if role == "verifier":  # with --deep
                 rare |= {("s3:GetObject", f"{names['example-logs']}/logs/*")}
@@ -633,6 +635,7 @@ def test_set_up_shows_policies_with_the_given_names(set_up):
         "arn:aws-cn:s3:::acme-lake/logs/http/*/v*/dt=*/rev=*/part-0.parquet",
         "arn:aws-cn:s3:::acme-lake/logs/http/_attempts/*.jsonl",
         "arn:aws-cn:s3:::acme-lake/logs/http/_confirmed/*.json",
+        "arn:aws-cn:s3:::acme-lake/logs/http/_events/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_evidence/*.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_identity/lake.json",
         "arn:aws-cn:s3:::acme-lake/logs/http/_late/*.json",
