@@ -134,7 +134,8 @@ def test_a_disk_that_fills_up_leaves_whole_days(a_project, small_disk, undisturb
     said = refused(a_project.run(*disk.prefix, *command), "No space left on device", "The range is incomplete")
     built = days_of(published(lake))
     assert built
-    assert sorted(built) == sorted(days_of(expected))[: len(built)]
+    if "--workers" not in command:  # of two, the one that is ahead may have the later day
+        assert sorted(built) == sorted(days_of(expected))[: len(built)]
     assert published(lake).items() <= expected.items()
     assert not list((lake / "_staging").iterdir())
     for path in (disk.path / "more", disk.path / "still more"):  # now even a record finds no room
