@@ -75,7 +75,7 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "lake ls": {0: "shown"},
     "lake describe": {0: "shown"},
     "lake questions": {0: "listed", 1: "none has the word"},
-    "lake backtest": {0: "shown", 2: f"{WRONG}, or there is no day to judge"},
+    "lake backtest": {0: "shown", 2: f"{WRONG}, or no day can be judged"},
     "lake catalog": {
         0: "written",
         1: "it can't be printed that it is",

@@ -59,7 +59,7 @@ def of_unusual(given: argparse.Namespace) -> int:
         span, judged, named, days, kinds, worst = connection.execute(QUERY, values).fetchone() or ()
     if not judged["days"]:
         raise ConfigError(
-            f"There is no day to judge: error_rate needs one in that range, {HISTORY_DAYS} days or more after its "
+            f"No day can be judged: error_rate needs one in that range, {HISTORY_DAYS} days or more after its "
             "first. `lake ls` says which days there are."
         )
     print(f"Days judged: {judged['days']:,}, from {span['first_day']} to {span['last_day']}.")

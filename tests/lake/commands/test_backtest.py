@@ -52,5 +52,5 @@ def test_a_range_without_a_day_is_refused(project):
     for of in (("--start", "2027-01-01"), ("--stop", "2026-08-24")):
         done = project.run("lake", "backtest", "unusual", *of)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "There is no day to judge" in done.stderr
+        assert "No day can be judged" in done.stderr
     assert project.run("lake", "backtest", "movers").returncode == 2
